@@ -209,7 +209,7 @@ def _copied_value(column: str, kind: str, is_unique: bool) -> str:
     """The SQL of a column's copy, with the copy's ids and references for the original's."""
     match kind:
         case "text":
-            copied = _replacing(column)
+            copied = _with_names_replaced(column)
             if is_unique:  # An id such as evt_... keeps its prefix and gets other letters.
                 return (
                     f"CASE WHEN {copied} <> {column} THEN {copied} "
@@ -217,7 +217,7 @@ def _copied_value(column: str, kind: str, is_unique: bool) -> str:
                 )
             return copied
         case "text[]":
-            return f"ARRAY(SELECT {_replacing('word')} FROM unnest({column}) AS word)"
+            return f"ARRAY(SELECT {_with_names_replaced('word')} FROM unnest({column}) AS word)"
         case "bytea":  # A digest is made unique; an encrypted value is copied unchanged.
             return (
                 f"CASE WHEN length({column}) = {_DIGEST_BYTES} "
@@ -226,7 +226,7 @@ def _copied_value(column: str, kind: str, is_unique: bool) -> str:
     return column
 
 
-def _replacing(text: str) -> str:
+def _with_names_replaced(text: str) -> str:
     """The SQL that replaces the original's ids and references in a text."""
     for name in ("id", "reference", "psp_reference"):
         text = f"replace({text}, old.{name}, seed.{name})"

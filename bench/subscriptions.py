@@ -45,6 +45,7 @@ _EVENTS: Final = "SELECT count(*) FROM event WHERE type = 'renewal.succeeded'"
 _UNREAD: Final = "SELECT count(*) FROM notice WHERE state = 'unread'"
 _READ: Final = "SELECT count(*) FROM notice WHERE state = 'read'"
 _ACTIVE: Final = "SELECT count(*) FROM subscription WHERE state = 'active'"
+#: Adds the plan of all subscriptions.
 _PLAN: Final = """
     INSERT INTO plan VALUES ('pln', 'P', 'IDR', 50000, 'month', 1, 'Asia/Jakarta', 0, 1, NULL,
                              'cancel', 0, now())
@@ -179,7 +180,7 @@ async def _sign_up_all(
 
 
 async def _renew_all(shop: _Shop, database: Any, size: int) -> float:
-    """Advance a month; return renewals per second until the last renewal has its event."""
+    """Advance a month; return renewals per second, measured until all notifications are read."""
     before = await database.fetchval(_READ)
     began = time.perf_counter()
     await shop.advance(_MONTH_S)
@@ -207,11 +208,11 @@ async def _at_once(names: Sequence[str], do: Callable[[str], Awaitable[None]]) -
     """Call `do` with each name, `_AT_ONCE` calls at a time."""
     gate = asyncio.Semaphore(_AT_ONCE)
 
-    async def one(name: str) -> None:
+    async def do_one(name: str) -> None:
         async with gate:
             await do(name)
 
-    await asyncio.gather(*(one(name) for name in names))
+    await asyncio.gather(*(do_one(name) for name in names))
 
 
 async def _until(count: Callable[[], Awaitable[int]], wanted: int, otherwise: str) -> None:

@@ -22,6 +22,7 @@ async def late_webhooks(client: JourneyClient) -> None:
     await client.shopper(action, "approve_without_return")
     await client.advance(2.2 * _HOUR_S)
     await client.twin("PUT", "/twin/webhooks/standard", {"url": url, "hmacKey": key})
+    # Kasir holds back the event of any other status for eight hours at most (`behind_max_s`).
     for hours in (0.5, 8):
         await client.advance(hours * _HOUR_S)
     await client.status(order, "authorised")

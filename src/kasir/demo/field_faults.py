@@ -15,7 +15,8 @@ _AMOUNT: Final = 25_000
 async def duplicate_webhook(client: JourneyClient) -> None:
     """The same notification arrives three times: one payment, paid once, one event to the shop."""
     order = reference("duplicate")
-    await client.faults({"fault": "duplicate_notice", "reference": order, "copies": 2})  # Two more.
+    # Two copies, in addition to the first notification.
+    await client.faults({"fault": "duplicate_notice", "reference": order, "copies": 2})
     payment = await _pay_and_approve(client, order)
     expect(payment["captured"], _AMOUNT, "captured")
     await _wait_for_deliveries(client, order, 3)

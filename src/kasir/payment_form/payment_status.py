@@ -31,7 +31,7 @@ from kasir.shutdown import Shutdown
 from kasir.store import database
 
 #: A payment is read again this often even without a change, because its view also depends on the
-#: time. Without a change a comment is sent, so that proxies do not close an idle connection.
+#: time. If the view is the same, a comment is sent, so that proxies keep the idle connection open.
 _READ_AGAIN_S: Final = 10.0
 _CHECK_SHUTDOWN_S: Final = 1.0
 _RECONNECT_MS: Final = 2000

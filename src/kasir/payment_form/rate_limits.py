@@ -62,7 +62,7 @@ class RateLimit:
 
 @dataclass(slots=True)
 class ConcurrencyLimit:
-    """How many may do something at the same time, counted by key."""
+    """How many times something may be done at the same time, counted by key."""
 
     _held: Counter[str] = field(default_factory=Counter)
 
