@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import Any, Final
 
+#: How the table shows whether a target is met.
 _MET: Final = {True: "met", False: "missed", None: "reported"}
 _ROW_WIDTH: Final = 22
-#: After this time a comparison stops with fewer rounds.
+#: After this time a comparison stops, even with fewer rounds than planned.
 WITHIN_S: Final = 40.0
 _ROUNDS_MIN: Final = 5
 
@@ -73,17 +74,17 @@ class Result:
 def in_turn(
     measure: Callable[[], dict[str, float]], most: int, *, within_s: float = WITHIN_S
 ) -> list[dict[str, float]]:
-    """Measure `most` times after a warm-up; stop after `within_s`, but not before 5 rounds."""
+    """Measure `most` times after a warm-up; after `within_s`, 5 rounds are enough."""
     measure()
     give_up_at = time.monotonic() + within_s
-    found: list[dict[str, float]] = []
-    while len(found) < most and (len(found) < _ROUNDS_MIN or time.monotonic() < give_up_at):
-        found.append(measure())
-    return found
+    rounds: list[dict[str, float]] = []
+    while len(rounds) < most and (len(rounds) < _ROUNDS_MIN or time.monotonic() < give_up_at):
+        rounds.append(measure())
+    return rounds
 
 
 def medians(rounds: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    """The median of each figure over the rounds, in the first round's order."""
+    """The median of each figure over all rounds."""
     return {name: median(each[name] for each in rounds) for name in rounds[0]}
 
 

@@ -1,4 +1,7 @@
-"""Measures whether large tables make Kasir slower: the same work on two databases."""
+"""Measures whether large tables make Kasir slower.
+
+The same work is done on a young database, with few payments, and on an old one, with many.
+"""
 
 from __future__ import annotations
 
@@ -25,12 +28,12 @@ def history(site: Site) -> list[Result]:
         seeds.grow(site, young_dsn, young, twin, seeds.Outcome.PAID, few)
         seeds.grow(site, old_dsn, old, twin, seeds.Outcome.PAID, many)
         return [
-            _compared(site, "history, intake", young, old, _intake_rate, site.size(1500, 400)),
-            _compared(site, "history, payment", young, old, _payment_rate, site.size(320, 64)),
+            _compare(site, "history, intake", young, old, _intake_rate, site.size(1500, 400)),
+            _compare(site, "history, payment", young, old, _payment_rate, site.size(320, 64)),
         ]
 
 
-def _compared(
+def _compare(
     site: Site,
     row: str,
     young: Server,
@@ -38,13 +41,13 @@ def _compared(
     rate: Callable[[Server, int], float],
     size: int,
 ) -> Result:
-    """Measure both servers alternately; the first round is a warm-up."""
-    found = in_turn(
+    """Measure both servers alternately; `rate` does work of a given size and returns its rate."""
+    rounds = in_turn(
         lambda: {"young, per s": rate(young, size), "old, per s": rate(old, size)},
         site.size(15, 3),
     )
-    ratios = [each["old, per s"] / each["young, per s"] for each in found]
-    return Result(row=row, ratios=ratios, target=_TARGET, parts=medians(found))
+    ratios = [figures["old, per s"] / figures["young, per s"] for figures in rounds]
+    return Result(row=row, ratios=ratios, target=_TARGET, parts=medians(rounds))
 
 
 def _intake_rate(server: Server, size: int) -> float:

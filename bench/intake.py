@@ -22,6 +22,7 @@ from bench.site import HMAC_KEY, HOST, Server, Site, SiteError
 CONNECTIONS: Final = 64
 PATH: Final = "/webhooks/adyen"
 _SAMPLE_PATH: Final = "/webhooks/notifications"
+#: Numbers that make the references of each batch of notifications different.
 _tags = count(1)
 
 
@@ -34,7 +35,7 @@ def over_bare(site: Site) -> list[Result]:
         site.served("bare", command, site.settings(dsn)) as peer,
     ):
         url = peer.url + bare.PATH
-        return [_compared(site, "intake", 0.40, kasir, "bare 202", url, dsn)]
+        return [_compare(site, dsn, kasir, row="intake", bound=0.40, peer="bare 202", peer_url=url)]
 
 
 def over_sample(site: Site) -> list[Result]:
@@ -45,12 +46,14 @@ def over_sample(site: Site) -> list[Result]:
         site.served("sample", _gunicorn, {"ADYEN_HMAC_KEY": HMAC_KEY}) as peer,
     ):
         url = peer.url + _SAMPLE_PATH
-        return [_compared(site, "intake-peer", 1.5, kasir, "sample", url, dsn)]
+        return [
+            _compare(site, dsn, kasir, row="intake-peer", bound=1.5, peer="sample", peer_url=url)
+        ]
 
 
 def intake(server: Server, bodies: Sequence[bytes]) -> load.Load:
     """Post notifications to Kasir, 64 at a time."""
-    return _posted(server.url + PATH, bodies)
+    return _post_all(server.url + PATH, bodies)
 
 
 def foreign(size: int) -> list[bytes]:
@@ -58,13 +61,23 @@ def foreign(size: int) -> list[bytes]:
     return list(messages.notifications(f"N{next(_tags):05d}", size))
 
 
-def _compared(
-    site: Site, row: str, bound: float, kasir: Server, peer: str, peer_url: str, dsn: str
+def _compare(
+    site: Site, dsn: str, kasir: Server, *, row: str, bound: float, peer: str, peer_url: str
 ) -> Result:
-    """Measure Kasir and its peer alternately, with the same bodies."""
+    """Measure Kasir and a peer alternately, with the same bodies.
+
+    Args:
+        site: The environment.
+        dsn: The DSN of Kasir's database.
+        kasir: Kasir.
+        row: The name of the row.
+        bound: The least ratio that meets the target.
+        peer: The name of the server that Kasir is compared with.
+        peer_url: Where the peer receives notifications.
+    """
     size = site.size(1000, 400)
     rounds = in_turn(lambda: _round(size, kasir, peer, peer_url), site.size(24, 3))
-    _check_stored(dsn, (len(rounds) + 1) * size)
+    _check_stored(dsn, (len(rounds) + 1) * size)  # One round more, which was the warm-up.
     ratios = [each["intake, per s"] / each[f"{peer}, per s"] for each in rounds]
     return Result(row=row, ratios=ratios, target=Target(bound), parts=medians(rounds))
 
@@ -74,7 +87,7 @@ def _round(size: int, kasir: Server, peer: str, peer_url: str) -> dict[str, floa
     cpu = machine.cpu_s(kasir.pid)
     ours = intake(kasir, bodies)
     cpu = machine.cpu_s(kasir.pid) - cpu
-    theirs = _posted(peer_url, bodies)
+    theirs = _post_all(peer_url, bodies)
     return {
         "intake, per s": ours.rate,
         "intake, p50 ms": ours.p50_ms,
@@ -85,7 +98,7 @@ def _round(size: int, kasir: Server, peer: str, peer_url: str) -> dict[str, floa
     }
 
 
-def _posted(url: str, bodies: Sequence[bytes]) -> load.Load:
+def _post_all(url: str, bodies: Sequence[bytes]) -> load.Load:
     requests = [load.post(url, body) for body in bodies]
     return load.fire(url, requests, connections=CONNECTIONS, status=202)
 

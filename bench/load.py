@@ -16,13 +16,18 @@ from urllib.parse import urlsplit
 
 import uvloop
 
-_END: Final = b"\r\n\r\n"
+#: What ends the head of a response, and the header lines that matter.
+_HEAD_END: Final = b"\r\n\r\n"
 _LENGTH: Final = b"content-length:"
 _CLOSES: Final = b"connection: close"
+#: Where the status is in a response that begins with `HTTP/1.1 200`.
 _STATUS: Final = slice(9, 12)
-_RETRY_STATUS: Final = b"503"  # The outcome is not known yet; a shop repeats with the same key.
+#: With this status the outcome is not known yet; a shop repeats the request with the same key.
+_RETRY_STATUS: Final = b"503"
 _RETRIES_MAX: Final = 3
-_SHOWN: Final = 400
+#: How many bytes of an unexpected response are shown.
+_SHOWN_BYTES: Final = 400
+#: All requests must be answered within this time.
 _WITHIN_S: Final = 300
 
 
@@ -32,7 +37,7 @@ class LoadError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """The results of a number of requests."""
+    """The results of `count` requests; `latencies_s` has the seconds of each."""
 
     count: int
     seconds: float
@@ -79,7 +84,12 @@ def fire(url: str, requests: Sequence[bytes], *, connections: int, status: int) 
 async def _fire(url: str, requests: Sequence[bytes], connections: int, status: int) -> Load:
     parts = urlsplit(url)
     loop = asyncio.get_running_loop()
-    batch = _Batch(iter(requests), len(requests), b"%d" % status, loop.create_future())
+    batch = _Batch(
+        requests=iter(requests),
+        count=len(requests),
+        status=b"%d" % status,
+        done=loop.create_future(),
+    )
     host, port = parts.hostname or "", parts.port or 80
     opened = [_Connection(batch, host, port) for _ in range(connections)]
     for connection in opened:
@@ -93,7 +103,12 @@ async def _fire(url: str, requests: Sequence[bytes], connections: int, status: i
         for connection in opened:
             connection.close()
     seconds = time.perf_counter() - began
-    return Load(len(requests), seconds, batch.latencies_s, time.process_time() - cpu)
+    return Load(
+        count=len(requests),
+        seconds=seconds,
+        latencies_s=batch.latencies_s,
+        client_cpu_s=time.process_time() - cpu,
+    )
 
 
 class _Batch:
@@ -111,12 +126,12 @@ class _Batch:
     def next(self) -> bytes | None:
         return next(self._requests, None)
 
-    def answered(self, seconds: float) -> None:
+    def record_answer(self, seconds: float) -> None:
         self.latencies_s.append(seconds)
         if len(self.latencies_s) == self._count and not self.done.done():
             self.done.set_result(None)
 
-    def failed(self, why: str) -> None:
+    def fail(self, why: str) -> None:
         if not self.done.done():
             self.done.set_exception(LoadError(why))
 
@@ -148,11 +163,11 @@ class _Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._received += data
-        head_end = self._received.find(_END)
+        head_end = self._received.find(_HEAD_END)
         if head_end < 0:
             return
         head = self._received[:head_end].lower()
-        if len(self._received) < head_end + len(_END) + _length(head):
+        if len(self._received) < head_end + len(_HEAD_END) + _length(head):
             return
         status = self._received[_STATUS]
         if status == _RETRY_STATUS and self._retries < _RETRIES_MAX:
@@ -160,19 +175,19 @@ class _Connection(asyncio.Protocol):
             self._send()
             return
         if status != self._batch.status:
-            self._batch.failed(f"not {self._batch.status!r}: {self._received[:_SHOWN]!r}")
+            self._batch.fail(f"not {self._batch.status!r}: {self._received[:_SHOWN_BYTES]!r}")
             return
         self._received, self._request, self._retries = b"", None, 0
-        self._batch.answered(time.perf_counter() - self._sent_at)
+        self._batch.record_answer(time.perf_counter() - self._sent_at)
         if _CLOSES not in head:
-            self.send_next()  # If the server closes the connection, connection_lost sends it.
+            self.send_next()  # Else `connection_lost` reconnects and sends the next request.
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None
         if self._batch.done.done():
             return
         if self._request is not None:
-            self._batch.failed(f"the connection broke: {exc}")
+            self._batch.fail(f"the connection broke: {exc}")
             return
         self._request = self._batch.next()
         if self._request is not None:
@@ -186,7 +201,7 @@ class _Connection(asyncio.Protocol):
 
     def _connected(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()):
-            self._batch.failed(f"no connection: {error}")
+            self._batch.fail(f"no connection: {error}")
 
     def _send(self) -> None:
         assert self._transport
@@ -199,6 +214,7 @@ class _Connection(asyncio.Protocol):
 
 
 def _length(head: bytes) -> int:
+    """Return the length of the body by its header; 0 without the header."""
     start = head.find(_LENGTH)
     if start < 0:
         return 0

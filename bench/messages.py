@@ -56,7 +56,10 @@ def payment(reference: str) -> dict[str, Any]:
 
 
 def notifications(tag: str, count: int) -> Iterator[bytes]:
-    """Yield authentic, distinct notifications of one item each; their payments are not Kasir's."""
+    """Yield authentic notifications of one item each, for payments that are not Kasir's.
+
+    The tag and a number make each notification different.
+    """
     for number in range(count):
         yield notification(f"{tag}-{number}", psp_reference(tag, number))
 

@@ -27,12 +27,13 @@ from bench.site import API_KEY, TWIN_KEY, Server, Site
 _CONNECTIONS: Final = 64
 _TRIES_MAX: Final = 4
 _PATH: Final = "/v72/payments"
+#: The numbers of orders.
 _numbers = count(1)
 
 
 @dataclass(frozen=True, slots=True)
 class _Pair:
-    """Kasir and the twin it calls."""
+    """Kasir, and the twin that Kasir calls."""
 
     site: Site
     kasir: Server
@@ -42,7 +43,7 @@ class _Pair:
 @contextmanager
 def _pair(site: Site) -> Iterator[_Pair]:
     with site.database() as dsn, site.twin() as twin, site.kasir(dsn, twin.url) as kasir:
-        yield _Pair(site, kasir, twin)
+        yield _Pair(site=site, kasir=kasir, twin=twin)
 
 
 def latency(site: Site) -> list[Result]:
@@ -53,19 +54,22 @@ def latency(site: Site) -> list[Result]:
         os.environ["REQUESTS_CA_BUNDLE"] = str(site.ca_file)
         kasir = _library(f"{pair.kasir.url}/v72", API_KEY)
         direct = _library(f"{pair.twin.url}/v72", TWIN_KEY)
-        found = in_turn(lambda: _latency_round(pair, kasir, direct, calls), rounds)
-    parts = medians(found)
+        results = in_turn(lambda: _latency_round(pair, kasir, direct, calls), rounds)
+    parts = medians(results)
     return [
         Result(
             row="payment",
-            ratios=[each["through Kasir, p50 ms"] / each["library, p50 ms"] for each in found],
+            ratios=[
+                result["through Kasir, p50 ms"] / result["library, p50 ms"] for result in results
+            ],
             target=Target(1.0, is_ceiling=True),
             parts=parts,
         ),
         Result(
             row="payment by library",
             ratios=[
-                each["library through Kasir, p50 ms"] / each["library, p50 ms"] for each in found
+                result["library through Kasir, p50 ms"] / result["library, p50 ms"]
+                for result in results
             ],
         ),
     ]
@@ -99,6 +103,7 @@ def _library(url: str, key: str) -> Any:
 
 
 def _by_library(api: Any, calls: int) -> float:
+    """The median time of a payment with Adyen's library, in milliseconds."""
     latencies = []
     for _ in range(calls):
         reference = _reference()
@@ -114,16 +119,16 @@ def throughput(site: Site) -> list[Result]:
     """Divide the rate of concurrent payments through Kasir by that of a plain client."""
     rounds, calls = site.size(11, 2), site.size(320, 128)
     with _pair(site) as pair:
-        found = in_turn(lambda: _throughput_round(pair, calls), rounds)
-    plain = [each["plain client, per s"] for each in found]
-    through = [each["plain client through Kasir, per s"] for each in found]
-    lean = [each["lean client through Kasir, per s"] for each in found]
+        results = in_turn(lambda: _throughput_round(pair, calls), rounds)
+    plain = [result["plain client, per s"] for result in results]
+    through = [result["plain client through Kasir, per s"] for result in results]
+    lean = [result["lean client through Kasir, per s"] for result in results]
     return [
         Result(
             row="payment-load",
             ratios=[ours / theirs for ours, theirs in zip(through, plain, strict=True)],
             target=Target(0.35),
-            parts=medians(found),
+            parts=medians(results),
         ),
         Result(
             row="payment-load, lean",
@@ -133,6 +138,7 @@ def throughput(site: Site) -> list[Result]:
 
 
 def _throughput_round(pair: _Pair, calls: int) -> dict[str, float]:
+    """Measure the plain client at the twin, and both clients through Kasir."""
     figures: dict[str, float] = {}
     plain = asyncio.run(_many_at_a_time(pair.twin.url, TWIN_KEY, calls, pair.site))
     figures["plain client, per s"] = plain.rate
@@ -150,7 +156,7 @@ def _throughput_round(pair: _Pair, calls: int) -> dict[str, float]:
 
 
 async def _many_at_a_time(url: str, key: str, calls: int, site: Site) -> load.Load:
-    """Payments by a plain aiohttp client with 64 concurrent requests."""
+    """Pay with a plain aiohttp client, 64 payments at a time."""
     requests = iter([_request(key) for _ in range(calls)])
     latencies: list[float] = []
     connector = aiohttp.TCPConnector(limit=_CONNECTIONS, ssl=site.tls())
@@ -165,7 +171,12 @@ async def _many_at_a_time(url: str, key: str, calls: int, site: Site) -> load.Lo
         cpu, began = time.process_time(), time.perf_counter()
         await asyncio.gather(*(keep_paying() for _ in range(_CONNECTIONS)))
         seconds = time.perf_counter() - began
-    return load.Load(calls, seconds, latencies, time.process_time() - cpu)
+    return load.Load(
+        count=calls,
+        seconds=seconds,
+        latencies_s=latencies,
+        client_cpu_s=time.process_time() - cpu,
+    )
 
 
 async def _pay(
@@ -174,8 +185,9 @@ async def _pay(
     for _ in range(_TRIES_MAX):
         async with session.post(url, data=body, headers=headers) as response:
             answer = await response.json(content_type=None)
+        # After a 503 a shop repeats the request with the same key.
         if response.status != HTTPStatus.SERVICE_UNAVAILABLE:
-            break  # After a 503 a shop repeats the request with the same key.
+            break
     _check_redirect(answer)
 
 
@@ -215,6 +227,7 @@ def memory(site: Site) -> list[Result]:
 
 
 def _request(key: str) -> tuple[bytes, dict[str, str]]:
+    """Return the body and the headers of a new payment request, with this API key."""
     reference = _reference()
     headers = {
         "X-API-Key": key,

@@ -47,14 +47,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = _arguments(arguments)
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
-    os.environ["NO_PROXY"] = os.environ["no_proxy"] = HOST  # Everything is on this machine.
+    # No call goes through a proxy, because every program runs on this machine.
+    os.environ["NO_PROXY"] = os.environ["no_proxy"] = HOST
     results: list[Result] = []
     faults: list[str] = []
     try:
         with site(quick=options.quick) as environment:
             for name in options.only or ROWS:
                 try:
-                    results += _measured(name, environment)
+                    results += _run_row(name, environment)
                 except (SiteError, LoadError) as error:
                     faults.append(f"bench: {name}: {error}")
                     print(faults[-1], file=sys.stderr)
@@ -74,7 +75,8 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def _measured(name: str, environment: Site) -> list[Result]:
+def _run_row(name: str, environment: Site) -> list[Result]:
+    """Run a row; print its name and how long it took."""
     began = time.monotonic()
     print(f"{name} ...", end=" ", file=sys.stderr, flush=True)
     results = ROWS[name](environment)

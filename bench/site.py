@@ -38,10 +38,12 @@ TWIN_KEY: Final = "twin-api-key"
 MERCHANT: Final = "TwinMerchant"
 HMAC_KEY: Final = "0123456789ABCDEF" * 4
 
+#: Ports outside the range of ephemeral ports.
 _PORTS: Final = range(20_000, 30_000)
 _READY_S: Final = 60.0
 _STOP_S: Final = 15.0
 _POLL_S: Final = 0.02
+#: How many lines of a program's log are shown if it does not start.
 _LOG_LINES: Final = 20
 
 
@@ -77,7 +79,7 @@ class Site:
 
     @property
     def ca_file(self) -> Path:
-        """The file of the authority that signed the twin's certificate."""
+        """The certificate of the authority that signed the twin's certificate."""
         return self.folder / "ca.pem"
 
     def tls(self) -> ssl.SSLContext:
@@ -120,7 +122,13 @@ class Site:
     def served(
         self, name: str, command: Callable[[int], Sequence[str]], env: Mapping[str, str]
     ) -> Iterator[Server]:
-        """Run another program, which answers HTTP on the port in its command."""
+        """Run a program that answers HTTP.
+
+        Args:
+            name: The name of the program, for its log.
+            command: Makes the command line from the port to listen on.
+            env: Variables that are added to the environment.
+        """
         port = free_port()
         url = f"http://{HOST}:{port}"
         with self.program(name, command(port), env) as process:
@@ -155,7 +163,7 @@ class Site:
         """The environment of Kasir's programs."""
         return {
             "ADYEN_ENVIRONMENT": "twin",
-            # Without a twin, a port on which no program listens; no program calls it.
+            # Without a twin, a port on which no program listens; Kasir does not call it.
             "ADYEN_TWIN_URL": twin_url or f"http://{HOST}:9",
             "ADYEN_API_KEY": TWIN_KEY,
             "ADYEN_MERCHANT_ACCOUNT": MERCHANT,
@@ -205,6 +213,7 @@ def free_port() -> int:
 
 
 def _certify(folder: Path) -> None:
+    """Make a certificate authority, and the twin's certificate and key."""
     authority = trustme.CA()
     certificate = authority.issue_cert(HOST)
     authority.cert_pem.write_to_path(folder / "ca.pem")

@@ -15,6 +15,7 @@ from typing import Final
 from bench.figures import Result
 from bench.site import HOST, ROOT, Site, SiteError, free_port
 
+#: The line that the demo prints when every program answers.
 _LAST_LINE: Final = "Ctrl-C stops everything."
 _WITHIN_S: Final = 120
 
@@ -22,6 +23,7 @@ _WITHIN_S: Final = 120
 def start(site: Site) -> list[Result]:
     """Divide the time of `kasir --help` by that of an empty program; measure the demo's start."""
     kasir = str(Path(sys.executable).with_name("kasir"))
+    # In each pair: the seconds of `kasir --help`, and of an empty program.
     pairs = [
         (_wall_s([kasir, "--help"]), _wall_s([sys.executable, "-c", "pass"]))
         for _ in range(site.size(9, 3))
@@ -32,7 +34,7 @@ def start(site: Site) -> list[Result]:
         "python -c pass, s": median(bare_s for _, bare_s in pairs),
         "demo to ready, s": median(demos),
     }
-    return [Result(row="start", ratios=[helps / bare for helps, bare in pairs], parts=parts)]
+    return [Result(row="start", ratios=[help_s / bare_s for help_s, bare_s in pairs], parts=parts)]
 
 
 def _wall_s(command: Sequence[str]) -> float:
@@ -42,7 +44,7 @@ def _wall_s(command: Sequence[str]) -> float:
 
 
 def _demo_s(kasir: str) -> float:
-    """Return the seconds from the command to its last line, printed when every program answers."""
+    """Return the seconds from the start of the demo until every program answers."""
     port = _two_free_ports()
     command = [kasir, "demo", "--port", str(port), "--twin-port", str(free_port())]
     env = {name: text for name, text in os.environ.items() if not name.startswith("KASIR_")}

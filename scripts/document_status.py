@@ -30,7 +30,8 @@ from kasir.shop_events import event_policy
 
 PAGE: Final = Path(__file__).resolve().parent.parent / "docs" / "payment-status.md"
 
-_OF_REFUNDS: Final = refunds._PRECEDENCE  # noqa: SLF001  # The page documents this table.
+_REFUND_PRECEDENCE: Final = refunds._PRECEDENCE  # noqa: SLF001  # The page documents this table.
+#: The statuses whose event to the shop is held back.
 _HELD: Final = event_policy.HELD_BACK
 
 #: The facts that an attempt can have, in the usual order.
@@ -87,13 +88,13 @@ def _statuses() -> str:
     meanings = _sentences(Status)
     rows = [
         (
-            f"`{one}`",
-            meanings[one.name],
-            "yes" if one in FINAL else "",
-            f"`{event_policy.OF_STATUS[one]}`" if one in event_policy.OF_STATUS else "",
-            "yes" if one in _HELD else "",
+            f"`{each}`",
+            meanings[each.name],
+            "yes" if each in FINAL else "",
+            f"`{event_policy.OF_STATUS[each]}`" if each in event_policy.OF_STATUS else "",
+            "yes" if each in _HELD else "",
         )
-        for one in Status
+        for each in Status
     ]
     head = ("status", "meaning", "final", "event to the shop", "held back")
     return "## Statuses\n\n" + _table(head, rows) + _ABOUT_STATUSES
@@ -123,7 +124,7 @@ def _precedence() -> str:
     width = max(len(one) for one in Status)
     lines = [f"{Status.AUTHORISED:<{width}}  <-  an attempt is authorised and not voided"]
     lines.append(f"{'-' * width}      no attempt is paid: the higher status wins")
-    lines += [f"{one:<{width}}  <-  {', '.join(words)}" for one, words in sources.items()]
+    lines += [f"{one:<{width}}  <-  {', '.join(facts)}" for one, facts in sources.items()]
     lines.append(f"{Status.CREATED:<{width}}  <-  no facts yet")
     return "## Precedence\n\n```\n" + "\n".join(lines) + "\n```\n\n" + _RULES
 
@@ -135,8 +136,8 @@ def _effects() -> str:
         facts = _facts_at(before)
         cells = []
         for added in _FACTS:
-            then = status({*facts, _fact(added, "again")})
-            cells.append("" if then is status(facts) else f"**{then}**")
+            after = status({*facts, _fact(added, "again")})
+            cells.append("" if after is status(facts) else f"**{after}**")
         rows.append((f"`{status(facts)}`{_note_on(before)}", *cells))
     head = ("status before", *(added.replace("_", " ") for added in _FACTS))
     return _ABOUT_FACTS + _table(head, rows)
@@ -187,18 +188,18 @@ the attempt it names, because one cancel may end several.
 def _identity() -> str:
     """Return tables of the payment that a message belongs to; the code computes every cell."""
     rows = []
-    for proof, owners, echo, payments in _PROOFS:
+    for proof, owners, payment_id, payments in _PROOFS:
         reference = "ANOTHER" if "another reference" in proof else "R"
         cells = []
         for message in _MESSAGES.values():
             fields: dict[str, Any] = {"attempt": "A", "reference": reference, "method": "m"}
-            clues = Clues(**(fields | {"payment_id": echo} | message))
-            ruled = match(clues, owners, payments)
-            cells.append(f"**{ruled.ruling}**" if ruled.payment_id else str(ruled.ruling))
+            clues = Clues(**(fields | {"payment_id": payment_id} | message))
+            matched = match(clues, owners, payments)
+            cells.append(f"**{matched.ruling}**" if matched.payment_id else str(matched.ruling))
         rows.append((proof, *cells))
     meanings = _sentences(Ruling)
     sentences = _table(
-        ("result", "meaning"), [(f"**{one}**", meanings[one.name]) for one in Ruling]
+        ("result", "meaning"), [(f"**{ruling}**", meanings[ruling.name]) for ruling in Ruling]
     )
     return _ABOUT_IDENTITY + _table(("proof", *_MESSAGES), rows) + "\n" + sentences
 
@@ -212,7 +213,9 @@ def _candidate(payment_id: PaymentId = _OURS, **more: Any) -> Candidate:
 
 
 _ENDED: Final = _candidate(is_open=False, has_attempt=True)
-#: For each proof: its description, the owners of the message's names, the id and the payments.
+#: For each proof: its description, the owner of each PSP reference, the payment id that the message
+#: contains, and Kasir's payments with the message's reference. In `_identity` the message gets the
+#: attempt A, the reference R and the method m.
 _PROOFS: Final[Sequence[tuple[str, Mapping[str, PaymentId], str, Sequence[Candidate]]]] = (
     ("our id", {}, _OURS, [_candidate()]),
     ("our id, with another reference", {}, _OURS, [_candidate()]),
@@ -231,6 +234,7 @@ _PROOFS: Final[Sequence[tuple[str, Mapping[str, PaymentId], str, Sequence[Candid
     ("none; the open one has an attempt", {}, "", [_candidate(has_attempt=True)]),
     ("none; no payment has its reference", {}, "", []),
 )
+#: For each kind of message: its description, and the fields by which it differs.
 _MESSAGES: Final[Mapping[str, dict[str, Any]]] = {
     "paid, the requested amount": {"amount": _PAID, "pays": True},
     "paid, another amount": {"amount": Money(IDR, 1), "pays": True},
@@ -246,12 +250,13 @@ def _note_on(before: Says) -> str:
 
 
 def _facts_at(says: Says) -> set[Fact]:
+    """Return the facts of an attempt in one state; a voided attempt was authorised before."""
     before = {_fact(Says.AUTHORISED, "before")} if says is Says.VOIDED else set()
     return {_fact(says, "first"), *before}
 
 
 def _fact(says: Says, key: str) -> Fact:
-    """Return a fact of the one attempt; `unknown` is about a call that was never answered."""
+    """Return a fact of the attempt; `unknown` is about a call that was never answered."""
     is_unanswered = says is Says.UNKNOWN
     return Fact(
         key=f"{says}:{key}",
@@ -271,7 +276,7 @@ def _refunds() -> str:
         ("fact, the highest wins", "meaning", "the refund is"),
         [
             (f"`{says}`", meanings_of_facts[says.name], f"`{one}`" if one else "no refund")
-            for says, one in _OF_REFUNDS
+            for says, one in _REFUND_PRECEDENCE
         ],
     )
     return _ABOUT_REFUNDS + statuses + "\n" + precedence + _AFTER_REFUNDS
@@ -296,15 +301,21 @@ def _sums() -> str:
     rows = []
     for chain in _CHAINS:
         known = _known_sums(chain)
-        back, more = known.refundable("ATTEMPT"), known.capturable("ATTEMPT")
-        held |= {*back.held, *more.held}
-        numbers = (known.captured, known.refunded, known.charged_back, back.left, more.left)
+        refundable, capturable = known.refundable("ATTEMPT"), known.capturable("ATTEMPT")
+        held |= {*refundable.held, *capturable.held}
+        numbers = (
+            known.captured,
+            known.refunded,
+            known.charged_back,
+            refundable.left,
+            capturable.left,
+        )
         added = ", ".join(f"`{says}`" + ("" if sum_ else " without a sum") for says, sum_ in chain)
         rows.append((added or "nothing", *(f"{number.minor_units:,}" for number in numbers)))
     if missing := set(Why) - held:
         raise ValueError(f"no row shows what {sorted(missing)} holds")
     meanings = _sentences(Why)
-    reasons = [(f"… {one}", meanings[one.name]) for one in Why]
+    reasons = [(f"… {why}", meanings[why.name]) for why in Why]
     head = ("facts added", "captured", "refunded", "chargedBack", "refundable", "capturable")
     return (
         _ABOUT_SUMS
@@ -351,6 +362,7 @@ Where something is not known, Kasir counts so that less money may leave:
   in [payments/changes.py](../src/kasir/payments/changes.py)).
 """
 
+#: The amount of the attempt; the amounts of facts that are not of 10,000, where None is the whole.
 _WHOLE: Final = 25_000
 _AMOUNTS: Final = {
     Says.REVERSAL_ASKED: None,
@@ -366,10 +378,11 @@ def _chain(*chain: Says) -> tuple[tuple[Says, int | None], ...]:
     """Return the facts of one change, each with its amount."""
     amounts = {says: _AMOUNTS.get(says, 10_000) for says in chain}
     if Says.REVERSAL_ASKED in chain:
-        amounts |= {Says.REFUND_CONFIRMED: 20_000}
+        amounts |= {Says.REFUND_CONFIRMED: 20_000}  # All that was captured.
     return tuple((says, amounts[says] or _WHOLE) for says in chain)
 
 
+#: For each row of the table of sums: the facts that are added, with their amounts.
 _CHAINS: Final[tuple[tuple[tuple[Says, int | None], ...], ...]] = (
     (),
     _chain(Says.REFUND_ASKED),
@@ -480,11 +493,11 @@ def _sentences(enum: type[StrEnum]) -> Mapping[str, str]:
     """Return the `#:` comment above each member in the source, by the member's name."""
     source = inspect.getsource(enum)
     members = re.findall(r"((?:^ +#: .*\n)+) +(\w+) = ", source, flags=re.MULTILINE)
-    found = {name: " ".join(re.findall(r"#: (.*)", above)) for above, name in members}
-    missing = set(enum.__members__) - set(found)
+    sentences = {name: " ".join(re.findall(r"#: (.*)", above)) for above, name in members}
+    missing = set(enum.__members__) - set(sentences)
     if missing:
         raise ValueError(f"{enum.__name__}: no sentence above {sorted(missing)}")
-    return found
+    return sentences
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -15,11 +15,12 @@ from kasir.subscriptions.dunning import Reason, Timetable
 from kasir.subscriptions.states import Move, State, diagram
 
 PAGE: Final = Path(__file__).resolve().parents[1] / "docs" / "subscriptions.md"
-_DRAWN: Final = re.compile(r"(<!-- (\w+) -->\n).*?(<!-- /\2 -->)", re.DOTALL)
+#: A generated part, between comments with its name.
+_GENERATED: Final = re.compile(r"(<!-- (\w+) -->\n).*?(<!-- /\2 -->)", re.DOTALL)
 
 
 def drawn(page: str) -> str:
-    """Return the page with its generated parts brought up to date."""
+    """Return the page with its generated parts updated."""
     parts = {
         "diagram": f"```mermaid\n{diagram()}\n```\n",
         "states": _table("state", State),
@@ -27,7 +28,7 @@ def drawn(page: str) -> str:
         "days": f"{', '.join(map(str, Timetable().days))}\n",
         "reasons": f"{', '.join(f'`{reason}`' for reason in Reason)}\n",
     }
-    return _DRAWN.sub(lambda found: f"{found[1]}{parts[found[2]]}{found[3]}", page)
+    return _GENERATED.sub(lambda part: f"{part[1]}{parts[part[2]]}{part[3]}", page)
 
 
 def _table(head: str, members: type[State | Move]) -> str:

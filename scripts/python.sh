@@ -3,6 +3,7 @@
 # Each name is tried by running it: a version manager may leave commands on the path that only
 # print that no such Python is installed, and Debian ships Python without its venv module.
 
+# Python that fails if it is too old, or has no venv module.
 fits='import sys
 assert sys.version_info >= (3, 11)
 import ensurepip, venv'

@@ -33,9 +33,11 @@ if TYPE_CHECKING:
     from uvicorn.config import Config
     from uvicorn.server import ServerState
 
+#: How often the deadlines of all connections are checked.
 _SWEEP_S: Final = 0.5
-#: Chunk framing counts as a part of the head; each body byte allows this many bytes of framing.
-_FRAME_BYTES: Final = 8
+#: The framing of chunks is counted as a part of the head. So each byte of the body allows this many
+#: bytes more.
+_FRAMING_PER_BODY_BYTE: Final = 8
 #: Paths that are served even when all connections are in use: health checks and webhooks.
 _ALWAYS_SERVED: Final = (b"/health/", b"/webhooks/")
 
@@ -60,10 +62,10 @@ class Connections:
 
     def __init__(self) -> None:
         self.open: set[BoundedHttp] = set()
-        #: Connections that wait for their client, longest first: those without any request so far,
-        #: and those that are kept alive after a response.
-        self._new: dict[BoundedHttp, None] = {}
-        self._kept: dict[BoundedHttp, None] = {}
+        #: Connections that have not had a request yet, the oldest first.
+        self._without_request: dict[BoundedHttp, None] = {}
+        #: Connections that are kept alive after a response, the longest idle first.
+        self._kept_alive: dict[BoundedHttp, None] = {}
         self._of_address: Counter[str] = Counter()
         self._sweeping: asyncio.TimerHandle | None = None
 
@@ -72,32 +74,32 @@ class Connections:
         limits, address = new.limits, new.address
         self.open.add(new)
         self._of_address[address] += 1
-        over = len(self.open) - limits.connections_max
-        if (own_over := self._own_over(new)) > 0:
+        excess = len(self.open) - limits.connections_max
+        if (address_excess := self._excess_of_address(new)) > 0:
             # This client has too many connections, so only one of its own is closed.
-            own = (one for one in self._waiting() if one.address == address)
-            self._close_one(new, own, max(over, own_over))
-        elif over > 0:
-            self._close_one(new, self._waiting(), over)
+            own = (waiting for waiting in self._waiting() if waiting.address == address)
+            self._close_one(new, own, max(excess, address_excess))
+        elif excess > 0:
+            self._close_one(new, self._waiting(), excess)
         if new in self.open:
-            self._new[new] = None
+            self._without_request[new] = None
             self._sweep_later(new.loop)
 
     def is_crowded(self, connection: BoundedHttp) -> bool:
         """Whether there are too many connections, in total or from the connection's address."""
         is_over = len(self.open) > connection.limits.connections_max
-        return is_over or self._own_over(connection) > 0
+        return is_over or self._excess_of_address(connection) > 0
 
     def mark_waiting(self, connection: BoundedHttp) -> None:
         """Record that the connection waits for the client's next request."""
         if connection in self.open:
-            self._new.pop(connection, None)
-            self._kept[connection] = None
+            self._without_request.pop(connection, None)
+            self._kept_alive[connection] = None
 
     def mark_busy(self, connection: BoundedHttp) -> None:
         """Record that a request has arrived and is being answered."""
-        self._new.pop(connection, None)
-        self._kept.pop(connection, None)
+        self._without_request.pop(connection, None)
+        self._kept_alive.pop(connection, None)
 
     def forget(self, connection: BoundedHttp) -> None:
         """Remove a connection."""
@@ -110,20 +112,20 @@ class Connections:
 
     def _waiting(self) -> Iterator[BoundedHttp]:
         """Connections that wait for their client, in the order in which they are closed."""
-        return chain(self._new, self._kept)
+        return chain(self._without_request, self._kept_alive)
 
-    def _own_over(self, connection: BoundedHttp) -> int:
-        """By how many the connection's address exceeds its limit; 0 if the address is unknown."""
+    def _excess_of_address(self, connection: BoundedHttp) -> int:
+        """By how many connections an address exceeds its limit; 0 if the address is unknown."""
         if not connection.address:
             return 0
         return self._of_address[connection.address] - connection.limits.connections_per_address_max
 
-    def _close_one(self, new: BoundedHttp, waiting: Iterator[BoundedHttp], over: int) -> None:
-        """Close the first waiting connection, or the new one if none waits and no spare is left."""
+    def _close_one(self, new: BoundedHttp, waiting: Iterator[BoundedHttp], excess: int) -> None:
+        """Close the first waiting connection; if none waits, the new one once no spare is left."""
         longest = next(waiting, None)
         if longest is not None:
             self._end(longest)
-        elif over > new.limits.connections_spare:
+        elif excess > new.limits.connections_spare:
             self._end(new)
 
     def _end(self, connection: BoundedHttp) -> None:
@@ -135,9 +137,10 @@ class Connections:
             self._sweeping = loop.call_later(_SWEEP_S, self._sweep, loop)
 
     def _sweep(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Expire connections past their deadline. There is one timer for all, none per request."""
+        """Expire connections past their deadline. One timer serves all connections."""
         self._sweeping, now = None, loop.time()
-        for connection in [one for one in self.open if one.deadline <= now]:
+        late = [connection for connection in self.open if connection.deadline <= now]
+        for connection in late:
             connection.expire()
         if self.open:
             self._sweep_later(loop)
@@ -166,8 +169,11 @@ class BoundedHttp(HttpToolsProtocol):
         self.address = ""
         #: When the connection expires, in the event loop's time.
         self.deadline = inf
+        #: How many bytes the head of the request may still have.
         self._head_left = self.limits.request_head_bytes_max
+        #: How many more bytes may be discarded after an early response.
         self._unread_left = self.limits.drained_bytes_max
+        #: Whether the last received piece is longer than a head may be.
         self._is_large = False
         self._is_reading = False
         self._has_request = False
@@ -202,7 +208,7 @@ class BoundedHttp(HttpToolsProtocol):
             self._refuse(_TOO_LONG)
 
     def on_message_begin(self) -> None:
-        """Set the time and size limits of a request's head, at its first byte."""
+        """Set the time and size limits of a request's head when its first byte arrives."""
         super().on_message_begin()
         self._is_reading = True
         self._head_left = self.limits.request_head_bytes_max
@@ -217,8 +223,8 @@ class BoundedHttp(HttpToolsProtocol):
         self._set_deadline(self.limits.request_body_s)
 
     def on_body(self, body: bytes) -> None:
-        """Pass a piece of the body to the app, or drop it if the response is complete."""
-        left = self._head_left + _FRAME_BYTES * len(body)
+        """Allow the framing of a piece of the body, and pass the piece on."""
+        left = self._head_left + _FRAMING_PER_BODY_BYTE * len(body)
         self._head_left = min(left, self.limits.request_head_bytes_max)
         super().on_body(body)
 

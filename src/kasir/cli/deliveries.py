@@ -15,8 +15,8 @@ from kasir.store.deliveries import Delivery, DeliveryState
 async def list_deliveries(state: str, most: int, *, as_json: bool) -> None:
     """Print the deliveries in a state, newest first."""
     async with opened() as (pool, _):
-        found = await deliveries.deliveries(pool, DeliveryState(state), most)
-    table(found, _line, state, as_json=as_json)
+        rows = await deliveries.deliveries(pool, DeliveryState(state), most)
+    table(rows, _line, state, as_json=as_json)
 
 
 def _line(delivery: Delivery) -> str:
@@ -25,23 +25,23 @@ def _line(delivery: Delivery) -> str:
     return f"{delivery.id}  {when}  {delivery.event:<28} {delivery.subject}  {last}"
 
 
-async def resend_deliveries(names: Sequence[str]) -> None:
+async def resend_deliveries(ids: Sequence[str]) -> None:
     """Make events due again, and print how many.
 
     Raises:
-        SettingError: A name is not the id of an event, or its event waits already. The other
+        SettingError: An id is not an event's, or its event already waits to be sent. The other
             events are sent nevertheless.
     """
     now = SystemClock().now()
     async with opened() as (pool, _):
-        resent = await deliveries.resend(pool, names, now)
-        older = 0 if names else await deliveries.left(pool, now, Limits().counts_max)
+        resent = await deliveries.resend(pool, ids, now)
+        older = 0 if ids else await deliveries.left(pool, now, Limits().counts_max)
     print(f"{len(resent)} to be sent again")
     if older:
         print(
             f"{older} were given up more than {deliveries.RESENT_WITHIN.days} days ago and are "
             "not sent again; name those that you want to send"
         )
-    if left := sorted({*names} - {*resent}):
+    if not_resent := sorted({*ids} - {*resent}):
         cure = "is no event's id, or waits already; `kasir deliveries --state waiting` shows those"
-        raise SettingError(", ".join(left), cure)
+        raise SettingError(", ".join(not_resent), cure)

@@ -25,14 +25,18 @@ from kasir.wiring import Parts, open_parts
 
 #: A shop with sales gets a notification at least this often. A new shop sends a test notification.
 _LATELY: Final = timedelta(days=7)
+#: A call to Adyen that is unanswered for longer is reported.
 _LOST_AFTER: Final = timedelta(hours=1)
-#: Longer than Kasir waits before it infers an end, and longer than a notification can be late.
+#: An end of an attempt that is unconfirmed for longer is reported. By then Kasir has inferred the
+#: end, or a late notification has arrived.
 _CONFIRMED_WITHIN: Final = timedelta(days=2)
-#: A shop that accepts events gets them within seconds.
+#: An event that waits for longer is reported: a shop that accepts events gets them within seconds.
 _DELIVERED_WITHIN: Final = timedelta(minutes=1)
+#: How many shoppers' tokens are compared with Adyen's list.
 _SHOPPERS_MAX: Final = 200
 #: `test` as a word in a name: WarungTest, test_warung, TESTWarung, not LatestFashion or PROTEST.
 _TEST: Final = re.compile(r"(?<![A-Za-z])test(?![a-z])|Test(?![a-z])|(?<![A-Z])TEST(?![A-Z]{2})")
+#: How many PSP references with two payments are shown.
 _CONFLICTS_MAX: Final = 20
 
 
@@ -93,17 +97,21 @@ def live_and_test(settings: Settings) -> list[Finding]:
 
 
 async def _clocks(parts: Parts) -> Finding:
-    """Compare the clocks; Adyen's time is known only after the checks that call Adyen."""
+    """Compare the clocks. Adyen's time is known only after other checks have called Adyen."""
     what = "the clocks agree"
-    apart = await parts.times.apart()
-    found = [f"{ahead.total_seconds():+.0f} s against {whose}" for whose, ahead in apart.items()]
-    if max(map(abs, apart.values())) <= parts.times.apart_max:
-        return Finding(what, is_well=True, says=", ".join(found))
+    differences = await parts.times.apart()
+    rows = [
+        f"{difference.total_seconds():+.0f} s against {clock}"
+        for clock, difference in differences.items()
+    ]
+    if max(map(abs, differences.values())) <= parts.times.apart_max:
+        return Finding(what, is_well=True, says=", ".join(rows))
     cure = "nothing is closed or charged meanwhile; set this machine's clock, by NTP for one"
-    return Finding(what, is_well=False, says=f"{', '.join(found)}: {cure}")
+    return Finding(what, is_well=False, says=f"{', '.join(rows)}: {cure}")
 
 
 async def _notices(parts: Parts) -> list[Finding]:
+    """Check that both webhooks have received something lately, and that no notice is held."""
     since = parts.clock.now() - _LATELY
     addresses = {
         NoticeKind.STANDARD: "/webhooks/adyen",
@@ -134,18 +142,19 @@ async def _notices(parts: Parts) -> list[Finding]:
 
 
 async def _questions(parts: Parts) -> list[Finding]:
+    """Report calls to Adyen that have no answer."""
     lost = await DoctorCounts(parts.pool).lost_questions(parts.clock.now() - _LOST_AFTER)
     says = f"{lost} not; is a worker running, and does Adyen answer?" if lost else "every one"
     return [Finding("calls to Adyen were answered", is_well=not lost, says=says)]
 
 
 async def _owners(parts: Parts) -> Finding:
-    """PSP references that two payments have, from before each had one owner (docs/adr/0013)."""
+    """Report PSP references with two payments, stored before docs/adr/0013 allowed only one."""
     what = "every pspReference has one payment"
-    found = await DoctorCounts(parts.pool).conflicts(_CONFLICTS_MAX)
-    if not found:
+    conflicts = await DoctorCounts(parts.pool).conflicts(_CONFLICTS_MAX)
+    if not conflicts:
         return Finding(what, is_well=True, says="it has")
-    rows = [f"{name} is {owner}'s, and {other} bears it too" for name, owner, other in found]
+    rows = [f"{name} is {owner}'s, and {other} bears it too" for name, owner, other in conflicts]
     cure = (
         "one of the two was reported as paid with the other's money: compare them with Adyen, "
         "then remove the rows from psp_reference_conflict"
@@ -154,7 +163,7 @@ async def _owners(parts: Parts) -> Finding:
 
 
 async def _ends(parts: Parts) -> Finding:
-    """Unfinished attempts whose end Adyen has not confirmed."""
+    """Report ended attempts whose end Adyen has not confirmed."""
     what = "Adyen confirmed how attempts ended"
     count, since = await DoctorCounts(parts.pool).unconfirmed(parts.settings.limits.counts_max)
     if since is None:
@@ -167,7 +176,7 @@ async def _ends(parts: Parts) -> Finding:
 
 
 async def _jobs(parts: Parts) -> Finding:
-    """Jobs that failed."""
+    """Report jobs that failed."""
     what = "jobs were done"
     count, since = await failed.count_failed(parts.pool, parts.settings.limits.counts_max)
     if since is None:
@@ -180,27 +189,27 @@ async def _jobs(parts: Parts) -> Finding:
 
 
 async def _events(parts: Parts) -> Finding:
-    """Events that the shop has not accepted, since when, and its last answer."""
+    """Report events that the shop has not accepted, since when, and the shop's last answer."""
     what = "the shop takes its events"
     now, most = parts.clock.now(), parts.settings.limits.counts_max
-    found = await DoctorCounts(parts.pool).undelivered(now - RESENT_WITHIN, most)
-    answered = f"; the last answer was {found.last}" if found.last else ""
-    if not found.since and not found.given_up:
+    undelivered = await DoctorCounts(parts.pool).undelivered(now - RESENT_WITHIN, most)
+    answered = f"; the last answer was {undelivered.last}" if undelivered.last else ""
+    if not undelivered.since and not undelivered.given_up:
         return Finding(what, is_well=True, says=f"none waits{answered}")
     says = []
-    if found.since:
-        says.append(f"{found.waiting} wait, the first since {_when(found.since)}")
-    if found.given_up:
-        says.append(f"{found.given_up} were given up in the last {RESENT_WITHIN.days} days")
-    is_well = not found.given_up and not _is_stuck(parts, found, now)
+    if undelivered.since:
+        says.append(f"{undelivered.waiting} wait, the first since {_when(undelivered.since)}")
+    if undelivered.given_up:
+        says.append(f"{undelivered.given_up} were given up in the last {RESENT_WITHIN.days} days")
+    is_well = not undelivered.given_up and not _is_stuck(parts, undelivered, now)
     cure = "" if is_well else "; see `Paid, but the order was not delivered` in the runbook"
     return Finding(what, is_well=is_well, says=f"{' and '.join(says)}{answered}{cure}")
 
 
-def _is_stuck(parts: Parts, found: Undelivered, now: datetime) -> bool:
-    """Whether waiting events need help: the shop refuses them, is late, or has no URL set."""
-    is_refused = found.last is not None and not SendResult(found.last.status).is_taken
-    is_late = found.since is not None and found.since < now - _DELIVERED_WITHIN
+def _is_stuck(parts: Parts, undelivered: Undelivered, now: datetime) -> bool:
+    """Whether the shop refused the last event, the first waits too long, or no URL is set."""
+    is_refused = undelivered.last is not None and not SendResult(undelivered.last.status).is_taken
+    is_late = undelivered.since is not None and undelivered.since < now - _DELIVERED_WITHIN
     return is_refused or is_late or not parts.settings.events_url
 
 
@@ -209,16 +218,16 @@ def _when(moment: datetime) -> str:
 
 
 async def _tokens(parts: Parts) -> Finding:
-    """Compare shoppers' tokens with Adyen's list, beginning with those that are due."""
+    """Compare shoppers' tokens with Adyen's list, first those whose comparison is due."""
     what = "tokens agree with Adyen's list"
     adopted = gone = unanswered = 0
     shoppers = await parts.tokens.watched(_SHOPPERS_MAX)
     for shopper in shoppers:
-        found = await parts.stored.reconcile(shopper)
-        if found is None:
+        changes = await parts.stored.reconcile(shopper)
+        if changes is None:
             unanswered += 1
             continue
-        adopted, gone = adopted + found.adopted, gone + found.gone
+        adopted, gone = adopted + changes.adopted, gone + changes.gone
     if unanswered:
         says = f"Adyen did not answer for {unanswered} of {len(shoppers)} shoppers"
         return Finding(what, is_well=False, says=says)

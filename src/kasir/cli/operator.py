@@ -26,8 +26,8 @@ from kasir.wiring import database_of
 
 Row = TypeVar("Row")
 
-#: Why a notice is not read again.
-_STAYS: Final = {
+#: Why a notice is not read again, by its state.
+_NOT_REPLAYED: Final = {
     NoticeState.READ: "was read already, and is not changed",
     NoticeState.UNREAD: "will be read already, and is not changed",
 }
@@ -35,8 +35,8 @@ _STAYS: Final = {
 
 async def migrate() -> None:
     """Apply new migrations and print their names."""
-    async with opened() as (_, done):
-        print("\n".join(done) if done else "up to date")
+    async with opened() as (_, applied):
+        print("\n".join(applied) if applied else "up to date")
 
 
 async def create_key(name: str) -> None:
@@ -67,18 +67,18 @@ async def list_notices(state: str, most: int, *, as_json: bool) -> None:
     vault = Vault(secrets_from())
     async with opened() as (pool, _):
         print_status(f"notices of {database_shown(database_settings_from())}")
-        found = await Notices(pool, vault).listed(NoticeState(state), most)
-    table(found, _line, state, as_json=as_json)
+        rows = await Notices(pool, vault).listed(NoticeState(state), most)
+    table(rows, _line, state, as_json=as_json)
 
 
-def table(found: Sequence[Row], line: Callable[[Row], str], what: str, *, as_json: bool) -> None:
-    """Print one line for each row and then their number, or all rows as JSON."""
+def table(rows: Sequence[Row], line: Callable[[Row], str], what: str, *, as_json: bool) -> None:
+    """Print one line for each row, then the number of rows with `what`; or all rows as JSON."""
     if as_json:
-        print(msgspec.json.encode(found).decode())
+        print(msgspec.json.encode(rows).decode())
         return
-    for one in found:
-        print(line(one))
-    print(f"{len(found)} {what}")
+    for row in rows:
+        print(line(row))
+    print(f"{len(rows)} {what}")
 
 
 def _line(notice: KeptNotice) -> str:
@@ -98,21 +98,21 @@ async def replay_notices(ids: Sequence[int]) -> None:
     """
     async with opened() as (pool, _):
         states = await notices.states(pool, ids or await notices.held(pool))
-        if gone := [str(each) for each in ids if each not in states]:
-            cure = f"there is no notice {', '.join(gone)}"
+        if unknown := [str(notice_id) for notice_id in ids if notice_id not in states]:
+            cure = f"there is no notice {', '.join(unknown)}"
             raise SettingError("IDS", f"{cure}; `kasir notices --state` lists them by state")
         replayed = {*await notices.replay(pool, [*states], engine.enqueue_reading)}
     print(f"{len(replayed)} to be read again")
-    for each, state in states.items():
-        if each not in replayed:
-            print(f"{each} {_STAYS[state]}")
+    for notice_id, state in states.items():
+        if notice_id not in replayed:
+            print(f"{notice_id} {_NOT_REPLAYED[state]}")
 
 
 async def list_failed_jobs(most: int, *, as_json: bool) -> None:
     """Print the jobs that failed."""
     async with opened() as (pool, _):
-        found = await failed.failed(pool, most)
-    table(found, _job_line, "failed", as_json=as_json)
+        rows = await failed.failed(pool, most)
+    table(rows, _job_line, "failed", as_json=as_json)
 
 
 def _job_line(job: FailedJob) -> str:
@@ -136,6 +136,6 @@ async def opened() -> AsyncIterator[tuple[Pool, list[str]]]:
     """Open the database and migrate it; yields the pool and the migrations that were applied."""
     limits = Limits()
     with database_of(database_settings_from()) as dsn:
-        done = await bring_up_to_date(dsn, limits)
+        applied = await bring_up_to_date(dsn, limits)
         async with database.connected(dsn, 2, limits) as pool:
-            yield pool, done
+            yield pool, applied

@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from litestar import Litestar
 
 #: Longer than clients and proxies keep an idle connection (aiohttp 15 s, nginx and most load
-#: balancers 60 s), so that they close it first. If the server did, a payment could be arriving.
+#: balancers 60 s), so that they close it first. If the server closed it, a payment request could be
+#: arriving at that moment.
 _KEEP_ALIVE_S: Final = 75
 #: Proxies whose `X-Forwarded-For` is trusted if the operator names no others.
 THIS_MACHINE: Final = "127.0.0.1,::1"
@@ -40,9 +41,9 @@ _GC_THRESHOLD: Final = 20_000
 #: The time for the last responses after requests were ended early.
 _LAST_RESPONSES_S: Final = 5
 _POLL_S: Final = 0.1
-#: The parent's signal to a child to end requests early. A second SIGTERM or SIGINT cannot mean this
-#: to a child: a terminal or service manager may signal the whole process group, and the parent
-#: forwards the same signal.
+#: The parent's signal to a child to end requests early. A child may receive one SIGTERM or SIGINT
+#: twice: from a terminal or service manager, which signals the whole process group, and from the
+#: parent. So a second one does not end requests early in a child.
 _CUT: Final = signal.SIGUSR1
 
 
@@ -54,7 +55,7 @@ def serve(host: str, port: int, workers: int) -> None:
             error is raised before any process starts.
     """
     asyncio.run(_preflight())
-    port = _free(host, port)
+    port = _check_address(host, port)
     url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
     print_status(f"serve on {url}; {used(settings_from())}")
     config = uvicorn.Config(
@@ -69,7 +70,7 @@ def serve(host: str, port: int, workers: int) -> None:
         access_log=False,
         timeout_keep_alive=_KEEP_ALIVE_S,
         forwarded_allow_ips=os.environ.get("FORWARDED_ALLOW_IPS") or THIS_MACHINE,
-        # By then kasir.shutdown has ended and answered the requests in progress.
+        # After `stop_s`, kasir.shutdown has ended and answered the requests in progress.
         timeout_graceful_shutdown=int(Limits().stop_s) + _LAST_RESPONSES_S,
         server_header=False,
     )
@@ -78,17 +79,17 @@ def serve(host: str, port: int, workers: int) -> None:
             _Supervisor(config, [config.bind_socket()]).run()
             return
         uvicorn.Server(config).run()
-    except SystemExit as ended:
+    except SystemExit as exited:
         # Uvicorn has logged the reason in a line; its own exit codes are not ours.
-        sys.exit(1 if ended.code else 0)
+        sys.exit(1 if exited.code else 0)
     except KeyboardInterrupt:
         return  # Uvicorn stopped on the signal and raises it again.
 
 
-def _free(host: str, port: int) -> int:
-    """Check that the address is free; return the port, or the one that the system chose for 0.
+def _check_address(host: str, port: int) -> int:
+    """Check that the address is free; return the port, or for port 0 the one that the system chose.
 
-    Uvicorn listens only after the database is open, and its error does not name the option.
+    Uvicorn would report the error only after the database is open, and without the option's name.
 
     Raises:
         SettingError: The address cannot be listened on.
@@ -96,11 +97,11 @@ def _free(host: str, port: int) -> int:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         with socket.create_server((host, port), family=family) as probe:
-            found: int = probe.getsockname()[1]
+            free_port: int = probe.getsockname()[1]
     except OSError as error:
         cure = f"cannot listen there ({error.strerror or error}); give another"
         raise SettingError(f"--host {host} --port {port}", cure) from error
-    return found
+    return free_port
 
 
 async def _preflight() -> None:
@@ -136,7 +137,7 @@ class _Supervisor(Multiprocess):
                 process.process.join(_POLL_S)
 
     def _is_stopped_again(self) -> bool:
-        """Whether a second signal to stop has come, or one more since this last returned True."""
+        """Whether another signal to stop has come after the first; each is reported once."""
         while self.signal_queue:
             self._stop_signals += self.signal_queue.pop() in {signal.SIGINT, signal.SIGTERM}
         is_again = self._stop_signals > 1
@@ -154,9 +155,9 @@ def app() -> object:
     from kasir.web.app import create_app
 
     gc.set_threshold(_GC_THRESHOLD)
-    made = create_app(settings_from())
-    made.on_startup += [_install_signal_handlers, _freeze_objects]
-    return in_one_line(made)
+    litestar = create_app(settings_from())
+    litestar.on_startup += [_install_signal_handlers, _freeze_objects]
+    return in_one_line(litestar)
 
 
 def _freeze_objects() -> None:
@@ -168,9 +169,9 @@ def _freeze_objects() -> None:
     gc.freeze()
 
 
-def _install_signal_handlers(made: Litestar) -> None:
+def _install_signal_handlers(litestar: Litestar) -> None:
     """Handle a signal to stop, then call uvicorn's handler, which closes the sockets and waits."""
-    loop, shutdown = asyncio.get_running_loop(), made.state.shutdown
+    loop, shutdown = asyncio.get_running_loop(), litestar.state.shutdown
 
     def request_stop(number: int, frame: FrameType | None) -> None:
         loop.call_soon_threadsafe(shutdown.request, Limits().stop_s)

@@ -17,11 +17,12 @@ T = TypeVar("T")
 
 _TIMEOUT_S: Final = 20.0
 _POLL_S: Final = 0.05
-_FOLLOWED_S: Final = 0.3  # Kasir reads the twin's clock ten times a second.
+#: Kasir's clock follows the twin's within this time, because Kasir reads it ten times a second.
+_FOLLOWED_S: Final = 0.3
 
-#: The least information that Adyen must give: no reply to `/payments/details` names its payment (as
-#: the twin does by default), and no notification returns our own id.
-_HARDEST: Final = {"authorisationMetadata": False}
+#: Knobs of the twin for the least information that Adyen must give: no notification returns our own
+#: id. By the twin's default, no reply to `/payments/details` names its payment either.
+_LEAST_INFORMATION: Final = {"authorisationMetadata": False}
 #: Notifications that another system causes under our references: event code and success.
 _OTHER_SYSTEM: Final = (
     ("AUTHORISATION", True),
@@ -63,7 +64,7 @@ class JourneyClient:
 
     made: RunningDemo
     http: aiohttp.ClientSession
-    #: The references whose status was requested, newest last.
+    #: The references whose status the journey has waited for, newest last.
     orders: list[str] = field(default_factory=list)
 
     async def call(
@@ -84,8 +85,8 @@ class JourneyClient:
     async def _ask(self, method: str, url: str, body: Any, headers: Mapping[str, str]) -> Reply:
         async with self.http.request(method, url, json=body, headers=headers) as response:
             text = await response.text()
-            found = await response.json() if text and "json" in response.content_type else text
-            return Reply(response.status, found, response.headers)
+            content = await response.json() if text and "json" in response.content_type else text
+            return Reply(response.status, content, response.headers)
 
     async def visit(self, method: str, path: str, form: Mapping[str, str] | None = None) -> str:
         """Request a page as a browser does; return its Location header, or else its body."""
@@ -116,10 +117,10 @@ class JourneyClient:
         """Create a payment link of 25,000 rupiah; return Kasir's reply."""
         payment = self.payment(order)
         body = {name: payment[name] for name in ("reference", "amount", "returnUrl")} | more
-        made = await self.call("POST", "/v72/paymentLinks", body)
-        expect(made.status, 201, "creating a link")  # As at Adyen.
-        found: dict[str, Any] = made.json
-        return found
+        reply = await self.call("POST", "/v72/paymentLinks", body)
+        expect(reply.status, 201, "creating a link")  # As at Adyen.
+        link: dict[str, Any] = reply.json
+        return link
 
     async def wallet_of(self, link: Mapping[str, Any]) -> str:
         """Press the button of a link's form; return the URL of the wallet's page."""
@@ -136,7 +137,11 @@ class JourneyClient:
         return location
 
     async def shopper(self, action: Mapping[str, Any], do: str) -> str:
-        """Have the shopper act at the wallet; return the redirectResult, empty without a return."""
+        """Have the shopper act at the wallet.
+
+        Returns:
+            The redirectResult of the shopper's return; empty if the shopper does not return.
+        """
         done = await self.twin("POST", "/twin/wallet", {"url": action["url"], "do": do})
         return redirect_result(done["location"]) if done["location"] else ""
 
@@ -150,9 +155,9 @@ class JourneyClient:
         await self.twin("PUT", "/twin/faults", planned)
 
     async def knobs(self, **changed: Any) -> None:
-        """Set these knobs of the twin, and reset all others."""
+        """Set these knobs of the twin; reset all others to those of a journey."""
         await self.twin("DELETE", "/twin/knobs")
-        await self.twin("PUT", "/twin/knobs", _HARDEST | changed)
+        await self.twin("PUT", "/twin/knobs", _LEAST_INFORMATION | changed)
 
     async def foreign(self, order: str, **more: Any) -> str:
         """Have another system on the account pay under our reference; return its pspReference."""
@@ -180,18 +185,18 @@ class JourneyClient:
         order = self.orders[-1]
         self.orders.clear()
         before = await self._summaries(order)
-        names = [
+        psp_references = [
             await self.foreign(order, event=event, success=success)
             for event, success in _OTHER_SYSTEM
         ]
-        for name in names:
-            await self.notice(name, ["foreign"])
+        for psp_reference in psp_references:
+            await self.notice(psp_reference, ["foreign"])
         expect(await self._summaries(order), before, "our payments, after another system's")
 
     async def _summaries(self, order: str) -> list[object]:
         reply = await self.call("GET", f"/api/payments?reference={order}")
-        named = ("id", "status", "captured", "refunded", "chargedBack", "pspReference")
-        return [[payment.get(name) for name in named] for payment in reply.json["payments"]]
+        fields = ("id", "status", "captured", "refunded", "chargedBack", "pspReference")
+        return [[payment.get(field) for field in fields] for payment in reply.json["payments"]]
 
     async def advance(self, seconds: float) -> None:
         """Advance the twin's clock, and wait until Kasir's clock has followed."""
@@ -200,32 +205,32 @@ class JourneyClient:
 
     async def events(self, reference: str) -> list[dict[str, Any]]:
         """All events of a reference, in order."""
-        every = await self.every_event()
-        return [event for event in every if event["data"].get("reference") == reference]
+        events = await self.every_event()
+        return [event for event in events if event["data"].get("reference") == reference]
 
     async def every_event(self) -> list[dict[str, Any]]:
         """All events, in order."""
-        found: list[dict[str, Any]] = []
+        events: list[dict[str, Any]] = []
         after = ""
         while True:
             page = (await self.call("GET", f"/api/events?after={after}")).json
             if not page["events"]:
-                return found
-            found += page["events"]
+                return events
+            events += page["events"]
             after = page["next"]
 
     async def newest(self, reference: str) -> dict[str, Any]:
         """The newest payment of a reference; empty if there is none."""
         reply = await self.call("GET", f"/api/payments?reference={reference}")
-        found: dict[str, Any] = next(iter(reply.json["payments"]), {})
-        return found
+        payment: dict[str, Any] = next(iter(reply.json["payments"]), {})
+        return payment
 
     async def status(self, reference: str, wanted: str) -> dict[str, Any]:
         """Wait until the newest payment of a reference has this status; return the payment."""
         self.orders.append(reference)
         return await until(
             lambda: self.newest(reference),
-            lambda found: found.get("status") == wanted,
+            lambda payment: payment.get("status") == wanted,
             f"status {wanted}",
         )
 
@@ -239,7 +244,7 @@ class JourneyClient:
 
 
 def redirect_result(location: str) -> str:
-    """The redirectResult in the shopper's return address, decoded once."""
+    """The redirectResult in the URL to which the shopper returns, decoded once."""
     from urllib.parse import parse_qs, urlsplit
 
     return parse_qs(urlsplit(location).query)["redirectResult"][0]
@@ -250,14 +255,14 @@ def reference(name: str) -> str:
     return f"{name}-{secrets.token_hex(4)}"
 
 
-def expect(found: object, wanted: object, what: str) -> None:
+def expect(actual: object, expected: object, what: str) -> None:
     """Compare the actual value with the expected one.
 
     Raises:
         JourneyError: They differ.
     """
-    if found != wanted:
-        raise JourneyError(f"{what}: expected {wanted!r}, got {found!r}")
+    if actual != expected:
+        raise JourneyError(f"{what}: expected {expected!r}, got {actual!r}")
 
 
 async def until(read: Callable[[], Awaitable[T]], is_good: Callable[[T], bool], what: str) -> T:
@@ -268,9 +273,9 @@ async def until(read: Callable[[], Awaitable[T]], is_good: Callable[[T], bool], 
     """
     deadline = time.monotonic() + _TIMEOUT_S
     while True:
-        found = await read()
-        if is_good(found):
-            return found
+        value = await read()
+        if is_good(value):
+            return value
         if time.monotonic() > deadline:
-            raise JourneyError(f"timed out waiting for {what}; last value: {found!r}")
+            raise JourneyError(f"timed out waiting for {what}; last value: {value!r}")
         await asyncio.sleep(_POLL_S)

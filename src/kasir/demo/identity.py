@@ -1,4 +1,4 @@
-"""Journeys on a merchant account that other systems use too: money counts for the right payment."""
+"""Journeys on a merchant account that other systems also use: no payment gets another's money."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ async def others_pay(client: JourneyClient) -> None:
     action = (await client.pay(order)).json["action"]
     for value in (1, 0, _AMOUNT, 99_000):
         await client.notice(await client.foreign(order, amount=_money(value)), ["foreign"])
-    wrong = await client.foreign(order, amount=_money(1), paymentMethod="gopay_wallet")
-    await client.notice(wrong, ["foreign"])
+    # Our payment method, but another amount.
+    psp_reference = await client.foreign(order, amount=_money(1), paymentMethod="gopay_wallet")
+    await client.notice(psp_reference, ["foreign"])
     await client.status(order, "awaiting_shopper")
     expect(await client.events(order), [], "events before our shopper pays")
     await client.shopper(action, "approve_without_return")
@@ -26,7 +27,7 @@ async def others_pay(client: JourneyClient) -> None:
 
 
 async def result_of_another(client: JourneyClient) -> None:
-    """The result of a cheap payment is sent for an expensive one, which stays unpaid."""
+    """The result of a cheap payment is used for an expensive one, which stays unpaid."""
     cheap, expensive = reference("cheap"), reference("expensive")
     links = {
         order: await client.link(order, amount=_money(value))
@@ -57,7 +58,7 @@ async def late_money(client: JourneyClient) -> None:
     async def types() -> list[str]:
         return [event["type"] for event in await client.events(order)]
 
-    await until(types, lambda found: "payment.needs_attention" in found, "an event")
+    await until(types, lambda event_types: "payment.needs_attention" in event_types, "an event")
     expect((await client.newest(order))["status"], "refused", "the payment")
 
 

@@ -87,8 +87,8 @@ async def same_key_twice(client: JourneyClient) -> None:
     expect((second.status, second.json), (first.status, first.json), "the second answer")
     other = await client.pay(order, key=order, amount={"currency": "IDR", "value": 26_000})
     expect(other.status, 422, "another body")
-    seen = await client.twin("GET", f"/twin/payments?reference={order}")
-    expect(len(seen["payments"]), 1, "payments at the twin")
+    at_twin = await client.twin("GET", f"/twin/payments?reference={order}")
+    expect(len(at_twin["payments"]), 1, "payments at the twin")
 
 
 async def link_expired(client: JourneyClient) -> None:
@@ -96,6 +96,7 @@ async def link_expired(client: JourneyClient) -> None:
     link = await client.link(reference("link"))
     path = f"/v72/paymentLinks/{link['id']}"
     expect((await client.call("GET", path)).json["status"], "active", "the new link")
+    # Longer than a link is valid by default.
     await client.twin("POST", "/twin/clock", {"advance_s": 25 * 3600})
 
     async def read() -> object:
@@ -120,22 +121,22 @@ JOURNEYS: Final[dict[str, Journey]] = {
     **ends.JOURNEYS,
     **saved.JOURNEYS,
     **doctor_check.JOURNEYS,
-    **identity.JOURNEYS,  # After the doctor: they leave a notice that an operator must check.
+    **identity.JOURNEYS,  # After the doctor, because they leave a held notice.
     **subscriptions.JOURNEYS,
     **subscription_commands.JOURNEYS,
     **renewal_run.JOURNEYS,
 }
 
 
-async def run_all(made: RunningDemo) -> int:
+async def run_all(demo: RunningDemo) -> int:
     """Run every journey and print a row for each; 0 if all passed, 1 if not.
 
-    During a journey the twin gives no more information than Adyen must give. After it, another
-    system on the merchant account uses the same reference in every possible way.
+    During a journey the twin gives no more information than Adyen must give. After the journey,
+    another system on the merchant account sends notifications with the journey's reference.
     """
     failures = 0
     async with aiohttp.ClientSession() as http:
-        client = JourneyClient(made, http)
+        client = JourneyClient(demo, http)
         for name, journey in JOURNEYS.items():
             await client.knobs()
             try:

@@ -73,12 +73,12 @@ def running_demo(
     """Run all programs for as long as the context lasts.
 
     Args:
-        port: Kasir's.
-        twin_port: The twin's.
-        shop_port: The demo shop's.
+        port: Kasir's port.
+        twin_port: The twin's port.
+        shop_port: The demo shop's port.
         data: Folder to keep the database and the twin's state in; unless given, a temporary one
             that is removed at the end.
-        given: Settings that override the demo's; None for those of the environment.
+        given: Settings that override the demo's; None for the environment variables.
         pause: Sleeps a number of seconds. It may raise, to end the start between two steps.
 
     Raises:
@@ -102,27 +102,27 @@ def running_demo(
         logs.mkdir(_PRIVATE_FOLDER, parents=True, exist_ok=True)
         logs.chmod(_PRIVATE_FOLDER)
         urls = [f"http://{_HOST}:{number}" for number in (port, twin_port, shop_port)]
-        made = RunningDemo(
+        demo = RunningDemo(
             kasir_url=urls[0], twin_url=urls[1], shop_url=urls[2], environment=env, logs=logs
         )
-        pause(0)
-        kept = folder if data else None
-        twin = _start(stack, made, "twin", _twin(env, twin_port, kept), pause)
-        _wait(twin, f"{made.twin_url}/twin/health", pause)
-        _configure_twin(made)
-        server = _start(stack, made, "server", _kasir("serve", "--port", str(port)), pause)
-        _start(stack, made, "worker", _kasir("worker"), pause)
-        shop = _module("kasir.demo.shop", str(shop_port), made.kasir_url)
-        shop_program = _start(stack, made, "shop", shop, pause)
-        _wait(server, f"{made.kasir_url}/health/ready", pause)
-        _wait(shop_program, f"{made.shop_url}/health", pause)
-        yield made
+        pause(0)  # A signal that arrived during the steps above ends the start here.
+        state_folder = folder if data else None
+        twin = _start(stack, demo, "twin", _twin(env, twin_port, state_folder), pause)
+        _wait(twin, f"{demo.twin_url}/twin/health", pause)
+        _configure_twin(demo)
+        server = _start(stack, demo, "server", _kasir("serve", "--port", str(port)), pause)
+        _start(stack, demo, "worker", _kasir("worker"), pause)
+        shop = _module("kasir.demo.shop", str(shop_port), demo.kasir_url)
+        shop_program = _start(stack, demo, "shop", shop, pause)
+        _wait(server, f"{demo.kasir_url}/health/ready", pause)
+        _wait(shop_program, f"{demo.shop_url}/health", pause)
+        yield demo
 
 
 def _environment(
     environ: Mapping[str, str], port: int, twin_port: int, folder: Path
 ) -> dict[str, str]:
-    """Return the demo's settings; the given ones override them, except for the twin's."""
+    """Return the demo's settings. `environ` overrides those before `**given`, not those after."""
     given = {name: text for name, text in environ.items() if text}
     return {
         "ADYEN_API_KEY": TWIN_KEY,
@@ -134,6 +134,7 @@ def _environment(
         "ADYEN_ENVIRONMENT": "twin",
         "ADYEN_TWIN_URL": f"http://{_HOST}:{twin_port}",
         "KASIR_FOLLOW_TWIN_CLOCK": "1",
+        # The embedded database is always in the demo's folder.
         **({"KASIR_DATA_DIR": str(folder)} if "KASIR_DATABASE_URL" not in given else {}),
     }
 
@@ -162,7 +163,7 @@ def _module(name: str, *arguments: str) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class _Program:
-    """A program that was started, and the offset in its log at which its output begins."""
+    """A program that was started; its output begins at the offset `log_before` of its log."""
 
     name: str
     process: subprocess.Popen[bytes]
@@ -170,43 +171,43 @@ class _Program:
     log_before: int
 
     def output(self) -> list[str]:
-        """Return its output, line by line."""
+        """Return the lines that the program has printed."""
         with self.log.open("rb") as log:
             log.seek(self.log_before)
             return log.read().decode(errors="replace").strip().splitlines()
 
     def listens(self) -> bool:
-        """Whether this program listens on its port, and not another one."""
+        """Whether this program, and no other, listens on its port; checked only for the twin."""
         return self.name != "twin" or any(_TWIN_STARTED in line for line in self.output())
 
 
 def _start(
     stack: ExitStack,
-    made: RunningDemo,
+    demo: RunningDemo,
     name: str,
     command: Sequence[str],
     pause: Callable[[float], None],
 ) -> _Program:
-    path = made.logs / f"{name}.log"
+    path = demo.logs / f"{name}.log"
     flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
     log = stack.enter_context(os.fdopen(os.open(path, flags, _PRIVATE_FILE), "ab"))
-    path.chmod(_PRIVATE_FILE)  # Older versions let every user read it.
+    path.chmod(_PRIVATE_FILE)  # Older versions of the demo let every user read the log.
     log_before = path.stat().st_size
     # Keys are passed by the environment, because every user can read a command line.
     process = subprocess.Popen(
         command,
-        env={**made.environment, "ADYEN_TWIN_API_KEY": made.environment["ADYEN_API_KEY"]},
+        env={**demo.environment, "ADYEN_TWIN_API_KEY": demo.environment["ADYEN_API_KEY"]},
         stdin=subprocess.DEVNULL,
         stdout=log,
         stderr=log,
         start_new_session=True,
     )
     stack.callback(_stop, process, pause)
-    return _Program(name, process, path, log_before)
+    return _Program(name=name, process=process, log=path, log_before=log_before)
 
 
 def _stop(process: subprocess.Popen[bytes], pause: Callable[[float], None]) -> None:
-    """Stop a program. An interrupt meanwhile sends a second signal, which stops it at once."""
+    """Stop a program. If the user interrupts again, a second signal stops the program at once."""
     process.send_signal(signal.SIGTERM)
     deadline = time.monotonic() + _STOP_S
     while process.poll() is None and time.monotonic() < deadline:
@@ -242,20 +243,20 @@ def _answers(url: str) -> bool:
     return True
 
 
-def _configure_twin(made: RunningDemo) -> None:
+def _configure_twin(demo: RunningDemo) -> None:
     """Have the twin send its webhooks to Kasir, with the keys and password that Kasir expects."""
-    _set_webhook(made, "standard", "/webhooks/adyen", "ADYEN_HMAC_KEY")
-    _set_webhook(made, "tokens", "/webhooks/adyen/tokens", "ADYEN_TOKEN_HMAC_KEY")
+    _set_webhook(demo, "standard", "/webhooks/adyen", "ADYEN_HMAC_KEY")
+    _set_webhook(demo, "tokens", "/webhooks/adyen/tokens", "ADYEN_TOKEN_HMAC_KEY")
 
 
-def _set_webhook(made: RunningDemo, name: str, path: str, key: str) -> None:
-    env = made.environment
-    wanted = {"url": made.kasir_url + path, "hmacKey": env[key].split(",")[0].strip()}
+def _set_webhook(demo: RunningDemo, name: str, path: str, key: str) -> None:
+    env = demo.environment
+    wanted = {"url": demo.kasir_url + path, "hmacKey": env[key].split(",")[0].strip()}
     if env.get("KASIR_WEBHOOK_USER"):
         wanted["username"] = env["KASIR_WEBHOOK_USER"]
         wanted["password"] = env["KASIR_WEBHOOK_PASSWORD"]
     request = urllib.request.Request(  # noqa: S310  # The twin that we started.
-        f"{made.twin_url}/twin/webhooks/{name}",
+        f"{demo.twin_url}/twin/webhooks/{name}",
         data=msgspec.json.encode(wanted),
         headers={"Content-Type": "application/json"},
         method="PUT",

@@ -70,6 +70,7 @@ _STATUS: Final = """<h1>Order {{ order.reference }}</h1><p class="big" id="statu
   setTimeout(refresh, 1000);
 </script>{% endif %}<a class="button" href="/">Back to the shop</a>"""
 
+#: What the order page shows for each final status.
 _LABELS: Final = {
     "authorised": "paid",
     "refused": "not paid",
@@ -81,7 +82,7 @@ _LABELS: Final = {
 
 @dataclass
 class Order:
-    """What a shopper wants to buy."""
+    """What a shopper wants to buy; `total` is in rupiah."""
 
     reference: str
     items: list[dict[str, Any]]
@@ -121,7 +122,7 @@ class Shop:
         body = _payment(order, request.host_url)
         if request.form.get("way") == "link":
             link = self._adyen.payment_links_api.payment_links(
-                {name: body[name] for name in _OF_LINK}, idempotency_key=order.reference
+                {name: body[name] for name in _LINK_FIELDS}, idempotency_key=order.reference
             )
             return redirect(link.message["url"])
         paid = self._adyen.payments_api.payments(body, idempotency_key=order.reference)
@@ -135,7 +136,7 @@ class Shop:
             return _page("Unknown order", "<h1>There is no such order</h1>"), HTTPStatus.NOT_FOUND
         if result := request.values.get("redirectResult"):
             self._adyen.payments_api.payments_details({"details": {"redirectResult": result}})
-            # So that reloading the page does not send the result again.
+            # After this redirect, reloading the page does not send the result again.
             return redirect(f"/orders/{reference}")
         status = self._status(reference)
         label, final = _LABELS.get(status, "waiting"), status in _LABELS
@@ -158,7 +159,8 @@ def _page(title: str, template: str, **values: Any) -> str:
     return render_template_string(_PAGE, title=title, body=body)
 
 
-_OF_LINK: Final = (
+#: The fields of a payment request that a request for a payment link needs.
+_LINK_FIELDS: Final = (
     "merchantAccount",
     "reference",
     "amount",
@@ -169,6 +171,7 @@ _OF_LINK: Final = (
 
 
 def _order(form: Any) -> Order:
+    """Return the order in a posted form, which has the quantity of each product."""
     items = []
     for code, (name, price) in PRODUCTS.items():
         count = form.get(code, 0, type=int)
@@ -177,7 +180,8 @@ def _order(form: Any) -> Order:
                 {"id": code, "description": name, "quantity": count, "amountIncludingTax": price}
             )
     total = sum(item["quantity"] * item["amountIncludingTax"] for item in items)
-    return Order(f"WK-{secrets.token_hex(4).upper()}", items, total)
+    reference = f"WK-{secrets.token_hex(4).upper()}"
+    return Order(reference=reference, items=items, total=total)
 
 
 def _payment(order: Order, host_url: str) -> dict[str, Any]:

@@ -14,7 +14,7 @@ MONTH_DAYS: Final = 31
 _AMOUNT: Final = 50_000
 _CREATED: Final = 201
 _SETTLED_S: Final = 60  # The twin sends the token webhook when the payment has settled.
-_TWELVE: Final = 12
+_RENEWALS_A_YEAR: Final = 12
 
 
 async def a_year(client: JourneyClient) -> None:
@@ -22,16 +22,17 @@ async def a_year(client: JourneyClient) -> None:
     order = reference("year")
     subscription = await subscribed(client, order)
     await client.advance(_YEAR_DAYS * DAY_S)
-    subscription = await renewed(client, subscription, _TWELVE)
+    subscription = await renewed(client, subscription, _RENEWALS_A_YEAR)
     expect(
-        [one["period"] for one in subscription["renewals"]],
-        [*range(2, 14)],
+        [renewal["period"] for renewal in subscription["renewals"]],
+        [*range(2, 2 + _RENEWALS_A_YEAR)],  # The sign-up paid period 1.
         "the periods, in order",
     )
-    charges = [await _charges(client, one["reference"]) for one in subscription["renewals"]]
-    expect(charges, [1] * _TWELVE, "charges at the twin, per period")
+    references = [renewal["reference"] for renewal in subscription["renewals"]]
+    charges = [await _count_charges(client, name) for name in references]
+    expect(charges, [1] * _RENEWALS_A_YEAR, "charges at the twin, per period")
     types = [event["type"] for event in await client.events(order)]
-    expect(types.count("renewal.succeeded"), _TWELVE, "events of success")
+    expect(types.count("renewal.succeeded"), _RENEWALS_A_YEAR, "events of success")
 
 
 async def no_balance(client: JourneyClient) -> None:
@@ -55,7 +56,7 @@ async def no_balance(client: JourneyClient) -> None:
 
 
 async def relinked(client: JourneyClient) -> None:
-    """The token is disabled: the shopper links again and pays; the subscription is active again."""
+    """The token is disabled; the shopper saves the wallet again by paying: active again."""
     order = reference("relink")
     subscription = await subscribed(client, order)
     await disabled(client, subscription)
@@ -104,18 +105,18 @@ async def amount_changed(client: JourneyClient) -> None:
     await client.call("PATCH", f"/api/subscriptions/{subscription['id']}", change)
     await client.advance(MONTH_DAYS * DAY_S)
     subscription = await renewed(client, subscription, 1)
-    truth = await client.twin(
+    at_twin = await client.twin(
         "GET", f"/twin/payments?reference={subscription['renewals'][0]['reference']}"
     )
-    expect(truth["payments"][0]["amount"]["value"], 75_000, "the amount at the twin")
+    expect(at_twin["payments"][0]["amount"]["value"], 75_000, "the amount at the twin")
 
 
 async def subscribed(client: JourneyClient, order: str, **plan: Any) -> dict[str, Any]:
-    """Return a subscription whose first period is paid and whose token exists."""
-    made = await client.call("POST", "/api/plans", plan_of(order, **plan))
-    expect(made.status, _CREATED, "the plan")
+    """Sign a shopper up; return the subscription, once the first period is paid."""
+    plan_reply = await client.call("POST", "/api/plans", plan_of(order, **plan))
+    expect(plan_reply.status, _CREATED, "the plan")
     body = {
-        "plan": made.json["id"],
+        "plan": plan_reply.json["id"],
         "reference": order,
         "shopperReference": f"shopper-{order}",
         "returnUrl": _return_url(order),
@@ -143,8 +144,10 @@ async def in_state(
     client: JourneyClient, subscription: Mapping[str, Any], wanted: str
 ) -> dict[str, Any]:
     """Wait until a subscription has this status; return the subscription."""
-    read = partial(_shown, client, subscription)
-    return await until(read, lambda found: found["status"] == wanted, f"status {wanted}")
+    read = partial(_read_subscription, client, subscription)
+    return await until(
+        read, lambda subscription_now: subscription_now["status"] == wanted, f"status {wanted}"
+    )
 
 
 async def renewed(
@@ -152,19 +155,21 @@ async def renewed(
 ) -> dict[str, Any]:
     """Wait until a subscription has `count` renewals, all paid; return the subscription."""
 
-    def is_paid(found: dict[str, Any]) -> bool:
-        paid = [one["status"] for one in found.get("renewals", [])]
-        return paid == ["authorised"] * count
+    def is_paid(subscription_now: dict[str, Any]) -> bool:
+        statuses = [renewal["status"] for renewal in subscription_now.get("renewals", [])]
+        return statuses == ["authorised"] * count
 
-    read = partial(_shown, client, subscription)
+    read = partial(_read_subscription, client, subscription)
     return await until(read, is_paid, f"{count} renewals paid")
 
 
-async def _shown(client: JourneyClient, subscription: Mapping[str, Any]) -> dict[str, Any]:
+async def _read_subscription(
+    client: JourneyClient, subscription: Mapping[str, Any]
+) -> dict[str, Any]:
     """Return the subscription as the API shows it now."""
     reply = await client.call("GET", f"/api/subscriptions/{subscription['id']}")
-    found: dict[str, Any] = reply.json
-    return found
+    subscription_now: dict[str, Any] = reply.json
+    return subscription_now
 
 
 async def disabled(client: JourneyClient, subscription: Mapping[str, Any]) -> None:
@@ -175,16 +180,17 @@ async def disabled(client: JourneyClient, subscription: Mapping[str, Any]) -> No
         await client.twin("POST", path, {"do": "disable"})
 
     async def read() -> list[str]:
-        events = (await client.every_event())[-20:]
-        gone = [event["data"] for event in events if event["type"] == "token.disabled"]
-        return [data["shopperReference"] for data in gone]
+        newest = (await client.every_event())[-20:]
+        disabled_tokens = [event["data"] for event in newest if event["type"] == "token.disabled"]
+        return [token["shopperReference"] for token in disabled_tokens]
 
-    await until(read, lambda gone: _shopper(subscription) in gone, "token.disabled")
+    await until(read, lambda shoppers: _shopper(subscription) in shoppers, "token.disabled")
 
 
-async def _charges(client: JourneyClient, order: str) -> int:
-    truth = await client.twin("GET", f"/twin/payments?reference={order}")
-    return len(truth["payments"])
+async def _count_charges(client: JourneyClient, order: str) -> int:
+    """Count the payments of a reference at the twin."""
+    at_twin = await client.twin("GET", f"/twin/payments?reference={order}")
+    return len(at_twin["payments"])
 
 
 async def set_wallet(

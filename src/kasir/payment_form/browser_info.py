@@ -26,8 +26,9 @@ DEFAULTS: Final[Mapping[str, Any]] = {
 
 _INTEGERS: Final = ("colorDepth", "screenHeight", "screenWidth", "timeZoneOffset")
 _BOOLEANS: Final = ("javaEnabled",)
+#: How many characters of a text are used, and how many an integer may have.
 _TEXT_MAX: Final = 1000
-_DIGITS_MAX: Final = 6
+_INTEGER_LENGTH_MAX: Final = 6
 
 
 def browser_info(form: Mapping[str, str], headers: Mapping[str, str]) -> dict[str, Any]:
@@ -63,7 +64,7 @@ def _of_form(form: Mapping[str, str]) -> dict[str, Any]:
     for name in _INTEGERS:
         number = form.get(name, "")
         digits = number.removeprefix("-")
-        if len(number) <= _DIGITS_MAX and digits.isascii() and digits.isdecimal():
+        if len(number) <= _INTEGER_LENGTH_MAX and digits.isascii() and digits.isdecimal():
             fields[name] = int(number)
     for name in _BOOLEANS:
         if form.get(name) in ("true", "false"):

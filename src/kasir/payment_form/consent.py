@@ -1,7 +1,7 @@
-"""The text about saving a wallet that a form shows, and whether the shopper agreed to it.
+"""The text that a form shows about saving a wallet, and whether the shopper agreed to it.
 
-The stored text must be exactly the text that was shown. So the form posts a digest of its text, and
-the digest of another text is no consent.
+The stored text must be exactly the text that was shown. So the form posts a digest of its text. The
+digest of another text does not count as consent.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from kasir.payment_form.texts import LANGUAGES
 from kasir.requests.payment_links import SUBSCRIPTION, OpenLink, Saving
 
 _DIGEST_LENGTH: Final = 16
+#: How many digits a number of days may have.
 _DIGITS_MAX: Final = 4
 
 
@@ -45,29 +46,31 @@ class Consent:
 
 
 def consent_of(visit: Visit, open_link: OpenLink) -> Consent | None:
-    """Return the text of a page; None if the link saves nothing."""
+    """Return the text about saving for a page; None if the link saves nothing."""
     if open_link.saving is Saving.DISABLED:
         return None
     is_asked = open_link.saving is Saving.ASKED
     text = " ".join(_sentences(visit, open_link, is_asked=is_asked))
-    return Consent(text, visit.language, is_asked)
+    return Consent(text=text, language=visit.language, is_asked=is_asked)
 
 
 def agreed(visit: Visit, open_link: OpenLink, digest: str) -> tuple[bool, str]:
-    """Return whether to save the wallet, and the text to store, which is empty without consent.
+    """Return whether to save the wallet, and the consent to store; it is empty without consent.
 
     Args:
         visit: The shopper's request.
         open_link: The link that is paid.
         digest: The digest that the form posted; empty if the shopper did not agree.
     """
-    pages = (replace(visit, language=language) for language in LANGUAGES)
-    shown = [consent for page in pages if (consent := consent_of(page, open_link))]
-    stored = next((consent.stored for consent in shown if consent.digest == digest), "")
+    # The shopper may have read the page in any language.
+    visits = (replace(visit, language=language) for language in LANGUAGES)
+    consents = [consent for each in visits if (consent := consent_of(each, open_link))]
+    stored = next((consent.stored for consent in consents if consent.digest == digest), "")
     return open_link.saving is Saving.ENABLED or bool(stored), stored
 
 
 def _sentences(visit: Visit, open_link: OpenLink, *, is_asked: bool) -> Iterator[str]:
+    """Yield the sentences of the text about saving."""
     kind = "ask" if is_asked else "inform"
     if open_link.model != SUBSCRIPTION:
         yield visit.text(f"{kind}_card_on_file", shop=visit.shop)
@@ -78,7 +81,7 @@ def _sentences(visit: Visit, open_link: OpenLink, *, is_asked: bool) -> Iterator
 
 
 def _plan(visit: Visit, open_link: OpenLink) -> Iterator[str]:
-    """Yield what the link's request contains about the plan."""
+    """Yield sentences about the plan of a subscription, as far as the link's request has it."""
     request = open_link.link.request
     if description := str(request.get("description") or "").strip():
         yield visit.text("plan_what", description=description.rstrip("."))

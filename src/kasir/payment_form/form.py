@@ -54,7 +54,7 @@ from kasir.wiring import Parts
 #: Each interval is twice the one before.
 _REPEAT_S: Final = 0.1
 _REPEAT_MAX_S: Final = 0.8
-#: The values of `?said=`: what has just happened to a saved wallet.
+#: The values of the query parameter `said`: what has just happened to a saved wallet.
 _WALLET_CHANGES: Final = ("gone", "removed")
 #: The statuses in which a payment can be continued.
 _CONTINUED: Final = frozenset({Status.CREATED, Status.UNKNOWN, Status.AWAITING_SHOPPER})
@@ -68,9 +68,9 @@ class SavedRow:
 
     Attributes:
         id: Kasir's id of the token.
-        owner: What Adyen's list contains about its owner; may be empty.
-        since: When it was saved, written so that no two rows are the same.
-        remove_url: The page that removes it; empty if it may not be removed here.
+        owner: A text about the wallet's owner from Adyen's list; may be empty.
+        since: When the wallet was saved, written so that no two rows are the same.
+        remove_url: The page that removes the wallet; empty if it may not be removed here.
     """
 
     id: str
@@ -105,7 +105,8 @@ def _can_be_approved(open_link: OpenLink, payment: Payment) -> bool:
 async def post_form(request: AnyRequest, parts: OurParts, link_id: FromPath[str]) -> Page:
     """Start a payment, or continue the one that was started."""
     require_same_origin(request, parts)
-    form = await posted_fields(request)  # First: the link may change while a slow body arrives.
+    # Before the link is read, because the link may change while a slow body arrives.
+    form = await posted_fields(request)
     visit, open_link = await find_link(request, parts, link_id)
     if closed := closed_page(visit, open_link):
         return closed
@@ -114,16 +115,17 @@ async def post_form(request: AnyRequest, parts: OurParts, link_id: FromPath[str]
     if open_link.under_way:
         return await _continue(request, visit, open_link, open_link.under_way)
     if not attempt or (not open_link.reusable and attempt != parts.links.attempt(open_link)):
-        # The page is older than the last attempt: show how that ended instead of paying again.
-        last = [payment.intent.id for payment in open_link.payments[:1]]
-        return visit.redirect(visit.url(link_id, *(["payments", *last] if last else [])))
+        # The posted page is older than the last attempt: show that attempt, and do not pay again.
+        last_ids = [payment.intent.id for payment in open_link.payments[:1]]
+        return visit.redirect(visit.url(link_id, *(["payments", *last_ids] if last_ids else [])))
     method = form.get("method", GOPAY.type)
-    charged = None if method in METHODS else await find_saved(parts, open_link, method)
-    saves, consent = (False, "") if charged else agreed(visit, open_link, form.get("consent", ""))
+    # The value of `method` is a payment method, or Kasir's id of the token to charge.
+    token = None if method in METHODS else await find_saved(parts, open_link, method)
+    saves, consent = (False, "") if token else agreed(visit, open_link, form.get("consent", ""))
     link_attempt = LinkAttempt(
         name=attempt,
         browser_info=browser_info(form, request.headers),
-        charged=charged,
+        charged=token,
         saves=saves,
         consent=consent,
     )
@@ -159,7 +161,7 @@ def _form_page(
     is_started = open_link.under_way is not None
     return visit.page(
         "form.html",
-        # The status shows programs whether the form can be used.
+        # From the HTTP status a program sees whether the form can be used.
         HTTPStatus.SERVICE_UNAVAILABLE if offer is Offer.NO_ANSWER else HTTPStatus.OK,
         form_url=visit.url(open_link.link.id),
         amount=request["amount"]["value"],
@@ -178,17 +180,19 @@ def _form_page(
 
 
 def _saved_rows(visit: Visit, open_link: OpenLink, saved: Sequence[SavedWallet]) -> list[SavedRow]:
-    dates = distinct_dates(visit, [(one.owner, one.token.summary.created_at) for one in saved])
+    dates = distinct_dates(
+        visit, [(wallet.owner, wallet.token.summary.created_at) for wallet in saved]
+    )
     return [
         SavedRow(
-            id=one.token.id,
-            owner=one.owner,
+            id=wallet.token.id,
+            owner=wallet.owner,
             since=since,
-            remove_url=visit.url(open_link.link.id, "saved", one.token.id)
+            remove_url=visit.url(open_link.link.id, "saved", wallet.token.id)
             if open_link.lets_remove
             else "",
         )
-        for one, since in zip(saved, dates, strict=True)
+        for wallet, since in zip(saved, dates, strict=True)
     ]
 
 
@@ -224,7 +228,7 @@ async def _start(
 async def _continue(
     request: AnyRequest, visit: Visit, open_link: OpenLink, payment: Payment
 ) -> Page:
-    """Send the shopper to the wallet of an open payment, or to its status if that is useless."""
+    """Send the shopper to the wallet; if the payment cannot be approved there, to its status."""
     payment_id = payment.intent.id
     status_url = visit.url(open_link.link.id, "payments", payment_id)
     if payment.status is Status.AWAITING_SHOPPER and not _can_be_approved(open_link, payment):
@@ -245,10 +249,10 @@ async def _until_answered(
     open_link: OpenLink,
     call: Callable[[], Awaitable[tuple[Answer, PaymentId]]],
 ) -> tuple[Answer, PaymentId] | None:
-    """Call; while another request makes the same call, wait for its answer.
+    """Make a call; while another request is making the same call, repeat it.
 
     Returns:
-        The answer; None if there was none in time, or too many requests already wait for it.
+        The answer and the payment; None without an answer in time, or if too many requests wait.
     """
     with suppress(StillRunning):
         return await call()

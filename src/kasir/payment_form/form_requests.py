@@ -14,6 +14,7 @@ FORM_PATH: Final = "/pay/"
 #: The methods of routes that change nothing.
 READ_METHODS: Final = [HttpMethod.GET, HttpMethod.HEAD]
 
+#: A query or a form with more fields is read as empty.
 _PAIRS_MAX: Final = 100
 
 

@@ -16,6 +16,7 @@ from kasir.payment_form.saved_methods import SavedWallet, list_saved
 from kasir.requests.payment_links import OpenLink
 from kasir.wiring import Parts
 
+#: The fields of a link's request that restrict the payment methods.
 _FILTERS: Final = ("allowedPaymentMethods", "blockedPaymentMethods")
 
 
@@ -34,7 +35,7 @@ async def find_offer(
 ) -> tuple[Offer, Sequence[SavedWallet]]:
     """Ask Adyen for the offer and for the saved wallets.
 
-    Above the rate limit Adyen is not called, and only the wallet is offered.
+    Above the rate limit Adyen is not called; the wallet is offered, and no saved wallets are.
     """
     now = parts.clock.now()
     if not visitor_limits(request).allow_offer(open_link.link.id, client_key(request), now):

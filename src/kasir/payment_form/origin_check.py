@@ -10,15 +10,16 @@ from litestar.exceptions import PermissionDeniedException
 from kasir.http_types import AnyRequest
 from kasir.wiring import Parts
 
-#: `Sec-Fetch-Site` of a page's own requests, and of addresses that a person typed.
+#: The values of `Sec-Fetch-Site` for requests of a page of the same origin, and for an address that
+#: a person typed.
 _OWN_SITES: Final = ("same-origin", "none")
 
 
 def require_same_origin(request: AnyRequest, parts: Parts) -> None:
     """Refuse a form that a page of another origin posted.
 
-    The form's pages send no referrer, so many browsers send `Origin: null` with the forms. The
-    header `Sec-Fetch-Site` of these browsers shows whether the origin is the same.
+    The form's pages send no referrer, so many browsers send `Origin: null` with the forms. These
+    browsers also send `Sec-Fetch-Site`, which shows whether the origin is the same.
 
     Raises:
         PermissionDeniedException: The form was posted by a page of another origin.

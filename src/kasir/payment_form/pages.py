@@ -35,7 +35,7 @@ _JAKARTA: Final = timezone(timedelta(hours=7))
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """One request of a shopper: Kasir's parts, the language and the path.
+    """One request of a shopper, with all that its page needs.
 
     Attributes:
         parts: The parts of Kasir that answer the request.
@@ -66,14 +66,14 @@ class Visit:
         """Return a text in the page's language; `{method}` is replaced by the wallet's name."""
         return self.texts[key].format(**{"method": GOPAY.name, **values})
 
-    def url(self, *parts: str, **query: str) -> str:
-        """Return the path of a page, with the language that was picked."""
+    def url(self, *segments: str, **query: str) -> str:
+        """Return the path of a page below `/pay/`, with the language that the shopper picked."""
         text = urlencode(query | ({"lang": self.chosen} if self.chosen else {}))
-        return f"{self._mount_path}{FORM_PATH}{'/'.join(parts)}{'?' * bool(text)}{text}"
+        return f"{self._mount_path}{FORM_PATH}{'/'.join(segments)}{'?' * bool(text)}{text}"
 
-    def absolute_url(self, *parts: str) -> str:
-        """Return the page's URL with the host, to which Adyen sends the shopper back."""
-        return self.parts.settings.public_url + self.url(*parts).removeprefix(self._mount_path)
+    def absolute_url(self, *segments: str) -> str:
+        """Return the URL of a page with its host, for Adyen to send the shopper back to."""
+        return self.parts.settings.public_url + self.url(*segments).removeprefix(self._mount_path)
 
     def static_url(self, name: str) -> str:
         """Return the path of a static file."""

@@ -20,6 +20,7 @@ from kasir.client_addresses import customer_network, parse_address
 from kasir.http_types import AnyRequest
 from kasir.limits import Limits
 
+#: How many keys a limit counts at a time.
 _KEYS_MAX: Final = 10_000
 
 
@@ -28,8 +29,8 @@ class RateLimit:
     """How often something may be done within a time window, counted by key.
 
     Attributes:
-        count_max: How often.
-        window: The time from the first use after which the count begins again.
+        count_max: How often it may be done in one window.
+        window: The length of a window, which begins with the first use.
     """
 
     count_max: int
@@ -49,11 +50,11 @@ class RateLimit:
         return count < self.count_max
 
     def is_exhausted(self, key: str) -> bool:
-        """Whether the limit is reached."""
+        """Whether the limit is reached for a key."""
         return key in self._counts and self._counts[key][1] >= self.count_max
 
     def uncount(self, key: str) -> None:
-        """Undo one `allow`."""
+        """Undo one `allow` for a key."""
         if key in self._counts:
             since, count = self._counts[key]
             self._counts[key] = since, max(count - 1, 0)
@@ -61,7 +62,7 @@ class RateLimit:
 
 @dataclass(slots=True)
 class ConcurrencyLimit:
-    """How often something may be done at the same time, counted by key."""
+    """How many times something may be done at the same time, counted by key."""
 
     _held: Counter[str] = field(default_factory=Counter)
 
@@ -73,7 +74,7 @@ class ConcurrencyLimit:
             slots_max: How many slots each key has.
 
         Yields:
-            Whether each key had a free slot; if not, none is held.
+            Whether each key had a free slot; if not, no slot is held.
         """
         is_held = all(self._held[key] < slots for key, slots in slots_max.items())
         if is_held:
@@ -93,11 +94,11 @@ class VisitorLimits:
     Attributes:
         limits: The configured numbers.
         returns_by_payment: Returns from the wallet with a result that Adyen does not know.
-        returns_by_address: The same, by client address.
+        returns_by_address: The same returns, by client address.
         offers_by_link: Views of the form for which Kasir requests Adyen's payment methods.
-        offers_by_address: The same, by client address.
+        offers_by_address: The same views, by client address.
         forms_by_link: Posted forms.
-        forms_by_address: The same, by client address.
+        forms_by_address: The same forms, by client address.
         slots: Open streams, and forms that wait for the answer to another one.
     """
 
@@ -113,16 +114,16 @@ class VisitorLimits:
     @classmethod
     def of(cls, limits: Limits) -> Self:
         """Make the limits of a process, with nothing counted yet."""
-        returns = timedelta(seconds=limits.returns_unknown_s)
-        visits = timedelta(seconds=limits.visits_s)
+        returns_window = timedelta(seconds=limits.returns_unknown_s)
+        visits_window = timedelta(seconds=limits.visits_s)
         return cls(
             limits=limits,
-            returns_by_payment=RateLimit(limits.returns_unknown_max, returns),
-            returns_by_address=RateLimit(limits.returns_unknown_per_address_max, returns),
-            offers_by_link=RateLimit(limits.offers_per_link_max, visits),
-            offers_by_address=RateLimit(limits.offers_per_address_max, visits),
-            forms_by_link=RateLimit(limits.forms_per_link_max, visits),
-            forms_by_address=RateLimit(limits.forms_per_address_max, visits),
+            returns_by_payment=RateLimit(limits.returns_unknown_max, returns_window),
+            returns_by_address=RateLimit(limits.returns_unknown_per_address_max, returns_window),
+            offers_by_link=RateLimit(limits.offers_per_link_max, visits_window),
+            offers_by_address=RateLimit(limits.offers_per_address_max, visits_window),
+            forms_by_link=RateLimit(limits.forms_per_link_max, visits_window),
+            forms_by_address=RateLimit(limits.forms_per_address_max, visits_window),
         )
 
     def allow_offer(self, link_id: str, address: str, now: datetime) -> bool:
@@ -134,7 +135,7 @@ class VisitorLimits:
         """Count a posted form.
 
         Raises:
-            TooManyRequestsException: There are too many for this link, or from this address.
+            TooManyRequestsException: Too many forms of this link, or from this address.
         """
         by_address = self.forms_by_address.allow(address, now)
         if not (by_address and self.forms_by_link.allow(link_id, now)):
@@ -160,8 +161,8 @@ class VisitorLimits:
 
 def visitor_limits(request: AnyRequest) -> VisitorLimits:
     """Return the limits of the app that serves a request."""
-    found: VisitorLimits = request.app.state.visitor_limits
-    return found
+    limits: VisitorLimits = request.app.state.visitor_limits
+    return limits
 
 
 def client_key(request: AnyRequest) -> str:

@@ -12,13 +12,14 @@ from typing import Final
 from kasir.payments.facts import Says
 from kasir.payments.payment import Payment
 
-#: Adyen's refusal reasons 12 and 28, and its error 137, reduced to their letters: replies and
-#: notifications spell them differently.
+#: Adyen's refusal reasons 12 and 28, and its error 137, with the key of the advice. The reasons are
+#: reduced to their letters, because replies and notifications spell them differently.
 _ADVICE: Final = {
     "notenoughbalance": "balance",
     "withdrawalamountexceeded": "limit",
     "invalidamountspecified": "limit",
 }
+#: The facts whose words contain a reason.
 _ADVISED: Final = frozenset({Says.REFUSED, Says.FAILED})
 
 

@@ -50,10 +50,10 @@ async def handle_return(
 async def _ask_result(
     request: AnyRequest, parts: Parts, result: str, payment_id: PaymentId
 ) -> None:
-    """Ask Adyen for the result, unless there were too many unknown ones. Failures are only logged.
+    """Ask Adyen for the result, unless too many results were unknown. Failures are only logged.
 
-    Anybody can invent results, and each costs a call to Adyen and a row. After several results that
-    Adyen does not know, it is not called for a while; the notification brings the outcome.
+    Anybody can invent results, and each one costs a call to Adyen and a row in the database. After
+    several unknown results Adyen is not called for a while; the notification brings the outcome.
     """
     limits, address, now = visitor_limits(request), client_key(request), parts.clock.now()
     if not limits.returns_by_address.allow(address, now):

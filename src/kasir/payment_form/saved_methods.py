@@ -46,7 +46,7 @@ _log = structlog.get_logger("kasir.web")
 
 @dataclass(frozen=True, slots=True)
 class SavedWallet:
-    """A token, and what Adyen's list contains about its owner; may be empty."""
+    """A token, and a text about its owner from Adyen's list, which may be empty."""
 
     token: Token
     owner: str
@@ -63,9 +63,9 @@ async def list_saved(parts: Parts, open_link: OpenLink) -> Sequence[SavedWallet]
 
 
 def distinct_dates(visit: Visit, saved: Sequence[tuple[str, datetime]]) -> list[str]:
-    """Write when each wallet was saved, so that no two of the same owner are written alike.
+    """Write when each wallet was saved, so that wallets of the same owner get different texts.
 
-    That is the date. If dates are the same, the time is added, and if times are, a number.
+    Each text is a date. If two are the same, all get the time too, and if necessary a number.
 
     Args:
         visit: The shopper's request.
@@ -107,7 +107,7 @@ def was_token_gone(error: InvalidRequest) -> bool:
 
 
 async def refresh_saved(parts: Parts, open_link: OpenLink) -> None:
-    """Compare a shopper's tokens with Adyen's list; if Adyen does not answer, a job retries it."""
+    """Compare a shopper's tokens with Adyen's list; without an answer, a job does it later."""
     with suppress(TimeoutError):
         await asyncio.wait_for(parts.stored.reconcile(open_link.returning_shopper), _WAIT_S)
 
@@ -158,6 +158,7 @@ async def _remove(parts: Parts, open_link: OpenLink, token: Token) -> bool:
 
 
 async def _removable(parts: Parts, open_link: OpenLink, token_id: str) -> Token:
+    """Find a saved wallet that the shopper of this link may remove."""
     if not open_link.lets_remove:
         raise NotFound("saved wallet", token_id)
     return await find_saved(parts, open_link, token_id)
@@ -177,7 +178,7 @@ def _confirmation_page(
 
 
 async def _listed_by_adyen(parts: Parts, shopper: str) -> Sequence[SavedWallet]:
-    """List the stored tokens that Adyen lists too; first store those whose webhook was lost."""
+    """List the tokens that both Kasir and Adyen have; first store those whose webhook was lost."""
     query = {"shopperReference": shopper, "type": GOPAY.type}
     answer = await parts.stored.list(query, OWN_VERSION)
     rows = answer.json().get("storedPaymentMethods")
@@ -196,7 +197,7 @@ async def _listed_by_adyen(parts: Parts, shopper: str) -> Sequence[SavedWallet]:
 
 
 def owner_of(row: Mapping[str, Any]) -> str:
-    """Return what a row of Adyen's list contains about the owner, to recognise the wallet by.
+    """Return a text by which the owner recognises the wallet, from a row of Adyen's list.
 
     Anybody with the link's URL can read the text, so most of an e-mail address is hidden.
     """
@@ -215,7 +216,7 @@ def owner_of(row: Mapping[str, Any]) -> str:
 async def _pin_tokens(parts: Parts, shopper: str) -> Sequence[Token]:
     """Return a shopper's tokens that are charged with a PIN.
 
-    Tokens of subscriptions are left out: removing one on the form would end the subscription.
+    Tokens of subscriptions are left out, because removing one would end the subscription.
     """
     account = parts.settings.merchant_account
     return [

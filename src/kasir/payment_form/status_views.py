@@ -86,7 +86,7 @@ class StatusView:
 
     @property
     def key(self) -> str:
-        """An identifier of the view: the page's script replaces the view if it differs."""
+        """An identifier of the view; when it changes, the page's script replaces the view."""
         return f"{self.status}{'-again' * self.can_retry}{'-resumes' * self.can_continue}"
 
 
@@ -102,15 +102,16 @@ def status_view(open_link: OpenLink, payment: Payment) -> StatusView:
         status = DisplayStatus.PAID
     elif status is DisplayStatus.CHECKING and _was_answered(payment):
         status = DisplayStatus.WAITING
+    # A payment in `left` cannot be paid any more; one in `stale` was not finished in time.
     is_left = payment.intent.id in open_link.left
     if is_left or (status is DisplayStatus.WAITING and payment.intent.id in open_link.stale):
         status = DisplayStatus.PAID if status is DisplayStatus.PAID else DisplayStatus.CLOSING
-    is_open, alive = status in _OPEN, not is_over(open_link)
+    is_open, is_payable = status in _OPEN, not is_over(open_link)
     return StatusView(
         status=status,
-        can_retry=alive and (is_left or not is_open) and status is not DisplayStatus.PAID,
-        # A shopper who has returned from the wallet need not go there again.
-        can_continue=alive and status in _CONTINUED and not has_returned(payment.facts),
+        can_retry=is_payable and (is_left or not is_open) and status is not DisplayStatus.PAID,
+        # A shopper who has returned from the wallet does not have to go there again.
+        can_continue=is_payable and status in _CONTINUED and not has_returned(payment.facts),
     )
 
 
@@ -128,8 +129,8 @@ def _was_answered(payment: Payment) -> bool:
 def closed_page(visit: Visit, open_link: OpenLink) -> Response[str] | None:
     """Make the page of a link that can no longer be paid; None while it can be paid."""
     if open_link.status is LinkStatus.COMPLETED:
-        paid = next(one for one in open_link.payments if one.status is Status.AUTHORISED)
-        return status_page(visit, open_link, paid, returns_to_shop=False)
+        paid = (each for each in open_link.payments if each.status is Status.AUTHORISED)
+        return status_page(visit, open_link, next(paid), returns_to_shop=False)
     if not is_over(open_link):
         return None
     return visit.message_page(
@@ -183,7 +184,8 @@ def status_part(
 
 def _receipt(visit: Visit, open_link: OpenLink, payment: Payment) -> dict[str, Any]:
     """Return the receipt of the payment that paid the link: lines, time and PSP reference."""
-    paid = next((one for one in open_link.payments if one.status is Status.AUTHORISED), payment)
+    all_paid = (each for each in open_link.payments if each.status is Status.AUTHORISED)
+    paid = next(all_paid, payment)
     moments = [fact.at for fact in paid.facts if fact.says is Says.AUTHORISED]
     return {
         "lines": line_items(open_link.link.request),

@@ -266,16 +266,17 @@ ENGLISH: Final[Texts] = {
     "app_done": "See how the payment stands",
 }
 
-#: The first is the default.
+#: The texts by the code of the language; the first language is the default.
 LANGUAGES: Final[Mapping[str, Texts]] = {"id": INDONESIAN, "en": ENGLISH}
 
 #: Old Android phones send the code that Indonesian had before 1989 (ISO 639).
 _OLD_CODES: Final = {"in": "id"}
+#: How many languages of an Accept-Language header are read.
 _PREFERENCES_MAX: Final = 20
 
 
 def language_of(accept_language: str, chosen: str = "", locale: str = "") -> str:
-    """Choose the language: the one picked on a page, else the link's, else the browser's.
+    """Choose the language: the one picked on a page, or else the link's, or else the browser's.
 
     The default is Indonesian.
 
@@ -294,6 +295,7 @@ def language_of(accept_language: str, chosen: str = "", locale: str = "") -> str
 
 
 def _preferences(accept_language: str) -> Iterator[tuple[float, str]]:
+    """Yield the weight and the code of each language in an Accept-Language header."""
     for part in accept_language.split(",")[:_PREFERENCES_MAX]:
         tag, _, quality = part.partition(";")
         name, _, weight = quality.strip().partition("=")

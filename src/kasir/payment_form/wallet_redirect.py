@@ -12,10 +12,10 @@ from kasir.requests.payment_links import OpenLink
 
 
 def wallet_page(visit: Visit, open_link: OpenLink, payment_id: PaymentId, answer: Answer) -> Page:
-    """Return a redirect or page to the wallet; without an action, to the payment's status.
+    """Send the shopper to the wallet; without an action, to the payment's status page.
 
-    An action with a scheme other than http, https or a wallet's app is not followed: it may be a
-    script.
+    A URL whose scheme is not http, https or that of a wallet's app is not followed, because it may
+    be a script.
     """
     status_url = visit.url(open_link.link.id, "payments", payment_id)
     match answer.json().get("action"):

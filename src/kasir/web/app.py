@@ -54,8 +54,8 @@ _OPENAPI: Final = OpenAPIConfig(
 
 def parts_of(state: State) -> Parts:
     """Return the parts of Kasir that answer this app's requests."""
-    found: Parts = state.parts
-    return found
+    parts: Parts = state.parts
+    return parts
 
 
 def respond_to_error(request: AnyRequest, error: Exception) -> Response[Any]:

@@ -33,7 +33,7 @@ from kasir.requests.changes import PATHS
 from kasir.store import database
 from kasir.web.unknown_paths import unknown_path_message
 
-#: After these errors the caller repeats the request: Kasir then does what is not committed yet.
+#: After these errors the caller repeats the request, and Kasir does what it has not committed yet.
 _UNAVAILABLE: Final = (CutOff, DatabaseUnavailable, *database.UNAVAILABLE)
 _NO_NAMES: Final[Mapping[str, str]] = {}
 _INTERNAL: Final = "Kasir could not do this, and has logged why. Ask again with the same key."
@@ -76,7 +76,7 @@ def answer_to(  # noqa: PLR0911  # One return per kind of error.
 
     Args:
         error: The error.
-        names: The names of query parameters, by the handler's arguments.
+        names: The names of query parameters, by the names of the handler's arguments.
     """
     match error:
         case InvalidRequest():
@@ -97,7 +97,7 @@ def answer_to(  # noqa: PLR0911  # One return per kind of error.
         case RecursionError():
             # Only the request's JSON can be nested so deeply, and it is decoded before any work.
             return replies.error(400, "702", "The request is nested too deeply.")
-        case ValidationException(extra=[*parts]) if faults := tuple(_faults(parts, names)):
+        case ValidationException(extra=[*entries]) if faults := tuple(_faults(entries, names)):
             return replies.invalid(InvalidRequest(faults))
         case HTTPException():
             kind = "security" if error.status_code in (401, 403) else "validation"
@@ -105,10 +105,10 @@ def answer_to(  # noqa: PLR0911  # One return per kind of error.
     return replies.error(500, "702", _INTERNAL, "internal")
 
 
-def _faults(parts: Iterable[Any], names: Mapping[str, str]) -> Iterator[Fault]:
+def _faults(entries: Iterable[Any], names: Mapping[str, str]) -> Iterator[Fault]:
     """Turn Litestar's validation errors of query parameters into Kasir's."""
-    for part in parts:
-        match part:
+    for entry in entries:
+        match entry:
             case {"key": str(field), "message": str(cure)}:
                 yield Fault(names.get(field, field), cure)
 
@@ -118,14 +118,14 @@ def error_response(request: AnyRequest, error: Exception) -> Response[bytes]:
     _log_error(request, error)
     # Litestar's error names the handler's argument; callers know only the query parameter.
     names = _parameter_names(request) if isinstance(error, ValidationException) else _NO_NAMES
-    answered = response(answer_to(_with_hint(request, error), names))
+    http_response = response(answer_to(_with_hint(request, error), names))
     headers = (error.headers if isinstance(error, HTTPException) else None) or {}
     # The framework writes some header names in lower case.
     by_lower_name = {name.lower(): text for name, text in headers.items()}
     for name in _COPIED_HEADERS:
         if name.lower() in by_lower_name:
-            answered.headers[name] = by_lower_name[name.lower()]
-    return answered
+            http_response.headers[name] = by_lower_name[name.lower()]
+    return http_response
 
 
 def _log_error(request: AnyRequest, error: Exception) -> None:
@@ -148,7 +148,7 @@ def _parameter_names(request: AnyRequest) -> dict[str, str]:
         name: getattr(parameter.kwarg_definition, "name", None)
         for name, parameter in request.route_handler.parsed_fn_signature.parameters.items()
     }
-    return {name: called for name, called in declared.items() if called}
+    return {name: parameter for name, parameter in declared.items() if parameter}
 
 
 def _with_hint(request: AnyRequest, error: Exception) -> Exception:

@@ -1,4 +1,4 @@
-"""The error message for a path that Kasir does not serve, with a hint of a path that it serves."""
+"""The error message for a path that Kasir does not serve, with a hint at one that it serves."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from kasir.adyen.calls import RECURRING_VERSION, VERSIONS
 _CHECKOUT: Final = frozenset(
     {"paymentMethods", "payments", "paymentLinks", "cancels", "storedPaymentMethods"}
 )
+#: How the paths of Adyen's classic Recurring API begin.
 _CLASSIC: Final = ["pal", "servlet", "Recurring"]
 _SEE_OPENAPI: Final = "/api/openapi.json lists what there is"
 

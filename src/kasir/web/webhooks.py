@@ -1,4 +1,7 @@
-"""Receives Adyen's notifications, with raw ASGI handlers: Adyen's queue waits for each answer."""
+"""Receives Adyen's notifications.
+
+The handlers are raw ASGI, without Litestar's overhead, because Adyen's queue waits for each answer.
+"""
 
 from __future__ import annotations
 
@@ -121,14 +124,14 @@ async def _body(receive: Receive, bytes_max: int) -> bytes:
         TooLarge: The body is longer than `bytes_max`.
         Unreadable: The sender closed the connection before the end of the body.
     """
-    parts, size, more = [], 0, True
+    chunks, size, more = [], 0, True
     while more:
         message = await receive()
         if message["type"] != "http.request":
             raise Unreadable("the sender closed the connection")
-        parts.append(message["body"])
+        chunks.append(message["body"])
         size += len(message["body"])
         if size > bytes_max:
             raise TooLarge
         more = message["more_body"]
-    return b"".join(parts)
+    return b"".join(chunks)
