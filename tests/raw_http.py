@@ -1,4 +1,4 @@
-"""Calls to Kasir over real HTTP with any bytes, also such that no ordinary client sends."""
+"""Calls to Kasir over real HTTP with any bytes, including bytes that no ordinary client sends."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from kasir.demo.processes import RunningDemo
 #: The tables to which a refused request must write nothing.
 TABLES: Final = ("payment", "question", "shop_request", "payment_link", "subscription", "renewal")
 
+#: The values of `errorType` in Adyen's error body.
 ERROR_TYPES: Final = {"internal", "validation", "security", "configuration"}
 
 
@@ -55,7 +56,7 @@ class Caller:
         Args:
             method: The HTTP method.
             path: Path and query.
-            body: What to send.
+            body: The body to send; None: no body.
             api_key: The API key. Empty: the system's key; None: no key.
             headers: Additional headers.
         """
@@ -111,6 +112,6 @@ def is_adyens_error(reply: HttpReply) -> bool:
 
 @pytest.fixture(scope="session")
 async def caller(system: RunningDemo) -> AsyncIterator[Caller]:
-    """Calls the running system."""
+    """A caller of the running system."""
     async with aiohttp.ClientSession() as http:
         yield Caller(system, http)

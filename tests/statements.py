@@ -26,7 +26,8 @@ def counted_statements() -> Iterator[Counter[str]]:
 
     A statement of `queries/*.sql` counts under its file and name (`inbox.settle`), any other under
     its text with single spaces (`BEGIN;`, the statements of the job engine). The heartbeat of an
-    open Kasir is not counted. Only one use case may run while the context lasts.
+    open Kasir is not counted. Only one use case may run while the context lasts, because the
+    statements of all connections are counted together.
     """
     names, found = statements(), Counter[str]()
 

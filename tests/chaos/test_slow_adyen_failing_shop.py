@@ -24,6 +24,7 @@ PAYMENTS: Final = 8
 SLOW_S: Final = 12
 #: The longest delay between the retries of an event in its first hour.
 STEP_S: Final = 3600
+#: A secret in the format of Standard Webhooks; the text is Base64.
 SECRET: Final = "whsec_" + "c2VjcmV0" * 4
 
 
