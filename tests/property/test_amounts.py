@@ -1,4 +1,4 @@
-"""Amounts are whole rupiah, from the request to the form. No other value is accepted."""
+"""Amounts are whole rupiah, in requests and on the payment form. No other value is accepted."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from kasir.money import IDR, Money
 from kasir.payment_form.pages import rupiah
 
 INT64_MAX = 2**63 - 1
-whole = st.integers(1, INT64_MAX)
+positive_integers = st.integers(1, INT64_MAX)
+#: Any `Money` in rupiah, also negative.
 amounts = st.builds(Money, st.just(IDR), st.integers(-INT64_MAX, INT64_MAX))
 
 
@@ -23,7 +24,7 @@ def faults(value: Any) -> list[str]:
     return [fault.field for fault in checks.payment_faults(body, 72)]
 
 
-@given(whole)
+@given(positive_integers)
 def test_every_whole_positive_number_of_rupiah_is_an_amount(value: int) -> None:
     assert faults(value) == []
 
