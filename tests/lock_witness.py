@@ -202,7 +202,7 @@ def lock_faults() -> Iterator[list[str]]:
 def _locks_in_order(lock_faults: list[str]) -> Iterator[None]:
     """Fail if a transaction held a lock while it waited for one that is earlier in the order."""
     yield
-    found = lock_faults[:]
+    faults_of_test = lock_faults[:]
     lock_faults.clear()
 
-    assert found == [], "\n".join(found)
+    assert faults_of_test == [], "\n".join(faults_of_test)

@@ -80,8 +80,8 @@ class Caller:
         """The twin's payments of a reference."""
         url = f"{self.system.twin_url}/twin/payments"
         async with self.http.get(url, params={"reference": reference}) as response:
-            found: list[dict[str, Any]] = (await response.json())["payments"]
-            return found
+            payments: list[dict[str, Any]] = (await response.json())["payments"]
+            return payments
 
     async def row_counts(self) -> tuple[int, ...]:
         """The number of payments at the twin, and the number of rows in each table of Kasir."""

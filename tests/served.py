@@ -76,8 +76,8 @@ class Served:
         """The payments of a reference, newest first."""
         url = f"{self.url}/api/payments?reference={reference}"
         async with self.http.get(url, headers={"X-API-Key": _API_KEY}) as response:
-            found: list[dict[str, Any]] = (await response.json())["payments"]
-            return found
+            payments: list[dict[str, Any]] = (await response.json())["payments"]
+            return payments
 
     async def visit(
         self,

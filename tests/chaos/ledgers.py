@@ -169,9 +169,9 @@ def differences(
             is paid at the twin must be paid or held at Kasir.
     """
     if not held & psp_references(truth):
-        expected, found = sorted(map(_sums, truth)), sorted(map(_sums, kasirs))
-        if expected != found:
-            yield f"Kasir has {found}, the twin {expected}"
+        sums_at_twin, sums_at_kasir = sorted(map(_sums, truth)), sorted(map(_sums, kasirs))
+        if sums_at_twin != sums_at_kasir:
+            yield f"Kasir has {sums_at_kasir}, the twin {sums_at_twin}"
         return
     paid_at_twin = {
         one["pspReference"]: _sums(one) for one in truth if one["status"] == "authorised"

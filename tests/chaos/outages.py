@@ -279,8 +279,8 @@ class Simulation:
         for payment in (await self._control("GET", "payments", None))["payments"]:
             truth[payment["metadata"]["kasirPaymentId"]] = payment["status"]
         for payment_id, plan in self._plans_made.items():
-            found = await self.kasir.payments.payment(payment_id)
-            assert found is not None
+            at_kasir = await self.kasir.payments.payment(payment_id)
+            assert at_kasir is not None
             events = await self._events(payment_id)
             case = f"seed {self.planned.seed} ({self.planned.unavailable}), {plan.decision}"
             for before, after in pairwise(events):
@@ -288,10 +288,10 @@ class Simulation:
                     yield f"{case}: {before} was sent, then {after}"
             # A request that never reached the twin expires.
             expected = truth.get(payment_id, "expired")
-            if found.status.value not in (expected, "failed"):
-                yield f"{case}: the payment is {found.status}, and {expected} at the twin"
-            if events[-1:] != [f"payment.{found.status}"]:
-                yield f"{case}: the payment is {found.status}, and the events are {events}"
+            if at_kasir.status.value not in (expected, "failed"):
+                yield f"{case}: the payment is {at_kasir.status}, and {expected} at the twin"
+            if events[-1:] != [f"payment.{at_kasir.status}"]:
+                yield f"{case}: the payment is {at_kasir.status}, and the events are {events}"
 
     async def _events(self, payment_id: PaymentId) -> list[str]:
         """The types of the events of a payment, in their order."""

@@ -154,10 +154,10 @@ async def until(
     """
     deadline = time.monotonic() + PATIENCE_S
     while True:
-        found = await read()
-        if is_good(found):
-            return found
-        assert time.monotonic() < deadline, f"timed out; the last result: {describe(found)}"
+        value = await read()
+        if is_good(value):
+            return value
+        assert time.monotonic() < deadline, f"timed out; the last result: {describe(value)}"
         await asyncio.sleep(POLL_S)
 
 

@@ -20,8 +20,8 @@ IN_PROGRESS: Final = (409, "704")
 
 async def twin_payments(journey_client: JourneyClient, order: str) -> list[dict[str, Any]]:
     """The twin's payments of a reference."""
-    found = await journey_client.twin("GET", f"/twin/payments?reference={order}")
-    payments: list[dict[str, Any]] = found["payments"]
+    answer = await journey_client.twin("GET", f"/twin/payments?reference={order}")
+    payments: list[dict[str, Any]] = answer["payments"]
     return payments
 
 
@@ -120,7 +120,7 @@ async def test_concurrent_calls_with_one_key_make_one_refund(journey_client: Jou
     assert {201} == {reply.status for reply in answered}
     assert all(reply.json == again.json for reply in answered)
     (truth,) = await twin_payments(journey_client, order)
-    refunds = [one for one in truth["modifications"] if one["kind"] == "refund"]
+    refunds = [change for change in truth["modifications"] if change["kind"] == "refund"]
     assert [part] == [refund["amount"]["value"] for refund in refunds]
 
 

@@ -36,11 +36,11 @@ async def write_event(connection: Connection, subject: str) -> None:
 
 async def fetched(events: EventFeed, after: str | None) -> list[str]:
     """The names of all events after the event `after`, fetched page by page."""
-    found: list[str] = []
+    names: list[str] = []
     while page := await events.after(after, PAGE):
-        found += [event.name for event in page]
-        after = found[-1]
-    return found
+        names += [event.name for event in page]
+        after = names[-1]
+    return names
 
 
 async def test_an_event_that_is_committed_late_is_still_fetched(fresh_database: str) -> None:

@@ -119,8 +119,8 @@ class Chaos:
         ), "the shop missed an event, or an event changed"
         return await self._wrong_states() + [
             f"{order_plan.reference}: {error}"
-            for order_plan, found in wrong.items()
-            for error in found
+            for order_plan, errors in wrong.items()
+            for error in errors
         ]
 
     def _of_this_test(self, events: Iterable[ledgers.Event]) -> list[ledgers.Event]:
@@ -132,12 +132,14 @@ class Chaos:
         """Wait until no notification is unread; returns the errors in their states."""
         stored = await ledgers.notices(self._client, self._before)
         for _ in range(READS_MAX):
-            if all(one.state != "unread" for one in stored):
+            if all(notice.state != "unread" for notice in stored):
                 break
             await asyncio.sleep(POLL_S)
             stored = await ledgers.notices(self._client, self._before)
         truth = await ledgers.twin_payments(self._client)
-        ours = ledgers.psp_references(one for every in truth.values() for one in every)
+        ours = ledgers.psp_references(
+            payment for of_order in truth.values() for payment in of_order
+        )
         return [*ledgers.wrong_states(stored, ours)]
 
     async def _run_all(
@@ -253,7 +255,9 @@ class Chaos:
         """Orders with a notification that Kasir holds."""
         held = held_in(await ledgers.notices(self._client, self._before))
         truth = await ledgers.twin_payments(self._client)
-        return {order for order, every in truth.items() if held & ledgers.psp_references(every)}
+        return {
+            order for order, payments in truth.items() if held & ledgers.psp_references(payments)
+        }
 
     async def _call_until_answered(self, ask: shop.Ask, what: str) -> Reply:
         async with self._slots:
@@ -270,23 +274,28 @@ class Chaos:
         wrong = {}
         for order_plan in plans:
             order = order_plan.reference
-            found = [*ledgers.differences(truth.get(order, []), kasirs[order], held)]
+            errors = [*ledgers.differences(truth.get(order, []), kasirs[order], held)]
             if held & ledgers.psp_references(truth.get(order, [])):
-                events = [event for one in kasirs[order] for event in self._events.of(one)]
+                events = [event for payment in kasirs[order] for event in self._events.of(payment)]
                 if not any(event["type"] == "payment.needs_attention" for event in events):
-                    found.append("a notification is held, and the shop was not notified")
-            for payment in () if found else kasirs[order]:
-                found += ledgers.wrong_events(
+                    errors.append("a notification is held, and the shop was not notified")
+            for payment in () if errors else kasirs[order]:
+                errors += ledgers.wrong_events(
                     payment, self._events.of(payment), self._clock.at_least
                 )
-            if found:
-                wrong[order_plan] = found
+            if errors:
+                wrong[order_plan] = errors
         return wrong
 
 
 def held_in(stored: Iterable[ledgers.Notice]) -> set[str]:
     """The pspReferences in the held notifications."""
-    return {name for one in stored if one.state == "held" for name in one.psp_references}
+    return {
+        reference
+        for notice in stored
+        if notice.state == "held"
+        for reference in notice.psp_references
+    }
 
 
 @pytest.mark.parametrize("seeds", _groups(SEEDS), ids=lambda seeds: f"{seeds[0]}-{seeds[-1]}")

@@ -208,15 +208,15 @@ class Trade:
         wrong = [f"an event without a valid signature: {name}" for name in self._pushed.forged]
         for order in self._orders:
             name = order.reference
-            found = [*ledgers.differences(truth.get(name, []), kasirs[name])]
-            if not found:
+            errors = [*ledgers.differences(truth.get(name, []), kasirs[name])]
+            if not errors:
                 (payment,) = kasirs[name]
-                found += ledgers.wrong_events(payment, events.of(payment), self._clock.at_least)
-                found += _wrong_refunds(order, truth[name][0], payment)
+                errors += ledgers.wrong_events(payment, events.of(payment), self._clock.at_least)
+                errors += _wrong_refunds(order, truth[name][0], payment)
                 expected = [event["id"] for event in events.of(payment)]
                 if (pushed := self._pushed.of(payment)) != expected:
-                    found.append(f"pushed {pushed}, expected {expected}")
-            wrong += [f"{name}: {error}" for error in found]
+                    errors.append(f"pushed {pushed}, expected {expected}")
+            wrong += [f"{name}: {error}" for error in errors]
         return wrong + [error async for error in self._wrong_notices()]
 
     async def _wrong_notices(self) -> AsyncIterator[str]:
@@ -232,7 +232,9 @@ class Trade:
             if delivery["status"] == 202 and _key(delivery["body"]) not in stored:
                 yield f"answered 202 and not stored: {delivery['body']}"
         truth = await ledgers.twin_payments(self._client)
-        ours = ledgers.psp_references(one for every in truth.values() for one in every)
+        ours = ledgers.psp_references(
+            payment for of_order in truth.values() for payment in of_order
+        )
         for row in rows:
             if row["state"] != ("read" if ours & {*row["names"]} else "foreign"):
                 yield f"{row['event_code']} is {row['state']}: {row['error']}"

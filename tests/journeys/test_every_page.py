@@ -154,9 +154,10 @@ async def axe_faults(page: Page) -> list[str]:
     problems = []
     for scheme, rules in RULES.items():
         await page.emulate_media(color_scheme=scheme)
-        found = (await Axe().run(page, options=rules)).response["violations"]
+        violations = (await Axe().run(page, options=rules)).response["violations"]
         problems += [
-            f"{one['id']} ({scheme}): {[each['target'] for each in one['nodes']]}" for one in found
+            f"{violation['id']} ({scheme}): {[node['target'] for node in violation['nodes']]}"
+            for violation in violations
         ]
     return problems
 
@@ -207,13 +208,13 @@ async def visit(
 ) -> list[str]:
     """Open and check every page of a group, and store its HTML; returns all problems."""
     wrong, html_of_group[name] = [], []
-    async with GROUPS[name](shop) as shown:
+    async with GROUPS[name](shop) as shown_pages:
         for locale in (pages.ENGLISH, pages.INDONESIAN):
             async with screen(browser, locale) as page:
-                for one in shown:
-                    if one.locale == locale:
-                        html_of_group[name].append(await open_page(page, one))
-                        wrong += await check(page, one)
+                for shown in shown_pages:
+                    if shown.locale == locale:
+                        html_of_group[name].append(await open_page(page, shown))
+                        wrong += await check(page, shown)
     return wrong
 
 

@@ -61,7 +61,7 @@ async def until_statuses(shop: Shop, link: dict[str, Any], *expected: str) -> No
     async def read() -> list[str]:
         return [payment["status"] for payment in await shop.payments(link)]
 
-    await until(read, lambda found: found == list(expected), f"payments that are {expected}")
+    await until(read, lambda statuses: statuses == [*expected], f"payments that are {expected}")
 
 
 async def in_three_days(journey_client: JourneyClient) -> str:

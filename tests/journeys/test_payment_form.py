@@ -549,7 +549,7 @@ async def test_a_return_by_post_or_with_other_parameters_is_accepted(
     async def sources() -> set[str]:
         return {fact["source"] for fact in (await shop.wait_for_status(link, "refused"))["facts"]}
 
-    await until(sources, lambda found: "details" in found, "a fact from the answer")
+    await until(sources, lambda known: "details" in known, "a fact from the answer of details")
 
     assert answer.status == 303
     assert answer.location == f"/pay/{link['id']}/payments/{payment['id']}"
@@ -571,7 +571,7 @@ async def test_a_return_without_a_valid_result_redirects_to_the_status_page(shop
     ]
 
     assert [answer.status for answer in answers] == [303] * 4
-    assert [one["status"] for one in await shop.payments(link)] == ["awaiting_shopper"]
+    assert [payment["status"] for payment in await shop.payments(link)] == ["awaiting_shopper"]
 
 
 async def test_every_unknown_url_gets_a_404_page(shop: Shop) -> None:

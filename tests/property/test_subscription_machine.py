@@ -224,7 +224,11 @@ class SubscriptionMachine(RuleBasedStateMachine):
             assert self.unsent() is None
         for renewal in self.closed.values():
             assert renewal.unsent is None
-            unsent = {(renewal.period, one.number) for one in renewal.attempts if not one.is_sent}
+            unsent = {
+                (renewal.period, attempt.number)
+                for attempt in renewal.attempts
+                if not attempt.is_sent
+            }
             assert unsent <= self.withdrawn
 
     @invariant()
@@ -297,7 +301,9 @@ class SubscriptionMachine(RuleBasedStateMachine):
         if self.subscription.permission is not Permission.GIVEN:
             assert renewal.link_id
             assert renewal.next_try is None
-            failed = [one for one in self.events if one.kind is SubscriptionEvent.RENEWAL_FAILED]
+            failed = [
+                event for event in self.events if event.kind is SubscriptionEvent.RENEWAL_FAILED
+            ]
             assert failed[-1].reason is Reason.TOKEN_GONE
         if renewal.next_try is not None:
             assert renewal.next_try > self.now

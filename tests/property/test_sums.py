@@ -240,17 +240,20 @@ class Trade:
         return sums(self.intent, facts).refundable("PSP-A").left.minor_units
 
     def _capture(self, value: int, name: str) -> None:
+        """End a capture; 0 if it failed. `name` is the pspReference of the change."""
         if not self.intent.captures_itself:
             self.captured += value
         self._report(Says.CAPTURED if value else Says.CAPTURE_REJECTED, value, name)
 
     def _give_back(self, value: int, name: str) -> None:
+        """End a refund or a reversal; 0 if it failed."""
         self.given_back += value
         if value:
             self.finished_refunds.append((name, value))
         self._report(Says.REFUND_CONFIRMED if value else Says.REFUND_REJECTED, value, name)
 
     def _report(self, says: Says, value: int, name: str) -> None:
+        """Add the notification of a change's result."""
         self.notifications.append(change_fact(says, value, name))
 
 
