@@ -14,7 +14,8 @@ from kasir.demo.client import JourneyClient, Reply
 
 #: More payments than the server has connections to the database.
 PAYMENTS: Final = 24
-#: Longer than Kasir's lease: the time in which Kasir refuses a retry as in progress.
+#: In seconds, longer than Kasir's lease: the time in which Kasir refuses a retry of a call, because
+#: the first call may still run.
 LEASE_S: Final = 60
 
 Action = Callable[[], Awaitable[None]]

@@ -32,7 +32,7 @@ REFUND_ENDS: Final = {
     "failed": "refund.failed",
     "reversed": "refund.reversed",
 }
-#: How long Kasir holds back the event of a bad result.
+#: How long Kasir holds back the event of a bad result, in case an authorisation follows.
 SETTLE: Final = timedelta(seconds=600)
 #: The twin writes times in whole seconds, and Kasir's clock follows the twin's with a short delay.
 SLACK: Final = timedelta(seconds=3)

@@ -25,7 +25,7 @@ CALLS: Final = 20
 CUTS: Final = 24
 #: The signals with which PostgreSQL is stopped before a restart.
 RESTARTS: Final = (FAST, IMMEDIATE, CRASH) * 2
-#: Longer than Kasir's lease, so that work that a failure interrupted is taken over.
+#: In seconds, longer than Kasir's lease: the time after which interrupted work is taken over.
 LEASE_S: Final = 60
 
 

@@ -37,7 +37,8 @@ SECRET: Final = "whsec_" + "c2VjcmV0" * 4
 DECISIONS: Final = (*("approve",) * 6, "approve_without_return", "refuse", "cancel")
 #: The amounts of an order's refunds in rupiah, from which a seed chooses.
 REFUNDS: Final = ((), (AMOUNT,), (10_000, 10_000))
-#: The step of the clock while leases expire, held events are sent and retries are made.
+#: The step of the clock in seconds, until Kasir has sent the events that it holds back and has made
+#: its retries.
 STEP_S: Final = 300
 #: More calls than all unfinished orders need.
 LAST_CALLS_MAX: Final = 10 * SHOPS

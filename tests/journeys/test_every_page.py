@@ -95,6 +95,7 @@ TESTED_ELSEWHERE = {
 
 #: Checks an open page; returns the problems that it found.
 Check = Callable[[Page, Shown], Awaitable[list[str]]]
+#: Makes the pages of a group, which can be opened while the context lasts.
 Group = Callable[[Shop], AbstractAsyncContextManager[list[Shown]]]
 
 #: All pages, grouped by the state in which they are shown.
