@@ -210,6 +210,7 @@ async def test_consent_to_another_text_than_the_shown_one_has_no_effect(
     shop: Shop, shopper: str
 ) -> None:
     link = await shop.link(shopperReference=shopper, **CARD_ON_FILE)
+    # The only valid value is the digest of the text that the form shows.
     for consent in ("on", "en-0000000000000000", "\0"):
         answer = await _post(shop, link, consent=consent)
         await shop.visit((await shop.shopper(answer.location, "refuse"))["location"])
@@ -306,7 +307,9 @@ async def test_a_link_for_a_subscription_shows_no_saved_gopay(shop: Shop, shoppe
     assert tokens == []
 
 
-async def test_only_its_own_shopper_can_charge_and_remove_a_token(shop: Shop, shopper: str) -> None:
+async def test_only_the_shopper_of_a_token_can_charge_and_remove_it(
+    shop: Shop, shopper: str
+) -> None:
     await _save(shop, shopper)
     mine = await shop.link(shopperReference=shopper)
     _, (token,) = await _form(shop, mine)
@@ -318,10 +321,10 @@ async def test_only_its_own_shopper_can_charge_and_remove_a_token(shop: Shop, sh
     ]
     for link in others:
         payment = await _post(shop, link, method=token)
-        question = await shop.visit(f"{link['url']}/saved/{token}")
+        removal_page = await shop.visit(f"{link['url']}/saved/{token}")
         removal = await shop.submit(f"{link['url']}/saved/{token}")
 
-        assert (payment.status, question.status, removal.status) == (404, 404, 404)
+        assert (payment.status, removal_page.status, removal.status) == (404, 404, 404)
         assert "This page was not found" in payment.text
         assert await shop.payments(link) == []
     assert [token["active"] for token in await _tokens(shop, shopper)] == [True]
@@ -357,10 +360,10 @@ async def test_a_withdrawn_link_cannot_remove_a_token(shop: Shop, shopper: str) 
     link = await shop.link(shopperReference=shopper)
     _, (token,) = await _form(shop, link)
     await shop.withdraw(link)
-    question = await shop.visit(f"{link['url']}/saved/{token}")
+    removal_page = await shop.visit(f"{link['url']}/saved/{token}")
     removal = await shop.submit(f"{link['url']}/saved/{token}")
 
-    assert (question.status, removal.status) == (410, 410)
+    assert (removal_page.status, removal.status) == (410, 410)
     assert [token["active"] for token in await _tokens(shop, shopper)] == [True]
 
 

@@ -46,12 +46,12 @@ def test_no_other_value_is_an_amount(value: Any) -> None:
 
 @given(amounts, amounts, amounts)
 def test_money_is_added_and_subtracted_like_whole_numbers(
-    one: Money, two: Money, three: Money
+    first: Money, second: Money, third: Money
 ) -> None:
-    assert one + two == two + one
-    assert (one + two) + three == one + (two + three)
-    assert (one + two) - two == one
-    assert (one + two).minor_units == one.minor_units + two.minor_units
+    assert first + second == second + first
+    assert (first + second) + third == first + (second + third)
+    assert (first + second) - second == first
+    assert (first + second).minor_units == first.minor_units + second.minor_units
 
 
 @given(st.integers(0, INT64_MAX))
