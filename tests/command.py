@@ -28,11 +28,11 @@ TWIN: Final = {
 
 
 def environment(given: dict[str, str]) -> dict[str, str]:
-    """This process's environment without its settings of Adyen and Kasir, plus the given ones."""
-    plain = {
+    """This process's environment variables without Kasir's settings, plus the given variables."""
+    without_settings = {
         name: text for name, text in os.environ.items() if not name.startswith(("ADYEN_", "KASIR_"))
     }
-    return plain | given
+    return without_settings | given
 
 
 def kasir(*arguments: str, **given: str) -> subprocess.CompletedProcess[str]:
@@ -48,7 +48,7 @@ def kasir(*arguments: str, **given: str) -> subprocess.CompletedProcess[str]:
 
 
 def is_one_line(text: str) -> bool:
-    """Whether an error is reported in one line without a traceback, as every command does."""
+    """Whether an error message is one line without a traceback, as it must be."""
     return len(text.splitlines()) == 1 and "Traceback" not in text
 
 
@@ -69,7 +69,7 @@ def running(*arguments: str, **given: str) -> Iterator[subprocess.Popen[str]]:
 
 
 def until_ready(url: str) -> None:
-    """Wait until a server answers that it is ready."""
+    """Wait until the Kasir server at this URL answers that it is ready."""
     deadline = time.monotonic() + PATIENCE_S
     while True:
         try:

@@ -32,6 +32,7 @@ def pytest_xdist_auto_num_workers() -> int:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Put the tests of the slowest folders first; keep the order within a folder."""
+    # Only workers of pytest-xdist have this attribute; without them the order saves no time.
     if not hasattr(config, "workerinput"):
         return
 

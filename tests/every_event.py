@@ -1,7 +1,7 @@
 """One example of every event, as the outbox stores it, with only the required fields.
 
-The types come from the code's enums, so a new event is included. If the first part of its name is
-new too, `every_event` raises a KeyError.
+The types come from the enums in `src`, so a new type is included. `every_event` raises a KeyError
+if the part of its name before the dot is not in `_DATA`.
 """
 
 from __future__ import annotations

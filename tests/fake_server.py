@@ -20,7 +20,7 @@ class FakeServer:
     handler: Handler | None = None
     #: Every request as (method and path, headers, body).
     asked: list[tuple[str, dict[str, str], bytes]] = field(default_factory=list)
-    #: The sockets from which requests came.
+    #: The client address (host and port) of each connection that sent a request.
     peers: set[object] = field(default_factory=set)
 
     async def answer(self, request: web.Request) -> web.StreamResponse:

@@ -1,6 +1,6 @@
-"""Data and fakes for tests: requests, notifications, a clock, a provider, a book of payments.
+"""Data and fakes for tests: requests, notifications, a clock, a provider and a `PaymentBook`.
 
-The fake book passes the same tests as the real one: tests/contract.
+The fake `PaymentBook` passes the same tests as the one in PostgreSQL: tests/contract.
 """
 
 from __future__ import annotations
@@ -179,7 +179,7 @@ class _StoredQuestion:
 
 
 class MemoryBook:
-    """A `PaymentBook` in memory. Like the one in PostgreSQL, it passes tests/contract."""
+    """A `PaymentBook` in memory."""
 
     def __init__(self) -> None:
         self._intents: dict[PaymentId, Intent] = {}
@@ -244,7 +244,7 @@ class MemoryBook:
             raise
 
     async def is_abandoned(self, question: Question) -> bool:
-        """Whether its sender is gone: never, because there is one process."""
+        """Return False: the only process that sends questions is this one."""
         return False
 
     async def take_over(self, question: Question, now: datetime) -> bool:
@@ -281,12 +281,12 @@ class MemoryBook:
 
     async def payments_of(self, reference: str, limit: int) -> Sequence[Payment]:
         """Return the payments of a shop's reference with their facts, newest first."""
-        found = [intent for intent in self._intents.values() if intent.reference == reference]
-        found.sort(key=lambda intent: (intent.created_at, intent.id), reverse=True)
-        return [self._payment(intent.id) for intent in found[:limit]]
+        intents = [intent for intent in self._intents.values() if intent.reference == reference]
+        intents.sort(key=lambda intent: (intent.created_at, intent.id), reverse=True)
+        return [self._payment(intent.id) for intent in intents[:limit]]
 
     def _first(self, shop_key: ShopKey) -> Question | None:
-        """Return the question that was stored first with this shop key, if there is one."""
+        """Return the question that was stored with this shop key before, if there is one."""
         stored = self._shop_keys.get(shop_key.key)
         if stored is None:
             return None
@@ -324,4 +324,5 @@ class MemoryBook:
         return payment_id
 
 
+#: The `asked_at` of a released question: any caller may ask it again at once.
 _LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)

@@ -53,8 +53,8 @@ class Shop:
             "returnUrl": f"{self.system.kasir_url}/health/live?order=7&lang=jv",
             "lineItems": BASKET,
         } | changes
-        made: dict[str, Any] = await self._kasir("POST", "/v72/paymentLinks", body)
-        return made
+        link: dict[str, Any] = await self._kasir("POST", "/v72/paymentLinks", body)
+        return link
 
     async def withdraw(self, link: dict[str, Any]) -> None:
         """Withdraw a link."""
@@ -62,8 +62,8 @@ class Shop:
 
     async def payments(self, link: dict[str, Any]) -> list[dict[str, Any]]:
         """The payments made through a link, newest first."""
-        found = await self._kasir("GET", f"/api/payments?reference={link['reference']}")
-        payments: list[dict[str, Any]] = found["payments"]
+        answer = await self._kasir("GET", f"/api/payments?reference={link['reference']}")
+        payments: list[dict[str, Any]] = answer["payments"]
         return payments
 
     async def wait_for_status(self, link: dict[str, Any], status: str) -> dict[str, Any]:
@@ -72,12 +72,12 @@ class Shop:
         async def newest() -> dict[str, Any]:
             return (await self.payments(link))[0]
 
-        return await until(newest, lambda one: one["status"] == status, f"status {status}")
+        return await until(newest, lambda payment: payment["status"] == status, f"status {status}")
 
     async def twin_payment_count(self, link: dict[str, Any]) -> int:
         """The number of a link's payments at the twin."""
-        found = await self.twin("GET", f"payments?reference={link['reference']}")
-        count: int = found["count"]
+        answer = await self.twin("GET", f"payments?reference={link['reference']}")
+        count: int = answer["count"]
         return count
 
     async def shopper(self, url: str, do: str) -> Any:
@@ -142,12 +142,12 @@ class Shop:
         return url
 
     async def attempt(self, link: dict[str, Any]) -> str:
-        """The value of the form's field `attempt`, once the last attempt has ended."""
+        """Wait until the form allows a new attempt; returns the value of its field `attempt`."""
 
         async def read() -> str:
             form = await self.visit(link["url"])
-            found = re.search(r'name="attempt" value="([^"]+)"', form.text)
-            return found[1] if found else ""
+            field = re.search(r'name="attempt" value="([^"]+)"', form.text)
+            return field[1] if field else ""
 
         return await until(read, bool, "a form with a button")
 
@@ -161,7 +161,7 @@ class Shop:
 
 @asynccontextmanager
 async def without_console_messages(page: Page) -> AsyncIterator[None]:
-    """Fail if the browser logs a message about our pages: a blocked script, a missing picture."""
+    """Fail if the browser logs a message about our pages, such as a blocked script."""
     messages: list[tuple[str, str]] = []
     page.on("console", lambda message: messages.append((message.location["url"], message.text)))
     yield
@@ -170,8 +170,8 @@ async def without_console_messages(page: Page) -> AsyncIterator[None]:
 
 async def assert_fits(page: Page) -> None:
     """Assert that the page is not wider than the screen."""
-    wider = await page.evaluate("document.documentElement.scrollWidth - innerWidth")
-    assert wider <= 0
+    excess_px = await page.evaluate("document.documentElement.scrollWidth - innerWidth")
+    assert excess_px <= 0
 
 
 async def enter_pin(page: Page) -> None:

@@ -18,6 +18,7 @@ __all__ = [
     "pytest_testnodedown",
 ]
 
+#: The key under which a pytest configuration stores the number of deselected tests of each file.
 _LEFT_OUT: Final = pytest.StashKey[Counter[str]]()
 
 
@@ -38,8 +39,8 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
-    """Store the counts of a worker; they are the same for all workers."""
-    # A worker that crashed has sent no counts.
+    """Store the counts of a worker; every worker deselects the same tests."""
+    # A crashed worker has sent no counts.
     counts = getattr(node, "workeroutput", {}).get("left_out", {})
     if counts:
         node.config.stash[_LEFT_OUT] = Counter(counts)

@@ -58,7 +58,10 @@ async def press(page: Page, button: str = "button.main") -> None:
 
 
 async def ended(shop: Shop, do: str, **changes: Any) -> dict[str, Any]:
-    """A link whose only payment ended with this action; `payment` is the URL of its page."""
+    """A link whose only payment ended with this action (`do`) of the shopper at the wallet.
+
+    Its additional field `payment` is the URL of the payment's page.
+    """
     link = await shop.link(**changes)
     wallet_answer = await shop.shopper(await shop.start(link), do)
     if wallet_answer["location"]:
@@ -69,7 +72,10 @@ async def ended(shop: Shop, do: str, **changes: Any) -> dict[str, Any]:
 
 
 async def refused_for(shop: Shop, reason: str, code: str) -> dict[str, Any]:
-    """A link whose payment was refused with this reason and code; `payment` is its page's URL."""
+    """A link whose payment was refused with this reason and code.
+
+    Its additional field `payment` is the URL of the payment's page.
+    """
     reference = f"FORM-{secrets.token_hex(5)}"
     fault = {"fault": "wallet_refuses", "reference": reference, "reason": reason, "code": code}
     async with shop.faults(fault):
@@ -81,7 +87,10 @@ async def refused_for(shop: Shop, reason: str, code: str) -> dict[str, Any]:
 
 
 async def with_two_saved_wallets(shop: Shop) -> dict[str, Any]:
-    """A link of a shopper with two saved wallets; `remove` is the URL to remove one of them."""
+    """A link of a shopper with two saved wallets.
+
+    Its additional field `remove` is the URL of the page that removes one of them.
+    """
     shopper = f"shopper-{secrets.token_hex(4)}"
     for number in (1, 2):
         account = {"account": f"20000000000{number}"}
@@ -100,12 +109,12 @@ async def with_two_saved_wallets(shop: Shop) -> dict[str, Any]:
         recurringProcessingModel="CardOnFile",
     )
 
-    async def saved() -> list[str]:
+    async def removal_paths() -> list[str]:
         form = await shop.visit(link["url"])
         return re.findall(r'href="[^"]*(/saved/tok_\w+)"', form.text)
 
-    found = await until(saved, lambda rows: len(rows) == 2, "two saved wallets")
-    return link | {"remove": link["url"] + found[0]}
+    paths = await until(removal_paths, lambda paths: len(paths) == 2, "two saved wallets")
+    return link | {"remove": link["url"] + paths[0]}
 
 
 @asynccontextmanager
@@ -210,7 +219,7 @@ async def pending(shop: Shop) -> str:
         {"fault": "details_say", "resultCode": "Pending", "reference": link["reference"]},
         {"fault": "delay_notice", "seconds": 24 * HOUR_S, "reference": link["reference"]},
     )
-    # A payment can become pending only by an answer that names the payment.
+    # Only an answer with the payment's reference makes the payment pending.
     async with shop.faults(*faults), shop.knobs(detailsReference="present"):
         wallet_answer = await shop.shopper(await shop.start(link), "approve")
         page = await shop.visit(wallet_answer["location"])
@@ -232,11 +241,14 @@ async def damaged(shop: Shop, link: dict[str, Any]) -> AsyncIterator[str]:
 
 @asynccontextmanager
 async def closing_pages(shop: Shop) -> AsyncIterator[list[Shown]]:
-    """Pages of payments whose time ran out, and for which Adyen sends no notification."""
+    """Pages of two payments whose time ran out, and for which Adyen sends no notification.
+
+    The first is old enough for a retry, and the second is not.
+    """
     knobs = shop.knobs(extraEvents=[], paymentExpiryS=10 * HOUR_S)
     now = datetime.fromisoformat((await shop.twin("GET", "clock"))["now"])
-    days = {"expiresAt": (now + timedelta(days=3)).isoformat(timespec="seconds")}
-    first, second = await shop.link(**days), await shop.link(**days)
+    in_three_days = (now + timedelta(days=3)).isoformat(timespec="seconds")
+    first, second = [await shop.link(expiresAt=in_three_days) for _ in range(2)]
     lost_notices = [
         {"fault": "lose_notice", "reference": link["reference"], "eventCode": "TECHNICAL_CANCEL"}
         for link in (first, second)
@@ -244,16 +256,17 @@ async def closing_pages(shop: Shop) -> AsyncIterator[list[Shown]]:
     async with knobs, shop.faults(*lost_notices):
         await shop.start(first)
         await shop.twin("POST", "clock", {"advance_s": 9 * HOUR_S + 180})
-        again = Shown("closing-again", await _page_of(shop, first), "not heard that you paid")
-        # Kasir's clock must follow the twin's clock first: else the second attempt is too old.
-        await until(partial(shop.visit, again.url), partial(_has_text, again), again.name)
+        retry = Shown("closing-again", await _page_of(shop, first), "not heard that you paid")
+        # Start the second attempt only after Kasir's clock has followed the twin's clock.
+        # Otherwise the second attempt would be too old.
+        await until(partial(shop.visit, retry.url), partial(_has_text, retry), retry.name)
         await shop.start(second)
         await shop.twin("POST", "clock", {"advance_s": HOUR_S + 180})
         closing = Shown("closing", await _page_of(shop, second), "just wait, and do not pay again")
         await until(partial(shop.visit, closing.url), partial(_has_text, closing), closing.name)
         yield [
-            again,
-            again.indonesian("belum mendengar"),
+            retry,
+            retry.indonesian("belum mendengar"),
             closing,
             closing.indonesian("tunggu saja"),
         ]

@@ -12,7 +12,10 @@ from raw_http import Caller
 async def paid_payment(
     caller: Caller, journey_client: JourneyClient, prefix: str
 ) -> tuple[str, str]:
-    """Pay 25,000 rupiah; returns the payment's reference and its pspReference."""
+    """Pay 25,000 rupiah under a new reference that starts with `prefix`.
+
+    Returns the reference and the pspReference.
+    """
     reference = f"{prefix}-{secrets.token_hex(6)}"
     started = await caller.post("/v72/payments", payment_body(reference=reference))
     await journey_client.shopper(started.json["action"], "approve_without_return")

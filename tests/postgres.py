@@ -30,7 +30,8 @@ IN_MEMORY_BYTES_MIN: Final = 4 << 30
 def postgres_dsn() -> Iterator[str]:
     """The DSN of a server for the whole session.
 
-    Its data is not in pytest's folders: only their owner can enter them.
+    If the tests run as root, only root can enter pytest's folders, but PostgreSQL runs as another
+    user. So the data is in a separate folder.
     """
     folder = Path(tempfile.mkdtemp(prefix="kasir-tests-", dir=_parent_folder()))
     try:
@@ -42,7 +43,7 @@ def postgres_dsn() -> Iterator[str]:
 
 
 def _parent_folder() -> Path | None:
-    """The folder for the server's data; None if memory is small: then the usual temporary one."""
+    """Where to make the data folder: in memory, or None (the usual place) if memory is small."""
     if IN_MEMORY.is_dir() and shutil.disk_usage(IN_MEMORY).free >= IN_MEMORY_BYTES_MIN:
         return IN_MEMORY
     return None

@@ -1,4 +1,4 @@
-"""Calls to Kasir over real HTTP with any bytes, also such that no ordinary client sends."""
+"""Calls to Kasir over real HTTP with any bytes, including bytes that no ordinary client sends."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from kasir.demo.processes import RunningDemo
 #: The tables to which a refused request must write nothing.
 TABLES: Final = ("payment", "question", "shop_request", "payment_link", "subscription", "renewal")
 
+#: The values of `errorType` in Adyen's error body.
 ERROR_TYPES: Final = {"internal", "validation", "security", "configuration"}
 
 
@@ -55,7 +56,7 @@ class Caller:
         Args:
             method: The HTTP method.
             path: Path and query.
-            body: What to send.
+            body: The body to send; None: no body.
             api_key: The API key. Empty: the system's key; None: no key.
             headers: Additional headers.
         """
@@ -79,8 +80,8 @@ class Caller:
         """The twin's payments of a reference."""
         url = f"{self.system.twin_url}/twin/payments"
         async with self.http.get(url, params={"reference": reference}) as response:
-            found: list[dict[str, Any]] = (await response.json())["payments"]
-            return found
+            payments: list[dict[str, Any]] = (await response.json())["payments"]
+            return payments
 
     async def row_counts(self) -> tuple[int, ...]:
         """The number of payments at the twin, and the number of rows in each table of Kasir."""
@@ -111,6 +112,6 @@ def is_adyens_error(reply: HttpReply) -> bool:
 
 @pytest.fixture(scope="session")
 async def caller(system: RunningDemo) -> AsyncIterator[Caller]:
-    """Calls the running system."""
+    """A caller of the running system."""
     async with aiohttp.ClientSession() as http:
         yield Caller(system, http)

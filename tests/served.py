@@ -68,16 +68,16 @@ class Served:
             "amount": {"currency": "IDR", "value": 25000},
             "returnUrl": "https://shop.example/",
         } | changes
-        made: dict[str, Any] = await self.post("/v72/paymentLinks", body)
-        # The URL in Kasir's answer has another port, because Kasir was configured without one.
-        return made | {"url": f"{self.url}/pay/{made['id']}"}
+        link: dict[str, Any] = await self.post("/v72/paymentLinks", body)
+        # The URL in Kasir's answer has another port, because Kasir's settings do not have ours.
+        return link | {"url": f"{self.url}/pay/{link['id']}"}
 
     async def payments(self, reference: str = "A-LINK") -> list[dict[str, Any]]:
         """The payments of a reference, newest first."""
         url = f"{self.url}/api/payments?reference={reference}"
         async with self.http.get(url, headers={"X-API-Key": _API_KEY}) as response:
-            found: list[dict[str, Any]] = (await response.json())["payments"]
-            return found
+            payments: list[dict[str, Any]] = (await response.json())["payments"]
+            return payments
 
     async def visit(
         self,
@@ -95,11 +95,11 @@ class Served:
     async def start(self, link: dict[str, Any]) -> str:
         """Start a payment at a link, without scripts; returns the wallet's URL."""
         _, page, _ = await self.visit(link["url"])
-        named = re.search(r'name="attempt" value="([^"]+)"', page)
-        assert named, page
-        status, text, wallet = await self.visit(link["url"], {"attempt": named[1]})
+        field = re.search(r'name="attempt" value="([^"]+)"', page)
+        assert field, page
+        status, text, wallet_url = await self.visit(link["url"], {"attempt": field[1]})
         assert status == 303, text
-        return wallet
+        return wallet_url
 
     async def fetch_value(self, query: str, *values: object) -> Any:
         """Run a query on the database; returns the first column of the first row."""
@@ -110,14 +110,14 @@ class Served:
             await connection.close()
 
     def on_this_server(self, location: str) -> str:
-        """A URL that Kasir returned, with this server's base URL."""
+        """The URL `location` from an answer of Kasir, with its base URL replaced by `url`."""
         return self.url + urlsplit(location)._replace(scheme="", netloc="").geturl()
 
     @property
     def outside_connections(self) -> int:
         """The number of the server's open connections from `OUTSIDE_ADDRESS`."""
         connections = self.server.server_state.connections
-        peers = [one.transport.get_extra_info("peername") for one in connections]
+        peers = [connection.transport.get_extra_info("peername") for connection in connections]
         return sum(peer is not None and peer[0] == OUTSIDE_ADDRESS for peer in peers)
 
     async def connect(self, address: str = OUTSIDE_ADDRESS) -> OutsideConnection:
@@ -160,11 +160,11 @@ class OutsideConnection:
 
 @asynccontextmanager
 async def served(database: str, host: str = _HOST, /, **limits: Any) -> AsyncIterator[Served]:
-    """Serve Kasir on a database, as `kasir serve` does, within these limits.
+    """Serve Kasir on a database, as `kasir serve` does; `limits` are fields of `Limits`.
 
     With the host `::` it listens as `kasir serve --host :: --workers 2` does.
     """
-    within = replace(Limits(), **limits)
+    test_limits = replace(Limits(), **limits)
     async with serving(Twin(TwinSettings(), Knobs())) as twin:
         settings = settings_from(
             {
@@ -175,8 +175,8 @@ async def served(database: str, host: str = _HOST, /, **limits: Any) -> AsyncIte
                 "KASIR_API_KEY": _API_KEY,
             }
         )
-        app = create_app(replace(settings, limits=within))
-        http = type("Bounded", (BoundedHttp,), {"limits": within})
+        app = create_app(replace(settings, limits=test_limits))
+        http = type("Bounded", (BoundedHttp,), {"limits": test_limits})
         config = uvicorn.Config(
             app,
             log_config=None,
@@ -187,8 +187,9 @@ async def served(database: str, host: str = _HOST, /, **limits: Any) -> AsyncIte
             forwarded_allow_ips=THIS_MACHINE,
         )
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        # Without an explicit protocol asyncio leaves Nagle's algorithm on, which delays answers.
         listener = socket.socket(family, proto=socket.IPPROTO_TCP)
-        if family == socket.AF_INET6:
+        if family == socket.AF_INET6:  # Accept IPv4 connections too.
             listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
         listener.bind((host, 0))
         server = QuietServer(config)

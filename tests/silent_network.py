@@ -28,7 +28,7 @@ class Proxy:
             connection.forwards_requests, connection.forwards_answers = answers_only, False
 
     def let_through(self) -> None:
-        """Forward data on new connections again; the silent ones stay silent."""
+        """Forward data on new connections again; silent connections stay silent."""
         self._is_silent = False
 
     def under_way(self) -> list[asyncio.Task[object]]:
@@ -49,7 +49,7 @@ class Proxy:
 
 @dataclass(eq=False, slots=True)
 class _Connection:
-    """A connection of a client; the proxy never closes a silent one."""
+    """A client's connection. While it is silent, the proxy does not close it."""
 
     task: asyncio.Task[object] | None
     forwards_requests: bool = True

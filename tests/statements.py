@@ -26,14 +26,15 @@ def counted_statements() -> Iterator[Counter[str]]:
 
     A statement of `queries/*.sql` counts under its file and name (`inbox.settle`), any other under
     its text with single spaces (`BEGIN;`, the statements of the job engine). The heartbeat of an
-    open Kasir is not counted. Only one use case may run while the context lasts.
+    open Kasir is not counted. Only one use case may run while the context lasts, because the
+    statements of all connections are counted together.
     """
-    names, found = statements(), Counter[str]()
+    names, counts = statements(), Counter[str]()
 
     def counting(send: _Sender) -> _Sender:
         async def run(connection: Any, query: str, *args: Any, **more: Any) -> Any:
             if query != _HEARTBEAT:
-                found[names.get(query.strip()) or " ".join(query.split())] += 1
+                counts[names.get(query.strip()) or " ".join(query.split())] += 1
             return await send(connection, query, *args, **more)
 
         return run
@@ -45,4 +46,4 @@ def counted_statements() -> Iterator[Counter[str]]:
         for name in _SENDERS:
             patch.setattr(LimitedConnection, name, counting(getattr(LimitedConnection, name)))
         patch.setattr(LimitedConnection, "executemany", executemany)
-        yield found
+        yield counts

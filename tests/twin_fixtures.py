@@ -26,6 +26,7 @@ from adyen_twin.app import build
 from adyen_twin.core.settings import Knobs, Settings
 from adyen_twin.core.twin import Twin
 
+#: HMAC keys as hexadecimal text: of the standard webhooks, and of the token webhooks.
 KEY = "44782DEF547AAA06C910C43932B1EB0C71FC68D9D0C057550C48EC2ACF6BA056"
 OTHER_KEY = "74F490DD33F7327BAECC88B2947C011FC02D014A473AAA33A8EC93E4DC069174"
 
@@ -81,7 +82,10 @@ class RunningTwin:
     async def call(
         self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None
     ) -> Answer:
-        """Call the twin. Bytes are sent unchanged, any other body as JSON; the type is JSON."""
+        """Call the twin. Bytes are sent unchanged, any other body as JSON.
+
+        The header `Content-Type` is always that of JSON, unless `headers` has another one.
+        """
         raw = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
         data = None if raw is None else io.BytesIO(raw)
         url = path if path.startswith("http") else self.url + path
@@ -117,7 +121,7 @@ class RunningTwin:
         return url
 
     async def shopper(self, url: str, do: str = "approve", **more: Any) -> Any:
-        """Do this action at the wallet of the payment with this URL, as the shopper."""
+        """Do a shopper's action (`do`) at the wallet; `url` is the URL of the payment's action."""
         return await self.control("POST", "wallet", {"url": url, "do": do, **more})
 
     async def paid(self, **changes: Any) -> str:
@@ -127,7 +131,7 @@ class RunningTwin:
         return psp_reference
 
     async def saved(self, model: str = "Subscription", **changes: Any) -> str:
-        """Make a payment that saves a token; return the token."""
+        """Make a payment that saves a token with this recurring processing model; return its id."""
         request: dict[str, Any] = {
             "storePaymentMethod": True,
             "shopperReference": "shopper-1",
@@ -150,7 +154,7 @@ class RunningTwin:
 
 def charge_body(token: str, model: str = "Subscription", **changes: Any) -> dict[str, Any]:
     """Return a request for a payment with a token, with only the fields on Adyen's GoPay page."""
-    named = {
+    charge_fields = {
         "reference": "SUB-7",
         "paymentMethod": {"storedPaymentMethodId": token},
         "shopperReference": "shopper-1",
@@ -159,7 +163,7 @@ def charge_body(token: str, model: str = "Subscription", **changes: Any) -> dict
         "browserInfo": None,
         "channel": None,
     }
-    return payment_body(**named | changes)
+    return payment_body(**charge_fields | changes)
 
 
 def result_of(location: str) -> str:
@@ -224,7 +228,7 @@ class QuietServer(uvicorn.Server):
 
     async def main_loop(self) -> None:
         """Serve until the test stops it."""
-        await self.on_tick(0)
+        await self.on_tick(0)  # Sets the default headers of answers.
         await self.stopping.wait()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
@@ -243,7 +247,7 @@ class QuietServer(uvicorn.Server):
 
 @functools.cache
 def _application() -> Litestar:
-    # Building the app takes longer than most tests, so it is built once; each test sets its twin.
+    # Building the app takes longer than most tests, so it is built once; `serving` sets the twin.
     return build(Twin())
 
 
@@ -289,9 +293,9 @@ async def listening() -> AsyncIterator[Shop]:
 
 @pytest.fixture
 async def twin() -> AsyncIterator[RunningTwin]:
-    """A new strict twin without webhooks."""
-    async with serving(Twin(Settings(), Knobs())) as at_work:
-        yield at_work
+    """A new twin with its default settings, which sends no webhooks."""
+    async with serving(Twin(Settings(), Knobs())) as running_twin:
+        yield running_twin
 
 
 @pytest.fixture

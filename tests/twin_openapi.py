@@ -1,7 +1,7 @@
 """Validation against Adyen's OpenAPI files, which are not part of this project.
 
-The environment variable ADYEN_OPENAPI names their folder. Without it, the tests that need them are
-skipped.
+The environment variable ADYEN_OPENAPI names their folder. Without it, tests with `needs_openapi`
+are skipped.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ needs_openapi = pytest.mark.skipif(
 
 @functools.cache
 def document(name: str) -> dict[str, Any]:
-    """Return a parsed OpenAPI file, changed so that its objects allow no unnamed fields."""
+    """Return a parsed OpenAPI file, changed so that objects allow only the fields it names."""
     assert FOLDER is not None
     parsed: dict[str, Any] = json.loads((Path(FOLDER) / f"{name}.json").read_text())
     for schema in parsed["components"]["schemas"].values():
@@ -40,9 +40,9 @@ def document(name: str) -> dict[str, Any]:
 
 def faults(name: str, schema: dict[str, Any], value: Any) -> list[str]:
     """Return the errors of a value under a schema of this file."""
-    whole = {**schema, "components": document(name)["components"]}
-    found = Draft202012Validator(whole).iter_errors(value)
-    return [f"{error.json_path}: {error.message}" for error in found]
+    schema_with_components = {**schema, "components": document(name)["components"]}
+    errors = Draft202012Validator(schema_with_components).iter_errors(value)
+    return [f"{error.json_path}: {error.message}" for error in errors]
 
 
 def reply_faults(name: str, path: str, method: str, status: int, value: Any) -> list[str]:

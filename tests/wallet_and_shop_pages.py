@@ -25,7 +25,7 @@ async def wallet_pages(shop: Shop) -> AsyncIterator[list[Shown]]:
         return await _page_after(shop, await shop.pay(redirectFromIssuerMethod="POST"), do)
 
     saving_fields = saving("CardOnFile")
-    first = await page_after("approve", **saving_fields)
+    paid_url = await page_after("approve", **saving_fields)
 
     async def tokens() -> Any:
         name = saving_fields["shopperReference"]
@@ -35,7 +35,7 @@ async def wallet_pages(shop: Shop) -> AsyncIterator[list[Shown]]:
     app = (await shop.twin("GET", f"wallets/{saving_fields['shopperReference']}"))["app"]
     empty_app = (await shop.twin("GET", "wallets/nobody"))["app"]
     waiting = await page_after(None, amount=LARGE, lineItems=large_lines())
-    saves = await page_after(None, **saving("CardOnFile"))
+    saving_url = await page_after(None, **saving("CardOnFile"))
     phone = Shown("gopay-phone", f"{waiting}/phone", "Enter your GoPay PIN")
     wrong = Shown("gopay-wrong-pin", f"{waiting}/phone?scanned=true", "Tries left", _mistype)
     returning = Shown(
@@ -48,9 +48,9 @@ async def wallet_pages(shop: Shop) -> AsyncIterator[list[Shown]]:
         phone,
         phone.indonesian("Masukkan PIN GoPay"),
         wrong,
-        Shown("gopay-saving", f"{saves}/phone", "Your GoPay is saved at this shop"),
-        Shown("gopay-tools", f"{saves}/phone", "Use another GoPay account", _open_tools),
-        Shown("gopay-paid", f"{first}/phone", "Payment successful"),
+        Shown("gopay-saving", f"{saving_url}/phone", "Your GoPay is saved at this shop"),
+        Shown("gopay-tools", f"{saving_url}/phone", "Use another GoPay account", _open_tools),
+        Shown("gopay-paid", f"{paid_url}/phone", "Payment successful"),
         Shown("gopay-refused", f"{await page_after('refuse')}/phone", "Payment refused"),
         Shown("gopay-cancelled", f"{await page_after('cancel')}/phone", "Payment cancelled"),
         Shown("gopay-expired", f"{await page_after('expire')}/phone", "The time to pay ran out"),
@@ -83,7 +83,8 @@ async def _open_tools(page: Page) -> None:
 @asynccontextmanager
 async def demo_shop_pages(shop: Shop) -> AsyncIterator[list[Shown]]:
     """The demo shop's pages."""
-    ends = {
+    # By the name of the page: the shopper's action, and the status that the page shows.
+    outcomes = {
         "shop-paid": ("approve", "paid"),
         "shop-refused": ("refuse", "not paid"),
         "shop-cancelled": ("cancel", "cancelled"),
@@ -94,12 +95,15 @@ async def demo_shop_pages(shop: Shop) -> AsyncIterator[list[Shown]]:
         Shown("shop", url, "Pay with GoPay"),
         Shown("shop-waiting", await order(shop), "Waiting for the final word"),
         Shown("shop-unknown", f"{url}/orders/none", "There is no such order"),
-        *[Shown(name, await order(shop, do, text), text) for name, (do, text) in ends.items()],
+        *[Shown(name, await order(shop, do, text), text) for name, (do, text) in outcomes.items()],
     ]
 
 
 async def order(shop: Shop, do: str = "", text: str = "waiting") -> str:
-    """The URL of an order's page at the demo shop, after this action and with this status."""
+    """Make an order at the demo shop, and do this action at the wallet; `do` may be empty.
+
+    Returns the URL of the order's page, once the page shows the status `text`.
+    """
     url = shop.system.shop_url
     wallet = (await shop.visit(f"{url}/checkout", "POST", {"gayo": "1", "way": "direct"})).location
     newest = (await shop.twin("GET", "payments"))["payments"][0]

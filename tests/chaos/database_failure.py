@@ -14,7 +14,8 @@ from kasir.demo.client import JourneyClient, Reply
 
 #: More payments than the server has connections to the database.
 PAYMENTS: Final = 24
-#: Longer than Kasir's lease, so that a retry is not refused because the first call still runs.
+#: In seconds, longer than Kasir's lease: the time in which Kasir refuses a retry of a call, because
+#: the first call may still run.
 LEASE_S: Final = 60
 
 Action = Callable[[], Awaitable[None]]
@@ -33,12 +34,14 @@ async def pay_during_failure(
     """
     journey_client = system.journey_client
     names = [f"storm-{number}" for number in range(PAYMENTS)]
-    before = await call_until_answered(lambda: journey_client.pay("before", key="before"), "before")
+    earlier = await call_until_answered(
+        lambda: journey_client.pay("before", key="before"), "before"
+    )
     await start_failure()
     async with asyncio.timeout(PATIENCE_S):
         replies = await asyncio.gather(*(journey_client.pay(name, key=name) for name in names))
         replies.append(await journey_client.call("GET", "/health/ready"))
-        await journey_client.shopper(before.json["action"], "approve_without_return")
+        await journey_client.shopper(earlier.json["action"], "approve_without_return")
     await end_failure()
     await system.ready()
     await journey_client.advance(LEASE_S)
@@ -54,13 +57,12 @@ def _is_empty(wrong: list[str]) -> bool:
 
 
 async def differences(journey_client: JourneyClient, names: list[str]) -> list[str]:
-    """Differences between Kasir's and the twin's payments of these orders.
+    """Differences between Kasir's and the twin's payments of the orders with these names.
 
-    An order that does not have exactly one payment at the twin is listed too.
+    An order that does not have exactly one payment at the twin is a difference too.
     """
-    await journey_client.twin(
-        "POST", "/twin/clock", {"advance_s": LEASE_S}
-    )  # Deliveries are retried.
+    # Advance the clock, so that deliveries are retried.
+    await journey_client.twin("POST", "/twin/clock", {"advance_s": LEASE_S})
     truth = await ledgers.twin_payments(journey_client)
     kasirs = await ledgers.kasir_payments(journey_client, names)
     wrong = [

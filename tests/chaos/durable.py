@@ -45,7 +45,7 @@ class Database:
         os.kill(int(pid_file.splitlines()[0]), how)
 
     async def cut(self) -> int:
-        """End every connection to the database; returns their number."""
+        """End all other connections to the database; returns their number."""
         connection = await asyncpg.connect(self.dsn)
         try:
             count = await connection.fetchval(
@@ -59,8 +59,9 @@ class Database:
 
 @contextmanager
 def durable() -> Iterator[Database]:
-    """Run such a server while the context lasts."""
-    # PostgreSQL does not run as root, and only their owner can enter pytest's folders.
+    """Run a PostgreSQL with its production settings while the context lasts."""
+    # If the tests run as root, only root can enter pytest's folders, but PostgreSQL runs as
+    # another user.
     folder = Path(tempfile.mkdtemp(prefix="kasir-chaos-"))
     try:
         with ExitStack() as stack:

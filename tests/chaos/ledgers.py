@@ -32,7 +32,7 @@ REFUND_ENDS: Final = {
     "failed": "refund.failed",
     "reversed": "refund.reversed",
 }
-#: How long Kasir holds back the event of a bad result.
+#: How long Kasir holds back the event of a bad result, in case an authorisation follows.
 SETTLE: Final = timedelta(seconds=600)
 #: The twin writes times in whole seconds, and Kasir's clock follows the twin's with a short delay.
 SLACK: Final = timedelta(seconds=3)
@@ -59,10 +59,10 @@ class ShopEvents:
             if not reply.json["events"]:
                 return
             for event in reply.json["events"]:
-                self._take(event)
+                self._add(event)
             self._after = reply.json["next"]
 
-    def _take(self, event: Event) -> None:
+    def _add(self, event: Event) -> None:
         payment = event["data"]
         self.events.append(event)
         self._of_payment.setdefault(payment["id"], []).append(event)
@@ -71,9 +71,9 @@ class ShopEvents:
 
     async def fetch_all_again(self) -> list[Event]:
         """Fetch every event again, from the first one; returns them."""
-        second = ShopEvents(self._client)
-        await second.fetch()
-        return second.events
+        from_the_start = ShopEvents(self._client)
+        await from_the_start.fetch()
+        return from_the_start.events
 
     def of(self, payment: Payment) -> list[Event]:
         """The events of a payment."""
@@ -86,10 +86,10 @@ class ShopEvents:
 
 async def twin_payments(journey_client: JourneyClient) -> dict[str, list[Payment]]:
     """The twin's payments, by reference."""
-    found: dict[str, list[Payment]] = {}
+    payments: dict[str, list[Payment]] = {}
     for payment in (await journey_client.twin("GET", "/twin/payments"))["payments"]:
-        found.setdefault(payment["merchantReference"], []).append(payment)
-    return found
+        payments.setdefault(payment["merchantReference"], []).append(payment)
+    return payments
 
 
 async def kasir_payments(
@@ -110,13 +110,13 @@ async def kasir_payments(
 
 
 def psp_references(truth: Iterable[Payment]) -> set[str]:
-    """The pspReferences of these payments, and of their offers, events and modifications."""
-    found: set[str] = set()
+    """The pspReferences of the twin's payments, and of their offers, events and modifications."""
+    references: set[str] = set()
     for payment in truth:
-        found |= {payment["pspReference"], payment["offerReference"]}
+        references |= {payment["pspReference"], payment["offerReference"]}
         for field in ("events", "modifications"):
-            found |= {one["pspReference"] for one in payment[field]}
-    return found
+            references |= {entry["pspReference"] for entry in payment[field]}
+    return references
 
 
 @dataclass(frozen=True)
@@ -141,25 +141,25 @@ async def notices(journey_client: JourneyClient, after: int = 0) -> list[Notice]
 
 
 def wrong_states(stored: Iterable[Notice], ours: set[str]) -> Iterator[str]:
-    """Notifications whose state is not the expected one; `ours` are our pspReferences.
+    """Errors: notifications in a state that is not allowed; `ours` are our pspReferences.
 
     A notification of another system is foreign. A notification of ours is read, or held if nothing
     proves which payment it belongs to. Later notifications of a held attempt may be waiting.
     """
     stored = list(stored)
-    held = {name for one in stored if one.state == "held" for name in one.psp_references}
-    for one in stored:
-        expected = {"foreign"} if not ours & one.psp_references else {"read", "held"}
-        if held & one.psp_references:
-            expected.add("waiting")
-        if one.state not in expected:
-            yield f"{one.event_code} {sorted(one.psp_references)} is {one.state}"
+    held = {reference for one in stored if one.state == "held" for reference in one.psp_references}
+    for notice in stored:
+        allowed = {"foreign"} if not ours & notice.psp_references else {"read", "held"}
+        if held & notice.psp_references:
+            allowed.add("waiting")
+        if notice.state not in allowed:
+            yield f"{notice.event_code} {sorted(notice.psp_references)} is {notice.state}"
 
 
 def differences(
     truth: Sequence[Payment], kasirs: Sequence[Payment], held: AbstractSet[str] = frozenset()
 ) -> Iterator[str]:
-    """Differences between Kasir's payments of one reference and the twin's; empty if they agree.
+    """Errors: differences between Kasir's payments of one reference and the twin's.
 
     Args:
         truth: The twin's payments.
@@ -169,32 +169,37 @@ def differences(
             is paid at the twin must be paid or held at Kasir.
     """
     if not held & psp_references(truth):
-        expected, found = sorted(map(_sums, truth)), sorted(map(_sums, kasirs))
-        if expected != found:
-            yield f"Kasir has {found}, the twin {expected}"
+        sums_at_twin, sums_at_kasir = sorted(map(_sums, truth)), sorted(map(_sums, kasirs))
+        if sums_at_twin != sums_at_kasir:
+            yield f"Kasir has {sums_at_kasir}, the twin {sums_at_twin}"
         return
-    at_twin = {one["pspReference"]: _sums(one) for one in truth if one["status"] == "authorised"}
-    paid = {one["pspReference"]: _sums(one) for one in kasirs if one["status"] == "authorised"}
-    for name, sums in paid.items():
-        if at_twin.get(name) != sums:
-            yield f"{name} is {sums} at Kasir, and {at_twin.get(name)} at the twin"
-    for name in at_twin.keys() - paid.keys() - held:
-        yield f"{name} is paid at the twin, and neither paid nor held at Kasir"
+    paid_at_twin = {
+        one["pspReference"]: _sums(one) for one in truth if one["status"] == "authorised"
+    }
+    paid_at_kasir = {
+        one["pspReference"]: _sums(one) for one in kasirs if one["status"] == "authorised"
+    }
+    for reference, sums in paid_at_kasir.items():
+        if paid_at_twin.get(reference) != sums:
+            yield f"{reference} is {sums} at Kasir, and {paid_at_twin.get(reference)} at the twin"
+    for reference in paid_at_twin.keys() - paid_at_kasir.keys() - held:
+        yield f"{reference} is paid at the twin, and neither paid nor held at Kasir"
 
 
 def _sums(payment: Payment) -> tuple[str, int, int]:
+    """Kasir's name of the status, and the captured and refunded amounts in rupiah."""
     status: str = payment["status"]
     return STATUS.get(status, status), payment["captured"], payment["refunded"]
 
 
 def wrong_events(payment: Payment, events: Sequence[Event], at_least: AtLeast) -> Iterator[str]:
-    """Events of an ended payment that are missing, repeated or wrong."""
+    """Errors: events of an ended payment that are missing, repeated or wrong."""
     types = [event["type"] for event in events]
     of_status = [event for event in events if event["type"] in EVENTS.values()]
     last = of_status[-1]["type"] if of_status else None
-    # Kasir sends no event when a shopper is at the wallet, not even after `payment.unknown`.
-    is_reported = payment["status"] != "awaiting_shopper" or last in {None, "payment.unknown"}
-    if not is_reported or (payment["status"] in EVENTS and last != EVENTS[payment["status"]]):
+    # Kasir sends no event for `awaiting_shopper`, so the last event is none or `payment.unknown`.
+    is_allowed = payment["status"] != "awaiting_shopper" or last in {None, "payment.unknown"}
+    if not is_allowed or (payment["status"] in EVENTS and last != EVENTS[payment["status"]]):
         yield f"it is {payment['status']} and the shop received {types}"
     for before, after in pairwise(of_status):
         if before["type"] == after["type"]:
@@ -213,7 +218,10 @@ def wrong_events(payment: Payment, events: Sequence[Event], at_least: AtLeast) -
 
 
 def _sent_too_early(payment: Payment, events: Sequence[Event], at_least: AtLeast) -> Iterator[str]:
-    """Events of a bad result that no answer had reported, and that Kasir did not hold back."""
+    """Errors: events of a bad result that Kasir should have held back longer.
+
+    Kasir holds back such an event unless an answer to the shop has reported the result already.
+    """
     for event in events:
         if event["type"] not in BAD or _is_answered(payment, event["type"]):
             continue
@@ -233,7 +241,7 @@ def _is_answered(payment: Payment, event_type: str) -> bool:
 
 
 def _wrong_refund_events(payment: Payment, types: Sequence[str]) -> Iterator[str]:
-    """Wrong numbers of refund events.
+    """Errors: refund events that were sent too rarely or too often.
 
     Each refund sends one event when it ends. A refund that failed later may have sent
     `refund.succeeded` before.

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from kasir.demo.client import JourneyClient
 
-#: Its actions: the event code, the success, the payment method and the amount in rupiah.
+#: The actions of the second system: event code, success, payment method and amount in rupiah.
 ACTIONS: Final[tuple[tuple[str, bool, str, int], ...]] = (
     ("AUTHORISATION", True, "visa", 25_000),
     ("AUTHORISATION", True, "visa", 1),

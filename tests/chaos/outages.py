@@ -52,6 +52,7 @@ AFTER_S: Final = 4 * DAY
 #: The times of later payments, in seconds after the outage. Their notifications show Kasir that
 #: Adyen's queue has delivered the earlier ones.
 LATER_PAYMENTS_S: Final = (1.2 * DAY, 2.2 * DAY)
+#: The events which report that a payment ended unpaid.
 ENDS: Final = frozenset(
     {"payment.expired", "payment.cancelled", "payment.refused", "payment.failed"}
 )
@@ -91,6 +92,7 @@ class Outage:
 def outage(seed: int) -> Outage:
     """The outage of a seed: it lasts from one minute to three days."""
     chance = random.Random(f"outage/{seed}")
+    # The logarithm of the length is uniform, so that minutes are as likely as days.
     lasts_s = MINUTE * (3 * DAY / MINUTE) ** chance.random()
     from_s = 3.0 * HOUR
     wallet_s = chance.choice((30 * MINUTE, 30 * MINUTE, 10 * HOUR))
@@ -166,7 +168,7 @@ class Simulation:
         return planned.from_s <= self._at_s < planned.until_s and planned.unavailable in parts
 
     async def receive(self, request: web.Request) -> web.Response:
-        """Store a notification, if the endpoint is available; the worker may read it at once."""
+        """Store a notification, if the endpoint is available; sometimes the worker reads it now."""
         if self._is_unavailable("all", "endpoint"):
             return web.Response(status=503)
         await receive(
@@ -211,7 +213,7 @@ class Simulation:
         return [error async for error in self._errors()]
 
     def _steps(self) -> list[tuple[float, PaymentPlan | None]]:
-        """The times of all steps, each with the payment that is due then or None.
+        """The time of each step in seconds after the start, with the payment that is due or None.
 
         Steps are more frequent near the start and the end of the outage.
         """
@@ -223,10 +225,9 @@ class Simulation:
         ]
         for centre in (planned.from_s, planned.until_s):
             steps += [(centre + n * 5 * MINUTE + 1, None) for n in range(-6, 36)]
-        intervals = int((planned.until_s + AFTER_S) / HOUR)
-        steps += [(n * 1.5 * HOUR, None) for n in range(intervals)]
-        last = planned.until_s + AFTER_S
-        in_range = [step for step in steps if 0 <= step[0] <= last]
+        end_s = planned.until_s + AFTER_S
+        steps += [(n * 1.5 * HOUR, None) for n in range(int(end_s / HOUR))]
+        in_range = [step for step in steps if 0 <= step[0] <= end_s]
         return sorted(in_range, key=lambda step: (step[0], step[1] is None))
 
     async def _advance_to(self, at_s: float) -> None:
@@ -269,6 +270,7 @@ class Simulation:
             with suppress(KasirError):
                 body = {"details": {"redirectResult": result}}
                 await self.kasir.checkout.details(msgspec.json.encode(body), 72)
+        # After this call the twin has done everything that is due.
         await self._control("POST", "clock", {"advance_s": 0})
 
     async def _errors(self) -> AsyncIterator[str]:
@@ -277,18 +279,19 @@ class Simulation:
         for payment in (await self._control("GET", "payments", None))["payments"]:
             truth[payment["metadata"]["kasirPaymentId"]] = payment["status"]
         for payment_id, plan in self._plans_made.items():
-            found = await self.kasir.payments.payment(payment_id)
-            assert found is not None
+            at_kasir = await self.kasir.payments.payment(payment_id)
+            assert at_kasir is not None
             events = await self._events(payment_id)
             case = f"seed {self.planned.seed} ({self.planned.unavailable}), {plan.decision}"
             for before, after in pairwise(events):
                 if before in ENDS and after != before:
                     yield f"{case}: {before} was sent, then {after}"
+            # A request that never reached the twin expires.
             expected = truth.get(payment_id, "expired")
-            if found.status.value not in (expected, "failed"):
-                yield f"{case}: the payment is {found.status}, and {expected} at the twin"
-            if events[-1:] != [f"payment.{found.status}"]:
-                yield f"{case}: the payment is {found.status}, and the events are {events}"
+            if at_kasir.status.value not in (expected, "failed"):
+                yield f"{case}: the payment is {at_kasir.status}, and {expected} at the twin"
+            if events[-1:] != [f"payment.{at_kasir.status}"]:
+                yield f"{case}: the payment is {at_kasir.status}, and the events are {events}"
 
     async def _events(self, payment_id: PaymentId) -> list[str]:
         """The types of the events of a payment, in their order."""

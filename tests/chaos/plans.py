@@ -49,7 +49,7 @@ CHANGES: Final[tuple[tuple[Change, ...], ...]] = (
     (("refunds", 10_000), ("reversals", 0)),
     (("cancels", 0),),
 )
-#: The same, if the shop captures with a separate call.
+#: The changes that a shop may request for one payment that it captures with a separate call.
 CAPTURES: Final[tuple[tuple[Change, ...], ...]] = (
     (),
     (("captures", AMOUNT),),
@@ -60,7 +60,7 @@ CAPTURES: Final[tuple[tuple[Change, ...], ...]] = (
     (("reversals", 0),),
 )
 CALLS: Final = ("payments", "details", "refunds", "cancels", "reversals", "captures")
-#: The delays of notifications: shorter and longer than each of Kasir's own delays.
+#: The delays of notifications in seconds: shorter and longer than each of Kasir's own delays.
 LATE_S: Final = (1, 5, 60, 300, 700, 2_000, 4_500)
 
 
@@ -86,7 +86,7 @@ class Plan:
 def plan(
     seed: int, number: int, changes: Sequence[tuple[Change, ...]] = CHANGES, name: str = "seed"
 ) -> Plan:
-    """The plan of one order of a seed."""
+    """The plan of one order of a seed; the reference of the order starts with `name`."""
     chance = random.Random(f"{seed}/{number}")
     decisions = DECISIONS[number % len(DECISIONS)]
     return Plan(
@@ -100,8 +100,8 @@ def plan(
 
 def faults() -> list[dict[str, Any]]:
     """All faults, each with its probability and its own seed."""
-    every = [*_of_notices(), *_of_calls(), *_of_outcomes()]
-    return [{**fault, "seed": number} for number, fault in enumerate(every)]
+    without_seeds = [*_of_notices(), *_of_calls(), *_of_outcomes()]
+    return [{**fault, "seed": number} for number, fault in enumerate(without_seeds)]
 
 
 def _of_notices() -> Iterator[Mapping[str, Any]]:

@@ -105,6 +105,7 @@ async def programs(
     """Run a twin, a server and workers on a database while the context lasts."""
     port, twin_port = free_port(), free_port()
     kasir_url, twin_url = (f"http://127.0.0.1:{number}" for number in (port, twin_port))
+    # Kasir's settings in the environment of the test run are not passed on.
     given = {
         name: text for name, text in os.environ.items() if not name.startswith(("ADYEN_", "KASIR_"))
     }
@@ -147,13 +148,16 @@ async def programs(
 async def until(
     read: Callable[[], Awaitable[T]], is_good: Callable[[T], bool], describe: Callable[[T], str]
 ) -> T:
-    """Read a value until it is good, and return it; fail with the last one after `PATIENCE_S`."""
+    """Read a value until `is_good` accepts it, and return it.
+
+    Fails after `PATIENCE_S`; `describe` gives the text of the last value for the error message.
+    """
     deadline = time.monotonic() + PATIENCE_S
     while True:
-        found = await read()
-        if is_good(found):
-            return found
-        assert time.monotonic() < deadline, f"timed out; the last result: {describe(found)}"
+        value = await read()
+        if is_good(value):
+            return value
+        assert time.monotonic() < deadline, f"timed out; the last result: {describe(value)}"
         await asyncio.sleep(POLL_S)
 
 

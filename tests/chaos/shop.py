@@ -14,7 +14,8 @@ from kasir.demo.client import Reply
 
 Ask = Callable[[], Awaitable[Reply]]
 
-#: The statuses after which a shop retries with the same key; these have `transient-error: true`.
+#: The HTTP statuses after which a shop retries with the same key. Such an answer has the header
+#: `transient-error: true`.
 TRANSIENT: Final = frozenset({409, 503})
 
 

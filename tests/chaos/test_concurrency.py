@@ -11,15 +11,17 @@ import pytest
 from chaos.shop import call_until_answered
 from kasir.demo.client import JourneyClient, Reply, reference, until
 
+#: The number of concurrent calls.
 MANY: Final = 50
 AMOUNT: Final = 25_000
+#: The HTTP status and the error code while the first request with a key still runs.
 IN_PROGRESS: Final = (409, "704")
 
 
 async def twin_payments(journey_client: JourneyClient, order: str) -> list[dict[str, Any]]:
     """The twin's payments of a reference."""
-    found = await journey_client.twin("GET", f"/twin/payments?reference={order}")
-    payments: list[dict[str, Any]] = found["payments"]
+    answer = await journey_client.twin("GET", f"/twin/payments?reference={order}")
+    payments: list[dict[str, Any]] = answer["payments"]
     return payments
 
 
@@ -32,8 +34,8 @@ async def paid(journey_client: JourneyClient, order: str) -> dict[str, Any]:
 
 def refused_as_in_progress(reply: Reply) -> bool:
     """Whether the reply is the transient error for a key whose first request still runs."""
-    error = (reply.status, reply.json.get("errorCode"))
-    return error == IN_PROGRESS and reply.headers["transient-error"] == "true"
+    status_and_code = (reply.status, reply.json.get("errorCode"))
+    return status_and_code == IN_PROGRESS and reply.headers["transient-error"] == "true"
 
 
 @pytest.mark.parametrize("slow_s", [0, 1])
@@ -82,7 +84,8 @@ async def test_concurrent_refunds_never_exceed_the_captured_amount(
 
     async def refund(key: str) -> Reply:
         ask = partial(journey_client.call, "POST", path, body, key=key)
-        return await call_until_answered(ask, key)  # On a loaded machine the row may be locked.
+        # If the machine is loaded, a call may get a transient error, because the row is locked.
+        return await call_until_answered(ask, key)
 
     replies = await asyncio.gather(*(refund(f"{order}-{n}") for n in range(MANY)))
 
@@ -92,13 +95,13 @@ async def test_concurrent_refunds_never_exceed_the_captured_amount(
     assert {"137"} == {reply.json["errorCode"] for reply in refused}
     assert len(accepted) * part == AMOUNT
 
-    found = await until(
+    refunded = await until(
         lambda: journey_client.newest(order),
-        lambda now: bool(now["refunded"] == AMOUNT),
+        lambda payment: bool(payment["refunded"] == AMOUNT),
         "all refunded",
     )
     (truth,) = await twin_payments(journey_client, order)
-    assert len(found["refunds"]) == len(accepted)
+    assert len(refunded["refunds"]) == len(accepted)
     assert truth["captured"] == truth["refunded"] == AMOUNT
 
 
@@ -117,7 +120,7 @@ async def test_concurrent_calls_with_one_key_make_one_refund(journey_client: Jou
     assert {201} == {reply.status for reply in answered}
     assert all(reply.json == again.json for reply in answered)
     (truth,) = await twin_payments(journey_client, order)
-    refunds = [one for one in truth["modifications"] if one["kind"] == "refund"]
+    refunds = [change for change in truth["modifications"] if change["kind"] == "refund"]
     assert [part] == [refund["amount"]["value"] for refund in refunds]
 
 

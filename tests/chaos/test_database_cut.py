@@ -23,7 +23,9 @@ SEED: Final = 20_261_124
 CALLS: Final = 20
 #: More than the connections of a pool: if each cut leaked a connection, the pool would be empty.
 CUTS: Final = 24
+#: The signals with which PostgreSQL is stopped before a restart.
 RESTARTS: Final = (FAST, IMMEDIATE, CRASH) * 2
+#: In seconds, longer than Kasir's lease: the time after which interrupted work is taken over.
 LEASE_S: Final = 60
 
 
@@ -32,17 +34,18 @@ async def test_nothing_acknowledged_is_lost_when_the_database_fails(
     tmp_path: Path, seed: int
 ) -> None:
     chance = random.Random(seed)
+    # None: all connections are cut.
     failures = [*RESTARTS, *[None] * CUTS]
     chance.shuffle(failures)
     with durable() as database:
         async with trade(database.dsn, tmp_path, seed) as (system, shops):
             async with shops.open():
-                for how in failures:
+                for restart_signal in failures:
                     await shops.go_on(CALLS, until=chance.randint(1, CALLS))
-                    if how is None:
+                    if restart_signal is None:
                         await database.cut()
                     else:
-                        database.restart(how)
+                        database.restart(restart_signal)
                     await system.ready()
                     await shops.time_passes(LEASE_S)
             await shops.settle()

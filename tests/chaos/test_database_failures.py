@@ -21,12 +21,17 @@ from silent_network import proxy_to
 
 pytestmark = pytest.mark.long
 
-#: A successful answer: the database may be restarted before a call needs it.
+#: Answers as (HTTP status, error code, header `transient-error`): success, and an error that allows
+#: a retry.
 SUCCESS: Final = (200, "", None)
+RETRY_LATER: Final = (503, "703", "true")
 
 
 def answers(replies: Sequence[Reply]) -> set[tuple[int, str, str | None]]:
-    """The different answers as (status, error code, `transient-error`), without the last reply."""
+    """The different answers as (HTTP status, error code, header `transient-error`).
+
+    The last reply is left out: it is the answer to the readiness check.
+    """
     return {
         (reply.status, reply.json.get("errorCode", ""), reply.headers.get("transient-error"))
         for reply in replies[:-1]
@@ -59,7 +64,7 @@ async def test_calls_get_503_while_the_database_is_silent_and_succeed_afterwards
             replies = await pay_during_failure(system, start_failure, end_failure)
             failed = await failed_jobs(database)
 
-    assert answers(replies) == {(503, "703", "true")}
+    assert answers(replies) == {RETRY_LATER}
     assert replies[-1].status == 503
     assert failed == []
 
@@ -71,15 +76,15 @@ async def test_calls_get_503_while_the_database_is_read_only_and_succeed_afterwa
         async with programs(database.dsn, tmp_path) as system:
 
             async def start_failure() -> None:
-                await read_only(database, "on")
+                await set_read_only(database, "on")
 
             async def end_failure() -> None:
-                await read_only(database, "off")
+                await set_read_only(database, "off")
 
             replies = await pay_during_failure(system, start_failure, end_failure)
             failed = await failed_jobs(database)
 
-    assert answers(replies) == {(503, "703", "true")}
+    assert answers(replies) == {RETRY_LATER}
     assert replies[-1].status == 503
     assert failed == []
 
@@ -95,17 +100,18 @@ async def test_the_embedded_database_restarts_when_it_is_killed_and_calls_succee
                 database.end(CRASH)
 
             async def end_failure() -> None:
-                """Do nothing: Kasir restarts it."""
+                """Do nothing: Kasir restarts the database."""
 
             replies = await pay_during_failure(system, start_failure, end_failure)
             failed = await failed_jobs(database)
 
-    assert answers(replies) <= {(503, "703", "true"), SUCCESS}
+    # A call succeeds if Kasir has restarted the database before the call needs it.
+    assert answers(replies) <= {RETRY_LATER, SUCCESS}
     assert failed == []
 
 
-async def read_only(database: Database, value: str) -> None:
-    """Make the server refuse writes, as a new standby does ("on"), or accept them ("off")."""
+async def set_read_only(database: Database, value: str) -> None:
+    """Make the server refuse writes ("on"), as a standby does, or accept them ("off")."""
     connection = await asyncpg.connect(database.dsn)
     try:
         await connection.execute("SET default_transaction_read_only = off")

@@ -30,7 +30,8 @@ KILLED_TOGETHER: Final = (
     ["worker-1"],
     [SERVER, "worker-0"],
 )
-#: Longer than Kasir's lease, so that the unfinished work of a killed process is taken over.
+#: In seconds, longer than Kasir's lease: the time after which the unfinished work of a killed
+#: process is taken over.
 LEASE_S: Final = 60
 
 

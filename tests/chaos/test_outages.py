@@ -1,4 +1,4 @@
-"""No final event is taken back after an outage of any part and of any length.
+"""After an outage of any part and of any length, no other event follows a final event.
 
 `make torture SEEDS=1-300` runs other seeds than the default ones.
 """

@@ -20,10 +20,11 @@ from fake_server import serving
 pytestmark = pytest.mark.long
 
 PAYMENTS: Final = 8
-#: The delay of Adyen's answers: longer than the usual wait of a server at shutdown.
+#: The delay of Adyen's answers in seconds: longer than a server usually waits at shutdown.
 SLOW_S: Final = 12
-#: The longest delay between the retries of an event in its first hour.
+#: In seconds, the longest delay between the retries of an event in its first hour.
 STEP_S: Final = 3600
+#: A secret in the format of Standard Webhooks; the text is Base64.
 SECRET: Final = "whsec_" + "c2VjcmV0" * 4
 
 

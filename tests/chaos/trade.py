@@ -31,13 +31,17 @@ from kasir.demo.client import JourneyClient, Reply, redirect_result
 
 SHOPS: Final = 8
 AMOUNT: Final = 25_000
+#: A secret in the format of Standard Webhooks; the text is Base64.
 SECRET: Final = "whsec_" + "c2VjcmV0" * 4
+#: The shopper's actions at the wallet, from which a seed chooses.
 DECISIONS: Final = (*("approve",) * 6, "approve_without_return", "refuse", "cancel")
+#: The amounts of an order's refunds in rupiah, from which a seed chooses.
 REFUNDS: Final = ((), (AMOUNT,), (10_000, 10_000))
-#: The step of the clock while leases expire, held events are sent and retries are made.
+#: The step of the clock in seconds, until Kasir has sent the events that it holds back and has made
+#: its retries.
 STEP_S: Final = 300
 #: More calls than all unfinished orders need.
-STEPS_LEFT_MAX: Final = 10 * SHOPS
+LAST_CALLS_MAX: Final = 10 * SHOPS
 
 
 @dataclass(slots=True)
@@ -97,10 +101,13 @@ class Trade:
         self._seed = seed
         self._clock = TwinClock(system.journey_client)
         self._orders: list[Order] = []
-        self._allowed = asyncio.Semaphore(0)
-        self._begun = 0
-        self._stepped = asyncio.Event()
-        self._closing = False
+        #: One unit for each call that the shops may still make.
+        self._allowed_calls = asyncio.Semaphore(0)
+        #: The number of calls that the shops have begun.
+        self._begun_calls = 0
+        #: Set when the next call begins.
+        self._call_begun = asyncio.Event()
+        self._is_closing = False
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
@@ -111,23 +118,23 @@ class Trade:
             try:
                 yield
             finally:
-                self._closing = True
-                self._allow(STEPS_LEFT_MAX)
+                self._is_closing = True
+                self._allow(LAST_CALLS_MAX)
 
-    async def go_on(self, steps: int, until: int) -> None:
-        """Allow the shops `steps` calls, and return as soon as `until` of them have begun.
+    async def go_on(self, calls: int, until: int) -> None:
+        """Allow the shops `calls` more calls, and return when `until` of these have begun.
 
         They make no more calls than allowed, so that the twin can send every notification.
         """
-        expected = self._begun + until
-        self._allow(steps)
+        expected = self._begun_calls + until
+        self._allow(calls)
         async with asyncio.timeout(PATIENCE_S):
-            while self._begun < expected:
-                await self._stepped.wait()
+            while self._begun_calls < expected:
+                await self._call_begun.wait()
 
-    def _allow(self, steps: int) -> None:
-        for _ in range(steps):
-            self._allowed.release()
+    def _allow(self, calls: int) -> None:
+        for _ in range(calls):
+            self._allowed_calls.release()
 
     async def time_passes(self, seconds: float) -> None:
         """Move the clock forward."""
@@ -145,14 +152,14 @@ class Trade:
         """Make one order after another."""
         chance = random.Random(f"{self._seed}/{number}")
         for count in itertools.count():
-            if self._closing:
+            if self._is_closing:
                 break
             order = Order(f"shop-{number}-{count}")
             self._orders.append(order)
             await self._serve(order, chance)
 
     async def _serve(self, order: Order, chance: random.Random) -> None:
-        """Make a payment, decide it at the wallet, and request refunds if the seed has some."""
+        """Make a payment, act at the wallet, and request the refunds that the seed chooses."""
         name, journey_client = order.reference, self._client
         decision, refunds = chance.choice(DECISIONS), chance.choice(REFUNDS)
         reply = await self._call_until_answered(
@@ -185,10 +192,10 @@ class Trade:
         order.refunds[key] = reply.json["pspReference"]
 
     async def _call_until_answered(self, ask: shop.Ask, what: str) -> Reply:
-        await self._allowed.acquire()
-        self._begun += 1
-        self._stepped.set()
-        self._stepped = asyncio.Event()
+        await self._allowed_calls.acquire()
+        self._begun_calls += 1
+        self._call_begun.set()
+        self._call_begun = asyncio.Event()
         return await shop.call_until_answered(ask, what)
 
     async def _wrong(self) -> list[str]:
@@ -202,36 +209,38 @@ class Trade:
         wrong = [f"an event without a valid signature: {name}" for name in self._pushed.forged]
         for order in self._orders:
             name = order.reference
-            found = [*ledgers.differences(truth.get(name, []), kasirs[name])]
-            if not found:
+            errors = [*ledgers.differences(truth.get(name, []), kasirs[name])]
+            if not errors:
                 (payment,) = kasirs[name]
-                found += ledgers.wrong_events(payment, events.of(payment), self._clock.at_least)
-                found += _wrong_refunds(order, truth[name][0], payment)
+                errors += ledgers.wrong_events(payment, events.of(payment), self._clock.at_least)
+                errors += _wrong_refunds(order, truth[name][0], payment)
                 expected = [event["id"] for event in events.of(payment)]
                 if (pushed := self._pushed.of(payment)) != expected:
-                    found.append(f"pushed {pushed}, expected {expected}")
-            wrong += [f"{name}: {error}" for error in found]
-        return wrong + [found async for found in self._wrong_notices()]
+                    errors.append(f"pushed {pushed}, expected {expected}")
+            wrong += [f"{name}: {error}" for error in errors]
+        return wrong + [error async for error in self._wrong_notices()]
 
     async def _wrong_notices(self) -> AsyncIterator[str]:
-        """Notifications that are not stored although answered 202, or stored and not read."""
+        """Errors: notifications that Kasir answered with 202 and did not store, or did not read."""
         connection = await asyncpg.connect(self._system.system.environment["KASIR_DATABASE_URL"])
         try:
             rows = await connection.fetch("SELECT key, state, event_code, error, names FROM notice")
         finally:
             await connection.close()
         stored = {row["key"] for row in rows}
-        found = await self._client.twin("GET", "/twin/deliveries")
-        for delivery in found["deliveries"]:
+        at_twin = await self._client.twin("GET", "/twin/deliveries")
+        for delivery in at_twin["deliveries"]:
             if delivery["status"] == 202 and _key(delivery["body"]) not in stored:
                 yield f"answered 202 and not stored: {delivery['body']}"
         truth = await ledgers.twin_payments(self._client)
-        ours = ledgers.psp_references(one for every in truth.values() for one in every)
+        ours = ledgers.psp_references(
+            payment for of_order in truth.values() for payment in of_order
+        )
         for row in rows:
             if row["state"] != ("read" if ours & {*row["names"]} else "foreign"):
                 yield f"{row['event_code']} is {row['state']}: {row['error']}"
-        if found["waiting"]:
-            yield f"{len(found['waiting'])} notifications wait at the twin"
+        if at_twin["waiting"]:
+            yield f"{len(at_twin['waiting'])} notifications wait at the twin"
 
 
 def _key(body: str) -> bytes:
@@ -241,7 +250,7 @@ def _key(body: str) -> bytes:
 
 
 def _wrong_refunds(order: Order, truth: ledgers.Payment, kasirs: ledgers.Payment) -> Iterator[str]:
-    """Differences between the accepted refunds and those at the twin and at Kasir."""
+    """Errors: differences between the accepted refunds and the refunds at the twin or at Kasir."""
     accepted = sorted(order.refunds.values())
     twins = sorted(
         change["pspReference"] for change in truth["modifications"] if change["kind"] == "refund"

@@ -31,7 +31,8 @@ class TwinClock:
     def at_least(self, moment: datetime) -> datetime:
         """The earliest time that Kasir's clock can have shown at this time of the twin's clock.
 
-        Kasir's clock follows the twin's clock. It jumps only after the twin's clock has jumped.
+        Kasir's clock jumps only after the twin's clock has jumped. So for a moment within a jump,
+        Kasir's clock may still show the time before the jump.
         """
         return next((before for before, after in self._jumps if before <= moment <= after), moment)
 

@@ -24,11 +24,12 @@ from kasir.payments.question import CallResult, KeptAnswer, Kind, Question, Shop
 from kasir.payments.status import Status
 from opened_kasir import a_database, kasir_on
 
+#: A time after `NOW`, at which `a_question` is opened and asked.
 LATER = NOW + timedelta(minutes=1)
 
 
 class Book(PaymentBook, Protocol):
-    """A `PaymentBook` that also gives its stored payments."""
+    """A `PaymentBook` whose stored payments a test can read."""
 
     async def payment(self, payment_id: PaymentId) -> Payment | None:
         """Return a payment, or None if it does not exist."""
@@ -45,10 +46,10 @@ async def postgres_book(postgres_dsn: str) -> AsyncIterator[Book]:
 
 @pytest.fixture(params=["memory", "postgres"])
 def book(request: pytest.FixtureRequest) -> Book:
-    found: Book = (
+    tested: Book = (
         MemoryBook() if request.param == "memory" else request.getfixturevalue("postgres_book")
     )
-    return found
+    return tested
 
 
 @pytest.fixture
@@ -63,6 +64,7 @@ def opening(name: str, **changes: object) -> tuple[Intent, Question]:
 
 
 def shop_key(name: str, fingerprint: bytes = b"one") -> ShopKey:
+    """A shop's idempotency key; the fingerprint stands for the request's content."""
     return ShopKey(key=f"shop-{name}", fingerprint=fingerprint)
 
 
@@ -79,14 +81,15 @@ def details(name: str, payment_id: PaymentId | None = None) -> Question:
 
 
 def refund(name: str, number: int = 1) -> Question:
+    """The question that requests a refund; `number` makes its key unique."""
     path = f"/payments/PSP-{name}/refunds"
     return a_question(name, key=f"kasir-chg-{name}-{number}", kind=Kind.REFUNDS, path=path)
 
 
 async def payment_in(book: Book, name: str) -> Payment:
-    found = await book.payment(PaymentId(name))
-    assert found is not None
-    return found
+    payment = await book.payment(PaymentId(name))
+    assert payment is not None
+    return payment
 
 
 # Opening.
@@ -143,6 +146,7 @@ async def test_twenty_concurrent_openings_with_one_key_make_one_payment(
     answers = await asyncio.gather(*(open_as(number) for number in range(20)))
     (payment,) = await book.payments_of(name, 100)
 
+    # Only the opening that made the payment returned None; the number of the opening is in the id.
     assert answers.count(None) == 1
     assert {first.payment_id for first in answers if first} == {payment.intent.id}
     assert answers.index(None) == int(payment.intent.id.rpartition("-")[2])
@@ -176,23 +180,23 @@ async def test_one_of_twenty_concurrent_callers_takes_a_question_over(
     question = details(name)
     await book.open_question(question)
     moments = [LATER + timedelta(seconds=number) for number in range(20)]
-    taken = await asyncio.gather(*(book.take_over(question, moment) for moment in moments))
+    successes = await asyncio.gather(*(book.take_over(question, moment) for moment in moments))
     stored, _ = await book.question(question.key)
 
-    assert taken.count(True) == 1
-    assert stored.asked_at == moments[taken.index(True)]
+    assert successes.count(True) == 1
+    assert stored.asked_at == moments[successes.index(True)]
 
 
-async def test_a_caller_with_an_old_time_does_not_take_a_question_over(
+async def test_a_caller_with_an_outdated_asked_at_does_not_take_a_question_over(
     book: Book, name: str
 ) -> None:
     question = details(name)
     await book.open_question(question)
     first = await book.take_over(question, LATER)
-    second = await book.take_over(question, LATER + timedelta(minutes=1))
-    again = await book.take_over(replace(question, asked_at=LATER), LATER + timedelta(minutes=2))
+    outdated = await book.take_over(question, LATER + timedelta(minutes=1))
+    current = await book.take_over(replace(question, asked_at=LATER), LATER + timedelta(minutes=2))
 
-    assert (first, second, again) == (True, False, True)
+    assert (first, outdated, current) == (True, False, True)
 
 
 async def test_an_answered_question_is_not_taken_over(book: Book, name: str) -> None:
@@ -238,7 +242,7 @@ async def test_an_answer_is_stored_unchanged_and_its_facts_are_recorded(
 async def test_an_answer_with_the_opened_intent_is_recorded_like_any_other(
     book: Book, name: str, says: Says
 ) -> None:
-    recorded = []
+    recorded = []  # The payment's summary and the stored answer, with and without the intent.
     for number, has_intent in enumerate((True, False)):
         intent, question = opening(f"{name}-{number}", shopper_reference=f"shopper-{name}")
         attempt = f"PSP-{name}-{number}"
@@ -252,8 +256,9 @@ async def test_an_answer_with_the_opened_intent_is_recorded_like_any_other(
         assert payment.summary.psp_reference == attempt
         recorded.append((replace(payment.summary, psp_reference=""), stored))
 
-    assert recorded[0] == recorded[1]
-    assert recorded[0][1] == result.answer
+    with_intent, without_intent = recorded
+    assert with_intent == without_intent
+    assert with_intent[1] == result.answer
 
 
 @pytest.mark.parametrize("meanwhile", [Says.AUTHORISED, Says.NOTED, Says.AWAITING_SHOPPER])
@@ -264,20 +269,20 @@ async def test_a_fact_recorded_before_the_first_answer_is_not_lost_by_it(
     early = a_fact(meanwhile, f"PSP-{name}")
     late = a_fact(Says.AWAITING_SHOPPER, about=question.key)
     await book.open(intent, question, None)
-    other = details(name)
-    await book.open_question(other)
+    details_question = details(name)
+    await book.open_question(details_question)
     result = CallResult(
         answer=None,
         facts=(early,),
         clues=Clues(attempt=f"PSP-{name}", reference=intent.reference, amount=intent.amount),
     )
-    await book.record(other, result, None)
+    await book.record(details_question, result, None)
     await book.record(question, an_answer(late), None, intent)
     payment = await payment_in(book, name)
 
     assert payment.facts == (early, late)
-    paid = meanwhile is Says.AUTHORISED
-    assert payment.status == (Status.AUTHORISED if paid else Status.AWAITING_SHOPPER)
+    is_paid = meanwhile is Says.AUTHORISED
+    assert payment.status == (Status.AUTHORISED if is_paid else Status.AWAITING_SHOPPER)
     assert (await book.question(question.key))[1] == an_answer().answer
 
 
@@ -349,6 +354,7 @@ async def test_without_an_answer_the_question_is_released_and_the_outcome_is_unk
     released, answer = await book.question(question.key)
 
     assert answer is None
+    # The `asked_at` of a released question is long ago, so that any caller may take it over.
     assert released.asked_at == datetime(1970, 1, 1, tzinfo=UTC)
     assert released.tries == 1
     assert (await payment_in(book, name)).status == Status.UNKNOWN
@@ -390,7 +396,7 @@ async def test_the_facts_of_twenty_concurrent_answers_are_all_recorded(
     payment = await payment_in(book, name)
 
     assert set(payment.facts) == set(facts)
-    # Every attempt is paid: no recording overwrote another.
+    # Each of the twenty attempts counts as paid.
     assert payment.summary.captured == Money(IDR, 20 * 25_000)
 
 
@@ -515,11 +521,11 @@ async def test_payments_are_returned_newest_first_and_up_to_the_limit(
     book: Book, name: str
 ) -> None:
     for number in range(5):
-        made = NOW + timedelta(seconds=number)
-        await book.open(*opening(f"{name}-{number}", reference=name, created_at=made), None)
-    found = await book.payments_of(name, 3)
+        created_at = NOW + timedelta(seconds=number)
+        await book.open(*opening(f"{name}-{number}", reference=name, created_at=created_at), None)
+    payments = await book.payments_of(name, 3)
 
-    assert [payment.intent.id for payment in found] == [f"{name}-{n}" for n in (4, 3, 2)]
+    assert [payment.intent.id for payment in payments] == [f"{name}-{n}" for n in (4, 3, 2)]
 
 
 # Changes.
@@ -530,6 +536,7 @@ class NotAllowed(Exception):
 
 
 def refuse(_: Payment) -> NoReturn:
+    """A `decide` that refuses every change."""
     raise NotAllowed
 
 
@@ -550,10 +557,10 @@ async def test_a_change_is_stored_with_the_facts_of_the_decision(book: Book, nam
     await paid(book, name)
     question = refund(name)
     first = await book.open_change(question, lambda _: [refund_asked(question, 10_000)], None)
-    (asked,) = (await payment_in(book, name)).summary.refunds
+    (requested,) = (await payment_in(book, name)).summary.refunds
 
     assert first is None
-    assert (asked.name, asked.amount) == (question.key, Money(IDR, 10_000))
+    assert (requested.name, requested.amount) == (question.key, Money(IDR, 10_000))
     assert await book.question(question.key) == (question, None)
 
 
@@ -566,7 +573,7 @@ async def test_a_refused_change_writes_nothing(book: Book, name: str) -> None:
     assert await payment_in(book, name) == before
     with pytest.raises(NotFound):
         await book.question(refund(name).key)
-    # The shop key is still free.
+    # The shop key was not stored: it can be used with another fingerprint.
     question = refund(name)
     assert await book.open_change(question, lambda _: [], shop_key(name, b"other")) is None
 
@@ -597,11 +604,12 @@ async def test_fifty_concurrent_refunds_never_exceed_the_captured_amount(
     await paid(book, name)
 
     async def ask(number: int) -> bool:
+        """Request a refund of 10,000 rupiah; returns whether it was allowed."""
         question = refund(name, number)
 
         def decide(payment: Payment) -> Sequence[Fact]:
-            asked = sum(one.amount.minor_units for one in payment.summary.refunds)
-            if asked + 10_000 > payment.summary.captured.minor_units:
+            requested = sum(one.amount.minor_units for one in payment.summary.refunds)
+            if requested + 10_000 > payment.summary.captured.minor_units:
                 raise NotAllowed
             return [refund_asked(question, 10_000)]
 
@@ -613,5 +621,6 @@ async def test_fifty_concurrent_refunds_never_exceed_the_captured_amount(
 
     allowed = await asyncio.gather(*(ask(number) for number in range(50)))
 
+    # The payment is 25,000 rupiah, so two refunds of 10,000 fit.
     assert allowed.count(True) == 2
     assert len((await payment_in(book, name)).summary.refunds) == 2

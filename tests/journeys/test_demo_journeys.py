@@ -25,7 +25,7 @@ PROC = Path("/proc")
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """A folder for a demo's temporary files. Only their owner can enter pytest's own folders."""
+    """A folder for a demo's temporary files that every user may enter, unlike pytest's folders."""
     folder = Path(tempfile.mkdtemp(prefix="kasir-test-demo-"))
     folder.chmod(0o755)
     yield folder
@@ -33,16 +33,16 @@ def folder() -> Iterator[Path]:
 
 
 def left_running(folder: Path) -> list[str]:
-    """Processes whose environment or arguments contain this folder."""
-    marker, found = os.fsencode(folder), []
+    """The command lines of running processes whose environment or arguments contain this folder."""
+    marker, command_lines = os.fsencode(folder), []
     for process in PROC.glob("[0-9]*"):
         try:
-            described = (process / "environ").read_bytes() + (process / "cmdline").read_bytes()
+            description = (process / "environ").read_bytes() + (process / "cmdline").read_bytes()
         except OSError:
-            continue  # It has ended.
-        if marker in described:
-            found.append((process / "cmdline").read_text(errors="replace"))
-    return found
+            continue  # The process has ended.
+        if marker in description:
+            command_lines.append((process / "cmdline").read_text(errors="replace"))
+    return command_lines
 
 
 def started(folder: Path, *arguments: str) -> AbstractContextManager[subprocess.Popen[str]]:
@@ -51,7 +51,7 @@ def started(folder: Path, *arguments: str) -> AbstractContextManager[subprocess.
 
 
 def two_free_ports_in_a_row() -> int:
-    """The first of two consecutive free ports: the shop's port follows Kasir's port."""
+    """The first of two consecutive free ports: the shop uses the port after Kasir's port."""
     while True:
         port = free_port()
         with socket.socket() as probe:
@@ -102,7 +102,10 @@ def test_a_demo_stopped_by_ctrl_c_leaves_nothing_behind(folder: Path) -> None:
 def test_a_demo_stopped_before_it_is_ready_leaves_nothing_behind(
     folder: Path, pattern: str
 ) -> None:
-    """The first file is written when the database starts, the second when the twin starts."""
+    """The signal is sent when the file of `pattern` exists: its program has started.
+
+    The database writes the first file, and the twin the second.
+    """
     with started(folder, "--port", str(two_free_ports_in_a_row()), "--twin-port", "0") as demo:
         while not list(folder.glob(pattern)):
             assert demo.poll() is None
@@ -110,7 +113,7 @@ def test_a_demo_stopped_before_it_is_ready_leaves_nothing_behind(
         demo.send_signal(signal.SIGINT)
         _, err = demo.communicate(timeout=300)
 
-    assert demo.returncode in {0, 130}  # 0 if it ended before the signal.
+    assert demo.returncode in {0, 130}  # 0: the demo ended before the signal.
     assert err == ""
     assert left_running(folder) == []
     assert list(folder.iterdir()) == []

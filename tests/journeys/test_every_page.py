@@ -1,4 +1,4 @@
-"""Every page on every screen size: axe finds no fault, all text fits, and no amount is broken."""
+"""Every page on every screen: axe finds no accessibility fault, and all texts and amounts fit."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from kasir.demo.processes import RunningDemo
 from pages import Shown
 
 expect.set_options(timeout=TIMEOUT_MS)
-#: Every page on many screens: the journeys in the other files open most pages once.
+#: Long, because every page is shown on many screens. The other journeys open most pages once.
 pytestmark = pytest.mark.long
 
 
@@ -35,7 +35,8 @@ SCREENS = {
     "320-at-200": (160, 320),
 }
 
-#: Finds amounts, and words of headings and buttons, that are broken over several lines.
+#: Finds texts that are broken over several lines: amounts, and in headings, buttons and names also
+#: words of at least four letters.
 FIND_BROKEN = """() => {
   const found = [];
   const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
@@ -82,7 +83,7 @@ PREVENT_NAVIGATION = """navigation.addEventListener("navigate", (event) => {
 HTMLFormElement.prototype.submit = () => {};"""
 
 #: Parts of templates that are on no page of these tests, because here every URL is on this machine
-#: and every call is answered. Each has the name of the test that covers it.
+#: and every call is answered. Each part has the name of the test that covers it.
 TESTED_ELSEWHERE = {
     'adyen_twin.gopay/pay.html:   <p><a href="/gopay/': (
         "test_if_a_phone_can_open_the_address_the_qr_code_is_above_the_link"
@@ -94,6 +95,7 @@ TESTED_ELSEWHERE = {
 
 #: Checks an open page; returns the problems that it found.
 Check = Callable[[Page, Shown], Awaitable[list[str]]]
+#: Makes the pages of a group, which can be opened while the context lasts.
 Group = Callable[[Shop], AbstractAsyncContextManager[list[Shown]]]
 
 #: All pages, grouped by the state in which they are shown.
@@ -111,15 +113,15 @@ GROUPS: dict[str, Group] = {
 def templates() -> dict[str, list[str]]:
     """The constant parts of every template of Kasir, the twin and the demo shop."""
     trimmed, plain = Environment(trim_blocks=True, lstrip_blocks=True), Environment()
-    found = {
+    pieces = {
         f"{package}/{file.name}": pieces_of(trimmed, file.read_text(encoding="utf-8"))
         for package in ("kasir.payment_form", "adyen_twin.gopay")
         for file in files(package).joinpath("templates").iterdir()
     }
     for name, text in vars(demo_shop).items():
         if isinstance(text, str) and "</" in text:
-            found[name] = pieces_of(plain, text)
-    return found
+            pieces[name] = pieces_of(plain, text)
+    return pieces
 
 
 def pieces_of(environment: Environment, source: str) -> list[str]:
@@ -153,9 +155,10 @@ async def axe_faults(page: Page) -> list[str]:
     problems = []
     for scheme, rules in RULES.items():
         await page.emulate_media(color_scheme=scheme)
-        found = (await Axe().run(page, options=rules)).response["violations"]
+        violations = (await Axe().run(page, options=rules)).response["violations"]
         problems += [
-            f"{one['id']} ({scheme}): {[each['target'] for each in one['nodes']]}" for one in found
+            f"{violation['id']} ({scheme}): {[node['target'] for node in violation['nodes']]}"
+            for violation in violations
         ]
     return problems
 
@@ -186,8 +189,8 @@ async def check_page(page: Page, shown: Shown) -> list[str]:
         case = f"{shown.name}-{name}"
         wrong += [f"{case}: broken {text}" for text in await page.evaluate(FIND_BROKEN)]
         wrong += [f"{case}: cut off {text}" for text in await page.evaluate(FIND_CUT)]
-        wider = await page.evaluate("document.documentElement.scrollWidth - innerWidth")
-        wrong += [f"{case}: {wider} pixels too wide"] if wider > 0 else []
+        excess_px = await page.evaluate("document.documentElement.scrollWidth - innerWidth")
+        wrong += [f"{case}: {excess_px} pixels too wide"] if excess_px > 0 else []
         await picture(page, case)
     return wrong
 
@@ -206,13 +209,13 @@ async def visit(
 ) -> list[str]:
     """Open and check every page of a group, and store its HTML; returns all problems."""
     wrong, html_of_group[name] = [], []
-    async with GROUPS[name](shop) as shown:
+    async with GROUPS[name](shop) as shown_pages:
         for locale in (pages.ENGLISH, pages.INDONESIAN):
             async with screen(browser, locale) as page:
-                for one in shown:
-                    if one.locale == locale:
-                        html_of_group[name].append(await open_page(page, one))
-                        wrong += await check(page, one)
+                for shown in shown_pages:
+                    if shown.locale == locale:
+                        html_of_group[name].append(await open_page(page, shown))
+                        wrong += await check(page, shown)
     return wrong
 
 
@@ -226,7 +229,7 @@ async def test_every_page_is_accessible_and_fits_every_screen(
 
 
 async def check_nothing(page: Page, shown: Shown) -> list[str]:
-    """Check nothing, if only the HTML is needed."""
+    """Check nothing, because only the HTML of the page is needed."""
     return []
 
 
@@ -234,7 +237,7 @@ async def test_every_part_of_every_template_is_on_a_checked_page(
     browser: Browser, shop: Shop, html_of_group: dict[str, list[str]]
 ) -> None:
     for name in GROUPS:
-        if name not in html_of_group:  # Only if this test runs alone.
+        if name not in html_of_group:  # The test of this group has not run in this process.
             await visit(browser, shop, name, check_nothing, html_of_group)
     everything = "\0".join(text for texts in html_of_group.values() for text in texts)
     missing = {

@@ -21,17 +21,18 @@ from kasir.demo.processes import RunningDemo
 MINUTE: Final = 60
 HOUR: Final = 60 * MINUTE
 DAY: Final = 24 * HOUR
+#: The heading of a payment that is being closed, by the browser's locale.
 CLOSING: Final = {"id-ID": "Waktu di GoPay habis", "en-GB": "The time in GoPay ran out"}
 
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def shop(system: RunningDemo) -> AsyncIterator[Shop]:
-    """A shop for which Adyen sends no notification when an offer closes, as is Adyen's default."""
+    """A shop that receives no notification of closed offers, which is the default at Adyen."""
     async with aiohttp.ClientSession() as http:
-        made = Shop(system, http)
-        await made.twin("PUT", "knobs", {"extraEvents": [], "paymentExpiryS": 10 * HOUR})
-        yield made
-        await made.twin("DELETE", "knobs")
+        shop = Shop(system, http)
+        await shop.twin("PUT", "knobs", {"extraEvents": [], "paymentExpiryS": 10 * HOUR})
+        yield shop
+        await shop.twin("DELETE", "knobs")
 
 
 @asynccontextmanager
@@ -60,7 +61,7 @@ async def until_statuses(shop: Shop, link: dict[str, Any], *expected: str) -> No
     async def read() -> list[str]:
         return [payment["status"] for payment in await shop.payments(link)]
 
-    await until(read, lambda found: found == list(expected), f"payments that are {expected}")
+    await until(read, lambda statuses: statuses == [*expected], f"payments that are {expected}")
 
 
 async def in_three_days(journey_client: JourneyClient) -> str:
@@ -92,10 +93,10 @@ async def test_an_attempt_at_a_link_cannot_be_paid_after_an_hour(
     link = await shop.link()
     await shop.start(link)
     listed = await shop.twin("GET", f"payments?reference={link['reference']}")
-    (offer,) = listed["payments"]
-    lasts_s = _seconds(offer["expiresAt"]) - _seconds(offer["createdAt"])
+    (payment,) = listed["payments"]
+    payable_s = _seconds(payment["expiresAt"]) - _seconds(payment["createdAt"])
 
-    assert HOUR - 5 < lasts_s <= HOUR
+    assert HOUR - 5 < payable_s <= HOUR
 
 
 async def test_a_link_never_has_two_attempts_that_can_be_paid(
@@ -103,19 +104,20 @@ async def test_a_link_never_has_two_attempts_that_can_be_paid(
 ) -> None:
     link = await shop.link(expiresAt=await in_three_days(journey_client))
     await shop.start(link)
-    open_at_once = 0
+    open_at_once_max = 0
+    # An attempt ends after an hour, so the steps are short near each hour.
     for minutes in (20, 39, 1, 1, 1, 1, 30, 28, 1, 1, 1, 1, 60):
         await journey_client.advance(minutes * MINUTE)
         form = await shop.visit(link["url"])
         if form.status == 200 and (
-            found := re.search(r'name="attempt" value="([^"]+)"', form.text)
+            field := re.search(r'name="attempt" value="([^"]+)"', form.text)
         ):
-            await shop.submit(link["url"], attempt=found[1])
+            await shop.submit(link["url"], attempt=field[1])
         await shop.submit(link["url"], attempt="another page's")
-        is_open = (await statuses_at_the_twin(shop, link)).count("awaiting")
-        open_at_once = max(open_at_once, is_open)
+        open_count = (await statuses_at_the_twin(shop, link)).count("awaiting")
+        open_at_once_max = max(open_at_once_max, open_count)
 
-    assert open_at_once == 1
+    assert open_at_once_max == 1
     assert len(await shop.payments(link)) >= 3
 
 
@@ -156,7 +158,7 @@ async def test_two_attempts_at_a_withdrawn_link_end_after_an_hour(
     for _ in range(2):
         await shop.start(link)
     await shop.withdraw(link)
-    # Kasir cancels neither: `/cancels` names a reference, and both attempts have the same one.
+    # Kasir cancels neither attempt: `/cancels` takes a reference, which is the same for both.
     before = await statuses_at_the_twin(shop, link)
     await journey_client.advance(HOUR)
 
@@ -198,29 +200,31 @@ async def test_without_adyens_notification_the_shopper_can_retry_after_a_warning
     browser: Browser, shop: Shop, journey_client: JourneyClient
 ) -> None:
     link = await shop.link(expiresAt=await in_three_days(journey_client))
-    first = await shop.start(link)
+    first_url = await shop.start(link)
     lost = {"fault": "lose_notice", "reference": link["reference"], "eventCode": "TECHNICAL_CANCEL"}
     async with shop.faults(lost):
         await journey_client.advance(HOUR + 3 * MINUTE)
         (payment,) = await shop.payments(link)
         early = await shop.visit(link["url"])
         await journey_client.advance(8 * HOUR)
-        for name, opened in {"phone": phone, "desktop": desktop}.items():
-            async with opened(browser, locale="en-GB") as page:
+        for name, device in {"phone": phone, "desktop": desktop}.items():
+            async with device(browser, locale="en-GB") as page:
                 await page.goto(f"{link['url']}/payments/{payment['id']}")
                 await expect(page.get_by_role("status")).to_contain_text("do not pay again")
                 await expect(page.get_by_role("link", name="Try again")).to_be_visible()
                 await assert_fits(page)
                 await picture(page, f"closing-again-{name}")
-        second = await shop.start(link)
+        second_url = await shop.start(link)
 
     assert _redirect_location(early) == f"/pay/{link['id']}/payments/{payment['id']}"
-    assert second not in ("", first)
+    assert second_url not in ("", first_url)
 
 
 def _redirect_location(answer: Reply) -> str:
+    """The URL of a redirect; empty for any other answer."""
     return answer.location if answer.status == 303 else ""
 
 
 def _seconds(text: str) -> float:
+    """A time in ISO 8601 as seconds since 1970."""
     return datetime.fromisoformat(text).timestamp()

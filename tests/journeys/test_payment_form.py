@@ -126,7 +126,7 @@ async def test_an_insufficient_balance_is_shown_with_advice(
         await enter_pin(page)
         advice = page.get_by_text("Your GoPay balance is not enough")
         await expect(page.get_by_role("heading", level=1)).to_have_text("Payment not successful")
-        if reasons == "recorded":  # Then only Adyen's notification contains the reason.
+        if reasons == "recorded":  # Only Adyen's notification contains the reason.
             await shop.wait_for_status(link, "refused")
             await page.reload()
         await expect(advice).to_contain_text("Top up in the GoPay app and try again")
@@ -144,14 +144,14 @@ async def test_if_adyen_returns_a_url_of_the_app_a_page_opens_the_app(
         async with shop.knobs(actionUrl="app"):
             await page.goto(link["url"])
             await page.get_by_role("button", name="Pay").click()
-            opens = page.get_by_role("link", name="Open the GoPay app")
-            address = await opens.get_attribute("href") or ""
+            app_link = page.get_by_role("link", name="Open the GoPay app")
+            app_url = await app_link.get_attribute("href") or ""
         await assert_fits(page)
         await picture(page, f"app-phone-{javascript}")
-        assert address.startswith("gojek://gopay/merchanttransfer?redirectData=")
+        assert app_url.startswith("gojek://gopay/merchanttransfer?redirectData=")
         if javascript:
-            await page.wait_for_function("(app) => window.wentTo === app", arg=address)
-        await shop.shopper(address, "approve_without_return")
+            await page.wait_for_function("(app) => window.wentTo === app", arg=app_url)
+        await shop.shopper(app_url, "approve_without_return")
         await page.get_by_role("link", name="See how the payment stands").click()
         await expect(page.get_by_role("heading", level=1)).to_have_text("Payment successful")
 
@@ -199,13 +199,13 @@ async def test_printing_a_paid_page_stops_the_return_to_the_shop(
 async def test_a_form_shows_the_expiry_of_its_link(shop: Shop) -> None:
     # Kasir follows the twin's clock, which other tests move.
     now = datetime.fromisoformat((await shop.twin("GET", "clock"))["now"])
-    at = now + timedelta(days=3)
-    link = await shop.link(expiresAt=at.isoformat(timespec="seconds"))
+    expires_at = now + timedelta(days=3)
+    link = await shop.link(expiresAt=expires_at.isoformat(timespec="seconds"))
     form = await shop.visit(link["url"])
-    jakarta = at.astimezone(UTC) + timedelta(hours=7)
+    jakarta_time = expires_at.astimezone(UTC) + timedelta(hours=7)
 
     assert "Valid until" in form.text
-    assert f"{jakarta:%H.%M} WIB" in form.text
+    assert f"{jakarta_time:%H.%M} WIB" in form.text
 
 
 async def test_a_shopper_who_cancels_can_go_back_or_retry(browser: Browser, shop: Shop) -> None:
@@ -395,6 +395,7 @@ async def test_a_retry_after_an_unknown_outcome_starts_no_second_payment(
 async def test_the_form_states_that_gopay_is_unavailable_if_adyen_does_not_list_it(
     browser: Browser, shop: Shop
 ) -> None:
+    # The twin does not list GoPay for more than 20,000,000 rupiah.
     link = await shop.link(amount={"currency": "IDR", "value": 20_000_001}, lineItems=[])
     async with phone(browser) as page:
         await page.goto(link["url"])
@@ -424,6 +425,7 @@ async def test_while_adyen_does_not_answer_the_form_offers_a_retry(
 
 
 async def test_a_payment_that_adyen_refuses_can_be_retried(browser: Browser, shop: Shop) -> None:
+    # The twin refuses a payment of more than 20,000,000 rupiah.
     link = await shop.link(amount={"currency": "IDR", "value": 20_000_001}, lineItems=[])
     answer = await shop.submit(link["url"], attempt=await _any_attempt(shop))
     async with phone(browser, locale="en-GB") as page:
@@ -441,9 +443,9 @@ async def test_a_pending_payments_page_updates_at_its_notification(
     link = await shop.link()
     pending = {"fault": "details_say", "resultCode": "Pending", "reference": link["reference"]}
     late = {"fault": "delay_notice", "seconds": 2.0, "reference": link["reference"]}
-    # A payment can become pending only by an answer that names the payment.
-    naming = shop.knobs(detailsReference="present")
-    async with phone(browser, locale="en-GB") as page, shop.faults(pending, late), naming:
+    # Only an answer with the payment's reference makes the payment pending.
+    with_reference = shop.knobs(detailsReference="present")
+    async with phone(browser, locale="en-GB") as page, shop.faults(pending, late), with_reference:
         await page.goto(link["url"])
         await page.get_by_role("button", name="Pay").click()
         await enter_pin(page)
@@ -488,7 +490,7 @@ async def test_a_paid_link_shows_the_payment_and_starts_no_second_one(
 
 
 async def _any_attempt(shop: Shop) -> str:
-    """A valid value of the form's field `attempt`, of another link."""
+    """A valid value of the form's field `attempt`, taken from the form of another link."""
     return await shop.attempt(await shop.link())
 
 
@@ -506,19 +508,19 @@ async def test_a_form_from_before_the_last_attempt_starts_no_payment(shop: Shop)
 
 async def test_a_reusable_link_gives_each_shopper_a_payment(shop: Shop) -> None:
     link = await shop.link(reusable=True)
-    mine, theirs = await shop.attempt(link), await shop.attempt(link)
-    answers = [await shop.submit(link["url"], attempt=name) for name in (mine, theirs, mine)]
-    locations = [answer.location for answer in answers]
+    first_attempt, other_attempt = await shop.attempt(link), await shop.attempt(link)
+    first, other, first_again = [
+        (await shop.submit(link["url"], attempt=attempt)).location
+        for attempt in (first_attempt, other_attempt, first_attempt)
+    ]
 
-    assert locations[0] == locations[2] != locations[1]
+    assert first == first_again != other
     assert await shop.twin_payment_count(link) == 2
 
 
 async def test_a_result_of_another_payment_does_not_pay_this_one(shop: Shop) -> None:
-    cheap, expensive = (
-        await shop.link(),
-        await shop.link(amount={"currency": "IDR", "value": 9_000_000}),
-    )
+    cheap = await shop.link()
+    expensive = await shop.link(amount={"currency": "IDR", "value": 9_000_000})
     await shop.start(expensive)
     (unpaid,) = await shop.payments(expensive)
     location = (await shop.shopper(await shop.start(cheap), "approve"))["location"]
@@ -530,28 +532,31 @@ async def test_a_result_of_another_payment_does_not_pay_this_one(shop: Shop) -> 
     assert unpaid["status"] == "awaiting_shopper"
 
 
-@pytest.mark.parametrize("how", ["&&", "POST", "decoded"])
-async def test_the_return_works_in_every_form(shop: Shop, how: str) -> None:
+@pytest.mark.parametrize("variant", ["encoded", "POST", "decoded"])
+async def test_a_return_by_post_or_with_other_parameters_is_accepted(
+    shop: Shop, variant: str
+) -> None:
     link = await shop.link()
     location = (await shop.shopper(await shop.start(link), "refuse"))["location"]
     return_url, _, query = location.partition("?")
-    if how == "POST":
+    if variant == "POST":
         answer = await shop.submit(return_url, redirectResult=_decoded(query))
     else:
-        query = query if how == "&&" else f"redirectResult={_decoded(query)}"
+        query = query if variant == "encoded" else f"redirectResult={_decoded(query)}"
         answer = await shop.visit(f"{return_url}?a=1&&{query}&")
     (payment,) = await shop.payments(link)
 
     async def sources() -> set[str]:
         return {fact["source"] for fact in (await shop.wait_for_status(link, "refused"))["facts"]}
 
-    await until(sources, lambda found: "details" in found, "a fact from the answer")
+    await until(sources, lambda known: "details" in known, "a fact from the answer of details")
 
     assert answer.status == 303
     assert answer.location == f"/pay/{link['id']}/payments/{payment['id']}"
 
 
 def _decoded(query: str) -> str:
+    """The redirectResult of a query, with its escaped exclamation marks decoded."""
     return query.removeprefix("redirectResult=").replace("%21", "!")
 
 
@@ -566,7 +571,7 @@ async def test_a_return_without_a_valid_result_redirects_to_the_status_page(shop
     ]
 
     assert [answer.status for answer in answers] == [303] * 4
-    assert [one["status"] for one in await shop.payments(link)] == ["awaiting_shopper"]
+    assert [payment["status"] for payment in await shop.payments(link)] == ["awaiting_shopper"]
 
 
 async def test_every_unknown_url_gets_a_404_page(shop: Shop) -> None:
@@ -637,18 +642,18 @@ async def test_a_shutdown_of_the_server_does_not_wait_for_open_streams(
             began = time.monotonic()
             server.terminate()
             await server.wait()
-            took = time.monotonic() - began
-            rest = await stream.read()
+            duration_s = time.monotonic() - began
+            rest_of_stream = await stream.read()
     finally:
         if server.returncode is None:
             server.kill()
 
-    assert took < 5  # Seconds. Uvicorn itself would close the stream after ten.
-    assert rest.count(b"event:") == 0
+    assert duration_s < 5  # Uvicorn itself would close the stream after ten seconds.
+    assert rest_of_stream.count(b"event:") == 0
 
 
 async def _until_answered(shop: Shop, url: str) -> None:
-    """Wait until a request of this URL is answered with 200."""
+    """Wait until a request to this URL is answered with 200."""
     deadline = time.monotonic() + TIMEOUT_MS / 1000
     while time.monotonic() < deadline:
         with suppress(aiohttp.ClientConnectionError):

@@ -21,6 +21,7 @@ from kasir.demo.processes import RunningDemo
 
 expect.set_options(timeout=TIMEOUT_MS)
 
+#: The fields of a link that offers to save the wallet.
 CARD_ON_FILE = {
     "storePaymentMethodMode": "askForConsent",
     "recurringProcessingModel": "CardOnFile",
@@ -29,7 +30,8 @@ CARD_ON_FILE = {
 CONSENT_TEXT = (
     "Save my GoPay at TwinMerchant for next time. I will still be asked for my PIN each time."
 )
-LISTING_FAILS = {"fault": "error_503", "call": "tokens"}
+#: Faults of the twin: calls about tokens get an error, and the token webhook is lost.
+TOKEN_CALLS_FAIL = {"fault": "error_503", "call": "tokens"}
 WEBHOOK_LOST = {"fault": "lose_notice", "endpoint": "tokens"}
 
 
@@ -41,12 +43,12 @@ class Device:
     javascript: bool
 
     def page(self, browser: Browser) -> AbstractAsyncContextManager[Page]:
-        """A browser page on it, in English."""
+        """A browser page on this device, in English."""
         device = phone if self.kind == "phone" else desktop
         return device(browser, locale="en-GB", javascript=self.javascript)
 
-    def named(self, name: str) -> str:
-        """The name of a screenshot taken on it."""
+    def screenshot(self, name: str) -> str:
+        """The name of a screenshot on this device."""
         return f"{name}-{self.kind}{'' if self.javascript else '-plain'}"
 
 
@@ -72,14 +74,15 @@ async def _pay(page: Page, device: Device = PHONE) -> None:
     await page.get_by_role("button", name="Pay Rp25.000 with GoPay").click()
     await page.wait_for_url("**/gopay/**")
     if device.kind == "desktop":
+        # A desktop shows a QR code. Open the page that a phone opens with it.
         await page.goto(f"{page.url}/phone")
     await enter_pin(page)
     if device.kind == "desktop":
         await expect(page.get_by_role("heading", level=1)).to_be_visible()
 
 
-async def _paid(shop: Shop, link: dict[str, Any]) -> dict[str, Any]:
-    """Wait until Kasir has a link's payment as paid; returns the twin's payment."""
+async def _until_paid(shop: Shop, link: dict[str, Any]) -> dict[str, Any]:
+    """Wait until a link's payment is authorised at Kasir; returns the twin's payment."""
     for _ in range(100):
         payments = await shop.payments(link)
         if payments and payments[0]["status"] == "authorised":
@@ -92,13 +95,14 @@ async def _paid(shop: Shop, link: dict[str, Any]) -> dict[str, Any]:
 
 
 async def _tokens(shop: Shop, shopper: str) -> list[dict[str, Any]]:
+    """The tokens of a shopper at the twin."""
     listed = await shop.twin("GET", f"tokens?shopperReference={shopper}")
     tokens: list[dict[str, Any]] = listed["tokens"]
     return tokens
 
 
 async def _consents(shop: Shop, link: dict[str, Any]) -> list[str]:
-    """The consent texts in the database, which no page shows."""
+    """The consent text of each payment of a link, read from the database: no page shows it."""
     connection = await asyncpg.connect(shop.system.environment["KASIR_DATABASE_URL"])
     try:
         rows = await connection.fetch(
@@ -109,13 +113,13 @@ async def _consents(shop: Shop, link: dict[str, Any]) -> list[str]:
     return [row["consent"] for row in rows]
 
 
-async def _saved(shop: Shop, shopper: str, model: str = "CardOnFile") -> str:
+async def _save(shop: Shop, shopper: str, model: str = "CardOnFile") -> str:
     """Save a wallet without a browser; returns the storedPaymentMethodId."""
     link = await shop.link(
         shopperReference=shopper, storePaymentMethodMode="enabled", recurringProcessingModel=model
     )
     await shop.visit((await shop.shopper(await shop.start(link), "approve"))["location"])
-    await _paid(shop, link)
+    await _until_paid(shop, link)
     (token,) = await _tokens(shop, shopper)
     stored_id: str = token["storedPaymentMethodId"]
     return stored_id
@@ -132,7 +136,7 @@ async def _post(shop: Shop, link: dict[str, Any], **fields: str) -> Reply:
     return await shop.submit(link["url"], attempt=await shop.attempt(link), **fields)
 
 
-@pytest.mark.parametrize("device", DEVICES, ids=lambda device: device.named("on"))
+@pytest.mark.parametrize("device", DEVICES, ids=lambda device: device.screenshot("on"))
 async def test_gopay_is_saved_then_charged_with_one_tap_and_a_pin_then_removed(
     browser: Browser, shop: Shop, shopper: str, device: Device
 ) -> None:
@@ -142,10 +146,10 @@ async def test_gopay_is_saved_then_charged_with_one_tap_and_a_pin_then_removed(
         box = page.get_by_role("checkbox", name=CONSENT_TEXT)
         await expect(box).not_to_be_checked()
         await assert_fits(page)
-        await picture(page, device.named("consent"))
+        await picture(page, device.screenshot("consent"))
         await box.check()
         await _pay(page, device)
-        await _paid(shop, first)
+        await _until_paid(shop, first)
         (token,) = await _tokens(shop, shopper)
 
         second = await shop.link(shopperReference=shopper, **CARD_ON_FILE)
@@ -156,30 +160,30 @@ async def test_gopay_is_saved_then_charged_with_one_tap_and_a_pin_then_removed(
         await expect(page.get_by_role("checkbox")).to_be_hidden()
         assert token["storedPaymentMethodId"] not in await page.content()
         await assert_fits(page)
-        await picture(page, device.named("saved"))
+        await picture(page, device.screenshot("saved"))
         await page.get_by_role("radio", name="Use another GoPay").check()
         await expect(page.get_by_role("checkbox")).to_be_visible()
         await assert_fits(page)
-        await picture(page, device.named("another"))
+        await picture(page, device.screenshot("another"))
         await page.get_by_role("radio", name="GoPay saved").check()
         await _pay(page, device)
-        charge = await _paid(shop, second)
+        charge = await _until_paid(shop, second)
 
         third = await shop.link(shopperReference=shopper, **CARD_ON_FILE)
         await page.goto(third["url"])
         await page.get_by_role("link", name="Remove").click()
         await expect(page.get_by_role("heading", level=1)).to_have_text("Remove your saved GoPay?")
         await assert_fits(page)
-        await picture(page, device.named("remove"))
+        await picture(page, device.screenshot("remove"))
         await page.get_by_role("link", name="No, keep it").click()
         await page.get_by_role("link", name="Remove").click()
         await page.get_by_role("button", name="Yes, remove it").click()
         await expect(page.get_by_role("status")).to_contain_text("has been removed")
         await expect(page.get_by_role("radio")).to_have_count(1)
         await assert_fits(page)
-        await picture(page, device.named("removed"))
+        await picture(page, device.screenshot("removed"))
         await _pay(page, device)
-        await _paid(shop, third)
+        await _until_paid(shop, third)
 
     assert await _consents(shop, first) == [f"en: {CONSENT_TEXT}"]
     assert charge["storedPaymentMethodId"] == token["storedPaymentMethodId"]
@@ -196,7 +200,7 @@ async def test_without_consent_nothing_is_stored(
     async with phone(browser) as page:
         await page.goto(link["url"])
         await _pay(page)
-        paid = await _paid(shop, link)
+        paid = await _until_paid(shop, link)
 
     assert (paid["savedAs"], await _tokens(shop, shopper)) == (None, [])
     assert await _consents(shop, link) == [""]
@@ -206,6 +210,7 @@ async def test_consent_to_another_text_than_the_shown_one_has_no_effect(
     shop: Shop, shopper: str
 ) -> None:
     link = await shop.link(shopperReference=shopper, **CARD_ON_FILE)
+    # The only valid value is the digest of the text that the form shows.
     for consent in ("on", "en-0000000000000000", "\0"):
         answer = await _post(shop, link, consent=consent)
         await shop.visit((await shop.shopper(answer.location, "refuse"))["location"])
@@ -216,7 +221,7 @@ async def test_consent_to_another_text_than_the_shown_one_has_no_effect(
 
 
 async def test_consent_has_no_effect_if_the_saved_gopay_is_used(shop: Shop, shopper: str) -> None:
-    await _saved(shop, shopper)
+    await _save(shop, shopper)
     link = await shop.link(shopperReference=shopper, **CARD_ON_FILE)
     text, (token,) = await _form(shop, link)
     consent = re.findall(r'name="consent" value="([^"]+)"', text)[0]
@@ -239,7 +244,7 @@ async def test_the_form_states_that_the_shop_always_saves_the_wallet(
         await assert_fits(page)
         await picture(page, "enabled-phone")
         await _pay(page)
-        await _paid(shop, link)
+        await _until_paid(shop, link)
 
     assert len(await _tokens(shop, shopper)) == 1
     (consent,) = await _consents(shop, link)
@@ -283,7 +288,7 @@ async def test_the_consent_text_of_a_subscription_has_the_links_description_and_
 
 
 async def test_the_form_does_not_show_a_token_of_a_subscription(shop: Shop, shopper: str) -> None:
-    await _saved(shop, shopper, "Subscription")
+    await _save(shop, shopper, "Subscription")
     link = await shop.link(shopperReference=shopper)
     _, tokens = await _form(shop, link)
 
@@ -291,7 +296,7 @@ async def test_the_form_does_not_show_a_token_of_a_subscription(shop: Shop, shop
 
 
 async def test_a_link_for_a_subscription_shows_no_saved_gopay(shop: Shop, shopper: str) -> None:
-    await _saved(shop, shopper)
+    await _save(shop, shopper)
     link = await shop.link(
         shopperReference=shopper,
         storePaymentMethodMode="askForConsent",
@@ -302,8 +307,10 @@ async def test_a_link_for_a_subscription_shows_no_saved_gopay(shop: Shop, shoppe
     assert tokens == []
 
 
-async def test_only_its_own_shopper_can_charge_and_remove_a_token(shop: Shop, shopper: str) -> None:
-    await _saved(shop, shopper)
+async def test_only_the_shopper_of_a_token_can_charge_and_remove_it(
+    shop: Shop, shopper: str
+) -> None:
+    await _save(shop, shopper)
     mine = await shop.link(shopperReference=shopper)
     _, (token,) = await _form(shop, mine)
     others = [
@@ -314,10 +321,10 @@ async def test_only_its_own_shopper_can_charge_and_remove_a_token(shop: Shop, sh
     ]
     for link in others:
         payment = await _post(shop, link, method=token)
-        question = await shop.visit(f"{link['url']}/saved/{token}")
+        removal_page = await shop.visit(f"{link['url']}/saved/{token}")
         removal = await shop.submit(f"{link['url']}/saved/{token}")
 
-        assert (payment.status, question.status, removal.status) == (404, 404, 404)
+        assert (payment.status, removal_page.status, removal.status) == (404, 404, 404)
         assert "This page was not found" in payment.text
         assert await shop.payments(link) == []
     assert [token["active"] for token in await _tokens(shop, shopper)] == [True]
@@ -327,7 +334,7 @@ async def test_only_its_own_shopper_can_charge_and_remove_a_token(shop: Shop, sh
 async def test_a_forged_token_gets_a_404_page_and_makes_no_payment(
     shop: Shop, shopper: str, forged: str
 ) -> None:
-    stored_id = await _saved(shop, shopper)
+    stored_id = await _save(shop, shopper)
     link = await shop.link(shopperReference=shopper)
     answers = [await _post(shop, link, method=method) for method in (forged, stored_id)]
 
@@ -336,7 +343,7 @@ async def test_a_forged_token_gets_a_404_page_and_makes_no_payment(
 
 
 async def test_a_shop_can_disable_the_removal(shop: Shop, shopper: str) -> None:
-    await _saved(shop, shopper)
+    await _save(shop, shopper)
     link = await shop.link(shopperReference=shopper, showRemovePaymentMethodButton=False)
     text, (token,) = await _form(shop, link)
     answers = [
@@ -349,21 +356,21 @@ async def test_a_shop_can_disable_the_removal(shop: Shop, shopper: str) -> None:
 
 
 async def test_a_withdrawn_link_cannot_remove_a_token(shop: Shop, shopper: str) -> None:
-    await _saved(shop, shopper)
+    await _save(shop, shopper)
     link = await shop.link(shopperReference=shopper)
     _, (token,) = await _form(shop, link)
     await shop.withdraw(link)
-    question = await shop.visit(f"{link['url']}/saved/{token}")
+    removal_page = await shop.visit(f"{link['url']}/saved/{token}")
     removal = await shop.submit(f"{link['url']}/saved/{token}")
 
-    assert (question.status, removal.status) == (410, 410)
+    assert (removal_page.status, removal.status) == (410, 410)
     assert [token["active"] for token in await _tokens(shop, shopper)] == [True]
 
 
 async def test_a_gopay_unlinked_elsewhere_is_reported_and_another_one_can_pay(
     browser: Browser, shop: Shop, shopper: str
 ) -> None:
-    stored_id = await _saved(shop, shopper)
+    stored_id = await _save(shop, shopper)
     link = await shop.link(shopperReference=shopper)
     async with phone(browser, locale="en-GB") as page, without_console_messages(page):
         await page.goto(link["url"])
@@ -383,7 +390,7 @@ async def test_a_gopay_unlinked_elsewhere_is_reported_and_another_one_can_pay(
 
 
 async def test_adyen_is_not_called_with_a_removed_gopay(shop: Shop, shopper: str) -> None:
-    await _saved(shop, shopper)
+    await _save(shop, shopper)
     link = await shop.link(shopperReference=shopper)
     second = await shop.link(shopperReference=shopper)
     _, (token,) = await _form(shop, link)
@@ -399,7 +406,7 @@ async def test_adyen_is_not_called_with_a_removed_gopay(shop: Shop, shopper: str
 async def test_after_a_refusal_of_the_saved_gopay_another_one_can_pay(
     browser: Browser, shop: Shop, shopper: str
 ) -> None:
-    await _saved(shop, shopper)
+    await _save(shop, shopper)
     link = await shop.link(shopperReference=shopper)
     await shop.twin("PUT", f"wallets/{shopper}", {"state": "unlinked"})
     async with phone(browser, locale="en-GB") as page:
@@ -415,9 +422,9 @@ async def test_after_a_refusal_of_the_saved_gopay_another_one_can_pay(
 async def test_without_adyens_list_the_form_works_without_saved_wallets(
     shop: Shop, shopper: str
 ) -> None:
-    await _saved(shop, shopper)
+    await _save(shop, shopper)
     link = await shop.link(shopperReference=shopper)
-    async with shop.faults(LISTING_FAILS):
+    async with shop.faults(TOKEN_CALLS_FAIL):
         form = await shop.visit(link["url"])
         answer = await _post(shop, link)
 
@@ -429,7 +436,7 @@ async def test_without_adyens_list_the_form_works_without_saved_wallets(
 async def test_a_removal_without_an_answer_can_be_retried(
     browser: Browser, shop: Shop, shopper: str
 ) -> None:
-    await _saved(shop, shopper)
+    await _save(shop, shopper)
     link = await shop.link(shopperReference=shopper)
     async with phone(browser, locale="en-GB") as page:
         await page.goto(link["url"])
@@ -446,7 +453,7 @@ async def test_a_removal_without_an_answer_can_be_retried(
 
 
 async def test_a_gopay_that_adyen_does_not_have_counts_as_removed(shop: Shop, shopper: str) -> None:
-    stored_id = await _saved(shop, shopper)
+    stored_id = await _save(shop, shopper)
     link = await shop.link(shopperReference=shopper)
     _, (token,) = await _form(shop, link)
     async with shop.faults(WEBHOOK_LOST):
@@ -461,10 +468,10 @@ async def test_a_gopay_that_adyen_does_not_have_counts_as_removed(shop: Shop, sh
 async def test_a_removal_that_fails_at_adyen_is_reported_as_not_done(
     shop: Shop, shopper: str
 ) -> None:
-    await _saved(shop, shopper)
+    await _save(shop, shopper)
     link = await shop.link(shopperReference=shopper)
     _, (token,) = await _form(shop, link)
-    async with shop.faults(LISTING_FAILS):
+    async with shop.faults(TOKEN_CALLS_FAIL):
         answer = await shop.submit(f"{link['url']}/saved/{token}")
 
     assert (answer.status, "Not removed yet" in answer.text) == (503, True)
@@ -473,7 +480,7 @@ async def test_a_removal_that_fails_at_adyen_is_reported_as_not_done(
 
 async def test_the_form_finds_a_token_whose_webhook_was_lost(shop: Shop, shopper: str) -> None:
     async with shop.faults(WEBHOOK_LOST):
-        await _saved(shop, shopper)
+        await _save(shop, shopper)
     _, tokens = await _form(shop, await shop.link(shopperReference=shopper))
 
     assert len(tokens) == 1
@@ -482,7 +489,7 @@ async def test_the_form_finds_a_token_whose_webhook_was_lost(shop: Shop, shopper
 async def test_concurrent_submits_with_a_saved_and_an_unsaved_gopay_make_one_payment(
     shop: Shop, shopper: str
 ) -> None:
-    await _saved(shop, shopper)
+    await _save(shop, shopper)
     link = await shop.link(shopperReference=shopper)
     _, (token,) = await _form(shop, link)
     attempt = await shop.attempt(link)
@@ -513,7 +520,7 @@ async def test_the_shops_locale_is_used_instead_of_the_browsers(
 async def test_a_saved_gopay_can_be_chosen_with_the_keyboard(
     browser: Browser, shop: Shop, shopper: str
 ) -> None:
-    await _saved(shop, shopper)
+    await _save(shop, shopper)
     link = await shop.link(shopperReference=shopper, **CARD_ON_FILE)
     async with desktop(browser) as page:
         await page.goto(link["url"])

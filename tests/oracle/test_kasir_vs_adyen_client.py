@@ -57,14 +57,14 @@ async def test_the_library_completes_a_payment_through_kasir(
 
     assert methods.message["paymentMethods"] == [{"name": "GoPay Wallet", "type": "gopay_wallet"}]
     assert started.message["resultCode"] == "RedirectShopper"
-    # The library looks for a pspReference in the header when the body has none.
+    # If the body has no pspReference, the library reads it from a header. It has 16 characters.
     assert len(started.psp) == 16
     assert (again.message, again.psp) == (started.message, started.psp)
     assert done.message["resultCode"] == result
     assert done.psp == payment["pspReference"]
 
 
-async def test_the_library_makes_reads_and_expires_a_payment_link(
+async def test_the_library_creates_and_reads_and_expires_a_payment_link(
     checkout: Any, journey_client: JourneyClient
 ) -> None:
     api, reference = checkout.payment_links_api, new_reference()
@@ -74,18 +74,18 @@ async def test_the_library_makes_reads_and_expires_a_payment_link(
         "amount": {"currency": "IDR", "value": 25_000},
         "returnUrl": "https://shop.example/thanks",
     }
-    made = await asyncio.to_thread(api.payment_links, body)
-    link_id = made.message["id"]
-    form = await asyncio.to_thread(requests.get, made.message["url"], timeout=10)
+    link = await asyncio.to_thread(api.payment_links, body)
+    link_id = link.message["id"]
+    form = await asyncio.to_thread(requests.get, link.message["url"], timeout=10)
     read = await asyncio.to_thread(api.get_payment_link, link_id)
     withdrawn = await asyncio.to_thread(api.update_payment_link, {"status": "expired"}, link_id)
-    expired_form = await asyncio.to_thread(requests.get, made.message["url"], timeout=10)
+    expired_form = await asyncio.to_thread(requests.get, link.message["url"], timeout=10)
 
-    assert made.message["status"] == "active"
+    assert link.message["status"] == "active"
     assert form.status_code == 200
     assert "Rp25.000" in form.text
-    assert read.message == made.message
-    assert withdrawn.message == made.message | {"status": "expired"}
+    assert read.message == link.message
+    assert withdrawn.message == link.message | {"status": "expired"}
     assert expired_form.status_code == 410
 
 

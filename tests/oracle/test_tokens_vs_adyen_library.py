@@ -33,15 +33,15 @@ class Client:
 
     @property
     def owner(self) -> dict[str, str]:
-        """The parameters of every list and removal: the account and the shopper."""
+        """The parameters of every call that lists or removes tokens: the account and shopper."""
         return {"merchantAccount": ACCOUNT, "shopperReference": self.shopper}
 
     def pay(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """Request a payment."""
         api = self.library.checkout.payments_api
         answer = api.payments(dict(body), idempotency_key=str(body["reference"]))
-        found: dict[str, Any] = answer.message
-        return found
+        message: dict[str, Any] = answer.message
+        return message
 
     def approve(self, action: Mapping[str, Any]) -> dict[str, Any]:
         """Approve at the wallet as the shopper, and complete the payment as a shop does."""
@@ -55,8 +55,9 @@ class Client:
         with urllib.request.urlopen(wallet, timeout=30) as response:
             location = json.load(response)["location"]
         details = {"details": {"redirectResult": redirect_result(location)}}
-        found: dict[str, Any] = self.library.checkout.payments_api.payments_details(details).message
-        return found
+        answer = self.library.checkout.payments_api.payments_details(details)
+        message: dict[str, Any] = answer.message
+        return message
 
     def save(self, model: str) -> dict[str, Any]:
         """Save the wallet with a first payment; returns the final answer."""
@@ -121,12 +122,11 @@ def test_a_subscription_is_saved_charged_listed_and_removed(client: Client) -> N
         client.charge(token, "Subscription", f"{client.shopper}-late")
 
     assert saved["resultCode"] == "Authorised"
-    assert (row["type"], row["supportedRecurringProcessingModels"]) == (
-        *("gopay_wallet", ["Subscription"]),
-    )
+    assert row["type"] == "gopay_wallet"
+    assert row["supportedRecurringProcessingModels"] == ["Subscription"]
     assert charged[0]["resultCode"] == "Authorised"
     assert "action" not in charged[0]
-    # Both charges have the same key, so there is one payment.
+    # Both charges have the same idempotency key, so there is one payment.
     assert charged[1] == charged[0]
     assert details == [token]
     assert removed == 204

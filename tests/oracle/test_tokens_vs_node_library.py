@@ -74,6 +74,7 @@ async def run_library(url: str, api_key: str, system: RunningDemo, folder: Path)
             "merchantAccount": system.environment["ADYEN_MERCHANT_ACCOUNT"],
             "browserInfo": BROWSER,
             "shoppers": {model: f"{model}-{suffix}" for model in ("Subscription", "CardOnFile")},
+            # The library must accept only the first signature.
             "signed": [
                 {"body": body, "signature": signature, "key": OTHER_KEY},
                 {"body": body, "signature": signature, "key": KEY},
@@ -102,8 +103,8 @@ async def test_the_node_library_saves_charges_lists_and_removes_tokens(
         "twin": (system.twin_url, system.environment["ADYEN_API_KEY"]),
         "kasir": (system.kasir_url, system.api_key),
     }[where]
-    found = await run_library(url, key, system, tmp_path)
-    subscription, card_on_file = found["results"]["Subscription"], found["results"]["CardOnFile"]
+    output = await run_library(url, key, system, tmp_path)
+    subscription, card_on_file = output["results"]["Subscription"], output["results"]["CardOnFile"]
 
     for result in (subscription, card_on_file):
         assert (result["started"], result["action"]) == ("RedirectShopper", "redirect")
@@ -120,4 +121,4 @@ async def test_the_node_library_saves_charges_lists_and_removes_tokens(
         "RedirectShopper",
     )
     # The library accepts only the signature under its key and of the unchanged body.
-    assert found["valid"] == [True, False, False]
+    assert output["valid"] == [True, False, False]

@@ -55,7 +55,7 @@ async def test_the_library_completes_a_payment_at_the_twin(
 
     assert methods.message["paymentMethods"] == [{"name": "GoPay Wallet", "type": "gopay_wallet"}]
     assert started.message["resultCode"] == "RedirectShopper"
-    # The library looks for a pspReference in the header when the body has none.
+    # If the body has no pspReference, the library reads it from a header. It has 16 characters.
     assert len(started.psp) == 16
     assert done.message["resultCode"] == "Authorised"
     assert done.psp == reply["pspReference"]
@@ -93,9 +93,8 @@ async def test_the_library_refunds_and_cancels_payments(
     await twin.settle(2)
 
     assert (refund.status_code, refund.message["status"]) == (201, "received")
-    assert [code for code, _ in shop.events] == [
-        *("AUTHORISATION", "REFUND", "CANCELLATION", "TECHNICAL_CANCEL", "CANCEL_OR_REFUND"),
-    ]
+    codes = "AUTHORISATION", "REFUND", "CANCELLATION", "TECHNICAL_CANCEL", "CANCEL_OR_REFUND"
+    assert [code for code, _ in shop.events] == [*codes]
     assert all(is_valid_hmac_notification(webhook.body, KEY) for webhook in shop.received)
 
 
@@ -110,7 +109,7 @@ async def test_the_library_charges_lists_and_removes_a_token(
     token = token_shop.received[0].body["data"]["storedPaymentMethodId"]
     owner = {"merchantAccount": "TwinMerchant", "shopperReference": "shopper-1"}
     charged = await asyncio.to_thread(payments.payments, charge_body(token))
-    request = await asyncio.to_thread(payments.payments, charge_body(token, "CardOnFile"))
+    with_shopper = await asyncio.to_thread(payments.payments, charge_body(token, "CardOnFile"))
     listed = await asyncio.to_thread(
         stored.get_tokens_for_stored_payment_details, query_parameters=owner
     )
@@ -123,7 +122,7 @@ async def test_the_library_charges_lists_and_removes_a_token(
     await twin.settle()
 
     assert charged.message["resultCode"] == "Authorised"
-    assert request.message["resultCode"] == "RedirectShopper"
+    assert with_shopper.message["resultCode"] == "RedirectShopper"
     assert [row["id"] for row in listed.message["storedPaymentMethods"]] == [token]
     (detail,) = details.message["details"]
     assert detail["RecurringDetail"]["recurringDetailReference"] == token

@@ -1,4 +1,7 @@
-"""The twin's answers and webhooks match Adyen's OpenAPI files."""
+"""The twin's answers and webhooks match Adyen's OpenAPI files.
+
+The functions `..._faults` return the errors of an answer or a webhook under its schema.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,7 @@ pytestmark = needs_openapi
 
 
 def checkout(version: int) -> str:
+    """The name of the OpenAPI file of this version of the Checkout API."""
     return f"CheckoutService-v{version}"
 
 
@@ -55,7 +59,7 @@ async def test_details_and_the_authorisation_webhook_match(
 
 async def test_the_webhook_of_a_closed_offer_matches(twin: RunningTwin, shop: Shop) -> None:
     await twin.pay()
-    await twin.settle(3600)
+    await twin.settle(3600)  # In this hour the time to pay ends.
 
     assert shop.events == [("OFFER_CLOSED", "true")]
     assert [webhook_faults(webhook.body) for webhook in shop.received] == [[]]
@@ -81,16 +85,16 @@ MODIFICATION_PATH = "/payments/{paymentPspReference}/"
 
 
 @pytest.mark.parametrize("version", [71, 72])
-@pytest.mark.parametrize("what", ["captures", "refunds", "cancels", "reversals"])
-async def test_modifications_match(twin: RunningTwin, shop: Shop, version: int, what: str) -> None:
+@pytest.mark.parametrize("call", ["captures", "refunds", "cancels", "reversals"])
+async def test_modifications_match(twin: RunningTwin, shop: Shop, version: int, call: str) -> None:
     psp_reference = await twin.paid()
     body: dict[str, Any] = {"merchantAccount": "TwinMerchant", "reference": "M-1"}
-    if what in ("captures", "refunds"):
+    if call in ("captures", "refunds"):
         body |= {"amount": {"currency": "IDR", "value": 25000}}
-    answer = await twin.api(f"/v{version}/payments/{psp_reference}/{what}", body)
+    answer = await twin.api(f"/v{version}/payments/{psp_reference}/{call}", body)
     await twin.settle(2)
 
-    path = MODIFICATION_PATH + what
+    path = MODIFICATION_PATH + call
     assert reply_faults(checkout(version), path, "post", 201, answer.body) == []
     assert [webhook_faults(webhook.body) for webhook in shop.received] == [[], []]
 
@@ -120,7 +124,7 @@ async def test_webhooks_of_later_failures_and_expiries_match(twin: RunningTwin, 
         await twin.api(f"/v72/payments/{psp_reference}/refunds", body)
     await twin.control("PUT", "knobs", {"capture": "manual"})
     await twin.paid(reference="E")
-    await twin.settle(30 * 24 * 3600)
+    await twin.settle(30 * 24 * 3600)  # 30 days: the uncaptured payment expires.
 
     codes = {code for code, _ in shop.events}
     assert {"REFUND_FAILED", "REFUNDED_REVERSED", "CAPTURE_FAILED", "EXPIRE"} <= codes
@@ -138,9 +142,8 @@ async def test_payments_with_a_token_match(twin: RunningTwin, shop: Shop, versio
     await twin.settle()
 
     name = checkout(version)
-    assert [answer.body["resultCode"] for answer in answers] == [
-        *("Authorised", "Refused", "RedirectShopper"),
-    ]
+    result_codes = [answer.body["resultCode"] for answer in answers]
+    assert result_codes == ["Authorised", "Refused", "RedirectShopper"]
     for answer in answers:
         assert reply_faults(name, "/payments", "post", 200, answer.body) == []
     assert [webhook_faults(webhook.body) for webhook in shop.received] == [[]] * 3
@@ -188,17 +191,17 @@ async def test_the_lists_of_tokens_match(twin: RunningTwin, version: int) -> Non
 async def test_the_management_api_of_webhooks_matches(twin: RunningTwin, shop: Shop) -> None:
     name, path = "ManagementService-v3", "/merchants/{merchantId}/webhooks"
     listed = await twin.api("/v3/merchants/TwinMerchant/webhooks", None, method="GET")
-    webhook = f"/v3/merchants/TwinMerchant/webhooks/{listed.body['data'][0]['id']}"
-    one = await twin.api(webhook, None, method="GET")
-    key = await twin.api(f"{webhook}/generateHmac", {})
-    tested = await twin.api(f"{webhook}/test", {"types": ["AUTHORISATION"]})
-    wrong = await twin.api(f"{webhook}/test", {})
+    url_path = f"/v3/merchants/TwinMerchant/webhooks/{listed.body['data'][0]['id']}"
+    webhook = await twin.api(url_path, None, method="GET")
+    key = await twin.api(f"{url_path}/generateHmac", {})
+    tested = await twin.api(f"{url_path}/test", {"types": ["AUTHORISATION"]})
+    invalid = await twin.api(f"{url_path}/test", {})
     me = await twin.api("/v3/me", None, method="GET")
 
-    one_path = f"{path}/{{webhookId}}"
+    webhook_path = f"{path}/{{webhookId}}"
     assert reply_faults(name, path, "get", 200, listed.body) == []
-    assert reply_faults(name, one_path, "get", 200, one.body) == []
-    assert reply_faults(name, f"{one_path}/generateHmac", "post", 200, key.body) == []
-    assert reply_faults(name, f"{one_path}/test", "post", 200, tested.body) == []
-    assert reply_faults(name, f"{one_path}/test", "post", 422, wrong.body) == []
+    assert reply_faults(name, webhook_path, "get", 200, webhook.body) == []
+    assert reply_faults(name, f"{webhook_path}/generateHmac", "post", 200, key.body) == []
+    assert reply_faults(name, f"{webhook_path}/test", "post", 200, tested.body) == []
+    assert reply_faults(name, f"{webhook_path}/test", "post", 422, invalid.body) == []
     assert reply_faults(name, "/me", "get", 200, me.body) == []

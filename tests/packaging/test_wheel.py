@@ -25,7 +25,7 @@ PATIENCE_S: Final = 500
 
 @pytest.fixture(scope="module")
 def folder() -> Iterator[Path]:
-    """A folder that PostgreSQL's account may enter. It may not enter pytest's own folders."""
+    """A folder that every user may enter, because PostgreSQL does not run as root."""
     folder = Path(tempfile.mkdtemp(prefix="kasir-test-wheel-"))
     folder.chmod(0o755)
     yield folder
@@ -46,7 +46,7 @@ def programs(folder: Path, wheel: Path) -> Path:
     run(sys.executable, "-m", "venv", str(folder / "env"))
     programs, pinned = folder / "env" / "bin", folder / "pinned.txt"
     lock = (ROOT / "requirements.lock").read_text(encoding="utf-8")
-    # Without hashes: with them, pip would require one for the wheel that was just built.
+    # Without the hashes of the lock file: with them, pip would require a hash for our wheel too.
     pinned.write_text("\n".join(re.findall(r"^(\S+==[^\\\n]+?) ?\\?$", lock, re.MULTILINE)))
     install = "-m", "pip", "install", "--quiet", "--disable-pip-version-check"
     run(str(programs / "python"), *install, "--constraint", str(pinned), f"{wheel}[demo]")

@@ -1,4 +1,4 @@
-"""Amounts are whole rupiah, from the request to the form. No other value is accepted."""
+"""Amounts are whole rupiah, in requests and on the payment form. No other value is accepted."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from kasir.money import IDR, Money
 from kasir.payment_form.pages import rupiah
 
 INT64_MAX = 2**63 - 1
-whole = st.integers(1, INT64_MAX)
+positive_integers = st.integers(1, INT64_MAX)
+#: Any `Money` in rupiah, also negative.
 amounts = st.builds(Money, st.just(IDR), st.integers(-INT64_MAX, INT64_MAX))
 
 
@@ -23,7 +24,7 @@ def faults(value: Any) -> list[str]:
     return [fault.field for fault in checks.payment_faults(body, 72)]
 
 
-@given(whole)
+@given(positive_integers)
 def test_every_whole_positive_number_of_rupiah_is_an_amount(value: int) -> None:
     assert faults(value) == []
 
@@ -45,12 +46,12 @@ def test_no_other_value_is_an_amount(value: Any) -> None:
 
 @given(amounts, amounts, amounts)
 def test_money_is_added_and_subtracted_like_whole_numbers(
-    one: Money, two: Money, three: Money
+    first: Money, second: Money, third: Money
 ) -> None:
-    assert one + two == two + one
-    assert (one + two) + three == one + (two + three)
-    assert (one + two) - two == one
-    assert (one + two).minor_units == one.minor_units + two.minor_units
+    assert first + second == second + first
+    assert (first + second) + third == first + (second + third)
+    assert (first + second) - second == first
+    assert (first + second).minor_units == first.minor_units + second.minor_units
 
 
 @given(st.integers(0, INT64_MAX))

@@ -1,4 +1,4 @@
-"""Any JSON: the checks never raise, and every body and notification is parsed or refused."""
+"""With any JSON, the checks raise no error, and every body or notification is parsed or refused."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ anything = st.recursive(
     ),
     max_leaves=12,
 )
-#: Objects with Adyen's field names and any values.
+#: Names of fields in Adyen's requests.
 FIELDS = [
     *payment_body(),
     *("metadata", "lineItems", "shopperReference", "sessionValidity", "storePaymentMethod"),
@@ -45,6 +45,7 @@ FIELDS = [
     ),
     *("shopperEmail", "shopperIP", "telephoneNumber", "reusable", "additionalData", "live"),
 ]
+#: Objects with Adyen's field names or other ones, and any values.
 objects = st.dictionaries(st.one_of(st.sampled_from(FIELDS), st.text()), anything, max_size=12)
 #: A complete payment request with a few invalid fields.
 with_invalid_fields = st.builds(
@@ -57,24 +58,24 @@ with_invalid_fields = st.builds(
 def test_the_checks_never_raise_and_each_fault_has_a_field_and_a_cure(
     fields: dict[str, Any], version: int
 ) -> None:
-    found = [
+    faults = [
         *checks.payment_faults(fields, version),
         *checks.link_faults(fields),
         *checks.methods_faults(fields),
         *known_fields.details_faults(fields),
     ]
 
-    assert all(isinstance(fault, Fault) for fault in found)
-    assert all(fault.field and fault.cure and 400 <= fault.status < 500 for fault in found)
+    assert all(isinstance(fault, Fault) for fault in faults)
+    assert all(fault.field and fault.cure and 400 <= fault.status < 500 for fault in faults)
 
 
 @given(st.one_of(objects, with_invalid_fields))
 def test_every_request_gives_a_payment_method_or_a_fault(fields: dict[str, Any]) -> None:
-    found = method_of(fields)
+    method_or_fault = method_of(fields)
 
-    assert isinstance(found, Method | Fault)
-    if isinstance(found, Method):
-        assert all(isinstance(fault, Fault) for fault in found.faults(fields))
+    assert isinstance(method_or_fault, Method | Fault)
+    if isinstance(method_or_fault, Method):
+        assert all(isinstance(fault, Fault) for fault in method_or_fault.faults(fields))
 
 
 @given(st.one_of(st.binary(), anything.map(lambda value: json.dumps(value).encode())))
@@ -98,6 +99,7 @@ def test_every_notification_has_items_or_is_unreadable(body: bytes) -> None:
     assert items != []
 
 
+#: The names of the fields of a notification's item.
 ITEM_FIELDS = [
     *("pspReference", "originalReference", "merchantAccountCode", "merchantReference", "amount"),
     *("eventCode", "eventDate", "success", "paymentMethod", "reason", "additionalData"),

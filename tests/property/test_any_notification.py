@@ -1,4 +1,4 @@
-"""Any webhook body is stored or refused. A stored notification can be read without an error."""
+"""Any webhook body is stored or refused. Reading a stored notification raises no error."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ ANY_JSON: Final = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(ANY_TEXT, inner, max_size=4),
     max_leaves=8,
 )
+#: The fields of an item that a test replaces with any JSON.
 FIELDS: Final = (
     "pspReference",
     "originalReference",
@@ -40,7 +41,7 @@ FIELDS: Final = (
 
 
 class ListInbox:
-    """An inbox that is a list."""
+    """An inbox that stores notices in a list."""
 
     def __init__(self) -> None:
         self.stored: list[Notice] = []
@@ -51,7 +52,10 @@ class ListInbox:
 
 
 def stored_notices(body: bytes, *, is_form: bool = False, is_admitted: bool = True) -> list[Notice]:
-    """The notices that are stored for a body, even if the body is refused afterwards."""
+    """The notices that are stored for a body, even if the body is refused afterwards.
+
+    With `is_admitted` the sender is known, and any body is stored.
+    """
     inbox = ListInbox()
     receiving = receive(
         body,
@@ -76,13 +80,13 @@ def is_storable(text: str) -> bool:
 
 def texts_of(reading: Reading) -> list[str]:
     """Every text of a reading that Kasir writes to a column."""
-    found = [reading.error]
+    texts = [reading.error]
     if reading.fact:
-        found += [reading.fact.key, reading.fact.words, reading.fact.psp_reference]
-        found += [reading.fact.modification, reading.fact.about]
+        texts += [reading.fact.key, reading.fact.words, reading.fact.psp_reference]
+        texts += [reading.fact.modification, reading.fact.about]
     if reading.clues:
-        found += [reading.clues.reference, *reading.clues.names]
-    return found
+        texts += [reading.clues.reference, *reading.clues.names]
+    return texts
 
 
 def is_stored_correctly(notice: Notice) -> bool:
@@ -90,8 +94,9 @@ def is_stored_correctly(notice: Notice) -> bool:
     reading = read(notice.kind, notice.item, "TwinMerchant")
     displayed = contents(notice.kind, notice.item)
     texts = [notice.event_code, *notice.names, *texts_of(reading)]
-    shown = [displayed.psp_reference, displayed.merchant_reference]
-    return all(map(is_storable, [*texts, *shown])) and len(notice.key) == 32
+    displayed_texts = [displayed.psp_reference, displayed.merchant_reference]
+    is_sha256 = len(notice.key) == 32
+    return all(map(is_storable, [*texts, *displayed_texts])) and is_sha256
 
 
 @given(
@@ -116,7 +121,8 @@ def test_any_signed_item_is_stored_and_read(changes: dict[str, Any], extra: Any,
     fields["additionalData"] = {"hmacSignature": ""}
     raw = json.dumps(fields).encode()
     item = item_from(raw)
-    # Kasir accepts colons only in the merchant reference: see `is_signed`.
+    # Kasir accepts colons only in the merchant reference: see `is_signed`. The other seven colons
+    # separate the eight signed fields.
     assume(signing.signed_text(item).count(":") == 7 + item.merchant_reference.count(":"))
     text = signing.signed_text(item).encode(errors="replace")
     fields["additionalData"] = {"hmacSignature": signing.sign(text, KEYS[0])}
@@ -138,8 +144,8 @@ def test_an_answer_with_any_fields_is_accepted_and_can_be_stored(
 ) -> None:
     body = fields | {"resultCode": "Authorised", "refusalReason": reason}
     answer = Answer(200, json.dumps(body).encode())
-    found = json.loads(json.dumps(answer.json()))
+    stored = json.loads(json.dumps(answer.json()))
 
     assert answer.verdict is Verdict.ANSWERED
-    assert is_storable(json.dumps(found, ensure_ascii=False))
-    assert found["resultCode"] == "Authorised"
+    assert is_storable(json.dumps(stored, ensure_ascii=False))
+    assert stored["resultCode"] == "Authorised"

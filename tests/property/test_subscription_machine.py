@@ -1,8 +1,8 @@
 """A subscription in any sequence of events: sign-up, charges, refusals, pauses, clock jumps.
 
 The invariants: a period is charged at most once, and only between the beginning and the end of the
-subscription. A skipped period and a dropped planned change each have an event. A charge that is no
-longer owed is not sent. Another turn at the same time changes nothing.
+subscription. Every skipped period and every dropped planned change has an event. A charge that is
+no longer owed is not sent. Another turn at the same time changes nothing.
 """
 
 # ruff: noqa: D102  # The names of rules and invariants are sentences, like those of tests.
@@ -62,6 +62,7 @@ plans = st.builds(
     notice_days=st.sampled_from([0, 3]),
     created_at=st.just(START),
 )
+#: Times by which the clock moves forward.
 jumps = st.one_of(
     st.integers(1, 36).map(lambda hours: timedelta(hours=hours)),
     st.integers(1, 40).map(lambda days: timedelta(days=days)),
@@ -70,7 +71,7 @@ jumps = st.one_of(
 
 #: The events that end a subscription, and with it every planned change.
 _OVER = {SubscriptionEvent.CANCELLED, SubscriptionEvent.ENDED}
-#: For each planned change, the events which report that it was done or withdrawn.
+#: For each planned change, the events which report that the change was done or withdrawn.
 EVENTS_OF_PLAN = {
     "cancel_at": {SubscriptionEvent.CANCEL_WITHDRAWN, *_OVER},
     "pause_at": {SubscriptionEvent.PAUSE_WITHDRAWN, SubscriptionEvent.PAUSED, *_OVER},
@@ -93,10 +94,13 @@ class SubscriptionMachine(RuleBasedStateMachine):
         super().__init__()
         self.now = START
         self.ids = SortableIds(iter(range(10**9)).__next__)
+        #: Every charge: its period, the number of its attempt, and its time.
         self.charged: list[tuple[int, int, datetime]] = []
+        #: The renewals that are not open any more, by period.
         self.closed: dict[int, Renewal] = {}
         self.ended_at: datetime | None = None
         self.events: list[Event] = []
+        #: The withdrawn attempts: period and number.
         self.withdrawn: set[tuple[int, int]] = set()
 
     @initialize(plan=plans, test_clock=st.booleans())
@@ -220,7 +224,11 @@ class SubscriptionMachine(RuleBasedStateMachine):
             assert self.unsent() is None
         for renewal in self.closed.values():
             assert renewal.unsent is None
-            unsent = {(renewal.period, one.number) for one in renewal.attempts if not one.is_sent}
+            unsent = {
+                (renewal.period, attempt.number)
+                for attempt in renewal.attempts
+                if not attempt.is_sent
+            }
             assert unsent <= self.withdrawn
 
     @invariant()
@@ -249,17 +257,17 @@ class SubscriptionMachine(RuleBasedStateMachine):
             assert self.subscription.due_at is None
 
     @invariant()
-    def another_turn_changes_nothing(self) -> None:
-        again = advance(self.subscription, self.now, self.engine_rules, self.ids)
-        assert (again.events, again.renewals, again.charge) == ((), (), None)
+    def another_turn_before_the_due_time_changes_nothing(self) -> None:
+        repeated = advance(self.subscription, self.now, self.engine_rules, self.ids)
+        assert (repeated.events, repeated.renewals, repeated.charge) == ((), (), None)
         if self.subscription.due_at is not None and self.subscription.due_at > self.now:
-            before = advance(
+            early = advance(
                 self.subscription,
                 self.subscription.due_at - timedelta(microseconds=1),
                 self.engine_rules,
                 self.ids,
             )
-            assert (before.events, before.renewals, before.charge) == ((), (), None)
+            assert (early.events, early.renewals, early.charge) == ((), (), None)
 
     @invariant()
     def a_subscription_that_has_not_ended_has_a_next_turn_or_an_open_attempt(self) -> None:
@@ -293,7 +301,9 @@ class SubscriptionMachine(RuleBasedStateMachine):
         if self.subscription.permission is not Permission.GIVEN:
             assert renewal.link_id
             assert renewal.next_try is None
-            failed = [one for one in self.events if one.kind is SubscriptionEvent.RENEWAL_FAILED]
+            failed = [
+                event for event in self.events if event.kind is SubscriptionEvent.RENEWAL_FAILED
+            ]
             assert failed[-1].reason is Reason.TOKEN_GONE
         if renewal.next_try is not None:
             assert renewal.next_try > self.now
@@ -311,6 +321,7 @@ class SubscriptionMachine(RuleBasedStateMachine):
         return attempt if attempt and attempt.is_sent else None
 
     def settle(self, status: Status, reason: Reason | None) -> None:
+        """End the open attempt with this status."""
         attempt = self.open_attempt()
         assert attempt
         assert (
@@ -322,6 +333,7 @@ class SubscriptionMachine(RuleBasedStateMachine):
         self.take_turns()
 
     def put(self, attempt: Attempt) -> None:
+        """Replace the attempt with the same number in the subscription's renewal."""
         assert self.subscription.renewal
         attempts = tuple(
             attempt if one.number == attempt.number else one
@@ -331,18 +343,20 @@ class SubscriptionMachine(RuleBasedStateMachine):
             self.subscription, renewal=replace(self.subscription.renewal, attempts=attempts)
         )
 
-    def command(self, make: Callable[[], Turn]) -> None:
+    def command(self, make_turn: Callable[[], Turn]) -> None:
+        """Do a shop's command, if the subscription's state allows it."""
         try:
-            self.apply(make())
+            self.apply(make_turn())
         except IllegalMove:
             return
         self.take_turns()
 
     def take_turns(self) -> None:
-        """Take turns as a worker does: the next one at once if it is due already."""
+        """Take turns as a worker does, until no turn is due or a charge must be sent."""
         for _ in range(TURNS_MAX):
             turn = advance(self.subscription, self.now, self.engine_rules, self.ids)
             self.apply(turn)
+            # A turn that is due now already must follow at once.
             if turn.charge or turn.subscription.due_at != self.now:
                 return
 
@@ -367,10 +381,11 @@ class SubscriptionMachine(RuleBasedStateMachine):
         if self.subscription.state in OVER and not was_over:
             self.ended_at = self.now
         if turn.charge:
-            name = PaymentId(f"pay_{len(self.charged)}")
-            self.put(replace(turn.charge, payment_id=name, is_sent=False))
+            payment_id = PaymentId(f"pay_{len(self.charged)}")
+            self.put(replace(turn.charge, payment_id=payment_id, is_sent=False))
 
     def check_charge(self, turn: Turn, charge: Attempt) -> None:
+        """Check that a turn may make this charge, and record it."""
         subscription = turn.subscription
         assert subscription.renewal
         period = subscription.renewal.period
@@ -394,7 +409,10 @@ SubscriptionMachineTest.settings = settings(max_examples=150, stateful_step_coun
 
 
 def subscribed(test_clock: bool, **more: object) -> SubscriptionMachine:
-    """An active monthly subscription; `more` are other fields of its plan."""
+    """An active monthly subscription; `more` are additional fields of its plan.
+
+    With `test_clock` every period is charged if the clock jumps over several periods.
+    """
     machine = SubscriptionMachine()
     plan = Plan(
         id=PlanId("pln_1"),
@@ -431,10 +449,10 @@ def test_after_a_year_of_downtime_one_period_is_charged_and_eleven_are_reported(
     machine = subscribed(False)
     machine.time_passes(timedelta(days=365))
     pay_all(machine)
-    missed = [one for one in machine.events if one.kind is SubscriptionEvent.RENEWAL_MISSED]
+    missed = [event for event in machine.events if event.kind is SubscriptionEvent.RENEWAL_MISSED]
 
     assert [period for period, _, _ in machine.charged] == [13]
-    assert [*range(2, 13)] == [one.renewal.period for one in missed if one.renewal]
+    assert [*range(2, 13)] == [event.renewal.period for event in missed if event.renewal]
 
 
 def test_after_no_balance_the_charge_is_retried_on_days_1_3_5_and_7_at_ten() -> None:
@@ -445,6 +463,7 @@ def test_after_no_balance_the_charge_is_retried_on_days_1_3_5_and_7_at_ten() -> 
         if machine.subscription.due_at:
             machine.time_passes(machine.subscription.due_at - machine.now)
 
+    # The plan's time zone is seven hours ahead of UTC.
     assert [f"{at + timedelta(hours=7):%d %H:%M}" for _, _, at in machine.charged] == [
         "28 09:00",
         "01 10:00",

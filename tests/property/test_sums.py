@@ -1,4 +1,7 @@
-"""Every sum is between 0 and the authorised amount, and no more money leaves than came in."""
+"""Every sum of a payment is between 0 and the authorised amount.
+
+With any requests of a shop, no more money is given back than was captured.
+"""
 
 from __future__ import annotations
 
@@ -21,13 +24,16 @@ from kasir.payments.sums import sums
 from kasir.requests import changes
 from kasir.shop_events.shapes import shown
 
+#: The amount of the payment in rupiah.
 WHOLE: Final = 25_000
 
+#: PspReferences of attempts, keys of calls, and pspReferences of changes. An empty text: none.
 ATTEMPTS = ["", "PSP-A", "PSP-B"]
 CALLS = ["", "kasir-pay_1", "kasir-chg-1", "kasir-chg-2"]
 CHANGES = ["", "CHG-A", "CHG-B", "PSP-A"]
-#: The `words` of old facts: they name the kind of a change, which `says` did not yet distinguish.
+#: The `words` of facts. In old facts they contain the kind of a change, which `says` did not.
 WORDS = ["", "captures", "cancels", "cancels_by_reference", "reversals", "refunds"]
+#: Amounts of facts, some of them impossible.
 VALUES = [0, 1, -1, 10_000, -WHOLE, WHOLE, WHOLE + 1, 10**18, -(10**18)]
 
 amounts = st.one_of(
@@ -48,7 +54,7 @@ def any_fact(draw: st.DrawFn, says: Sequence[Says] = tuple(Says)) -> Fact:
         source=draw(st.sampled_from(Source)),
         words=draw(st.sampled_from(WORDS)),
     )
-    # Each fact has its own key; several facts may be about one attempt or change.
+    # Facts that differ in these parts have different keys, as in the database.
     return replace(fact, key=f"{fact.source}:{fact.key}:{draw(st.integers(0, 1))}")
 
 
@@ -73,15 +79,16 @@ def test_every_sum_stays_between_zero_and_the_authorised_amount(
     intent: Any, facts: list[Fact]
 ) -> None:
     folded = payment(intent, facts)
-    out, possible = shown(folded), range(WHOLE * len(paid_attempts(facts)) + 1)
+    displayed, possible = shown(folded), range(WHOLE * len(paid_attempts(facts)) + 1)
 
-    assert (out.captured in possible, out.refunded in possible) == (True, True)
-    assert out.charged_back in possible
+    assert displayed.captured in possible
+    assert displayed.refunded in possible
+    assert displayed.charged_back in possible
     for refund in folded.summary.refunds:
         assert refund.amount.minor_units in range(WHOLE + 1)
     money = sums(intent, facts)
-    left = [money.refundable(attempt).left.minor_units for attempt in paid_attempts(facts)]
-    assert sum(left) <= out.captured
+    refundable = [money.refundable(attempt).left.minor_units for attempt in paid_attempts(facts)]
+    assert sum(refundable) <= displayed.captured
     for attempt in ATTEMPTS:
         assert money.refundable(attempt).left.minor_units in range(WHOLE + 1)
         assert money.capturable(attempt).left.minor_units in range(WHOLE + 1)
@@ -93,50 +100,52 @@ def test_every_sum_stays_between_zero_and_the_authorised_amount(
 def test_order_and_repetition_change_no_sum(
     intent: Any, facts: list[Fact], data: st.DataObject
 ) -> None:
-    more = data.draw(st.lists(st.sampled_from(facts), max_size=6)) if facts else []
-    again = data.draw(st.permutations(facts + more))
+    repeated = data.draw(st.lists(st.sampled_from(facts), max_size=6)) if facts else []
+    reordered = data.draw(st.permutations(facts + repeated))
 
-    assert fold(intent, again) == fold(intent, facts)
+    assert fold(intent, reordered) == fold(intent, facts)
     for attempt in ATTEMPTS:
-        one, other = sums(intent, again), sums(intent, facts)
-        assert one.refundable(attempt) == other.refundable(attempt)
-        assert one.capturable(attempt) == other.capturable(attempt)
+        sums_reordered, sums_in_order = sums(intent, reordered), sums(intent, facts)
+        assert sums_reordered.refundable(attempt) == sums_in_order.refundable(attempt)
+        assert sums_reordered.capturable(attempt) == sums_in_order.capturable(attempt)
 
 
-ASKING = (Says.REFUND_ASKED, Says.REVERSAL_ASKED, Says.CANCEL_ASKED, Says.CAPTURE_ASKED)
+#: The facts that the shop requested a change.
+REQUESTS = (Says.REFUND_ASKED, Says.REVERSAL_ASKED, Says.CANCEL_ASKED, Says.CAPTURE_ASKED)
 
 
-@given(intents, known_facts, any_fact(ASKING))
+@given(intents, known_facts, any_fact(REQUESTS))
 def test_a_new_change_never_increases_the_refundable_or_capturable_amount(
-    intent: Any, facts: list[Fact], asked: Fact
+    intent: Any, facts: list[Fact], drawn: Fact
 ) -> None:
-    new = replace(asked, about="kasir-chg-9", modification="", key="asked:kasir-chg-9")
-    before, after = sums(intent, facts), sums(intent, [*facts, new])
+    # A call that none of the other facts is about, and that has no pspReference yet.
+    request = replace(drawn, about="kasir-chg-9", modification="", key="asked:kasir-chg-9")
+    before, after = sums(intent, facts), sums(intent, [*facts, request])
 
     for attempt in paid_attempts(facts):
-        old, new_left = before.refundable(attempt).left, after.refundable(attempt).left
-        assert new_left.minor_units <= old.minor_units
-        old, new_left = before.capturable(attempt).left, after.capturable(attempt).left
-        assert new_left.minor_units <= old.minor_units
+        refundable_before = before.refundable(attempt).left.minor_units
+        capturable_before = before.capturable(attempt).left.minor_units
+        assert after.refundable(attempt).left.minor_units <= refundable_before
+        assert after.capturable(attempt).left.minor_units <= capturable_before
 
 
 class Trade:
     """A shop that requests any change, and a provider that refuses no amount.
 
-    A change that Kasir accepts succeeds or fails at any later time. The provider reports this late,
-    in any order, several times, or not at all.
+    A change that Kasir accepts succeeds or fails at any later time. The provider reports the result
+    late, in any order, several times, or not at all. All values are in rupiah.
 
     Attributes:
         known: The facts that Kasir has recorded.
         notifications: The facts that Kasir may still receive.
-        never_received: The answers that Kasir does not receive.
-        open: The changes that have not ended: kind, value and id.
-        done: The finished refunds: id and value.
-        asked: The number of requested changes.
-        out: The money that was given back.
-        lost: The money that disputes took.
-        taken: The money that was captured.
-        is_voided: Whether a cancel was done.
+        never_received: The facts in answers that Kasir does not receive.
+        open: The changes that have not ended: kind, value and pspReference.
+        finished_refunds: PspReference and value of each refund that succeeded.
+        request_count: The number of requested changes.
+        given_back: The money that was refunded or cancelled.
+        disputed: The money that disputes took from the shop.
+        captured: The money that was captured.
+        is_voided: Whether a cancel succeeded.
     """
 
     def __init__(self, *, captures_itself: bool) -> None:
@@ -145,9 +154,9 @@ class Trade:
         self.notifications: list[Fact] = []
         self.never_received: list[Fact] = []
         self.open: list[tuple[Kind, int, str]] = []
-        self.done: list[tuple[str, int]] = []
-        self.asked = self.out = self.lost = 0
-        self.taken = WHOLE if captures_itself else 0
+        self.finished_refunds: list[tuple[str, int]] = []
+        self.request_count = self.given_back = self.disputed = 0
+        self.captured = WHOLE if captures_itself else 0
         self.is_voided = False
 
     def payment(self) -> Payment:
@@ -159,8 +168,8 @@ class Trade:
 
         The provider's answer to an accepted change comes later, or never if not `is_answered`.
         """
-        self.asked += 1
-        name, key = f"CHG-{self.asked}", f"kasir-chg-{self.asked}"
+        self.request_count += 1
+        psp_reference, key = f"CHG-{self.request_count}", f"kasir-chg-{self.request_count}"
         question = a_question(key=key, kind=kind)
         fields = {"amount": {"currency": "IDR", "value": value}}
         try:
@@ -168,14 +177,14 @@ class Trade:
         except InvalidRequest:
             return
         self.known += facts
-        self.open.append((kind, value, name))
+        self.open.append((kind, value, psp_reference))
         gives_back = kind in {Kind.REFUNDS, Kind.REVERSALS}
         says = Says.REFUND_RECEIVED if gives_back else Says.CHANGE_RECEIVED
-        answer = a_fact(says, "PSP-A", about=key, modification=name)
+        answer = a_fact(says, "PSP-A", about=key, modification=psp_reference)
         (self.notifications if is_answered else self.never_received).append(answer)
 
     def end(self, pick: int, *, succeeds: bool) -> None:
-        """One requested change succeeds or fails."""
+        """One open change succeeds or fails; `pick` chooses the change."""
         if not self.open:
             return
         kind, value, name = self.open.pop(pick % len(self.open))
@@ -184,31 +193,34 @@ class Trade:
             self._capture(value if succeeds else 0, name)
         elif kind is Kind.REFUNDS:
             self._give_back(value if succeeds else 0, name)
-        elif kind is Kind.REVERSALS and (self.taken or not succeeds):
-            self._give_back(self.taken if succeeds else 0, name)
+        elif kind is Kind.REVERSALS and (self.captured or not succeeds):
+            self._give_back(self.captured if succeeds else 0, name)
         elif not succeeds:
             self._report(Says.CANCEL_REJECTED, 0, name)
         else:
-            # Even a captured payment may be cancelled: perhaps a wallet allows that.
-            self.out, self.is_voided = self.out + self.taken, True
+            # The provider may cancel even a captured payment; then the money is given back.
+            self.given_back, self.is_voided = self.given_back + self.captured, True
             self._report(Says.VOIDED, 0, name)
 
     def fail_refund(self, pick: int) -> None:
-        """A finished refund fails, and its money returns."""
-        if self.done:
-            name, value = self.done.pop(pick % len(self.done))
-            self.out -= value
+        """A finished refund fails, and the shop gets the money again."""
+        if self.finished_refunds:
+            name, value = self.finished_refunds.pop(pick % len(self.finished_refunds))
+            self.given_back -= value
             self._report(Says.REFUND_FAILED, value, name)
 
     def dispute(self, pick: int, value: int) -> None:
-        """The shopper disputes money that was not refunded; Kasir records the dispute at once."""
+        """The shopper disputes money that was not refunded; Kasir records the dispute at once.
+
+        Nothing happens if open changes may still give the money back.
+        """
         requested = sum(value for kind, value, _ in self.open if kind is Kind.REFUNDS)
         if any(kind in {Kind.REVERSALS, Kind.CANCELS} for kind, _, _ in self.open):
             requested = WHOLE
         name = f"D-{pick}"
         is_new = all(fact.modification != name for fact in self.known)
-        if is_new and self.out + self.lost + requested + value <= self.taken:
-            self.lost += value
+        if is_new and self.given_back + self.disputed + requested + value <= self.captured:
+            self.disputed += value
             self.known.append(change_fact(Says.CHARGED_BACK, value, name))
 
     def receive(self, pick: int, *, is_repeated: bool) -> None:
@@ -228,17 +240,20 @@ class Trade:
         return sums(self.intent, facts).refundable("PSP-A").left.minor_units
 
     def _capture(self, value: int, name: str) -> None:
+        """End a capture; 0 if it failed. `name` is the pspReference of the change."""
         if not self.intent.captures_itself:
-            self.taken += value
+            self.captured += value
         self._report(Says.CAPTURED if value else Says.CAPTURE_REJECTED, value, name)
 
     def _give_back(self, value: int, name: str) -> None:
-        self.out += value
+        """End a refund or a reversal; 0 if it failed."""
+        self.given_back += value
         if value:
-            self.done.append((name, value))
+            self.finished_refunds.append((name, value))
         self._report(Says.REFUND_CONFIRMED if value else Says.REFUND_REJECTED, value, name)
 
     def _report(self, says: Says, value: int, name: str) -> None:
+        """Add the notification of a change's result."""
         self.notifications.append(change_fact(says, value, name))
 
 
@@ -276,14 +291,16 @@ def do(trade: Trade, step: Step) -> None:
 
 
 def full(kind: Kind) -> Step:
-    """The step in which the shop requests a change of the whole amount, and gets an answer."""
+    """The step in which the shop requests a change of the whole amount, which is answered."""
     return "request", kind, WHOLE, 0, True
 
 
-#: Steps: the first open change succeeds, the last one succeeds, Kasir receives a notification.
+#: The steps in which the first open change succeeds, the last open change succeeds, and Kasir
+#: receives a notification.
 DONE: Final[Step] = ("end", Kind.CAPTURES, WHOLE, 0, True)
 LAST_DONE: Final[Step] = ("end", Kind.CAPTURES, WHOLE, -1, True)
 RECEIVED: Final[Step] = ("receive", Kind.CAPTURES, WHOLE, 1, False)
+#: A capture of the whole amount that Kasir knows of, and a capture with an early reversal.
 CAPTURED: Final = [full(Kind.CAPTURES), DONE, RECEIVED]
 EARLY_REVERSAL: Final = [full(Kind.CAPTURES), full(Kind.REVERSALS), DONE, RECEIVED, RECEIVED]
 
@@ -303,18 +320,20 @@ EARLY_REVERSAL: Final = [full(Kind.CAPTURES), full(Kind.REVERSALS), DONE, RECEIV
 @example(captures_itself=True, steps_taken=[full(Kind.REFUNDS), full(Kind.REVERSALS), DONE, DONE])
 @example(captures_itself=True, steps_taken=[full(Kind.REVERSALS), full(Kind.REFUNDS), DONE, DONE])
 @example(captures_itself=True, steps_taken=[full(Kind.REFUNDS), DONE, full(Kind.REFUNDS), DONE])
-def test_no_more_money_leaves_than_came_in_with_any_requests_and_late_reports(
+def test_no_more_is_given_back_than_was_captured_with_any_requests_and_late_reports(
     captures_itself: bool,  # Hypothesis draws it.
     steps_taken: list[Step],
 ) -> None:
     trade = Trade(captures_itself=captures_itself)
     for step in steps_taken:
         do(trade, step)
-        out = shown(trade.payment())
+        displayed = shown(trade.payment())
 
-        assert trade.out + trade.lost <= trade.taken <= WHOLE
-        assert max(out.captured, out.refunded, out.charged_back) <= WHOLE
-        assert min(out.captured, out.refunded, out.charged_back) >= 0
+        assert trade.given_back + trade.disputed <= trade.captured <= WHOLE
+        assert max(displayed.captured, displayed.refunded, displayed.charged_back) <= WHOLE
+        assert min(displayed.captured, displayed.refunded, displayed.charged_back) >= 0
 
-    left = trade.settle()
-    assert left == (0 if trade.is_voided else trade.taken - trade.out - trade.lost)
+    refundable = trade.settle()
+    assert refundable == (
+        0 if trade.is_voided else trade.captured - trade.given_back - trade.disputed
+    )

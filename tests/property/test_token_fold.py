@@ -1,4 +1,4 @@
-"""The reports of a token give the same token and the same events in any order."""
+"""The facts about a token give the same token and the same events in any order."""
 
 from __future__ import annotations
 
@@ -16,15 +16,18 @@ from kasir.shop_events.event_policy import EventType, token_events
 from kasir.tokens.model import TokenFact, TokenReport, TokenSays, TokenState, fold
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+#: The facts that a token has ended, and that it was created.
 ENDS = {TokenSays.DISABLED, TokenSays.NOT_LISTED}
 MAKES = {TokenSays.CREATED, TokenSays.ALREADY_EXISTING}
 
 
 def at(minute: int) -> str:
+    """A time in ISO 8601, in minutes after noon."""
     return (NOON + timedelta(minutes=minute)).isoformat()
 
 
 def webhook(kind: str, minute: int, event_id: str) -> TokenReport | None:
+    """What Kasir reads in a token webhook of this kind, such as `created`."""
     notification = TokenNotification(
         type=f"recurring.token.{kind}",
         event_id=event_id,
@@ -38,6 +41,10 @@ def webhook(kind: str, minute: int, event_id: str) -> TokenReport | None:
 
 
 def item(code: str, minute: int, psp_reference: str, **extra: str) -> TokenReport | None:
+    """What Kasir reads about a token in a standard notification with this event code.
+
+    `extra` is the additional data; `__` in a name becomes a dot.
+    """
     notification = Item(
         psp_reference=psp_reference,
         original_reference="PSP-FIRST" if code == "RECURRING_CONTRACT" else "",
@@ -61,7 +68,7 @@ def from_list(says: TokenSays, minute: int) -> TokenFact:
     return TokenFact(f"{says}:{minute}", says, "Adyen's list", NOON + timedelta(minutes=minute))
 
 
-def of(report: TokenReport | None) -> TokenFact:
+def fact_of(report: TokenReport | None) -> TokenFact:
     assert report is not None
     return report.fact
 
@@ -72,18 +79,18 @@ STORED = {
     "tokenization__shopperReference": "shopper-1",
     "tokenization__store__operationType": "created",
 }
-#: The reports of one token from each source, and then those of its end.
+#: The facts about one token from each source, and then also those about its end.
 REPORTS = (
-    of(item("AUTHORISATION", 1, "PSP-FIRST", **STORED)),
-    of(webhook("created", 2, "PSP-FIRST")),
-    of(item("RECURRING_CONTRACT", 3, "M5N7TQ4TG5PFWR50", shopperReference="shopper-1")),
-    of(webhook("alreadyExisting", 4, "PSP-SECOND")),
+    fact_of(item("AUTHORISATION", 1, "PSP-FIRST", **STORED)),
+    fact_of(webhook("created", 2, "PSP-FIRST")),
+    fact_of(item("RECURRING_CONTRACT", 3, "M5N7TQ4TG5PFWR50", shopperReference="shopper-1")),
+    fact_of(webhook("alreadyExisting", 4, "PSP-SECOND")),
     from_list(TokenSays.LISTED, 5),
-    of(webhook("updated", 6, "PSP-OTHER")),
+    fact_of(webhook("updated", 6, "PSP-OTHER")),
 )
 REPORTS_AND_END = (
     *REPORTS,
-    of(webhook("disabled", 7, "PSP-END")),
+    fact_of(webhook("disabled", 7, "PSP-END")),
     from_list(TokenSays.NOT_LISTED, 8),
 )
 

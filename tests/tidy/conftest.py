@@ -1,4 +1,4 @@
-"""The files of the project as git lists them, their texts, and the modules of `src`, parsed.
+"""The files of the project as git lists them, their texts, and the parsed modules of `src`.
 
 New files that are not committed yet are included, so that a test can fail before the commit.
 """
@@ -19,25 +19,25 @@ def files() -> frozenset[PurePosixPath]:
     """The path of every file of the project, including pictures, relative to its root."""
     listed = subprocess.run(LIST_FILES, cwd=ROOT, capture_output=True, text=True, check=True)
     names = set(listed.stdout.split("\0")) - {""}
-    # Without deleted files whose deletion is not committed yet.
+    # git also lists a deleted file whose deletion is not committed yet.
     return frozenset(PurePosixPath(name) for name in names if (ROOT / name).is_file())
 
 
 @pytest.fixture(scope="session")
 def texts(files: frozenset[PurePosixPath]) -> Mapping[PurePosixPath, str]:
     """The text of every text file of the project, by its path relative to the root."""
-    found: dict[PurePosixPath, str] = {}
+    text_of: dict[PurePosixPath, str] = {}
     for path in sorted(files):
         try:
-            found[path] = (ROOT / path).read_text(encoding="utf-8")
+            text_of[path] = (ROOT / path).read_text(encoding="utf-8")
         except (UnicodeDecodeError, FileNotFoundError):
-            continue  # A picture, or a file that was deleted meanwhile.
-    return found
+            continue  # A picture, or a file that was deleted after `files` had read the list.
+    return text_of
 
 
 @pytest.fixture(scope="session")
 def modules(texts: Mapping[PurePosixPath, str]) -> Mapping[PurePosixPath, ast.Module]:
-    """Every Python module under src, parsed."""
+    """The syntax tree of every Python module under src, by its path relative to the root."""
     return {
         path: ast.parse(text, filename=str(path))
         for path, text in texts.items()

@@ -12,7 +12,7 @@ PAGE = (ROOT / "docs" / "add-gopay.md").read_text(encoding="utf-8")
 
 
 def rows() -> list[list[str]]:
-    """The cells of every row of the checklist's tables."""
+    """The cells of every row of the checklist's tables: Adyen's sentence, the code, the tests."""
     _, _, checklist = PAGE.partition("## Every sentence of Adyen's page")
     lines = [line for line in checklist.splitlines() if line.startswith("| ")]
     cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
@@ -21,12 +21,13 @@ def rows() -> list[list[str]]:
 
 def test_every_sentence_of_adyens_page_has_code_and_a_test_or_needs_neither() -> None:
     incomplete = [row for row in rows() if len(row) != 3 or not all(row)]
+    # A dash in a cell means that nothing is needed there.
     without_link = [
         row[0] for row in rows() if "](" not in f"{row[1]}{row[2]}" and "\N{EN DASH}" in row[1:]
     ]
 
     assert incomplete == []
-    # This sentence requires nothing.
+    # Only this sentence needs neither code nor a test.
     assert without_link == ["GoPay's own knowledge base has more about testing"]
     assert len(rows()) >= 49
 
@@ -34,8 +35,8 @@ def test_every_sentence_of_adyens_page_has_code_and_a_test_or_needs_neither() ->
 def test_every_journey_that_the_page_names_exists() -> None:
     named = {
         name
-        for _, _, shown in rows()
-        for names in re.findall(r"[Jj]ourneys? ((?:\*[^*]+\*(?:, )?)+)", shown)
+        for _, _, tests in rows()
+        for names in re.findall(r"[Jj]ourneys? ((?:\*[^*]+\*(?:, )?)+)", tests)
         for name in re.findall(r"\*([^*]+)\*", names)
     }
 

@@ -11,7 +11,8 @@ from pathlib import PurePosixPath
 
 KASIR = PurePosixPath("src/kasir")
 
-# Only these read the time, random numbers and the environment. Others get them as arguments.
+# Only these packages and modules read the time, random numbers and the environment. All other code
+# gets these values as arguments.
 READS_THE_MACHINE = ("cli", "clock.py", "config.py", "demo", "ids.py", "wiring.py")
 MACHINE_NAMES = {
     "date.today",
@@ -28,9 +29,10 @@ MACHINE_NAMES = {
     "uuid.uuid4",
 }
 
-# The names of these libraries that do no input or output.
+# By library, the names that do no input or output. All of `urllib.parse` is allowed too.
 PURE_NAMES = {"http": {"HTTPStatus"}, "urllib": set[str]()}
 
+# The packages that do not mention GoPay at all, and those in which a name may contain it.
 WITHOUT_WALLET = ("payments", "store", "subscriptions", "tokens")
 MAY_NAME_GOPAY = ("demo", "gateway")
 
@@ -88,7 +90,7 @@ def test_no_package_of_the_domain_mentions_gopay(
 def test_no_name_outside_the_gateway_and_the_demo_contains_gopay(
     modules: Mapping[PurePosixPath, ast.Module],
 ) -> None:
-    named = [
+    names = [
         f"{path}: {name}"
         for path, module in modules.items()
         if path.is_relative_to(KASIR) and path.parts[2] not in MAY_NAME_GOPAY
@@ -96,13 +98,13 @@ def test_no_name_outside_the_gateway_and_the_demo_contains_gopay(
         if "gopay" in name.lower()
     ]
 
-    assert named == []
+    assert names == []
 
 
 def test_every_statement_that_changes_due_at_of_a_subscription_also_clears_taken_until(
     texts: Mapping[PurePosixPath, str],
 ) -> None:
-    """Otherwise a worker would not take the subscription until `taken_until`."""
+    """Otherwise no worker would take the subscription before the old time in `taken_until`."""
     updates = [
         statement
         for path, text in texts.items()

@@ -16,6 +16,7 @@ STATUS_PAGE = PurePosixPath("docs/payment-status.md")
 SETTINGS_PAGE = PurePosixPath("docs/settings.md")
 DECISIONS = PurePosixPath("docs/adr")
 
+#: A fenced example, the target of a Markdown or HTML link, a cited file, and a setting's name.
 FENCED = re.compile(r"^(```|~~~).*?^\1\s*$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r'\]\(([^)\s]+)(?: "[^"]*")?\)|(?:src|href)="([^"]+)"')
 CITED = re.compile(r"\b(?:bench|docs|scripts|src|tests)/[\w/.-]+\.(?:md|py|sh|sql)\b")
@@ -28,7 +29,7 @@ def test_every_page_has_exactly_one_title(pages: Mapping[PurePosixPath, str]) ->
         str(path): re.findall(r"^# .+$", _prose(page), re.MULTILINE) for path, page in pages.items()
     }
 
-    assert {path: found for path, found in titles.items() if len(found) != 1} == {}
+    assert {path: of_page for path, of_page in titles.items() if len(of_page) != 1} == {}
 
 
 def test_the_target_of_every_relative_link_exists(
@@ -122,7 +123,8 @@ def test_every_decision_has_its_five_parts(pages: Mapping[PurePosixPath, str]) -
         if path.parent == DECISIONS
     }
 
-    assert {name: found for name, found in parts.items() if found != DECISION_PARTS} == {}
+    wrong = {name: headings for name, headings in parts.items() if headings != DECISION_PARTS}
+    assert wrong == {}
 
 
 def _first_cells(page: str) -> set[str]:
@@ -131,7 +133,7 @@ def _first_cells(page: str) -> set[str]:
 
 
 def _prose(page: str) -> str:
-    """The page without its fenced examples: a `#` in them is a comment, not a heading."""
+    """The page without its fenced examples, in which a `#` begins a comment and not a heading."""
     return FENCED.sub("", page)
 
 

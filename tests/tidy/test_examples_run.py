@@ -1,4 +1,4 @@
-"""The examples in the documentation run; only URLs, the API key and references are replaced."""
+"""The examples in the documentation run: the tests replace only URLs, API key and references."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from kasir.wiring import open_parts
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = ("README.md", "docs/api.md", "docs/library.md")
-#: Pages whose examples receive events: the function `take` gets one, `events` fetches them.
+#: Pages whose examples receive events: `take` handles one delivered event, `events` fetches all.
 RECEIVERS = ("docs/api.md",)
 
 #: The secret with which the example verifies an event's signature.
@@ -60,14 +60,17 @@ def test_the_python_examples_of_a_page_run(page: str, environment: RunningDemo) 
 def test_the_receiver_of_a_page_accepts_every_event(page: str, environment: RunningDemo) -> None:
     asyncio.run(_write_every_event())
     names, _ = _run(page, environment)
-    every = list(every_event())
-    taken = {one.type: names["take"](*asyncio.run(_delivered(body_of(one)))) for one in every}
-    fetched = {event["type"] for event in names["events"]()}
+    events = list(every_event())
+    results = {
+        event.type: names["take"](*asyncio.run(_delivered(body_of(event)))) for event in events
+    }
+    fetched_types = {event["type"] for event in names["events"]()}
 
-    assert {event: result for event, result in taken.items() if event not in result} == {}
-    of_tokens = {result for event, result in taken.items() if event.startswith("token.")}
+    # `take` returns a text with the event's type, and for a token also the shopper.
+    assert {kind: result for kind, result in results.items() if kind not in result} == {}
+    of_tokens = {result for kind, result in results.items() if kind.startswith("token.")}
     assert [result for result in of_tokens if SHOPPER not in result] == []
-    assert {one.type for one in every} <= fetched
+    assert {event.type for event in events} <= fetched_types
 
 
 def test_every_page_with_a_receiver_is_tested_with_every_event() -> None:
@@ -124,7 +127,7 @@ def test_the_journeys_in_the_readme_exist_and_are_in_their_order() -> None:
 
 
 def _replacements(system: RunningDemo) -> Mapping[str, str]:
-    """Texts of the examples, and what replaces them here; each run has its own references."""
+    """The texts of the examples that are replaced, each with its replacement in this run."""
     return {
         "http://127.0.0.1:8000": system.kasir_url,
         "http://127.0.0.1:8700": system.twin_url,

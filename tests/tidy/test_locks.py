@@ -7,6 +7,7 @@ import re
 from lock_witness import NEVER_WAITS, ORDER, WAITS, Watch, statements
 from tidy.conftest import ROOT
 
+#: A part of a statement that locks rows or takes an advisory lock.
 LOCKS = re.compile(r"\b(INSERT INTO|UPDATE \w+|DELETE FROM|FOR UPDATE|FOR SHARE|pg_advisory\w+)\b")
 
 
@@ -31,7 +32,7 @@ def test_the_decision_documents_the_checked_order() -> None:
 
 
 class _LoggedQuery:
-    """The part of asyncpg's record of a query that `Watch` uses."""
+    """A fake of asyncpg's record of a query, with the only field that `Watch` uses."""
 
     def __init__(self, query: str) -> None:
         self.query = query

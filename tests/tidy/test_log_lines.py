@@ -1,7 +1,7 @@
 """Every log call in `src` is valid, and the runbook documents its message and fields.
 
-No test runs some of the log calls, so these tests read the calls in the source, and log each of
-them once.
+Some log calls are run by no other test. So these tests find all calls in the source, and log the
+message and the fields of each call of structlog once.
 """
 
 from __future__ import annotations
@@ -35,7 +35,14 @@ LOGGING_NAMES: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", 
 
 @dataclass(frozen=True)
 class Line:
-    """A log call: its file and line number, the logger's library, and the called method."""
+    """A log call.
+
+    Attributes:
+        location: The file and the line number.
+        is_structlog: Whether the logger is one of structlog; otherwise it is one of `logging`.
+        method: The called method, such as `warning`.
+        call: The syntax node of the call.
+    """
 
     location: str
     is_structlog: bool
@@ -57,13 +64,13 @@ class Line:
 
 def _loggers(tree: ast.Module) -> dict[str, bool]:
     """The names of a module's loggers, each with True for structlog and False for `logging`."""
-    made = {"structlog.get_logger": True, "logging.getLogger": False}
+    is_structlog = {"structlog.get_logger": True, "logging.getLogger": False}
     return {
-        target.id: made[ast.unparse(node.value.func)]
+        target.id: is_structlog[ast.unparse(node.value.func)]
         for node in ast.walk(tree)
         if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call)
         for target in node.targets
-        if isinstance(target, ast.Name) and ast.unparse(node.value.func) in made
+        if isinstance(target, ast.Name) and ast.unparse(node.value.func) in is_structlog
     }
 
 
@@ -107,12 +114,13 @@ def faults(line: Line) -> list[str]:
 
 def _extras(line: Line) -> list[str]:
     """The names in the call's `extra`."""
-    given = [one.value for one in line.call.keywords if one.arg == "extra"]
-    keys = [key for one in given if isinstance(one, ast.Dict) for key in one.keys]
+    values = [keyword.value for keyword in line.call.keywords if keyword.arg == "extra"]
+    keys = [key for value in values if isinstance(value, ast.Dict) for key in value.keys]
     return [str(key.value) for key in keys if isinstance(key, ast.Constant)]
 
 
 EVERY: Final = [line for path in SOURCES for line in lines(path, path.read_text("utf-8"))]
+#: The calls of structlog, which the runbook documents.
 OURS: Final = [line for line in EVERY if line.is_structlog]
 
 
@@ -181,10 +189,11 @@ def test_the_runbook_lists_each_message_with_its_fields() -> None:
 
 def test_every_message_that_the_runbook_names_exists() -> None:
     runbook = (ROOT / "docs" / "runbook.md").read_text("utf-8")
-    row = next(one for one in runbook.splitlines() if one.startswith("| the log, on stdout |"))
-    _, _, paid = runbook.partition("## Paid, but the order was not delivered")
+    # The page names messages in one row of a table and in one section.
+    row = next(line for line in runbook.splitlines() if line.startswith("| the log, on stdout |"))
+    _, _, section = runbook.partition("## Paid, but the order was not delivered")
     named = re.findall(r"`([^`]+)`", row) + re.findall(
-        r"`((?:the shop|an event) [^`]+)`", paid.partition("\n## ")[0]
+        r"`((?:the shop|an event) [^`]+)`", section.partition("\n## ")[0]
     )
 
     assert len(named) >= 9

@@ -1,4 +1,4 @@
-"""One module decodes all JSON that comes from outside, and one function replaces NUL in text."""
+"""Only listed modules of Kasir decode JSON or handle NUL in texts, and none contains an assert."""
 
 import ast
 from collections.abc import Iterator, Mapping
@@ -8,7 +8,8 @@ from typing import Final
 KASIR: Final = PurePosixPath("src/kasir")
 #: The functions and classes that decode JSON, as they are written in the source.
 DECODERS: Final = {"json.loads", "json.JSONDecoder", "msgspec.json.Decoder", "msgspec.json.decode"}
-#: The modules that decode JSON: what each decodes, and why not with `adyen/texts.py`.
+#: The modules that decode JSON, and what each decodes. JSON from outside is decoded by
+#: `adyen/texts.py`, with the exceptions that are described here.
 DECODES: Final = {
     "adyen/texts.py": "all JSON of requests, replies and notifications",
     "adyen/notifications.py": "the envelope: each item is stored with its original bytes",

@@ -20,7 +20,7 @@ ARCHITECTURE = PurePosixPath("docs/architecture.md")
 CITED_TEST = re.compile(r"\[(test_\w+)\]\(\.\./(tests/[\w/]+\.py)\)")
 
 
-def test_the_page_on_statuses_is_the_one_that_its_script_generates(
+def test_the_page_on_statuses_is_what_its_script_generates(
     pages: Mapping[PurePosixPath, str],
 ) -> None:
     spec = importlib.util.spec_from_file_location(
@@ -31,8 +31,8 @@ def test_the_page_on_statuses_is_the_one_that_its_script_generates(
     script = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(script)
 
-    cure = "run `.venv/bin/python scripts/document_status.py`"
-    assert script.page() == pages[PurePosixPath("docs/payment-status.md")], cure
+    advice = "run `.venv/bin/python scripts/document_status.py`"
+    assert script.page() == pages[PurePosixPath("docs/payment-status.md")], advice
 
 
 def test_every_assumption_has_a_source_and_code_and_its_tests_exist(
@@ -109,6 +109,7 @@ def _rows(page: str, first: str) -> Iterator[list[str]]:
 
 
 def _functions(text: str) -> set[str]:
+    """The names of the functions in the source of a module."""
     return {
         node.name
         for node in ast.walk(ast.parse(text))

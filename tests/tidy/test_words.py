@@ -1,4 +1,7 @@
-"""Text that no file may contain: to-do marks, machine paths, package indexes, private words."""
+"""Texts that no file may contain, such as to-do marks, machine paths and private words.
+
+A private word is one for which this project uses a standard term instead.
+"""
 
 import ast
 import re
@@ -15,6 +18,7 @@ MACHINES = re.compile(
     r"|\bpyp[i]\.(org|python)|\bpythonh[o]sted\b|\bnpmj[s]\.(com|org)"  # A package index.
     r"|--(extra-)?inde[x]-url\b|\bpip\.con[f]\b"  # A setting of pip on one machine.
 )
+#: A line of the lock file: a pinned package, or one of its hashes.
 HASHED = re.compile(
     r"(?P<name>[a-z0-9][a-z0-9.-]*)==(?P<version>\S+)(?P<marker> ;[^\\]+)? \\"
     r"|    --hash=sha256:[0-9a-f]{64}(?P<more> \\)?"
@@ -126,7 +130,7 @@ def test_no_name_in_the_source_contains_a_private_word(
 
 
 def _source_lines(texts: Mapping[PurePosixPath, str]) -> Mapping[PurePosixPath, list[str]]:
-    """The name and then the lines of each source file, without the fixed identifiers."""
+    """The lines of each source file after a first line with its name, without fixed names."""
     return {
         path: FIXED.sub("", f"{path.stem}\n{text}").splitlines()
         for path, text in texts.items()
@@ -138,7 +142,7 @@ def _source_lines(texts: Mapping[PurePosixPath, str]) -> Mapping[PurePosixPath, 
 def _uses(
     word: Private, lines: Mapping[PurePosixPath, list[str]]
 ) -> Mapping[PurePosixPath, list[str]]:
-    """The uses of a word, by file; each as the file, the number of the line and the form."""
+    """The uses of a word, by file; each use as `file:line form`."""
     forms = frozenset(word.forms.split())
     found = {
         path: [
@@ -174,6 +178,7 @@ def _unneeded(found: Mapping[Private, Mapping[PurePosixPath, list[str]]]) -> lis
 
 
 def _matches(path: PurePosixPath, pattern: str) -> bool:
+    """Whether a pattern relative to `src` matches this path."""
     return fnmatch(str(path.relative_to("src")), pattern)
 
 
@@ -196,6 +201,7 @@ def _names(module: ast.Module) -> Iterator[str]:
 
 
 def _found(pattern: re.Pattern[str], texts: Mapping[PurePosixPath, str]) -> Iterator[str]:
+    """Every line that the pattern matches, as `file:line: text`."""
     for path, text in texts.items():
         for number, line in enumerate(text.splitlines(), start=1):
             if pattern.search(line):

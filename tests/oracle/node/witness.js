@@ -1,8 +1,8 @@
 // Adyen's own Node library saves a GoPay wallet in both models, charges it, lists it and removes it.
 //
-// Only the library's base URLs and key are changed. This program reads them as one JSON object from
-// standard input, and prints the results as one JSON object. It is run by
-// tests/oracle/test_tokens_vs_node_library.py, which makes all assertions.
+// Only the library's base URLs and key are changed. This program reads a JSON object with the URLs,
+// the key and other input from standard input, and prints its results as a JSON object.
+// tests/oracle/test_tokens_vs_node_library.py runs this program and checks the results.
 "use strict";
 
 const { CheckoutAPI, Client, EnvironmentEnum, RecurringAPI, hmacValidator } = require("@adyen/api-library");
