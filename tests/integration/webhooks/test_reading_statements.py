@@ -118,7 +118,7 @@ async def store_unreadable(kasir: Parts, count: int) -> None:
 
 
 async def store_token_notices(kasir: Parts, count: int) -> None:
-    """Store notifications of new store_token_notices, each of another shopper."""
+    """Store notifications of new tokens, each of another shopper."""
     for _ in range(count):
         psp = new_psp()
         data = {

@@ -49,9 +49,9 @@ async def test_a_call_is_sent_unchanged_with_the_api_key_and_its_idempotency_key
     fake_server: FakeServer,
 ) -> None:
     await send_call(fake_server, plain(200, b"{}"))
-    ((asked, headers, body),) = fake_server.asked
+    ((request_line, headers, body),) = fake_server.asked
 
-    assert asked == "POST /v72/payments"
+    assert request_line == "POST /v72/payments"
     assert body == CALL.body
     assert headers["x-api-key"] == "secret-key"
     assert headers["idempotency-key"] == "kasir-pay_1"
@@ -64,9 +64,9 @@ async def test_a_call_is_sent_to_its_version_and_without_a_key_if_it_has_none(
     fake_server.handler = plain(200, b"{}")
     async with wire_to(fake_server.url) as wire:
         await wire.send(Call("/paymentMethods", b"{}", 71))
-    ((asked, headers, _),) = fake_server.asked
+    ((request_line, headers, _),) = fake_server.asked
 
-    assert asked == "POST /v71/paymentMethods"
+    assert request_line == "POST /v71/paymentMethods"
     assert "idempotency-key" not in headers
 
 
@@ -136,7 +136,7 @@ async def test_a_redirect_is_not_followed(fake_server: FakeServer, status: int) 
 
     assert isinstance(answer, Answer)
     assert (answer.status, answer.verdict) == (status, Verdict.UNKNOWN)
-    assert [asked for asked, _, _ in fake_server.asked] == ["POST /v72/payments"]
+    assert [request_line for request_line, _, _ in fake_server.asked] == ["POST /v72/payments"]
 
 
 async def test_a_connection_that_is_reset_gives_no_answer(fake_server: FakeServer) -> None:
@@ -204,7 +204,7 @@ async def test_an_answer_that_is_too_long_counts_as_no_answer(
 
 
 async def test_an_answer_as_long_as_the_limit_is_read(fake_server: FakeServer) -> None:
-    body = b'{"a":"' + b"A" * 1992 + b'"}'
+    body = b'{"a":"' + b"A" * 1992 + b'"}'  # 2000 bytes.
     found = await send_call(fake_server, plain(200, body), Limits(adyen_answer_bytes_max=2000))
 
     assert found == Answer(200, body)
@@ -224,7 +224,7 @@ async def test_the_rest_of_a_too_long_answer_is_not_read_as_the_next_answer(
 
 
 def breaking(fake_server: FakeServer, *broken: int) -> Handler:
-    """Answer every request, but close the connection of the requests with these numbers."""
+    """A handler that closes the connection of the requests with these numbers, counted from 1."""
 
     async def answer(request: web.Request) -> web.StreamResponse:
         if len(fake_server.asked) in broken:
@@ -243,7 +243,7 @@ async def test_a_call_whose_connection_was_closed_is_sent_once_more(
         found = [await wire.send(CALL), await wire.send(CALL)]
 
     assert found == [Answer(200, b"{}")] * 2
-    # Body and key are the same, so that Adyen executes the call once.
+    # The second call was sent twice, with the same body and key, so that Adyen executes it once.
     assert len(fake_server.asked) == 3
     assert [body for _, _, body in fake_server.asked] == [CALL.body] * 3
     assert {headers["idempotency-key"] for _, headers, _ in fake_server.asked} == {CALL.key}
@@ -279,7 +279,7 @@ async def test_both_tries_together_end_within_the_timeout_of_a_call(
         Call("/storedPaymentMethods", method="GET"),
     ],
 )
-async def test_a_call_that_only_reads_is_sent_once_more_even_without_a_key(
+async def test_a_call_that_changes_nothing_is_sent_once_more_even_without_a_key(
     fake_server: FakeServer, call: Call
 ) -> None:
     found = await send_call(fake_server, breaking(fake_server, 1), call=call)

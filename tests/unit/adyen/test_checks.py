@@ -38,12 +38,14 @@ LONGEST = [
     ("shopperStatement", 10_000, 10_000),
     ("telephoneNumber", 0, 64),
 ]
+#: (version, field, maximum length).
 EDGES = [
     (version, field, longest[version - 71]) for field, *longest in LONGEST for version in VERSIONS
 ]
 
 
 def text_of(field: str, length: int) -> str:
+    """A valid text of this length for this field."""
     start = "https://shop.example/" if field == "returnUrl" else ""
     return start + "x" * (length - len(start))
 

@@ -129,7 +129,7 @@ def test_a_required_setting_that_is_missing_is_named(
     assert fault_of(given).name == name
 
 
-def test_live_needs_its_prefix() -> None:
+def test_the_live_environment_needs_its_prefix() -> None:
     given = {name: text for name, text in LIVE.items() if name != "ADYEN_LIVE_PREFIX"}
 
     assert fault_of(given).name == "ADYEN_LIVE_PREFIX"
@@ -162,7 +162,7 @@ def test_live_needs_its_prefix() -> None:
         ("KASIR_KEEP_EVENTS_DAYS", "1.5"),
         ("KASIR_KEEP_EVENTS_DAYS", "100000"),
         ("KASIR_KEEP_NOTICES_DAYS", "ninety"),
-        ("KASIR_KEEP_NOTICES_DAYS", "٩"),
+        ("KASIR_KEEP_NOTICES_DAYS", "٩"),  # An Arabic nine.
     ],
 )
 def test_a_malformed_setting_is_named_in_one_line(name: str, text: str) -> None:
@@ -193,7 +193,7 @@ def test_webhook_user_and_password_must_be_set_together(
 
 
 @pytest.mark.parametrize(
-    ("user", "given", "folder"),
+    ("user_id", "data_home", "folder"),
     [
         (0, "/srv/elsewhere", "/var/lib/kasir"),
         (1000, "/srv/elsewhere", "/srv/elsewhere/kasir"),
@@ -201,13 +201,13 @@ def test_webhook_user_and_password_must_be_set_together(
     ],
 )
 def test_the_default_folder_depends_on_the_user_who_starts_kasir(
-    monkeypatch: pytest.MonkeyPatch, user: int, given: str | None, folder: str
+    monkeypatch: pytest.MonkeyPatch, user_id: int, data_home: str | None, folder: str
 ) -> None:
-    monkeypatch.setattr("os.geteuid", lambda: user)
+    monkeypatch.setattr("os.geteuid", lambda: user_id)
     monkeypatch.setenv("HOME", "/srv/siti")
     monkeypatch.delenv("XDG_DATA_HOME", raising=False)
-    if given:
-        monkeypatch.setenv("XDG_DATA_HOME", given)
+    if data_home:
+        monkeypatch.setenv("XDG_DATA_HOME", data_home)
     without_folder = {name: text for name, text in TEST.items() if name != "KASIR_DATA_DIR"}
 
     assert settings_from(without_folder).data_dir == Path(folder)

@@ -36,6 +36,7 @@ def clues_from(**changes: Any) -> Clues:
 
 
 def result(kind: Kind, status: int, /, *, transient: bool = False, **fields: Any) -> CallResult:
+    """The result of a call that was answered with this status, and a body with these fields."""
     body = json.dumps(fields).encode() if fields else b""
     question = a_question(key="kasir-1", kind=kind)
     return of_reply(question, Answer(status, body, "HEADERPSP", transient), NOW)
@@ -84,7 +85,7 @@ def test_a_result_code_gives_its_fact(kind: Kind, code: str, says: Says) -> None
     assert outcome.answer.psp_reference == "HEADERPSP"
 
 
-def test_an_answer_to_details_names_its_payment() -> None:
+def test_an_answer_to_details_gives_clues_to_its_payment() -> None:
     fields = {
         "resultCode": "Authorised",
         "pspReference": PSP,
@@ -140,7 +141,7 @@ def test_an_answer_that_is_not_final_is_not_kept(
     assert str(status) in fact.words
 
 
-def test_several_missing_answers_are_one_fact() -> None:
+def test_several_answers_that_are_not_final_are_one_fact() -> None:
     first = result(Kind.PAYMENTS, 500, errorCode="x")
     second = result(Kind.PAYMENTS, 409, errorCode="704")
 
@@ -263,7 +264,8 @@ def test_the_original_reference_in_an_event_of_a_payment_is_ignored(code: str) -
     found = clues_from(eventCode=code, pspReference=PSP, originalReference="ANOTHER-PSP")
 
     assert (found.names, found.is_change) == ((PSP,), False)
-    assert names_of(item(eventCode=code, originalReference="ANOTHER-PSP"))[0] != "ANOTHER-PAYMENT"
+    changes = {"eventCode": code, "originalReference": "ANOTHER-PSP"}
+    assert names_of(item(**changes))[0] != "ANOTHER-PSP"
 
 
 @pytest.mark.parametrize(
