@@ -1,4 +1,4 @@
-"""How a notice is interpreted: read, ignored, foreign, unknown, or held with its error."""
+"""A notice becomes read, ignored, foreign, unknown, or held with its error."""
 
 from __future__ import annotations
 
