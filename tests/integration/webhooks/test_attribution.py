@@ -185,7 +185,7 @@ async def test_a_payment_of_another_system_with_our_reference_does_not_change_ou
 ) -> None:
     ours = await account.open_payment()
     await account.receives(account.psp(), echo=ours.id)
-    before = await account.payment(ours), await account.all_events(ours)
+    before, events_before = await account.payment(ours), await account.all_events(ours)
     psp = account.psp()
     amount = {"currency": "IDR", "value": value}
     await account.receives(psp, paymentMethod=method, amount=amount)
@@ -194,10 +194,10 @@ async def test_a_payment_of_another_system_with_our_reference_does_not_change_ou
     may_be_ours = method == "gopay_wallet" and value == PRICE
     assert (state, owner) == ("held" if may_be_ours else "foreign", None)
     after = await account.payment(ours)
-    assert (after.status, after.summary) == (before[0].status, before[0].summary)
+    assert (after.status, after.summary) == (before.status, before.summary)
     assert bool(why) is may_be_ours
     new_events = ["payment.needs_attention"] if may_be_ours else []
-    assert await account.all_events(ours) == [*before[1], *new_events]
+    assert await account.all_events(ours) == [*events_before, *new_events]
 
 
 @pytest.mark.parametrize("value", [1, 0, 99_000])
@@ -390,6 +390,7 @@ async def _notify_of_first(account: Account, first: Intent, _: Intent, psp: str)
 
 
 async def _notify_of_second(account: Account, _: Intent, second: Intent, psp: str) -> None:
+    """Receive a notification with another date, so that it is not a repeat of the first one's."""
     await account.receives(
         psp,
         echo=second.id,
@@ -401,6 +402,7 @@ async def _notify_of_second(account: Account, _: Intent, second: Intent, psp: st
 async def _notify_of_second_by_reference(
     account: Account, _: Intent, second: Intent, psp: str
 ) -> None:
+    """Receive a notification with another date and without Kasir's payment id."""
     await account.receives(
         psp, merchantReference=second.reference, eventDate="2026-05-05T07:05:05+02:00"
     )

@@ -42,7 +42,7 @@ async def facts_of(caller: Caller, reference: str) -> list[dict[str, Any]]:
     return facts
 
 
-async def notices(caller: Caller) -> dict[str, int]:
+async def notice_counts(caller: Caller) -> dict[str, int]:
     """The number of notices in each state."""
     connection = await asyncpg.connect(caller.system.environment["KASIR_DATABASE_URL"])
     try:
@@ -54,7 +54,7 @@ async def notices(caller: Caller) -> dict[str, int]:
 
 async def until_counted(caller: Caller, state: str, expected: int) -> None:
     async def count_now() -> int:
-        return (await notices(caller)).get(state, 0)
+        return (await notice_counts(caller)).get(state, 0)
 
     await until(count_now, lambda count: count == expected, f"{expected} notices {state}")
 
@@ -115,6 +115,7 @@ async def test_a_refusal_and_then_an_authorisation_make_the_payment_authorised(
     async def facts_now() -> list[dict[str, Any]]:
         return await facts_of(caller, reference)
 
+    # The redirect, the refusal, the authorisation, and the second refusal.
     await until(facts_now, lambda facts: len(facts) == 4, "four facts")
     listed = await caller.call("GET", f"/api/payments?reference={reference}")
 
@@ -208,7 +209,7 @@ async def test_a_large_body_within_the_limit_is_accepted(caller: Caller) -> None
 
 
 async def test_an_unknown_event_code_is_accepted_and_counted(caller: Caller) -> None:
-    before = (await notices(caller)).get("unheard_of", 0)
+    before = (await notice_counts(caller)).get("unheard_of", 0)
     item = item_for(caller, "ANY", eventCode="SOMETHING_NEW")
     response = await deliver(caller, envelope(item))
 
@@ -220,7 +221,7 @@ async def test_a_notification_of_another_merchant_account_is_accepted_and_marked
     caller: Caller,
 ) -> None:
     reference = await new_payment(caller)
-    before = (await notices(caller)).get("foreign", 0)
+    before = (await notice_counts(caller)).get("foreign", 0)
     item = item_for(caller, reference, merchantAccountCode="AnotherShop")
     response = await deliver(caller, envelope(item))
     await until_counted(caller, "foreign", before + 1)
@@ -232,7 +233,7 @@ async def test_a_notification_of_another_merchant_account_is_accepted_and_marked
 async def test_a_notification_of_an_unknown_reference_is_accepted_and_marked_foreign(
     caller: Caller,
 ) -> None:
-    before = (await notices(caller)).get("foreign", 0)
+    before = (await notice_counts(caller)).get("foreign", 0)
     item = item_for(caller, f"UNKNOWN-{secrets.token_hex(6)}")
     response = await deliver(caller, envelope(item))
     await until_counted(caller, "foreign", before + 1)
@@ -244,7 +245,7 @@ async def test_an_unreadable_notice_is_accepted_and_held_and_does_not_block_othe
     caller: Caller, journey_client: JourneyClient
 ) -> None:
     reference = await new_payment(caller)
-    before = (await notices(caller)).get("held", 0)
+    before = (await notice_counts(caller)).get("held", 0)
     unreadable = item_for(caller, reference, eventDate="the day before yesterday")
     good = item_for(caller, reference)
     responses = [await deliver(caller, envelope(item)) for item in (unreadable, good)]

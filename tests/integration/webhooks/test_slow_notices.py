@@ -18,7 +18,7 @@ from opened_kasir import a_database, kasir_on, until
 
 #: A trigger: an update of more than {most} notices that fulfil {which} fails, with the error of the
 #: statement timeout. Settling notices is such an update.
-SLOW = """
+TOO_SLOW = """
 CREATE OR REPLACE FUNCTION too_slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
   IF (SELECT count(*) FROM settled WHERE {which}) > {most} THEN
     RAISE EXCEPTION 'canceling statement due to statement timeout' USING ERRCODE = '57014';
@@ -52,7 +52,7 @@ async def states(kasir: Parts) -> list[str]:
 
 async def _make_slow(kasir: Parts, which: str, most: int = 0) -> None:
     """Install the trigger. `which` is an SQL condition."""
-    await kasir.pool.execute(SLOW.format(which=which, most=most))
+    await kasir.pool.execute(TOO_SLOW.format(which=which, most=most))
 
 
 async def test_notices_that_are_too_slow_together_are_read_one_by_one(kasir: Parts) -> None:

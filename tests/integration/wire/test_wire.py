@@ -387,6 +387,7 @@ async def test_an_untrusted_certificate_is_refused_before_anything_is_sent(
     assert fake_server.asked == []
 
 
+#: Makes one call, in a process whose environment sets the trusted authorities.
 SCRIPT: Final = """
 import asyncio, sys
 from kasir.adyen.calls import Call

@@ -173,21 +173,21 @@ def test_without_an_amount_the_code_is_100(absent: object) -> None:
 
 
 @pytest.mark.parametrize("value", [1, 25_000, INT64_MAX])
-def test_a_whole_positive_value_is_an_amount(value: int) -> None:
+def test_an_amount_that_is_a_positive_whole_number_is_valid(value: int) -> None:
     assert payment_faults(amount={"currency": "IDR", "value": value}) == []
 
 
 @pytest.mark.parametrize(
     "value", [0, -1, INT64_MAX + 1, 10**30, 25_000.0, 0.5, "25000", None, True, [], {}]
 )
-def test_any_other_value_is_not_an_amount(value: object) -> None:
+def test_an_amount_that_is_not_a_positive_whole_number_is_refused(value: object) -> None:
     (fault,) = payment_faults(amount={"currency": "IDR", "value": value})
 
     assert (fault.field, fault.code, fault.status) == ("amount.value", "137", 422)
 
 
 @pytest.mark.parametrize("currency", ["", "ID", "IDRX", "idr", "I R", "ID\n", None, 360, ["IDR"]])
-def test_a_currency_is_three_capital_letters(currency: object) -> None:
+def test_a_currency_that_is_not_three_capital_letters_is_refused(currency: object) -> None:
     (fault,) = payment_faults(amount={"currency": currency, "value": 1})
 
     assert (fault.field, fault.code) == ("amount.currency", "138")
@@ -206,7 +206,7 @@ def test_a_currency_is_three_capital_letters(currency: object) -> None:
         "adyencheckout://your.package.name",
     ],
 )
-def test_a_return_url_is_an_address_that_a_browser_can_follow(url: str) -> None:
+def test_a_return_url_that_a_browser_can_follow_is_valid(url: str) -> None:
     assert payment_faults(returnUrl=url) == []
 
 
@@ -228,7 +228,7 @@ def test_a_return_url_is_an_address_that_a_browser_can_follow(url: str) -> None:
         "https://shop.example/\x7f",
     ],
 )
-def test_any_other_text_is_not_a_return_url(url: str) -> None:
+def test_a_return_url_that_a_browser_cannot_follow_is_refused(url: str) -> None:
     (fault,) = payment_faults(returnUrl=url)
 
     assert fault.field == "returnUrl"
@@ -402,7 +402,7 @@ def test_fields_without_a_rule_are_not_checked() -> None:
     assert payment_faults(somethingNew={"deep": 1}, shopperName={"firstName": "Siti"}) == []
 
 
-# The other calls.
+# Details, links and payment methods.
 
 
 @pytest.mark.parametrize("length", [1, 20_000])

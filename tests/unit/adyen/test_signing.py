@@ -183,6 +183,6 @@ def test_a_key_is_read_as_customer_area_shows_it(text: str) -> None:
 @pytest.mark.parametrize(
     "text", ["", "44", KEY[:-1], KEY[:-2], KEY + "00", "G" + KEY[1:], "é" * 64, "0x" + KEY[2:]]
 )
-def test_any_other_text_is_not_a_key(text: str) -> None:
+def test_a_text_that_is_not_64_hexadecimal_digits_is_not_a_key(text: str) -> None:
     with pytest.raises(ValueError, match="64 hexadecimal digits"):
         key_from_hex(text)

@@ -126,7 +126,7 @@ def test_white_space_around_the_header_is_ignored() -> None:
         GOPAY_SIGNATURE.replace("+", "-"),
     ],
 )
-def test_any_other_signature_is_not_valid(signature: str) -> None:
+def test_a_changed_or_malformed_signature_is_not_valid(signature: str) -> None:
     assert is_signed(GOPAY_BODY, signature, KEYS) is False
 
 

@@ -18,7 +18,7 @@ async def server(answer: Callable[[int], bytes]) -> AsyncIterator[tuple[str, lis
     """Yield the URL of a server that answers request n with `answer(n)`, and the bodies."""
     bodies: list[bytes] = []
 
-    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def respond(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while head := await reader.readuntil(b"\r\n\r\n"):
             length = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
             bodies.append(await reader.readexactly(length))
@@ -30,13 +30,15 @@ async def server(answer: Callable[[int], bytes]) -> AsyncIterator[tuple[str, lis
                 break
         writer.close()
 
-    async def talk_until_closed(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def respond_until_closed(
+        reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
         try:
-            await talk(reader, writer)
+            await respond(reader, writer)
         except asyncio.IncompleteReadError:
             writer.close()
 
-    listener = await asyncio.start_server(talk_until_closed, "127.0.0.1", 0)
+    listener = await asyncio.start_server(respond_until_closed, "127.0.0.1", 0)
     async with listener:
         port = listener.sockets[0].getsockname()[1]
         yield f"http://127.0.0.1:{port}/path", bodies

@@ -1,4 +1,4 @@
-"""Settings: their defaults, and the error that names a missing or malformed one."""
+"""Settings have defaults; the error about a missing or malformed setting names it."""
 
 import base64
 from datetime import timedelta
@@ -81,7 +81,7 @@ def test_the_twin_needs_only_the_hmac_key() -> None:
     assert settings.follow_twin_clock is False
 
 
-def test_the_twins_address_and_names_can_be_set() -> None:
+def test_the_address_key_and_account_of_the_twin_can_be_set() -> None:
     settings = settings_from(
         TWIN
         | {
@@ -213,7 +213,7 @@ def test_the_default_folder_depends_on_the_user_who_starts_kasir(
     assert settings_from(without_folder).data_dir == Path(folder)
 
 
-def test_an_empty_mapping_is_not_replaced_by_the_environment(
+def test_an_empty_mapping_is_not_replaced_by_the_environment_variables(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     for name, text in TEST.items():

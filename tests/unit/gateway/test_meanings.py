@@ -57,6 +57,7 @@ def test_every_event_code_has_a_meaning_for_success_and_failure_or_is_ignored(
     meant = {success for success in (True, False) if (code, success) in MEANINGS}
 
     assert meant == (set() if code in IGNORED else {True, False})
+    # `IGNORED` contains a reason for each code that is ignored.
     assert IGNORED.get(code, "a reason").strip() != ""
 
 
@@ -271,7 +272,7 @@ def test_the_original_reference_in_an_event_of_a_payment_is_ignored(code: str) -
 @pytest.mark.parametrize(
     "code", sorted({code for code, _ in MEANINGS} - {"AUTHORISATION", "OFFER_CLOSED"})
 )
-def test_every_other_event_names_the_attempt_by_its_original_reference(code: str) -> None:
+def test_an_event_of_a_change_names_the_attempt_by_its_original_reference(code: str) -> None:
     found = clues_from(eventCode=code, pspReference="CHG", originalReference=PSP)
 
     assert (found.attempt, found.change, found.is_change) == (PSP, "CHG", True)

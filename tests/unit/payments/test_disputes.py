@@ -40,7 +40,7 @@ def test_a_request_for_information_is_not_a_dispute() -> None:
     assert fold(an_intent(), [PAID, asked]).disputes == ()
 
 
-def test_the_details_with_the_latest_time_of_the_provider_count() -> None:
+def test_the_details_with_the_providers_latest_time_count() -> None:
     def details_at(status: str, days: int) -> DisputeDetails:
         return DisputeDetails(status=status, deadline=NOW + timedelta(days=days))
 
@@ -52,7 +52,8 @@ def test_the_details_with_the_latest_time_of_the_provider_count() -> None:
         dispute=details_at("Pending", 9),
         at=NOW + timedelta(days=2),
     )
-    both = [fold(an_intent(), facts).disputes for facts in ([early, late], [late, early])]
+    by_order = [fold(an_intent(), facts).disputes for facts in ([early, late], [late, early])]
 
-    assert both[0] == both[1]
-    assert (both[0][0].provider_status, both[0][0].deadline) == ("Pending", NOW + timedelta(days=9))
+    assert by_order[0] == by_order[1]
+    (dispute,) = by_order[0]
+    assert (dispute.provider_status, dispute.deadline) == ("Pending", NOW + timedelta(days=9))
