@@ -98,9 +98,9 @@ class Account:
 
     async def payment(self, intent: Intent) -> Payment:
         """The payment as it is stored."""
-        found = await self.kasir.payments.payment(intent.id)
-        assert found is not None
-        return found
+        payment = await self.kasir.payments.payment(intent.id)
+        assert payment is not None
+        return payment
 
     async def status(self, intent: Intent) -> Status:
         """The status of a payment."""

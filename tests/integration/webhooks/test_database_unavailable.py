@@ -60,11 +60,11 @@ async def test_a_notification_that_could_not_be_stored_is_refused_and_stored_whe
         await _allow_connections(fresh_database, allowed=True)
         when_available = await send()
     async with kasir_on(fresh_database) as kasir:
-        stored = await kasir.notices.listed(None, 10)
+        notices = await kasir.notices.listed(None, 10)
 
     assert while_unavailable == [(503, b"not kept; send again")] * 2
     assert when_available == [(202, b"[accepted]")] * 2
-    assert len(stored) == 2
+    assert len(notices) == 2
     lines = [line for line in logs if line["event"] == "not kept"]
     assert [line["log_level"] for line in lines] == ["error"] * 2
     assert all("notices could not be kept" in line["error"] for line in lines)

@@ -94,14 +94,14 @@ async def test_any_signed_body_is_accepted_and_the_next_one_is_read(
     fresh_database: str, body: bytes
 ) -> None:
     async with in_process_app(fresh_database) as client:
-        odd = await client.post("/webhooks/adyen", content=body)
+        odd_response = await client.post("/webhooks/adyen", content=body)
         good = notification_item(pspReference="NEXT")
-        after = await client.post("/webhooks/adyen", content=envelope(good))
+        next_response = await client.post("/webhooks/adyen", content=envelope(good))
 
     notices = await read_in(fresh_database)
 
-    assert (odd.status_code, odd.content) == (202, b"[accepted]")
-    assert after.status_code == 202
+    assert (odd_response.status_code, odd_response.content) == (202, b"[accepted]")
+    assert next_response.status_code == 202
     assert len(notices) == 2
     assert "unread" not in {notice.state for notice in notices}
 

@@ -76,9 +76,9 @@ class Order:
 
     async def payment(self, number: int = 1) -> Payment:
         """The payment with this number."""
-        found = await self.kasir.payments.payment(PaymentId(f"pay_{self.psp}_{number}"))
-        assert found is not None
-        return found
+        payment = await self.kasir.payments.payment(PaymentId(f"pay_{self.psp}_{number}"))
+        assert payment is not None
+        return payment
 
     async def states(self, psp: str = "") -> list[str]:
         """The states of the notices with a pspReference, in the order in which they arrived."""

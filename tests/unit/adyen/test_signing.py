@@ -107,9 +107,9 @@ def test_a_raw_body_is_signed_the_same_way() -> None:
         '"operation":"created","shopperReference":"shopper-1"},"type":"recurring.token.created"}'
     )
 
-    found = sign(body.encode(), key_from_hex(KEY))
+    signature = sign(body.encode(), key_from_hex(KEY))
 
-    assert found == "2w+RvBx8yCLp6X5bMm+kV80UyeBM5RCq9+qlk3ZySjU="
+    assert signature == "2w+RvBx8yCLp6X5bMm+kV80UyeBM5RCq9+qlk3ZySjU="
 
 
 @pytest.mark.parametrize(

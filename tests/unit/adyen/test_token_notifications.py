@@ -198,9 +198,9 @@ def test_a_body_that_is_not_a_token_notification_is_unreadable(body: bytes) -> N
 
 
 def test_the_envelope_of_an_unknown_type_is_read() -> None:
-    found = envelope(b'{"type":"recurring.token.merged","eventId":"E1","data":"unknown"}')
+    notification = envelope(b'{"type":"recurring.token.merged","eventId":"E1","data":"unknown"}')
 
-    assert (found.type, found.event_id) == ("recurring.token.merged", "E1")
+    assert (notification.type, notification.event_id) == ("recurring.token.merged", "E1")
 
 
 def test_the_error_about_an_unreadable_notification_hides_the_token() -> None:

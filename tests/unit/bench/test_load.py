@@ -52,10 +52,10 @@ async def send_all(url: str, count: int, connections: int = 4) -> load.Load:
 @pytest.mark.parametrize("response", [ACCEPTED, ACCEPTED_AND_CLOSED])
 async def test_every_request_is_sent_once_and_answered(response: bytes) -> None:
     async with server(lambda _: response) as (url, bodies):
-        found = await send_all(url, 25)
+        measured = await send_all(url, 25)
 
     assert sorted(bodies, key=int) == [b"%d" % number for number in range(25)]
-    assert (found.count, len(found.latencies_s)) == (25, 25)
+    assert (measured.count, len(measured.latencies_s)) == (25, 25)
 
 
 async def test_a_request_that_was_answered_with_503_is_sent_again() -> None:

@@ -254,17 +254,17 @@ def test_the_same_event_twice_is_one_fact_whatever_its_date() -> None:
 
 
 def test_kasirs_payment_id_is_read_from_the_metadata() -> None:
-    found = clues_from(pspReference=PSP, additionalData={"metadata.kasirPaymentId": "pay_1"})
+    clues = clues_from(pspReference=PSP, additionalData={"metadata.kasirPaymentId": "pay_1"})
 
-    assert (found.names, found.payment_id) == ((PSP,), "pay_1")
+    assert (clues.names, clues.payment_id) == ((PSP,), "pay_1")
     assert clues_from(pspReference=PSP).payment_id == ""
 
 
 @pytest.mark.parametrize("code", ["AUTHORISATION", "OFFER_CLOSED"])
 def test_the_original_reference_in_an_event_of_a_payment_is_ignored(code: str) -> None:
-    found = clues_from(eventCode=code, pspReference=PSP, originalReference="ANOTHER-PSP")
+    clues = clues_from(eventCode=code, pspReference=PSP, originalReference="ANOTHER-PSP")
 
-    assert (found.names, found.is_change) == ((PSP,), False)
+    assert (clues.names, clues.is_change) == ((PSP,), False)
     changes = {"eventCode": code, "originalReference": "ANOTHER-PSP"}
     assert names_of(item(**changes))[0] != "ANOTHER-PSP"
 
@@ -273,9 +273,9 @@ def test_the_original_reference_in_an_event_of_a_payment_is_ignored(code: str) -
     "code", sorted({code for code, _ in MEANINGS} - {"AUTHORISATION", "OFFER_CLOSED"})
 )
 def test_an_event_of_a_change_names_the_attempt_by_its_original_reference(code: str) -> None:
-    found = clues_from(eventCode=code, pspReference="CHG", originalReference=PSP)
+    clues = clues_from(eventCode=code, pspReference="CHG", originalReference=PSP)
 
-    assert (found.attempt, found.change, found.is_change) == (PSP, "CHG", True)
+    assert (clues.attempt, clues.change, clues.is_change) == (PSP, "CHG", True)
 
 
 @pytest.mark.parametrize(

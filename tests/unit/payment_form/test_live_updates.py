@@ -83,15 +83,15 @@ async def test_a_failed_query_notifies_all_subscribers_and_later_changes_are_not
         changed.clear()
         versions.error = error
         await versions.wait_for_two_queries()
-        notified = changed.is_set()
+        was_notified = changed.is_set()
         versions.error = None
         await versions.wait_for_two_queries()
         changed.clear()
         versions.by_link[A] = "2"
         await versions.wait_for_two_queries()
-        notified_again = changed.is_set()
+        was_notified_again = changed.is_set()
 
-    assert (notified, notified_again) == (True, True)
+    assert (was_notified, was_notified_again) == (True, True)
 
 
 async def test_a_subscriber_starts_polling_again_after_the_poll_was_cancelled() -> None:

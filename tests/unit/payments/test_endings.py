@@ -70,12 +70,12 @@ def declined(says: Says) -> Fact:
 def test_a_change_ends_the_same_way_in_any_order_of_facts(
     facts: list[Fact], ending: Ending
 ) -> None:
-    found = {
+    endings = {
         fold(an_intent(captures_itself=False), [PAID, *order]).endings
         for order in permutations(facts)
     }
 
-    assert found == {(("MOD", ending),)}
+    assert endings == {(("MOD", ending),)}
 
 
 @pytest.mark.parametrize(

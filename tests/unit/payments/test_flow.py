@@ -83,11 +83,11 @@ async def test_a_payment_is_sent_to_the_provider_and_its_answer_returned() -> No
 
 async def test_the_question_is_stored_before_it_is_sent() -> None:
     setup = Setup()
-    stored: list[Payment | None] = []
+    payments_before_call: list[Payment | None] = []
 
     class StatusRecorder(ScriptedProvider):
         async def ask(self, question: Question) -> CallResult:
-            stored.append(await setup.book.payment(an_intent().id))
+            payments_before_call.append(await setup.book.payment(an_intent().id))
             return await super().ask(question)
 
     flow = Flow(
@@ -99,7 +99,7 @@ async def test_the_question_is_stored_before_it_is_sent() -> None:
     )
     await flow.pay(an_intent(), a_question())
 
-    assert [payment.status for payment in stored if payment] == [Status.CREATED]
+    assert [payment.status for payment in payments_before_call if payment] == [Status.CREATED]
 
 
 async def test_the_same_shop_key_returns_the_first_answer_and_sends_nothing() -> None:

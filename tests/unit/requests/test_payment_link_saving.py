@@ -109,11 +109,11 @@ async def faults(**changes: Any) -> dict[str, str]:
 
 @pytest.mark.parametrize("mode", ["askForConsent", "enabled"])
 async def test_saving_needs_the_shopper_and_a_model(mode: str) -> None:
-    found = await faults(storePaymentMethodMode=mode)
+    cures = await faults(storePaymentMethodMode=mode)
 
-    assert found.keys() == {"shopperReference", "recurringProcessingModel"}
-    assert found["shopperReference"].startswith("give your own name for the shopper, 3 to 256")
-    assert found["recurringProcessingModel"].startswith("must be one of Subscription, CardOnFile")
+    assert cures.keys() == {"shopperReference", "recurringProcessingModel"}
+    assert cures["shopperReference"].startswith("give your own name for the shopper, 3 to 256")
+    assert cures["recurringProcessingModel"].startswith("must be one of Subscription, CardOnFile")
 
 
 @pytest.mark.parametrize(
@@ -166,10 +166,10 @@ def test_a_link_for_one_payment_of_a_known_shopper_uses_saved_wallets() -> None:
 
 
 def test_a_field_that_a_link_leaves_out_has_a_default() -> None:
-    found = open_link()
+    link = open_link()
 
-    assert (found.saving, found.model, found.locale) == (Saving.DISABLED, "", "")
-    assert found.lets_remove
+    assert (link.saving, link.model, link.locale) == (Saving.DISABLED, "", "")
+    assert link.lets_remove
     assert not open_link(showRemovePaymentMethodButton=False).lets_remove
 
 

@@ -154,10 +154,10 @@ async def test_a_token_whose_webhook_was_lost_is_adopted_with_its_first_payment(
     setup: Setup,
 ) -> None:
     setup.wire.rows = [row("LOST")]
-    found = await setup.stored.reconcile(SHOPPER)
+    differences = await setup.stored.reconcile(SHOPPER)
     (token,) = await setup.tokens.of(SHOPPER)
 
-    assert found == Differences(adopted=1, gone=0)
+    assert differences == Differences(adopted=1, gone=0)
     assert (token.name, token.method) == (token_name("LOST"), "gopay_wallet")
     assert token.summary.first_psp_reference == "PSP-FIRST"
     (call,) = setup.wire.sent
@@ -206,9 +206,9 @@ async def test_a_token_recorded_while_the_list_was_sent_stays_active(
         setup.record("NEW", TokenSays.CREATED)
 
     setup.wire.meanwhile = record_a_token
-    found = await setup.stored.reconcile(SHOPPER)
+    differences = await setup.stored.reconcile(SHOPPER)
 
-    assert found == Differences(0, 0)
+    assert differences == Differences(0, 0)
     assert await setup.active() == {"NEW": True}
 
 

@@ -32,7 +32,8 @@ class BrokenInbox:
         raise DatabaseUnavailable("gone")
 
 
-async def received(*items: dict[str, object], keys: Sequence[str] = (KEY,)) -> list[Notice]:
+async def notices_of(*items: dict[str, object], keys: Sequence[str] = (KEY,)) -> list[Notice]:
+    """Receive these items, and return the notices that were stored."""
     inbox = ListInbox()
     await receive(
         envelope(*items),
@@ -46,26 +47,26 @@ async def received(*items: dict[str, object], keys: Sequence[str] = (KEY,)) -> l
 
 async def test_every_signed_item_is_stored_with_its_own_key() -> None:
     items = [notification_item(pspReference=f"PSP{number}") for number in range(3)]
-    stored = await received(*items)
+    notices = await notices_of(*items)
 
-    assert [notice.names for notice in stored] == [("PSP0",), ("PSP1",), ("PSP2",)]
-    assert {notice.event_code for notice in stored} == {"AUTHORISATION"}
-    assert {notice.received_at for notice in stored} == {NOW}
-    assert len({notice.key for notice in stored}) == 3
+    assert [notice.names for notice in notices] == [("PSP0",), ("PSP1",), ("PSP2",)]
+    assert {notice.event_code for notice in notices} == {"AUTHORISATION"}
+    assert {notice.received_at for notice in notices} == {NOW}
+    assert len({notice.key for notice in notices}) == 3
 
 
 async def test_the_same_item_has_the_same_key_and_another_item_has_another() -> None:
-    (first,), (again,) = [await received(notification_item()) for _ in range(2)]
-    (other,) = await received(notification_item(eventDate="2026-05-05T05:05:06+02:00"))
+    (first,), (again,) = [await notices_of(notification_item()) for _ in range(2)]
+    (other,) = await notices_of(notification_item(eventDate="2026-05-05T05:05:06+02:00"))
 
     assert first.key == again.key
     assert other.key != first.key
 
 
 async def test_the_previous_key_is_accepted_while_a_key_is_replaced() -> None:
-    stored = await received(notification_item(key=OTHER_KEY), keys=(KEY, OTHER_KEY))
+    notices = await notices_of(notification_item(key=OTHER_KEY), keys=(KEY, OTHER_KEY))
 
-    assert len(stored) == 1
+    assert len(notices) == 1
 
 
 async def test_a_batch_with_a_forged_item_is_refused_and_its_signed_items_are_stored() -> None:
