@@ -1,7 +1,8 @@
-"""Which payment a message belongs to. A pspReference has one owner, or none.
+"""Answers and notifications are attributed to the right payment, or to none.
 
-Other systems of the shop use the same references, shoppers return to the URL of another payment,
-and two messages arrive at the same time.
+Here, a message is an answer of Adyen's or a notification. A pspReference belongs to at most one
+payment, although other systems use the same merchant references, a shopper returns to the URL of
+another payment, or two messages arrive at the same time.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ PRICE: Final = 25_000
 
 
 class Account:
-    """A merchant account with Kasir's payments, and Adyen's answers and notifications."""
+    """Opens payments in Kasir, and gives it answers and notifications as Adyen would."""
 
     def __init__(self, kasir: Parts) -> None:
         self.kasir = kasir
@@ -39,41 +40,47 @@ class Account:
         return secrets.token_hex(8).upper()
 
     async def open_payment(self, value: int = PRICE, **changes: Any) -> Intent:
-        """Open a payment and redirect its shopper to the wallet."""
-        name = f"pay_{self.psp()}"
+        """Open a payment of `value` rupiah whose shopper is redirected to the wallet."""
+        payment_id = f"pay_{self.psp()}"
         intent = an_intent(
-            name,
+            payment_id,
             amount=Money(IDR, value),
             **({"reference": self.reference, "created_at": self.kasir.clock.now()} | changes),
         )
-        question = a_question(name)
+        question = a_question(payment_id)
         await self.kasir.payments.open(intent, question, None)
         redirect = b'{"resultCode":"RedirectShopper"}'
         await self.answers(question, Answer(200, redirect, psp_reference=self.psp()))
         return intent
 
     async def answers(self, question: Question, answer: Answer) -> None:
-        """Adyen answers one of Kasir's calls."""
+        """Record this answer of Adyen's to this question."""
         result = meanings.of_reply(question, answer, NOW)
         await self.kasir.payments.record(question, result, None)
 
-    async def shopper_returns(self, psp: str, **more: str) -> None:
-        """A shopper returns, and Adyen answers only with the result code and the pspReference."""
+    async def shopper_returns(self, psp: str) -> None:
+        """A shopper returns; Adyen's answer has a result code and this pspReference, no more."""
         key = f"kasir-det-{secrets.token_hex(6)}"
         question = a_question(
             key=key, kind=Kind.DETAILS, payment_id=None, path="/payments/details", body=b"{}"
         )
         await self.kasir.payments.open_question(question)
-        body = f'{{"resultCode":"{more.get("result", "Authorised")}","pspReference":"{psp}"}}'
+        body = f'{{"resultCode":"Authorised","pspReference":"{psp}"}}'
         await self.answers(question, Answer(200, body.encode()))
 
     async def receives(self, psp: str, *, echo: str = "", **changes: Any) -> None:
-        """Kasir receives a notification, and a worker reads it."""
+        """Kasir receives a notification, as `posts` describes it, and a worker reads it."""
         await self.posts(psp, echo=echo, **changes)
         await self.kasir.reader.read_all()
 
     async def posts(self, psp: str, *, echo: str = "", **changes: Any) -> None:
-        """Adyen posts a notification with `echo` as the payment id in its metadata."""
+        """Adyen posts a notification.
+
+        Args:
+            psp: Its pspReference.
+            echo: Kasir's payment id in its metadata; without it, there is no metadata.
+            changes: Other fields of the notification.
+        """
         extra = {"metadata.kasirPaymentId": echo} if echo else {}
         fields = {
             "pspReference": psp,
@@ -91,9 +98,9 @@ class Account:
 
     async def payment(self, intent: Intent) -> Payment:
         """The payment as it is stored."""
-        found = await self.kasir.payments.payment(intent.id)
-        assert found is not None
-        return found
+        payment = await self.kasir.payments.payment(intent.id)
+        assert payment is not None
+        return payment
 
     async def status(self, intent: Intent) -> Status:
         """The status of a payment."""
@@ -116,12 +123,12 @@ class Account:
         assert row is not None
         return row["state"], row["error"], row["payment_id"]
 
-    async def owners(self, *names: str) -> list[str]:
-        """The payments with a fact that has one of these references."""
+    async def owners(self, *psp_references: str) -> list[str]:
+        """The ids of the payments with a fact that has one of these pspReferences."""
         rows = await self.kasir.pool.fetch(
             "SELECT DISTINCT payment_id FROM fact "
             "WHERE psp_reference = ANY ($1) OR modification = ANY ($1)",
-            names,
+            psp_references,
         )
         return [row["payment_id"] for row in rows]
 
@@ -148,7 +155,7 @@ async def test_a_return_with_the_result_of_a_cheap_payment_does_not_pay_an_expen
         Status.AUTHORISED,
         Status.AWAITING_SHOPPER,
     )
-    # By now the fact of the return belongs to the cheap payment.
+    # The fact "details", from the return, now belongs to the cheap payment.
     sources = {fact.source.value for fact in (await account.payment(cheap)).facts}
     assert sources == {"reply", "details", "notification"}
 
@@ -165,8 +172,9 @@ async def test_a_return_after_the_notification_belongs_to_the_notified_payment(
     assert await account.status(second) == Status.AWAITING_SHOPPER
 
 
-# Other systems on the account.
+# Other systems on the merchant account.
 
+#: In rupiah.
 AMOUNTS: Final = [1, 10_000, 99_000, 0, PRICE]
 
 
@@ -177,7 +185,7 @@ async def test_a_payment_of_another_system_with_our_reference_does_not_change_ou
 ) -> None:
     ours = await account.open_payment()
     await account.receives(account.psp(), echo=ours.id)
-    before = await account.payment(ours), await account.all_events(ours)
+    before, events_before = await account.payment(ours), await account.all_events(ours)
     psp = account.psp()
     amount = {"currency": "IDR", "value": value}
     await account.receives(psp, paymentMethod=method, amount=amount)
@@ -186,10 +194,10 @@ async def test_a_payment_of_another_system_with_our_reference_does_not_change_ou
     may_be_ours = method == "gopay_wallet" and value == PRICE
     assert (state, owner) == ("held" if may_be_ours else "foreign", None)
     after = await account.payment(ours)
-    assert (after.status, after.summary) == (before[0].status, before[0].summary)
+    assert (after.status, after.summary) == (before.status, before.summary)
     assert bool(why) is may_be_ours
     new_events = ["payment.needs_attention"] if may_be_ours else []
-    assert await account.all_events(ours) == [*before[1], *new_events]
+    assert await account.all_events(ours) == [*events_before, *new_events]
 
 
 @pytest.mark.parametrize("value", [1, 0, 99_000])
@@ -209,6 +217,7 @@ async def test_a_payment_of_another_system_before_ours_is_paid_changes_nothing(
 async def test_an_invalid_amount_is_held(account: Account, value: object) -> None:
     ours = await account.open_payment()
     psp = account.psp()
+    # None stands for an amount with neither currency nor value.
     amount = {"currency": "" if value is None else "IDR", "value": value or ""}
     await account.receives(psp, echo=ours.id, amount=amount)
     state, why, _ = await account.notice(psp)
@@ -217,6 +226,7 @@ async def test_an_invalid_amount_is_held(account: Account, value: object) -> Non
     assert await account.status(ours) == Status.AWAITING_SHOPPER
 
 
+#: Pairs of event code and `success`. None of them reports that a payment was paid.
 CHANGES: Final = [
     ("REFUND", "true"),
     ("CHARGEBACK", "true"),
@@ -232,10 +242,10 @@ CHANGES: Final = [
 ]
 
 
-@pytest.mark.parametrize("original", ["THEIRS", None])
+@pytest.mark.parametrize("has_original", [True, False])
 @pytest.mark.parametrize(("code", "success"), CHANGES)
 async def test_a_change_of_another_system_with_our_reference_changes_nothing(
-    account: Account, code: str, success: str, original: str | None
+    account: Account, code: str, success: str, *, has_original: bool
 ) -> None:
     ours = await account.open_payment()
     await account.receives(account.psp(), echo=ours.id)
@@ -246,7 +256,7 @@ async def test_a_change_of_another_system_with_our_reference_changes_nothing(
         eventCode=code,
         success=success,
         paymentMethod="visa",
-        originalReference=original and account.psp(),
+        originalReference=account.psp() if has_original else None,
     )
     after = await account.payment(ours)
 
@@ -273,7 +283,7 @@ async def test_another_amount_leaves_our_payment_pending_and_is_reported_once(
 ) -> None:
     ours = await account.open_payment()
     psp = account.psp()
-    for _ in range(2):
+    for _ in range(2):  # Adyen sends the notification twice.
         await account.receives(psp, echo=ours.id, amount={"currency": "IDR", "value": value})
     payment = await account.payment(ours)
     state, why, owner = await account.notice(psp)
@@ -371,14 +381,16 @@ async def test_a_psp_reference_of_one_payment_with_the_id_of_another_is_held(
 
 # Two messages at the same time.
 
+#: Gives Kasir one message with this pspReference. The two intents are the first and the second.
 Arrival = Callable[[Account, Intent, Intent, str], Awaitable[None]]
 
 
-async def _notified(account: Account, first: Intent, _: Intent, psp: str) -> None:
+async def _notify_of_first(account: Account, first: Intent, _: Intent, psp: str) -> None:
     await account.receives(psp, echo=first.id)
 
 
-async def _notified_as_second(account: Account, _: Intent, second: Intent, psp: str) -> None:
+async def _notify_of_second(account: Account, _: Intent, second: Intent, psp: str) -> None:
+    """Receive a notification with another date, so that it is not a repeat of the first one's."""
     await account.receives(
         psp,
         echo=second.id,
@@ -387,23 +399,26 @@ async def _notified_as_second(account: Account, _: Intent, second: Intent, psp: 
     )
 
 
-async def _notified_by_reference(account: Account, _: Intent, second: Intent, psp: str) -> None:
+async def _notify_of_second_by_reference(
+    account: Account, _: Intent, second: Intent, psp: str
+) -> None:
+    """Receive a notification with another date and without Kasir's payment id."""
     await account.receives(
         psp, merchantReference=second.reference, eventDate="2026-05-05T07:05:05+02:00"
     )
 
 
-async def _shopper_returned(account: Account, _: Intent, __: Intent, psp: str) -> None:
+async def _return_of_shopper(account: Account, _: Intent, __: Intent, psp: str) -> None:
     await account.shopper_returns(psp)
 
 
-async def _answered(account: Account, first: Intent, _: Intent, psp: str) -> None:
+async def _answer_to_first(account: Account, first: Intent, _: Intent, psp: str) -> None:
     body = f'{{"resultCode":"Authorised","pspReference":"{psp}"}}'
     await account.answers(a_question(first.id), Answer(200, body.encode()))
 
 
-async def _changed(account: Account, _: Intent, second: Intent, psp: str) -> None:
-    """Receive a capture of the attempt, with the other payment's id."""
+async def _notify_of_capture(account: Account, _: Intent, second: Intent, psp: str) -> None:
+    """Receive a capture of the attempt, with the id of the second payment."""
     await account.receives(
         account.psp(),
         echo=second.id,
@@ -414,15 +429,15 @@ async def _changed(account: Account, _: Intent, second: Intent, psp: str) -> Non
 
 
 PAIRS: Final[dict[str, tuple[Arrival, Arrival]]] = {
-    "a notification and a return": (_notified, _shopper_returned),
-    "two notifications with two ids": (_notified, _notified_as_second),
-    "two notifications, one without an id": (_notified, _notified_by_reference),
-    "an answer and a notification with another id": (_answered, _notified_as_second),
-    "an answer and a return": (_answered, _shopper_returned),
-    "a change and a notification": (_changed, _notified),
-    "a change and an answer": (_changed, _answered),
+    "a notification and a return": (_notify_of_first, _return_of_shopper),
+    "two notifications with two ids": (_notify_of_first, _notify_of_second),
+    "two notifications, one without an id": (_notify_of_first, _notify_of_second_by_reference),
+    "an answer and a notification with another id": (_answer_to_first, _notify_of_second),
+    "an answer and a return": (_answer_to_first, _return_of_shopper),
+    "a change and a notification": (_notify_of_capture, _notify_of_first),
+    "a change and an answer": (_notify_of_capture, _answer_to_first),
 }
-#: How often each pair is tried.
+#: How often each pair of messages is tried.
 _TRIES: Final = 25
 
 
@@ -447,7 +462,7 @@ async def test_concurrent_messages_never_give_a_psp_reference_two_owners(
         assert paid.count(True) <= 1
     owners = [await account.owners(psp) for psp in references]
 
-    assert [found for found in owners if len(found) > 1] == []
+    assert [ids for ids in owners if len(ids) > 1] == []
     unread = "SELECT count(*) FROM notice WHERE state = 'unread'"
     assert await account.kasir.pool.fetchval(unread) == 0
 

@@ -26,7 +26,7 @@ async def _allow_connections(database: str, *, allowed: bool) -> None:
     connection = await asyncpg.connect(address._replace(path="/postgres").geturl())
     try:
         await connection.execute(f"ALTER DATABASE {name} WITH ALLOW_CONNECTIONS {allowed}")
-        if not allowed:
+        if not allowed:  # Wait up to 20 seconds for each connection to be closed.
             await connection.execute(
                 "SELECT pg_terminate_backend(pid, 20000) FROM pg_stat_activity WHERE datname = $1",
                 name,
@@ -38,16 +38,18 @@ async def _allow_connections(database: str, *, allowed: bool) -> None:
 async def test_a_notification_that_could_not_be_stored_is_refused_and_stored_when_sent_again(
     fresh_database: str,
 ) -> None:
-    payment = envelope(notification_item())
-    token = json.dumps({"type": "recurring.token.created", "eventId": "E1"}).encode()
-    signature = b64encode(hmac.digest(bytes.fromhex(TOKENS_KEY), token, hashlib.sha256)).decode()
+    payment_notification = envelope(notification_item())
+    token_notification = json.dumps({"type": "recurring.token.created", "eventId": "E1"}).encode()
+    digest = hmac.digest(bytes.fromhex(TOKENS_KEY), token_notification, hashlib.sha256)
+    headers = {"HmacSignature": b64encode(digest).decode()}
     async with in_process_app(fresh_database, ADYEN_TOKEN_HMAC_KEY=TOKENS_KEY) as client:
 
         async def send() -> list[tuple[int, bytes]]:
+            """Send both notifications, and return the status and body of each response."""
             responses = [
-                await client.post("/webhooks/adyen", content=payment),
+                await client.post("/webhooks/adyen", content=payment_notification),
                 await client.post(
-                    "/webhooks/adyen/tokens", content=token, headers={"HmacSignature": signature}
+                    "/webhooks/adyen/tokens", content=token_notification, headers=headers
                 ),
             ]
             return [(response.status_code, response.content) for response in responses]
@@ -56,13 +58,13 @@ async def test_a_notification_that_could_not_be_stored_is_refused_and_stored_whe
         with capture_logs() as logs:
             while_unavailable = await send()
         await _allow_connections(fresh_database, allowed=True)
-        again = await send()
+        when_available = await send()
     async with kasir_on(fresh_database) as kasir:
-        kept = await kasir.notices.listed(None, 10)
+        notices = await kasir.notices.listed(None, 10)
 
     assert while_unavailable == [(503, b"not kept; send again")] * 2
-    assert again == [(202, b"[accepted]")] * 2
-    assert len(kept) == 2
+    assert when_available == [(202, b"[accepted]")] * 2
+    assert len(notices) == 2
     lines = [line for line in logs if line["event"] == "not kept"]
     assert [line["log_level"] for line in lines] == ["error"] * 2
     assert all("notices could not be kept" in line["error"] for line in lines)

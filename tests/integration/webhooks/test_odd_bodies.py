@@ -17,14 +17,15 @@ from kasir.store.vault import Vault
 from kasir.webhooks.notices import KeptNotice
 from opened_kasir import kasir_on
 
-BASIC: Final = {"Authorization": "Basic " + base64.b64encode(b"adyen:word").decode()}
+PASSWORD_HEADER: Final = {"Authorization": "Basic " + base64.b64encode(b"adyen:word").decode()}
 TOKENS_KEY: Final = "ab" * 32
-WITH_PASSWORD: Final = {
+PASSWORD_SETTINGS: Final = {
     "KASIR_WEBHOOK_USER": "adyen",
     "KASIR_WEBHOOK_PASSWORD": "word",
     "ADYEN_TOKEN_HMAC_KEY": TOKENS_KEY,
 }
-HALF_PAIR: Final = '"\\ud83d"'
+#: JSON of half a surrogate pair, and of a NUL character.
+HALF_A_PAIR: Final = '"\\ud83d"'
 NUL: Final = '"\\u0000"'
 
 
@@ -34,20 +35,23 @@ def signature_of(text: bytes, key: str = KEY) -> str:
 
 
 def with_field(name: str, text: str) -> bytes:
-    """A signed notification that has this JSON as the value of an unsigned field."""
+    """A signed notification with a field of this name, and this JSON as its value."""
     item = notification_item(**{name: "HERE"})
     return envelope(item).replace(b'"HERE"', text.encode("utf-8", "surrogateescape"))
 
 
-def signed_in(reference: bytes) -> bytes:
-    """A notification whose reference is half a surrogate pair, signed with these bytes for it."""
+def signed_as(replacement: bytes) -> bytes:
+    """A notification whose merchant reference is half a surrogate pair.
+
+    Its signature is that of a text that has these bytes in the place of the reference.
+    """
     item = notification_item(merchantReference="HERE", additionalData=None)
     text = b":".join(
         [
             item["pspReference"].encode(),
             b"",
             b"TwinMerchant",
-            reference,
+            replacement,
             b"25000",
             b"IDR",
             b"AUTHORISATION",
@@ -55,7 +59,7 @@ def signed_in(reference: bytes) -> bytes:
         ]
     )
     item["additionalData"] = {"hmacSignature": signature_of(text)}
-    return envelope(item).replace(b'"HERE"', HALF_PAIR.encode())
+    return envelope(item).replace(b'"HERE"', HALF_A_PAIR.encode())
 
 
 async def read_in(database: str) -> list[KeptNotice]:
@@ -65,8 +69,8 @@ async def read_in(database: str) -> list[KeptNotice]:
         return await kasir.notices.listed(None, 100)
 
 
-ODD: Final = [
-    pytest.param(with_field("reason", HALF_PAIR), id="half a pair"),
+ODD_BODIES: Final = [
+    pytest.param(with_field("reason", HALF_A_PAIR), id="half a pair"),
     pytest.param(with_field("reason", NUL), id="NUL"),
     pytest.param(with_field("reason", '"\udcff"'), id="a byte that is not UTF-8"),
     pytest.param(with_field("reason", '"a\nb"'), id="a line break in a string"),
@@ -76,28 +80,28 @@ ODD: Final = [
     pytest.param(with_field("reason", "1" + "0" * 5000), id="10^5000"),
     pytest.param(with_field("reason", '"' + "x" * 400_000 + '"'), id="400 kB"),
     pytest.param(with_field("reason", '"a","reason":"b"'), id="a repeated field"),
-    pytest.param(with_field("eventDate", HALF_PAIR), id="half a pair as a date"),
+    pytest.param(with_field("eventDate", HALF_A_PAIR), id="half a pair as a date"),
     pytest.param(with_field("x\\u0000", "1"), id="NUL in a name"),
     pytest.param(b"\xef\xbb\xbf" + with_field("reason", '"x"'), id="a byte order mark"),
-    pytest.param(signed_in(b"?"), id="half a pair signed as Java would"),
-    pytest.param(signed_in("\ufffd".encode()), id="half a pair signed as JavaScript would"),
-    pytest.param(signed_in(b"\xed\xa0\xbd"), id="half a pair signed as UTF-8"),
+    pytest.param(signed_as(b"?"), id="half a pair signed as Java would"),
+    pytest.param(signed_as("\ufffd".encode()), id="half a pair signed as JavaScript would"),
+    pytest.param(signed_as(b"\xed\xa0\xbd"), id="half a pair signed as UTF-8"),
 ]
 
 
-@pytest.mark.parametrize("body", ODD)
+@pytest.mark.parametrize("body", ODD_BODIES)
 async def test_any_signed_body_is_accepted_and_the_next_one_is_read(
     fresh_database: str, body: bytes
 ) -> None:
     async with in_process_app(fresh_database) as client:
-        odd = await client.post("/webhooks/adyen", content=body)
+        odd_response = await client.post("/webhooks/adyen", content=body)
         good = notification_item(pspReference="NEXT")
-        after = await client.post("/webhooks/adyen", content=envelope(good))
+        next_response = await client.post("/webhooks/adyen", content=envelope(good))
 
     notices = await read_in(fresh_database)
 
-    assert (odd.status_code, odd.content) == (202, b"[accepted]")
-    assert after.status_code == 202
+    assert (odd_response.status_code, odd_response.content) == (202, b"[accepted]")
+    assert next_response.status_code == 202
     assert len(notices) == 2
     assert "unread" not in {notice.state for notice in notices}
 
@@ -120,15 +124,17 @@ async def test_any_signed_body_is_accepted_and_the_next_one_is_read(
 async def test_an_unreadable_body_is_stored_only_if_its_sender_has_the_password(
     fresh_database: str, body: bytes
 ) -> None:
-    async with in_process_app(fresh_database, **WITH_PASSWORD) as client:
+    async with in_process_app(fresh_database, **PASSWORD_SETTINGS) as client:
         with capture_logs() as logs:
-            with_password = await client.post("/webhooks/adyen", content=body, headers=BASIC)
-        again = await client.post("/webhooks/adyen", content=body, headers=BASIC)
+            with_password = await client.post(
+                "/webhooks/adyen", content=body, headers=PASSWORD_HEADER
+            )
+        again = await client.post("/webhooks/adyen", content=body, headers=PASSWORD_HEADER)
         without_password = await client.post("/webhooks/adyen", content=body)
     notices = await read_in(fresh_database)
     async with kasir_on(fresh_database) as kasir:
         (row,) = await kasir.pool.fetch("SELECT item FROM notice")
-        kept = Vault(kasir.settings.secrets).open(row["item"])
+        stored_body = Vault(kasir.settings.secrets).open(row["item"])
 
     assert [with_password.status_code, again.status_code, without_password.status_code] == [
         202,
@@ -137,7 +143,7 @@ async def test_an_unreadable_body_is_stored_only_if_its_sender_has_the_password(
     ]
     assert [(notice.state, notice.event_code) for notice in notices] == [("held", "UNREADABLE")]
     assert notices[0].why.startswith(f"{len(body)} bytes came, and ")
-    assert kept == body
+    assert stored_body == body
     assert ("kept, and cannot be read", "raw") in [
         (line["event"], line.get("kind")) for line in logs
     ]
@@ -148,7 +154,7 @@ async def test_without_a_password_an_unreadable_body_is_refused(
     fresh_database: str, body: bytes
 ) -> None:
     async with in_process_app(fresh_database) as client:
-        response = await client.post("/webhooks/adyen", content=body, headers=BASIC)
+        response = await client.post("/webhooks/adyen", content=body, headers=PASSWORD_HEADER)
     notices = await read_in(fresh_database)
 
     assert (response.status_code, notices) == (400, [])
@@ -159,10 +165,10 @@ async def test_a_form_with_too_many_fields_is_unreadable(
 ) -> None:
     body = b"&".join(b"field%d=x" % number for number in range(1000))
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
-    async with in_process_app(fresh_database, **WITH_PASSWORD) as client:
+    async with in_process_app(fresh_database, **PASSWORD_SETTINGS) as client:
         with capture_logs() as logs:
             with_password = await client.post(
-                "/webhooks/adyen", content=body, headers=headers | BASIC
+                "/webhooks/adyen", content=body, headers=headers | PASSWORD_HEADER
             )
     async with in_process_app(fresh_database) as client:
         without_password = await client.post("/webhooks/adyen", content=body, headers=headers)
@@ -175,8 +181,8 @@ async def test_a_form_with_too_many_fields_is_unreadable(
 
 async def test_a_password_does_not_replace_the_signature(fresh_database: str) -> None:
     forged = envelope(notification_item(key=OTHER_KEY))
-    async with in_process_app(fresh_database, **WITH_PASSWORD) as client:
-        response = await client.post("/webhooks/adyen", content=forged, headers=BASIC)
+    async with in_process_app(fresh_database, **PASSWORD_SETTINGS) as client:
+        response = await client.post("/webhooks/adyen", content=forged, headers=PASSWORD_HEADER)
     notices = await read_in(fresh_database)
 
     assert (response.status_code, notices) == (401, [])
@@ -213,10 +219,10 @@ async def test_signed_items_are_stored_although_another_element_is_not_an_item(
 async def test_any_signed_body_of_a_token_notification_is_accepted(
     fresh_database: str, body: bytes
 ) -> None:
-    async with in_process_app(fresh_database, **WITH_PASSWORD) as client:
-        headers = {**BASIC, "HmacSignature": signature_of(body, TOKENS_KEY)}
+    async with in_process_app(fresh_database, **PASSWORD_SETTINGS) as client:
+        headers = {**PASSWORD_HEADER, "HmacSignature": signature_of(body, TOKENS_KEY)}
         response = await client.post("/webhooks/adyen/tokens", content=body, headers=headers)
-        forged = await client.post("/webhooks/adyen/tokens", content=body, headers=BASIC)
+        forged = await client.post("/webhooks/adyen/tokens", content=body, headers=PASSWORD_HEADER)
     notices = await read_in(fresh_database)
 
     assert (response.status_code, forged.status_code) == (202, 401)

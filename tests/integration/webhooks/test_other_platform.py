@@ -1,4 +1,7 @@
-"""Notifications of Adyen's other platform are accepted and held, and have no effect."""
+"""Notifications of Adyen's other platform are accepted and held, and have no effect.
+
+Adyen has a live and a test platform; the twin counts as a test platform.
+"""
 
 from __future__ import annotations
 
@@ -24,8 +27,8 @@ LIVE: Final = {
     "KASIR_SECRET_KEY": "a-secret-of-thirty-two-characters",
 }
 ACCOUNTS: Final = {"live": "WarungECOM", "test": "TwinMerchant", "twin": "TwinMerchant"}
-#: Kasir's environment, and the field `live` of an envelope of the other platform.
-OTHERS: Final = [("twin", "true"), ("test", "true"), ("live", "false")]
+#: Pairs of Kasir's environment and the field `live` in an envelope of the other platform.
+OTHER_PLATFORMS: Final = [("twin", "true"), ("test", "true"), ("live", "false")]
 
 
 @pytest.fixture
@@ -43,12 +46,13 @@ async def kasir(fresh_database: str, request: pytest.FixtureRequest) -> AsyncIte
 
 
 def an_item(account: str) -> dict[str, Any]:
+    """A notification that the payment was authorised on this merchant account."""
     metadata = {"metadata.kasirPaymentId": "pay_1"}
     return notification_item(merchantAccountCode=account, additionalData=metadata)
 
 
 async def receive_payment(kasir: Parts, live: object, *, is_form: bool = False) -> None:
-    """Receive and read a notification that the payment is paid."""
+    """Receive and read a notification that the payment is paid, with this field `live`."""
     item = an_item(kasir.settings.merchant_account)
     body = json.dumps({"live": live, "notificationItems": [{"NotificationRequestItem": item}]})
     await receive(
@@ -93,7 +97,7 @@ async def status(kasir: Parts) -> str:
     return payment.status
 
 
-@pytest.mark.parametrize(("kasir", "live"), OTHERS, indirect=["kasir"])
+@pytest.mark.parametrize(("kasir", "live"), OTHER_PLATFORMS, indirect=["kasir"])
 async def test_a_notification_of_the_other_platform_is_held_and_pays_nothing(
     kasir: Parts, live: str
 ) -> None:
@@ -108,11 +112,11 @@ async def test_a_notification_of_the_other_platform_is_held_and_pays_nothing(
 
 @pytest.mark.parametrize("kasir", ["twin"], indirect=True)
 async def test_a_held_notice_that_an_operator_replays_is_held_again(kasir: Parts) -> None:
-    async def nothing(_: object) -> None: ...
+    async def do_not_schedule(_: object) -> None: ...
 
     await receive_payment(kasir, "true")
     ids = [notice.id for notice in await stored_notices(kasir)]
-    scheduled = await replay(kasir.pool, ids, nothing)
+    scheduled = await replay(kasir.pool, ids, do_not_schedule)
     await kasir.reader.read_all()
     (notice,) = await stored_notices(kasir)
 
@@ -120,12 +124,13 @@ async def test_a_held_notice_that_an_operator_replays_is_held_again(kasir: Parts
     assert (notice.state, await status(kasir)) == ("held", "created")
 
 
-@pytest.mark.parametrize(("kasir", "live"), OTHERS, indirect=["kasir"])
-async def test_a_notification_is_read_although_it_first_came_in_a_wrong_envelope(
+@pytest.mark.parametrize(("kasir", "live"), OTHER_PLATFORMS, indirect=["kasir"])
+async def test_a_notification_is_read_although_its_first_envelope_was_of_the_other_platform(
     kasir: Parts, live: str
 ) -> None:
     await receive_payment(kasir, live)
-    await receive_payment(kasir, {"true": "false", "false": "true"}[live])
+    kasirs_live = {"true": "false", "false": "true"}[live]
+    await receive_payment(kasir, kasirs_live)
 
     assert sorted(notice.state for notice in await stored_notices(kasir)) == ["held", "read"]
     assert await status(kasir) == "authorised"

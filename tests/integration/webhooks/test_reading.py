@@ -1,4 +1,4 @@
-"""Reading the inbox: notices that are early, late, duplicate, foreign, unreadable or ambiguous."""
+"""Reads notices that are early, late, duplicate, foreign, unreadable or ambiguous."""
 
 from __future__ import annotations
 
@@ -35,7 +35,10 @@ from kasir.wiring import Parts
 
 
 class Order:
-    """The payments of one reference, and the notifications that Adyen sends about them."""
+    """The payments of one merchant reference, and Adyen's notifications about them.
+
+    The payments are numbered. The default pspReference of a notification is `psp`.
+    """
 
     def __init__(self, kasir: Parts) -> None:
         self.kasir = kasir
@@ -44,18 +47,18 @@ class Order:
 
     async def open_payment(self, number: int = 1) -> PaymentId:
         """Open a payment whose shopper was redirected to the wallet."""
-        name = f"pay_{self.psp}_{number}"
-        intent = an_intent(name, reference=self.reference, created_at=datetime.now(UTC))
-        question = a_question(name)
+        payment_id = f"pay_{self.psp}_{number}"
+        intent = an_intent(payment_id, reference=self.reference, created_at=datetime.now(UTC))
+        question = a_question(payment_id)
         await self.kasir.payments.open(intent, question, None)
         redirected = an_answer(a_fact(Says.AWAITING_SHOPPER, about=question.key))
         await self.kasir.payments.record(question, redirected, None)
         return intent.id
 
     def item(self, **changes: Any) -> dict[str, Any]:
-        """A notification of this reference and attempt."""
-        named = {"merchantReference": self.reference, "pspReference": self.psp}
-        return notification_item(**(named | changes))
+        """A notification with this merchant reference and pspReference, and these changes."""
+        references = {"merchantReference": self.reference, "pspReference": self.psp}
+        return notification_item(**(references | changes))
 
     async def post(self, *items: dict[str, Any]) -> None:
         """Adyen posts items in one envelope."""
@@ -73,9 +76,9 @@ class Order:
 
     async def payment(self, number: int = 1) -> Payment:
         """The payment with this number."""
-        found = await self.kasir.payments.payment(PaymentId(f"pay_{self.psp}_{number}"))
-        assert found is not None
-        return found
+        payment = await self.kasir.payments.payment(PaymentId(f"pay_{self.psp}_{number}"))
+        assert payment is not None
+        return payment
 
     async def states(self, psp: str = "") -> list[str]:
         """The states of the notices with a pspReference, in the order in which they arrived."""
@@ -151,15 +154,15 @@ async def test_concurrent_readers_read_every_notice_once(order: Order) -> None:
 
 async def test_foreign_and_unknown_notices_are_stored_and_marked(order: Order) -> None:
     await order.post(
-        order.item(pspReference=f"{order.psp}A"),  # The payment is not known.
+        order.item(pspReference=f"{order.psp}A"),  # Kasir has no such payment.
         order.item(pspReference=f"{order.psp}B", merchantAccountCode="Another"),
         order.item(pspReference=f"{order.psp}C", eventCode="SOMETHING_NEW"),
         order.item(pspReference=f"{order.psp}D", eventCode="REPORT_AVAILABLE"),
     )
     await order.read()
-    found = [await order.states(order.psp + letter) for letter in "ABCD"]
+    states = [await order.states(order.psp + letter) for letter in "ABCD"]
 
-    assert found == [["foreign"], ["foreign"], ["unheard_of"], ["ignored"]]
+    assert states == [["foreign"], ["foreign"], ["unheard_of"], ["ignored"]]
 
 
 async def test_an_unreadable_notice_is_held_with_its_error_and_does_not_block_others(
@@ -189,9 +192,9 @@ async def test_an_unreadable_notice_is_held_with_its_error_and_does_not_block_ot
 
 
 async def test_a_notice_of_another_currency_is_held(order: Order) -> None:
-    name = await order.open_payment()
+    payment_id = await order.open_payment()
     euros = {"currency": "EUR", "value": 25_000}
-    await order.post(order.item(amount=euros, additionalData=echo_of(name)))
+    await order.post(order.item(amount=euros, additionalData=echo_of(payment_id)))
     refund = order.item(
         eventCode="REFUND", pspReference=f"{order.psp}R", originalReference=order.psp, amount=euros
     )
@@ -256,17 +259,17 @@ async def test_a_notice_is_attributed_although_its_psp_reference_is_claimed_whil
 ) -> None:
     await order.open_payment(1)
     second = await order.open_payment(2)
-    was_read, may_continue = asyncio.Event(), asyncio.Event()
+    has_locked, may_continue = asyncio.Event(), asyncio.Event()
     lock_candidates = attribution.lock_candidates
 
-    async def lock_slowly(*given: Any) -> Any:
-        found = await lock_candidates(*given)
-        if not was_read.is_set():
-            was_read.set()
+    async def lock_and_wait(*given: Any) -> Any:
+        candidates = await lock_candidates(*given)
+        if not has_locked.is_set():  # Only the first reading waits.
+            has_locked.set()
             await may_continue.wait()
-        return found
+        return candidates
 
-    monkeypatch.setattr(reading, "lock_candidates", lock_slowly)
+    monkeypatch.setattr(reading, "lock_candidates", lock_and_wait)
     # The refund has another reference, so that no payment is locked for it.
     refund = order.item(
         eventCode="REFUND",
@@ -275,14 +278,14 @@ async def test_a_notice_is_attributed_although_its_psp_reference_is_claimed_whil
         originalReference=order.psp,
     )
     await order.post(refund)
-    settling = asyncio.create_task(order.kasir.reader.read_all())
-    await was_read.wait()
+    first_reading = asyncio.create_task(order.kasir.reader.read_all())
+    await has_locked.wait()
     await order.post(order.item(additionalData=echo_of(second)))
-    await order.read()  # Claims the pspReference before the refund is settled.
+    await order.read()  # Claims the pspReference before the first reading ends.
     may_continue.set()
-    await settling
+    await first_reading
     before = await order.states()
-    for _ in range(2):  # The second reading checks the notice again.
+    for _ in range(2):  # The second of these readings checks the refund again.
         await order.read()
 
     assert before == ["foreign", "read"]
@@ -294,16 +297,16 @@ async def test_a_notice_that_came_before_the_first_answer_is_attributed_by_that_
     order: Order,
 ) -> None:
     await order.open_payment(1)
-    name = f"pay_{order.psp}_2"
-    intent = an_intent(name, reference=order.reference, created_at=NOW)
-    question = a_question(name)
+    payment_id = f"pay_{order.psp}_2"
+    intent = an_intent(payment_id, reference=order.reference, created_at=NOW)
+    question = a_question(payment_id)
     await order.kasir.payments.open(intent, question, None)
     await order.post(order.item())
     await order.read()
     before = await order.states()
     result = an_answer(a_fact(Says.AWAITING_SHOPPER, order.psp, about=question.key))
-    named = replace(result, clues=Clues(attempt=order.psp, payment_id=intent.id))
-    await order.kasir.payments.record(question, named, None, intent)
+    with_clues = replace(result, clues=Clues(attempt=order.psp, payment_id=intent.id))
+    await order.kasir.payments.record(question, with_clues, None, intent)
     await order.read()
 
     assert before == ["held"]
@@ -314,12 +317,12 @@ async def test_a_notice_that_came_before_the_first_answer_is_attributed_by_that_
 async def test_a_notice_of_no_payment_is_checked_exactly_once_more(order: Order) -> None:
     await order.post(order.item(), order.item(merchantAccountCode="Another", pspReference="X"))
     counts = [await order.kasir.reader.read_all() for _ in range(4)]
-    left = await order.kasir.pool.fetchval(
+    to_be_checked = await order.kasir.pool.fetchval(
         "SELECT count(*) FROM notice WHERE look_after IS NOT NULL AND names && $1", [order.psp, "X"]
     )
 
     assert counts == [2, 0, 0, 0]
-    assert left == 0
+    assert to_be_checked == 0
     assert await order.states() == ["foreign"]
 
 
@@ -334,7 +337,7 @@ async def test_a_change_with_another_merchant_reference_is_attributed_to_its_pay
         originalReference=order.psp,
         amount={"currency": "IDR", "value": 10_000},
     )
-    failed = order.item(  # This event names only the refund.
+    failed = order.item(  # Both references of this event are the refund's.
         eventCode="REFUND_FAILED",
         merchantReference=f"{order.reference}-REFUND",
         pspReference=f"{order.psp}R",
@@ -343,14 +346,14 @@ async def test_a_change_with_another_merchant_reference_is_attributed_to_its_pay
     )
     await order.post(refund)
     await order.read()
-    early = await order.states()
+    states_before = await order.states()
     await order.post(order.item())
     await order.read()
     refunded = (await order.payment()).summary.refunded.minor_units
     await order.post(failed)
     await order.read()
 
-    assert early == ["foreign"]
+    assert states_before == ["foreign"]
     assert await order.states() == ["read", "read"]
     assert await order.states(f"{order.psp}R") == ["read", "read"]
     assert refunded == 10_000
@@ -386,20 +389,23 @@ async def test_an_ambiguous_answer_to_details_is_attributed_later(order: Order) 
     assert before == [Status.AWAITING_SHOPPER] * 2
     assert (await order.payment(2)).status == Status.AUTHORISED
     assert (await order.payment(1)).status == Status.AWAITING_SHOPPER
-    found, kept = await order.kasir.payments.question(key)
-    assert (found.payment_id, kept) == (second, result.answer)
+    stored_question, stored_answer = await order.kasir.payments.question(key)
+    assert (stored_question.payment_id, stored_answer) == (second, result.answer)
 
 
-async def test_a_notice_before_the_reply_is_kept_and_the_payment_is_paid(order: Order) -> None:
-    name = f"pay_{order.psp}_1"
-    intent = an_intent(name, reference=order.reference, created_at=NOW + timedelta(seconds=1))
-    await order.kasir.payments.open(intent, a_question(name), None)
+async def test_a_notice_before_the_answer_makes_the_payment_paid_before_and_after_it(
+    order: Order,
+) -> None:
+    payment_id = f"pay_{order.psp}_1"
+    created_at = NOW + timedelta(seconds=1)
+    intent = an_intent(payment_id, reference=order.reference, created_at=created_at)
+    question = a_question(payment_id)
+    await order.kasir.payments.open(intent, question, None)
     await order.post(order.item())
     await order.read()
-    early = await order.payment()
-    await order.kasir.payments.record(
-        a_question(name), an_answer(a_fact(Says.AWAITING_SHOPPER, about=f"kasir-{name}")), None
-    )
+    before = await order.payment()
+    redirected = an_answer(a_fact(Says.AWAITING_SHOPPER, about=question.key))
+    await order.kasir.payments.record(question, redirected, None)
 
-    assert early.status == Status.AUTHORISED
+    assert before.status == Status.AUTHORISED
     assert (await order.payment()).status == Status.AUTHORISED

@@ -50,7 +50,7 @@ def new_psp() -> str:
     return secrets.token_hex(8).upper()
 
 
-async def opened_payment(kasir: Parts, psp: str) -> PaymentId:
+async def open_payment(kasir: Parts, psp: str) -> PaymentId:
     """Open a payment whose shopper was redirected to the wallet."""
     intent = an_intent(
         f"pay_{psp}",
@@ -65,35 +65,37 @@ async def opened_payment(kasir: Parts, psp: str) -> PaymentId:
     return intent.id
 
 
-async def store(kasir: Parts, items: Sequence[dict[str, Any]]) -> None:
+async def receive_items(kasir: Parts, items: Sequence[dict[str, Any]]) -> None:
     keys = [key_from_hex(KEY)]
     body = envelope(*items)
     await receive(body, is_form=False, keys=keys, inbox=kasir.inbox, received_at=NOW)
 
 
-async def ours(kasir: Parts, count: int) -> None:
+async def store_ours(kasir: Parts, count: int) -> None:
     """Store authorisations of payments that Kasir opened."""
     psps = [new_psp() for _ in range(count)]
     for psp in psps:
-        await opened_payment(kasir, psp)
-    await store(
+        await open_payment(kasir, psp)
+    await receive_items(
         kasir,
         [notification_item(pspReference=psp, merchantReference=f"ORDER-{psp}") for psp in psps],
     )
 
 
-async def foreign(kasir: Parts, count: int) -> None:
+async def store_foreign(kasir: Parts, count: int) -> None:
     """Store authorisations of payments that Kasir does not know."""
     psps = [new_psp() for _ in range(count)]
-    await store(kasir, [notification_item(pspReference=psp, merchantReference=psp) for psp in psps])
+    await receive_items(
+        kasir, [notification_item(pspReference=psp, merchantReference=psp) for psp in psps]
+    )
 
 
-async def waiting(kasir: Parts, count: int) -> None:
+async def store_early_refunds(kasir: Parts, count: int) -> None:
     """Store refunds of payments that have no attempt yet."""
     psps = [new_psp() for _ in range(count)]
     for psp in psps:
-        await opened_payment(kasir, psp)
-    await store(
+        await open_payment(kasir, psp)
+    await receive_items(
         kasir,
         [
             notification_item(
@@ -107,13 +109,15 @@ async def waiting(kasir: Parts, count: int) -> None:
     )
 
 
-async def unreadable(kasir: Parts, count: int) -> None:
+async def store_unreadable(kasir: Parts, count: int) -> None:
     """Store items that have a field of a wrong type."""
     psps = [new_psp() for _ in range(count)]
-    await store(kasir, [notification_item(pspReference=psp, eventDate="yesterday") for psp in psps])
+    await receive_items(
+        kasir, [notification_item(pspReference=psp, eventDate="yesterday") for psp in psps]
+    )
 
 
-async def tokens(kasir: Parts, count: int) -> None:
+async def store_token_notices(kasir: Parts, count: int) -> None:
     """Store notifications of new tokens, each of another shopper."""
     for _ in range(count):
         psp = new_psp()
@@ -143,19 +147,22 @@ async def tokens(kasir: Parts, count: int) -> None:
 
 
 async def statements_of_reading(kasir: Parts, count: int) -> Counter[str]:
-    """Count the statements of reading all unread notices, of which there are `count`."""
+    """Read all unread notices, and count the statements; `count` notices must be unread."""
     with counted_statements() as counted:
         assert await kasir.reader.read_all() == count
     return counted
 
 
-@pytest.mark.parametrize("kind", [ours, foreign, waiting, unreadable, tokens])
+@pytest.mark.parametrize(
+    "store_notices",
+    [store_ours, store_foreign, store_early_refunds, store_unreadable, store_token_notices],
+)
 async def test_reading_many_notices_sends_as_many_statements_as_reading_one(
-    kasir: Parts, kind: Any
+    kasir: Parts, store_notices: Any
 ) -> None:
-    await kind(kasir, 1)
+    await store_notices(kasir, 1)
     for_one = await statements_of_reading(kasir, 1)
-    await kind(kasir, MANY)
+    await store_notices(kasir, MANY)
     for_many = await statements_of_reading(kasir, MANY)
 
     assert for_one == for_many
@@ -170,7 +177,7 @@ async def test_attributing_many_answers_sends_as_many_statements_as_one_answer(
     for count in (1, MANY):
         psps = [new_psp() for _ in range(count)]
         for psp in psps:
-            await opened_payment(kasir, psp)
+            await open_payment(kasir, psp)
             question = a_question(
                 psp,
                 key=f"details_{psp}",
@@ -187,10 +194,11 @@ async def test_attributing_many_answers_sends_as_many_statements_as_one_answer(
             }
             answer = an_answer(body=json.dumps(body).encode())
             await kasir.payments.record(question, answer, None)
+        # The key is "details_" and the pspReference.
         await kasir.pool.execute(
             "UPDATE question SET psp_reference = substr(key, 9) WHERE payment_id IS NULL"
         )
-        await store(
+        await receive_items(
             kasir,
             [notification_item(pspReference=psp, merchantReference=f"ORDER-{psp}") for psp in psps],
         )

@@ -1,4 +1,4 @@
-"""Notifications over HTTP are answered with 202 once they are stored, if they are authentic."""
+"""An authentic notification is answered with 202 once it is stored; any other is refused."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from raw_http import Caller, HttpReply
 
 
 def item_for(caller: Caller, reference: str, **changes: Any) -> dict[str, Any]:
-    """A notification of a payment, signed with the key of the running system."""
+    """A notification of an authorisation, signed with the key of the running system."""
     key = caller.system.environment["ADYEN_HMAC_KEY"]
     psp_reference = secrets.token_hex(8).upper()
     changes = {"key": key, "pspReference": psp_reference, "merchantReference": reference} | changes
@@ -42,7 +42,7 @@ async def facts_of(caller: Caller, reference: str) -> list[dict[str, Any]]:
     return facts
 
 
-async def notices(caller: Caller) -> dict[str, int]:
+async def notice_counts(caller: Caller) -> dict[str, int]:
     """The number of notices in each state."""
     connection = await asyncpg.connect(caller.system.environment["KASIR_DATABASE_URL"])
     try:
@@ -54,7 +54,7 @@ async def notices(caller: Caller) -> dict[str, int]:
 
 async def until_counted(caller: Caller, state: str, expected: int) -> None:
     async def count_now() -> int:
-        return (await notices(caller)).get(state, 0)
+        return (await notice_counts(caller)).get(state, 0)
 
     await until(count_now, lambda count: count == expected, f"{expected} notices {state}")
 
@@ -77,10 +77,10 @@ async def test_a_repeated_notification_is_accepted_each_time_and_counted_once(
 ) -> None:
     reference = await new_payment(caller)
     body = envelope(item_for(caller, reference))
-    answers = [await deliver(caller, body) for _ in range(3)]
+    responses = [await deliver(caller, body) for _ in range(3)]
     payment = await journey_client.status(reference, "authorised")
 
-    assert [response.status for response in answers] == [202] * 3
+    assert [response.status for response in responses] == [202] * 3
     assert payment["captured"] == 25_000
     assert [fact["source"] for fact in payment["facts"]].count("notification") == 1
 
@@ -115,6 +115,7 @@ async def test_a_refusal_and_then_an_authorisation_make_the_payment_authorised(
     async def facts_now() -> list[dict[str, Any]]:
         return await facts_of(caller, reference)
 
+    # The redirect, the refusal, the authorisation, and the second refusal.
     await until(facts_now, lambda facts: len(facts) == 4, "four facts")
     listed = await caller.call("GET", f"/api/payments?reference={reference}")
 
@@ -136,7 +137,8 @@ async def test_a_notification_that_is_not_authentic_gets_401_and_has_no_effect(
 ) -> None:
     reference = await new_payment(caller)
     response = await deliver(caller, envelope(item_for(caller, reference, **change)))
-    # Notifications are read in order: after this one, a stored forged one would have been read.
+    # Notifications are read in the order of their arrival. When this later one has been read, the
+    # first one would have been read too, if Kasir had stored it.
     await deliver(caller, envelope(item_for(caller, reference, success="false")))
 
     async def facts_now() -> list[dict[str, Any]]:
@@ -207,7 +209,7 @@ async def test_a_large_body_within_the_limit_is_accepted(caller: Caller) -> None
 
 
 async def test_an_unknown_event_code_is_accepted_and_counted(caller: Caller) -> None:
-    before = (await notices(caller)).get("unheard_of", 0)
+    before = (await notice_counts(caller)).get("unheard_of", 0)
     item = item_for(caller, "ANY", eventCode="SOMETHING_NEW")
     response = await deliver(caller, envelope(item))
 
@@ -219,7 +221,7 @@ async def test_a_notification_of_another_merchant_account_is_accepted_and_marked
     caller: Caller,
 ) -> None:
     reference = await new_payment(caller)
-    before = (await notices(caller)).get("foreign", 0)
+    before = (await notice_counts(caller)).get("foreign", 0)
     item = item_for(caller, reference, merchantAccountCode="AnotherShop")
     response = await deliver(caller, envelope(item))
     await until_counted(caller, "foreign", before + 1)
@@ -231,7 +233,7 @@ async def test_a_notification_of_another_merchant_account_is_accepted_and_marked
 async def test_a_notification_of_an_unknown_reference_is_accepted_and_marked_foreign(
     caller: Caller,
 ) -> None:
-    before = (await notices(caller)).get("foreign", 0)
+    before = (await notice_counts(caller)).get("foreign", 0)
     item = item_for(caller, f"UNKNOWN-{secrets.token_hex(6)}")
     response = await deliver(caller, envelope(item))
     await until_counted(caller, "foreign", before + 1)
@@ -243,14 +245,14 @@ async def test_an_unreadable_notice_is_accepted_and_held_and_does_not_block_othe
     caller: Caller, journey_client: JourneyClient
 ) -> None:
     reference = await new_payment(caller)
-    before = (await notices(caller)).get("held", 0)
+    before = (await notice_counts(caller)).get("held", 0)
     unreadable = item_for(caller, reference, eventDate="the day before yesterday")
     good = item_for(caller, reference)
-    answers = [await deliver(caller, envelope(item)) for item in (unreadable, good)]
+    responses = [await deliver(caller, envelope(item)) for item in (unreadable, good)]
     payment = await journey_client.status(reference, "authorised")
     await until_counted(caller, "held", before + 1)
 
-    assert [response.status for response in answers] == [202, 202]
+    assert [response.status for response in responses] == [202, 202]
     assert payment["captured"] == 25_000
 
 
@@ -259,7 +261,7 @@ async def test_an_item_with_a_nul_does_not_break_the_database(
 ) -> None:
     reference = await new_payment(caller)
     with_nul = item_for(caller, reference + "\0", reason="a\0b", pspReference="PSP\0NUL")
-    answers = [
+    responses = [
         await deliver(caller, envelope(with_nul)),
         await deliver(caller, envelope(item_for(caller, reference, reason="a\0b"))),
     ]
@@ -267,12 +269,12 @@ async def test_an_item_with_a_nul_does_not_break_the_database(
     await deliver(caller, envelope(item_for(caller, good)))
     payment = await journey_client.status(good, "authorised")
 
-    assert [response.status for response in answers] == [202, 202]
+    assert [response.status for response in responses] == [202, 202]
     assert payment["captured"] == 25_000
 
 
 @pytest.mark.parametrize("content_type", ["application/x-www-form-urlencoded", "X"])
-async def test_a_form_without_the_content_type_of_a_form_is_not_read(
+async def test_a_form_is_read_only_if_it_has_the_content_type_of_a_form(
     caller: Caller, journey_client: JourneyClient, content_type: str
 ) -> None:
     reference = await new_payment(caller)
@@ -309,9 +311,9 @@ async def test_a_notification_about_a_report_is_accepted(caller: Caller) -> None
 
 
 async def test_an_authorization_header_is_ignored_where_none_is_required(caller: Caller) -> None:
-    given = {"Authorization": "Basic " + base64.b64encode(b"a:b").decode()}
+    headers = {"Authorization": "Basic " + base64.b64encode(b"a:b").decode()}
     body = envelope(item_for(caller, "ANY", eventCode="SOMETHING_NEW"))
-    response = await caller.call("POST", "/webhooks/adyen", body, api_key=None, headers=given)
+    response = await caller.call("POST", "/webhooks/adyen", body, api_key=None, headers=headers)
 
     assert response.status == 202
 

@@ -25,7 +25,7 @@ async def account(postgres_dsn: str) -> AsyncIterator[Account]:
 @pytest.mark.parametrize(
     "date", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "0001-01-01T00:00:00+00:00"]
 )
-async def test_a_date_at_the_limit_of_the_calendar_does_not_block_other_notices(
+async def test_a_notice_with_a_date_at_the_limit_of_the_calendar_is_stored_like_any_other(
     account: Account, date: str
 ) -> None:
     ours = await account.open_payment()
@@ -38,6 +38,7 @@ async def test_a_date_at_the_limit_of_the_calendar_does_not_block_other_notices(
     assert list(results) == [None, None]
 
 
+#: Ten thousand random characters, which the database cannot compress.
 LONG = secrets.token_hex(5000)
 
 
@@ -50,10 +51,12 @@ async def test_a_notice_with_a_very_long_field_does_not_block_others(
     ours = await account.open_payment()
     psp = account.psp()
     changes: dict[str, Any] = {} if field == "pspReference" else {field: LONG}
-    long_psp = LONG if field == "pspReference" else account.psp()
+    psp_of_long = LONG if field == "pspReference" else account.psp()
+    # Without Kasir's payment id, the payment is searched by its merchant reference.
     echo = "" if field == "merchantReference" else ours.id
+    # The original reference of an authorisation would be ignored.
     code = {"eventCode": "CAPTURE"} if field == "originalReference" else {}
-    await account.posts(long_psp, echo=echo, **changes, **code)
+    await account.posts(psp_of_long, echo=echo, **changes, **code)
     await account.posts(psp, echo=ours.id)
     await account.kasir.reader.read_all()
 
@@ -77,9 +80,9 @@ async def test_the_number_of_events_about_held_messages_is_limited(account: Acco
 
 
 async def _transactions(account: Account) -> int:
-    """The number of transactions that wrote the notices' rows."""
-    found: int = await account.kasir.pool.fetchval("SELECT count(DISTINCT xmin::text) FROM notice")
-    return found
+    """The number of transactions that last wrote the notices, by their `xmin`."""
+    count: int = await account.kasir.pool.fetchval("SELECT count(DISTINCT xmin::text) FROM notice")
+    return count
 
 
 @pytest.mark.parametrize(
@@ -95,24 +98,26 @@ async def _transactions(account: Account) -> int:
         "",
     ],
 )
-async def test_notices_are_read_in_one_transaction_although_one_has_an_impossible_date(
+async def test_notices_are_read_in_one_transaction_although_one_has_an_invalid_date(
     account: Account, date: str
 ) -> None:
     payments = [await account.open_payment() for _ in range(100)]
-    dates = [{"eventDate": date} if number % 100 == 50 else {} for number in range(100)]
+    dates = [{"eventDate": date} if number == 50 else {} for number in range(100)]
     posts = zip(payments, dates, strict=True)
     await asyncio.gather(
         *(account.posts(account.psp(), echo=ours.id, **more) for ours, more in posts)
     )
     await account.kasir.reader.read_all()
     held = await account.kasir.pool.fetch("SELECT error FROM notice WHERE state = 'held'")
-    read = await account.kasir.pool.fetchval("SELECT count(*) FROM notice WHERE state = 'read'")
-    kept = await account.kasir.pool.fetchval(
+    read_count = await account.kasir.pool.fetchval(
+        "SELECT count(*) FROM notice WHERE state = 'read'"
+    )
+    impossible_dates = await account.kasir.pool.fetchval(
         "SELECT count(*) FROM notice WHERE event_date NOT BETWEEN '2000-01-01' AND '2100-01-01'"
     )
 
     assert await _transactions(account) == 1
-    assert (len(held), read, kept) == (1, 99, 0)
+    assert (len(held), read_count, impossible_dates) == (1, 99, 0)
     assert date in held[0]["error"]
 
 
@@ -134,7 +139,7 @@ async def test_a_notice_that_the_database_refuses_is_found_by_halving_the_batch(
     )
 
     assert [tuple(row) for row in states] == [("held", 1), ("read", 127)]
-    # Seven parts without the refused notice, and that notice alone.
+    # Halving 128 notices seven times gives seven parts without the refused notice, and itself.
     assert await _transactions(account) == 8
 
 

@@ -1,4 +1,4 @@
-"""Notices that take longer to read than the statement timeout."""
+"""A notice that takes longer to read than the statement timeout is retried, and then held."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ from kasir.webhooks.receiving import receive
 from kasir.wiring import Parts
 from opened_kasir import a_database, kasir_on, until
 
-#: Settling more than {most} notices of this kind fails as a statement that took too long.
-SLOW = """
+#: A trigger: an update of more than {most} notices that fulfil {which} fails, with the error of the
+#: statement timeout. Settling notices is such an update.
+TOO_SLOW = """
 CREATE OR REPLACE FUNCTION too_slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
   IF (SELECT count(*) FROM settled WHERE {which}) > {most} THEN
     RAISE EXCEPTION 'canceling statement due to statement timeout' USING ERRCODE = '57014';
@@ -50,7 +51,8 @@ async def states(kasir: Parts) -> list[str]:
 
 
 async def _make_slow(kasir: Parts, which: str, most: int = 0) -> None:
-    await kasir.pool.execute(SLOW.format(which=which, most=most))
+    """Install the trigger. `which` is an SQL condition."""
+    await kasir.pool.execute(TOO_SLOW.format(which=which, most=most))
 
 
 async def test_notices_that_are_too_slow_together_are_read_one_by_one(kasir: Parts) -> None:
@@ -66,20 +68,21 @@ async def test_a_notice_that_is_always_too_slow_is_held_and_the_others_are_read(
     await _make_slow(kasir, "state <> 'held' AND 'SLOW1' = ANY (names)")
     with pytest.raises(asyncpg.QueryCanceledError):
         await kasir.reader.read_all()
-    first = await states(kasir)
+    after_first_try = await states(kasir)
     tries = 1
     while "unread" in await states(kasir):
         tries += 1
-        await _read_once(kasir)
+        await _try_to_read(kasir)
     held = await kasir.pool.fetchval("SELECT error FROM notice WHERE state = 'held'")
 
-    assert first == ["foreign", "unread", "foreign", "foreign"]
+    assert after_first_try == ["foreign", "unread", "foreign", "foreign"]
     assert await states(kasir) == ["foreign", "held", "foreign", "foreign"]
     assert tries == kasir.settings.limits.slow_reads_max
     assert "canceling statement due to statement timeout" in held
 
 
-async def _read_once(kasir: Parts) -> None:
+async def _try_to_read(kasir: Parts) -> None:
+    """Read all notices; the statement timeout may be exceeded."""
     try:
         await kasir.reader.read_all()
     except asyncpg.QueryCanceledError as error:

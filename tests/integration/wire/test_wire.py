@@ -49,9 +49,9 @@ async def test_a_call_is_sent_unchanged_with_the_api_key_and_its_idempotency_key
     fake_server: FakeServer,
 ) -> None:
     await send_call(fake_server, plain(200, b"{}"))
-    ((asked, headers, body),) = fake_server.asked
+    ((request_line, headers, body),) = fake_server.asked
 
-    assert asked == "POST /v72/payments"
+    assert request_line == "POST /v72/payments"
     assert body == CALL.body
     assert headers["x-api-key"] == "secret-key"
     assert headers["idempotency-key"] == "kasir-pay_1"
@@ -64,9 +64,9 @@ async def test_a_call_is_sent_to_its_version_and_without_a_key_if_it_has_none(
     fake_server.handler = plain(200, b"{}")
     async with wire_to(fake_server.url) as wire:
         await wire.send(Call("/paymentMethods", b"{}", 71))
-    ((asked, headers, _),) = fake_server.asked
+    ((request_line, headers, _),) = fake_server.asked
 
-    assert asked == "POST /v71/paymentMethods"
+    assert request_line == "POST /v71/paymentMethods"
     assert "idempotency-key" not in headers
 
 
@@ -114,20 +114,20 @@ async def test_a_transient_error_is_recognised_by_its_header(
     async def answer(_: web.Request) -> web.StreamResponse:
         return web.Response(status=503, body=b'{"errorCode":"703"}', headers={header: "true"})
 
-    found = await send_call(fake_server, answer)
+    result = await send_call(fake_server, answer)
 
-    assert isinstance(found, Answer)
-    assert (found.transient, found.verdict) == (True, Verdict.THEIRS)
+    assert isinstance(result, Answer)
+    assert (result.transient, result.verdict) == (True, Verdict.THEIRS)
 
 
 @pytest.mark.parametrize("value", ["false", "", "0"])
 async def test_an_error_whose_header_is_not_true_is_not_transient(
     fake_server: FakeServer, value: str
 ) -> None:
-    found = await send_call(fake_server, plain(503, b"{}", transient_error=value))
+    result = await send_call(fake_server, plain(503, b"{}", transient_error=value))
 
-    assert isinstance(found, Answer)
-    assert found.transient is False
+    assert isinstance(result, Answer)
+    assert result.transient is False
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
@@ -136,7 +136,7 @@ async def test_a_redirect_is_not_followed(fake_server: FakeServer, status: int) 
 
     assert isinstance(answer, Answer)
     assert (answer.status, answer.verdict) == (status, Verdict.UNKNOWN)
-    assert [asked for asked, _, _ in fake_server.asked] == ["POST /v72/payments"]
+    assert [request_line for request_line, _, _ in fake_server.asked] == ["POST /v72/payments"]
 
 
 async def test_a_connection_that_is_reset_gives_no_answer(fake_server: FakeServer) -> None:
@@ -165,10 +165,10 @@ async def test_a_server_that_never_answers_gives_no_answer(fake_server: FakeServ
         await asyncio.Event().wait()
         raise AssertionError
 
-    found = await send_call(fake_server, never, Limits(adyen_timeout_s=0.2))
+    result = await send_call(fake_server, never, Limits(adyen_timeout_s=0.2))
 
-    assert isinstance(found, NoAnswer)
-    assert "Timeout" in found.why
+    assert isinstance(result, NoAnswer)
+    assert "Timeout" in result.why
 
 
 async def test_an_answer_that_is_not_completed_in_time_counts_as_no_answer(
@@ -198,16 +198,16 @@ async def test_an_answer_that_is_too_long_counts_as_no_answer(
             response.enable_compression(web.ContentCoding.gzip)
         return response
 
-    found = await send_call(fake_server, long, Limits(adyen_answer_bytes_max=2000))
+    result = await send_call(fake_server, long, Limits(adyen_answer_bytes_max=2000))
 
-    assert found == NoAnswer("AnswerTooLong")
+    assert result == NoAnswer("AnswerTooLong")
 
 
 async def test_an_answer_as_long_as_the_limit_is_read(fake_server: FakeServer) -> None:
-    body = b'{"a":"' + b"A" * 1992 + b'"}'
-    found = await send_call(fake_server, plain(200, body), Limits(adyen_answer_bytes_max=2000))
+    body = b'{"a":"' + b"A" * 1992 + b'"}'  # 2000 bytes.
+    result = await send_call(fake_server, plain(200, body), Limits(adyen_answer_bytes_max=2000))
 
-    assert found == Answer(200, body)
+    assert result == Answer(200, body)
 
 
 async def test_the_rest_of_a_too_long_answer_is_not_read_as_the_next_answer(
@@ -224,7 +224,7 @@ async def test_the_rest_of_a_too_long_answer_is_not_read_as_the_next_answer(
 
 
 def breaking(fake_server: FakeServer, *broken: int) -> Handler:
-    """Answer every request, but close the connection of the requests with these numbers."""
+    """A handler that closes the connection of the requests with these numbers, counted from 1."""
 
     async def answer(request: web.Request) -> web.StreamResponse:
         if len(fake_server.asked) in broken:
@@ -240,10 +240,10 @@ async def test_a_call_whose_connection_was_closed_is_sent_once_more(
 ) -> None:
     fake_server.handler = breaking(fake_server, 2)
     async with wire_to(fake_server.url) as wire:
-        found = [await wire.send(CALL), await wire.send(CALL)]
+        results = [await wire.send(CALL), await wire.send(CALL)]
 
-    assert found == [Answer(200, b"{}")] * 2
-    # Body and key are the same, so that Adyen executes the call once.
+    assert results == [Answer(200, b"{}")] * 2
+    # The second call was sent twice, with the same body and key, so that Adyen executes it once.
     assert len(fake_server.asked) == 3
     assert [body for _, _, body in fake_server.asked] == [CALL.body] * 3
     assert {headers["idempotency-key"] for _, headers, _ in fake_server.asked} == {CALL.key}
@@ -252,9 +252,9 @@ async def test_a_call_whose_connection_was_closed_is_sent_once_more(
 async def test_a_call_is_sent_at_most_twice(fake_server: FakeServer) -> None:
     fake_server.handler = breaking(fake_server, 1, 2)
     async with wire_to(fake_server.url) as wire:
-        found = await wire.send(CALL)
+        result = await wire.send(CALL)
 
-    assert isinstance(found, NoAnswer)
+    assert isinstance(result, NoAnswer)
     assert len(fake_server.asked) == 2
 
 
@@ -265,10 +265,10 @@ async def test_both_tries_together_end_within_the_timeout_of_a_call(
         await asyncio.sleep(0.3)
         return await breaking(fake_server, 1)(request)
 
-    found = await send_call(fake_server, late, Limits(adyen_timeout_s=0.5))
+    result = await send_call(fake_server, late, Limits(adyen_timeout_s=0.5))
 
-    assert isinstance(found, NoAnswer)
-    assert "Timeout" in found.why
+    assert isinstance(result, NoAnswer)
+    assert "Timeout" in result.why
 
 
 @pytest.mark.parametrize(
@@ -279,12 +279,12 @@ async def test_both_tries_together_end_within_the_timeout_of_a_call(
         Call("/storedPaymentMethods", method="GET"),
     ],
 )
-async def test_a_call_that_only_reads_is_sent_once_more_even_without_a_key(
+async def test_a_call_that_changes_nothing_is_sent_once_more_even_without_a_key(
     fake_server: FakeServer, call: Call
 ) -> None:
-    found = await send_call(fake_server, breaking(fake_server, 1), call=call)
+    result = await send_call(fake_server, breaking(fake_server, 1), call=call)
 
-    assert found == Answer(200, b"{}")
+    assert result == Answer(200, b"{}")
 
 
 async def test_a_call_without_a_key_that_changes_something_is_not_sent_again(
@@ -301,19 +301,19 @@ async def test_a_refused_connection_gives_no_answer_and_its_error_hides_the_addr
         listener.bind(("127.0.0.1", 0))
         port = listener.getsockname()[1]
     async with wire_to(f"http://127.0.0.1:{port}") as wire:
-        found = await wire.send(CALL)
+        result = await wire.send(CALL)
 
-    assert isinstance(found, NoAnswer)
-    assert str(port) not in found.why
-    assert "secret" not in found.why
+    assert isinstance(result, NoAnswer)
+    assert str(port) not in result.why
+    assert "secret" not in result.why
 
 
 async def test_a_host_that_does_not_exist_gives_no_answer() -> None:
     async with wire_to("http://adyen.invalid") as wire:
-        found = await wire.send(CALL)
+        result = await wire.send(CALL)
 
-    assert isinstance(found, NoAnswer)
-    assert "adyen.invalid" not in found.why
+    assert isinstance(result, NoAnswer)
+    assert "adyen.invalid" not in result.why
 
 
 async def test_a_server_that_does_not_speak_http_gives_no_answer() -> None:
@@ -325,9 +325,9 @@ async def test_a_server_that_does_not_speak_http_gives_no_answer() -> None:
 
     server = await asyncio.start_server(speak_smtp, "127.0.0.1", 0)
     async with server, wire_to(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}") as wire:
-        found = await wire.send(CALL)
+        result = await wire.send(CALL)
 
-    assert isinstance(found, NoAnswer)
+    assert isinstance(result, NoAnswer)
 
 
 async def test_consecutive_calls_share_a_connection(fake_server: FakeServer) -> None:
@@ -380,13 +380,14 @@ async def test_an_untrusted_certificate_is_refused_before_anything_is_sent(
 ) -> None:
     tls, _ = certificate("127.0.0.1", tmp_path)
     async with serving(tls) as fake_server:
-        found = await send_call(fake_server, plain(200, b"{}"))
+        result = await send_call(fake_server, plain(200, b"{}"))
 
-    assert isinstance(found, NoAnswer)
-    assert "Certificate" in found.why
+    assert isinstance(result, NoAnswer)
+    assert "Certificate" in result.why
     assert fake_server.asked == []
 
 
+#: Makes one call, in a process whose environment sets the trusted authorities.
 SCRIPT: Final = """
 import asyncio, sys
 from kasir.adyen.calls import Call

@@ -38,12 +38,14 @@ LONGEST = [
     ("shopperStatement", 10_000, 10_000),
     ("telephoneNumber", 0, 64),
 ]
+#: (version, field, maximum length).
 EDGES = [
     (version, field, longest[version - 71]) for field, *longest in LONGEST for version in VERSIONS
 ]
 
 
 def text_of(field: str, length: int) -> str:
+    """A valid text of this length for this field."""
     start = "https://shop.example/" if field == "returnUrl" else ""
     return start + "x" * (length - len(start))
 
@@ -55,9 +57,9 @@ def test_a_complete_payment_is_valid(version: int) -> None:
 
 @pytest.mark.parametrize(("version", "field", "longest"), EDGES)
 def test_a_text_of_the_maximum_length_is_valid(version: int, field: str, longest: int) -> None:
-    found = payment_faults(version, **{field: text_of(field, longest or 20_000)})
+    faults = payment_faults(version, **{field: text_of(field, longest or 20_000)})
 
-    assert found == []
+    assert faults == []
 
 
 @pytest.mark.parametrize(("version", "field", "longest"), [edge for edge in EDGES if edge[2]])
@@ -74,23 +76,23 @@ def test_a_text_one_character_too_long_is_named_with_its_limit(
 @pytest.mark.parametrize("field", [field for field, *_ in LONGEST])
 @pytest.mark.parametrize("wrong", [7, 1.5, True, ["x"], {"x": "y"}])
 def test_a_text_field_of_another_type_is_named(field: str, wrong: object) -> None:
-    found = payment_faults(**{field: wrong})
+    faults = payment_faults(**{field: wrong})
 
-    assert [fault for fault in found if fault.field == field and "string" in fault.cure] != []
+    assert [fault for fault in faults if fault.field == field and "string" in fault.cure] != []
 
 
 @pytest.mark.parametrize("field", [field for field, *_ in LONGEST])
 def test_a_nul_character_is_refused(field: str) -> None:
-    found = payment_faults(**{field: text_of(field, 30) + "\0"})
+    faults = payment_faults(**{field: text_of(field, 30) + "\0"})
 
-    assert [fault for fault in found if fault.field == field and "NUL" in fault.cure] != []
+    assert [fault for fault in faults if fault.field == field and "NUL" in fault.cure] != []
 
 
 @pytest.mark.parametrize(("length", "good"), [(2, False), (3, True)])
 def test_a_shopper_reference_has_at_least_three_characters(length: int, good: bool) -> None:
-    found = payment_faults(shopperReference="s" * length)
+    faults = payment_faults(shopperReference="s" * length)
 
-    assert fields_of(found) == ([] if good else ["shopperReference"])
+    assert fields_of(faults) == ([] if good else ["shopperReference"])
 
 
 @pytest.mark.parametrize(
@@ -158,9 +160,9 @@ def test_session_validity_must_be_a_time_with_an_offset(moment: object, good: bo
 @pytest.mark.parametrize("absent", [None, ""])
 def test_a_missing_required_field_has_adyens_code(field: str, code: str, absent: object) -> None:
     fields = payment_body() | {field: absent}
-    found = list(checks.payment_faults(fields, 72))
+    faults = list(checks.payment_faults(fields, 72))
 
-    assert (found[0].field, found[0].code) == (field, code)
+    assert (faults[0].field, faults[0].code) == (field, code)
 
 
 @pytest.mark.parametrize("absent", [None, "25000", 25000, [], True])
@@ -171,21 +173,21 @@ def test_without_an_amount_the_code_is_100(absent: object) -> None:
 
 
 @pytest.mark.parametrize("value", [1, 25_000, INT64_MAX])
-def test_a_whole_positive_value_is_an_amount(value: int) -> None:
+def test_an_amount_that_is_a_positive_whole_number_is_valid(value: int) -> None:
     assert payment_faults(amount={"currency": "IDR", "value": value}) == []
 
 
 @pytest.mark.parametrize(
     "value", [0, -1, INT64_MAX + 1, 10**30, 25_000.0, 0.5, "25000", None, True, [], {}]
 )
-def test_any_other_value_is_not_an_amount(value: object) -> None:
+def test_an_amount_that_is_not_a_positive_whole_number_is_refused(value: object) -> None:
     (fault,) = payment_faults(amount={"currency": "IDR", "value": value})
 
     assert (fault.field, fault.code, fault.status) == ("amount.value", "137", 422)
 
 
 @pytest.mark.parametrize("currency", ["", "ID", "IDRX", "idr", "I R", "ID\n", None, 360, ["IDR"]])
-def test_a_currency_is_three_capital_letters(currency: object) -> None:
+def test_a_currency_that_is_not_three_capital_letters_is_refused(currency: object) -> None:
     (fault,) = payment_faults(amount={"currency": currency, "value": 1})
 
     assert (fault.field, fault.code) == ("amount.currency", "138")
@@ -204,7 +206,7 @@ def test_a_currency_is_three_capital_letters(currency: object) -> None:
         "adyencheckout://your.package.name",
     ],
 )
-def test_a_return_url_is_an_address_that_a_browser_can_follow(url: str) -> None:
+def test_a_return_url_that_a_browser_can_follow_is_valid(url: str) -> None:
     assert payment_faults(returnUrl=url) == []
 
 
@@ -226,7 +228,7 @@ def test_a_return_url_is_an_address_that_a_browser_can_follow(url: str) -> None:
         "https://shop.example/\x7f",
     ],
 )
-def test_any_other_text_is_not_a_return_url(url: str) -> None:
+def test_a_return_url_that_a_browser_cannot_follow_is_refused(url: str) -> None:
     (fault,) = payment_faults(returnUrl=url)
 
     assert fault.field == "returnUrl"
@@ -285,9 +287,9 @@ def test_a_screen_at_its_limit_is_valid(edge: tuple[str, int]) -> None:
 
 @pytest.mark.parametrize("wrong", [None, "Mozilla", [], 7, True])
 def test_browser_info_must_be_an_object(wrong: object) -> None:
-    found = list(checks.payment_faults(payment_body() | {"browserInfo": wrong}, 72))
+    faults = list(checks.payment_faults(payment_body() | {"browserInfo": wrong}, 72))
 
-    assert fields_of(found) == ["browserInfo"]
+    assert fields_of(faults) == ["browserInfo"]
 
 
 # The line items and the metadata.
@@ -371,9 +373,9 @@ def test_all_errors_are_named_in_one_answer() -> None:
         "metadata": {"k" * 21: "v"},
         "lineItems": [{"quantity": "two"}],
     }
-    found = payment_faults(**wrong)
+    faults = payment_faults(**wrong)
 
-    assert sorted(fields_of(found)) == sorted(
+    assert sorted(fields_of(faults)) == sorted(
         [
             "reference",
             "returnUrl",
@@ -393,14 +395,14 @@ def test_all_errors_are_named_in_one_answer() -> None:
             "lineItems[0].quantity",
         ]
     )
-    assert all(fault.cure for fault in found)
+    assert all(fault.cure for fault in faults)
 
 
 def test_fields_without_a_rule_are_not_checked() -> None:
     assert payment_faults(somethingNew={"deep": 1}, shopperName={"firstName": "Siti"}) == []
 
 
-# The other calls.
+# Details, links and payment methods.
 
 
 @pytest.mark.parametrize("length", [1, 20_000])

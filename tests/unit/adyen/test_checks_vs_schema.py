@@ -10,9 +10,10 @@ from twin_openapi import document, needs_openapi
 
 pytestmark = needs_openapi
 
-#: Kasir's limit is shorter than the schema's, because the link's payments contain this field.
+#: Limits of Kasir's that are shorter than the schema's: the link's payments contain these fields,
+#: and have shorter limits.
 SHORTER = {("PaymentLinkRequest", "shopperEmail"): 256}
-#: An object: the length limit of the schema is meant for each of its values.
+#: Objects: the schema's length limit is meant for each of their values.
 NOT_A_TEXT = {"metadata"}
 
 REQUESTS = ["PaymentRequest", "PaymentLinkRequest", "PaymentMethodsRequest"]
@@ -35,6 +36,7 @@ def text_limits(version: int, name: str) -> list[tuple[str, str, int]]:
 
 
 def value_lists(version: int, name: str) -> list[tuple[str, list[str]]]:
+    """Each field of a schema that has a list of allowed values, and that list."""
     return [
         (field, rule["enum"])
         for field, rule in schema(version, name)["properties"].items()
@@ -43,6 +45,7 @@ def value_lists(version: int, name: str) -> list[tuple[str, list[str]]]:
 
 
 def faults_of(version: int, name: str, fields: dict[str, Any]) -> list[str]:
+    """The fields that Kasir refuses in a request of this version and schema."""
     found = {
         "PaymentRequest": lambda: checks.payment_faults(fields, version),
         "PaymentLinkRequest": lambda: checks.link_faults(fields),
@@ -55,14 +58,14 @@ def faults_of(version: int, name: str, fields: dict[str, Any]) -> list[str]:
 @pytest.mark.parametrize("version", [71, 72])
 def test_every_length_limit_of_the_schema_is_enforced(version: int, name: str) -> None:
     wrong = []
-    for field, which, most in text_limits(version, name):
-        start = "https://shop.example/" if field == "returnUrl" else ""
-        good = start + "x" * (most - len(start))
+    for field, which, limit in text_limits(version, name):
+        prefix = "https://shop.example/" if field == "returnUrl" else ""
+        good = prefix + "x" * (limit - len(prefix))
         bad = good[:-1] if which == "minLength" else good + "x"
         if faults_of(version, name, payment_body(**{field: good})) != []:
-            wrong.append(f"{field} of {most} is refused")
+            wrong.append(f"{field} of {limit} is refused")
         if faults_of(version, name, payment_body(**{field: bad})) != [field]:
-            wrong.append(f"{field} past {which} {most} is accepted")
+            wrong.append(f"{field} past {which} {limit} is accepted")
 
     assert wrong == []
 
@@ -72,7 +75,7 @@ def test_every_length_limit_of_the_schema_is_enforced(version: int, name: str) -
 def test_every_list_of_values_of_the_schema_is_enforced(version: int, name: str) -> None:
     wrong = []
     for field, values in value_lists(version, name):
-        refused = [v for v in values if faults_of(version, name, payment_body(**{field: v}))]
+        refused = [one for one in values if faults_of(version, name, payment_body(**{field: one}))]
         if refused:
             wrong.append(f"{field} refuses {refused}")
         if faults_of(version, name, payment_body(**{field: "no such value"})) != [field]:
@@ -107,13 +110,13 @@ def test_where_unknown_fields_are_refused_every_field_of_adyens_is_known(
 @pytest.mark.parametrize("version", [71, 72])
 def test_every_length_limit_of_the_details_is_enforced(version: int) -> None:
     wrong = []
-    for field, which, most in text_limits(version, "PaymentCompletionDetails"):
-        details = {"redirectResult": "X6", field: "x" * most}
+    for field, which, limit in text_limits(version, "PaymentCompletionDetails"):
+        details = {"redirectResult": "X6", field: "x" * limit}
         if list(known_fields.details_faults({"details": details})):
-            wrong.append(f"{field} of {most} is refused")
+            wrong.append(f"{field} of {limit} is refused")
         details[field] += "x"
         (fault,) = known_fields.details_faults({"details": details})
         if fault.field != f"details.{field}":
-            wrong.append(f"{field} past {which} {most} is accepted")
+            wrong.append(f"{field} past {which} {limit} is accepted")
 
     assert wrong == []

@@ -89,7 +89,7 @@ def test_a_missing_field_is_empty(field: str, absence: str) -> None:
     if absence == "missing":
         del fields[field]
     (item,) = parse(envelope(fields))
-    names = {
+    attributes = {
         "pspReference": "psp_reference",
         "originalReference": "original_reference",
         "merchantAccountCode": "merchant_account_code",
@@ -103,7 +103,7 @@ def test_a_missing_field_is_empty(field: str, absence: str) -> None:
         "additionalData": "hmac_signature",
     }
 
-    assert getattr(item, names[field]) == ""
+    assert getattr(item, attributes[field]) == ""
 
 
 @pytest.mark.parametrize("amount", ["25000", 25000, [], True])
@@ -158,7 +158,7 @@ def test_the_items_of_a_batch_are_read_in_order() -> None:
         b"a=b&c=d",
     ],
 )
-def test_any_other_body_is_unreadable(body: bytes) -> None:
+def test_a_body_that_is_not_an_envelope_is_unreadable(body: bytes) -> None:
     with pytest.raises(Unreadable):
         parse(body)
 

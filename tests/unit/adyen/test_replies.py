@@ -1,4 +1,4 @@
-"""The verdict on each of Adyen's answers: a wrong one charges twice or loses a payment."""
+"""Each answer has its verdict. A wrong verdict would charge twice, or lose a payment."""
 
 import json
 

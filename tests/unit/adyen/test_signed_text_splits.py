@@ -1,4 +1,4 @@
-"""A signature of eight fields joined by colons is not valid for another split of that text."""
+"""Adyen signs eight fields joined by colons; other fields with the same text are not authentic."""
 
 from __future__ import annotations
 
@@ -54,12 +54,13 @@ def splits() -> list[tuple[str, ...]]:
     parts = ":".join(SIGNED).split(":")
 
     def cut(rest: list[str], fields: int) -> list[tuple[str, ...]]:
+        """Every way to join the parts in `rest` to this number of fields."""
         if fields == 1:
             return [(":".join(rest),)]
         return [
-            (":".join(rest[:taken]), *others)
-            for taken in range(1, len(rest) - fields + 2)
-            for others in cut(rest[taken:], fields - 1)
+            (":".join(rest[:size]), *others)
+            for size in range(1, len(rest) - fields + 2)
+            for others in cut(rest[size:], fields - 1)
         ]
 
     return cut(parts, len(NAMES))

@@ -12,6 +12,7 @@ from kasir.adyen.signing import is_signed, key_from_hex, sign, signed_text
 
 JAVA_KEY = "9064450A8892A093D9E97EFCC9639DE31B74F3A7803135555A3C96F5A57915D6"
 
+#: Test vectors: a key, the text that is signed with it, and the signature.
 VECTORS = [
     pytest.param(
         KEY,
@@ -50,10 +51,12 @@ VECTORS = [
         id="gopay-refunded",
     ),
 ]
+#: The vectors with these ids, which some tests change.
+JAVA_VALUE_AS_TEXT, GOPAY_AUTHORISED = VECTORS[3].values, VECTORS[4].values
 
 
 def item_with(text: str, signature: str, **changes: Any) -> Item:
-    """The item with this signed text, whose merchant reference may contain colons."""
+    """The item whose signed fields, joined by colons, are this text."""
     psp, original, merchant, *reference, value, currency, code, success = text.split(":")
     fields = {
         "pspReference": psp,
@@ -90,7 +93,7 @@ def test_a_vectors_signature_is_not_valid_under_another_key(
 
 
 def test_the_value_of_a_signed_amount_may_be_text() -> None:
-    _, text, signature = VECTORS[3].values
+    _, text, signature = JAVA_VALUE_AS_TEXT
     item = item_with(str(text), str(signature), amount={"value": "0", "currency": "EUR"})
 
     assert is_signed(item, [key_from_hex(JAVA_KEY)]) is True
@@ -104,9 +107,9 @@ def test_a_raw_body_is_signed_the_same_way() -> None:
         '"operation":"created","shopperReference":"shopper-1"},"type":"recurring.token.created"}'
     )
 
-    found = sign(body.encode(), key_from_hex(KEY))
+    signature = sign(body.encode(), key_from_hex(KEY))
 
-    assert found == "2w+RvBx8yCLp6X5bMm+kV80UyeBM5RCq9+qlk3ZySjU="
+    assert signature == "2w+RvBx8yCLp6X5bMm+kV80UyeBM5RCq9+qlk3ZySjU="
 
 
 @pytest.mark.parametrize(
@@ -123,7 +126,7 @@ def test_a_raw_body_is_signed_the_same_way() -> None:
     ],
 )
 def test_each_of_the_eight_fields_is_signed(field: str, other: str) -> None:
-    _, text, signature = VECTORS[4].values
+    _, text, signature = GOPAY_AUTHORISED
     item = item_with(str(text), str(signature))
     changes: dict[str, Any] = {field: other}
 
@@ -131,7 +134,7 @@ def test_each_of_the_eight_fields_is_signed(field: str, other: str) -> None:
 
 
 def test_other_fields_are_not_signed() -> None:
-    _, text, signature = VECTORS[4].values
+    _, text, signature = GOPAY_AUTHORISED
     item = item_with(str(text), str(signature), reason="anything", eventDate="2026-05-05T05:05:05Z")
 
     assert is_signed(item, [key_from_hex(KEY)]) is True
@@ -160,7 +163,7 @@ def test_the_current_and_the_previous_key_are_both_accepted(order: tuple[str, st
     ],
 )
 def test_a_missing_or_malformed_signature_is_not_valid(extra: object) -> None:
-    _, text, signature = VECTORS[4].values
+    _, text, signature = GOPAY_AUTHORISED
     item = item_with(str(text), str(signature), additionalData=extra)
 
     assert is_signed(item, [key_from_hex(KEY)]) is False
@@ -180,6 +183,6 @@ def test_a_key_is_read_as_customer_area_shows_it(text: str) -> None:
 @pytest.mark.parametrize(
     "text", ["", "44", KEY[:-1], KEY[:-2], KEY + "00", "G" + KEY[1:], "é" * 64, "0x" + KEY[2:]]
 )
-def test_any_other_text_is_not_a_key(text: str) -> None:
+def test_a_text_that_is_not_64_hexadecimal_digits_is_not_a_key(text: str) -> None:
     with pytest.raises(ValueError, match="64 hexadecimal digits"):
         key_from_hex(text)

@@ -46,6 +46,7 @@ GOPAY_BODY = (
 GOPAY_SIGNATURE = "2w+RvBx8yCLp6X5bMm+kV80UyeBM5RCq9+qlk3ZySjU="
 KEYS = [key_from_hex(KEY)]
 
+#: Pairs of a body and its signature with KEY.
 VECTORS = [
     pytest.param(
         ("\n" + textwrap.indent(ADYEN_BODY, " " * 8) + "\n" + " " * 8).encode(),
@@ -59,8 +60,8 @@ VECTORS = [
 ]
 
 
-def a_webhook(**changes: Any) -> dict[str, Any]:
-    """A valid token notification with these changes; a change of None leaves the field out."""
+def token_fields(**changes: Any) -> dict[str, Any]:
+    """The fields of a token notification; a change of None leaves its field out."""
     fields = json.loads(GOPAY_BODY) | changes
     return {name: value for name, value in fields.items() if value is not None}
 
@@ -80,7 +81,7 @@ def test_a_vectors_signature_is_not_valid_under_another_key(body: bytes, signatu
 def test_the_signature_is_not_valid_for_the_same_json_in_other_bytes(
     body: bytes, signature: str
 ) -> None:
-    spellings = {
+    encodings = {
         json.dumps(json.loads(body)).encode(),
         json.dumps(json.loads(body), indent=1).encode(),
         json.dumps(json.loads(body), sort_keys=True, separators=(",", ":")).encode(),
@@ -88,18 +89,18 @@ def test_the_signature_is_not_valid_for_the_same_json_in_other_bytes(
         body.lstrip()[:-1] + b" }",
     } - {body}
 
-    assert len(spellings) >= 4
-    assert not any(is_signed(spelling, signature, KEYS) for spelling in spellings)
+    assert len(encodings) >= 4
+    assert not any(is_signed(encoding, signature, KEYS) for encoding in encodings)
 
 
 def test_non_ascii_characters_are_signed_as_they_were_written() -> None:
-    written = json.dumps(
-        a_webhook(data={"shopperReference": "pembeli-é"}), ensure_ascii=False
+    unescaped = json.dumps(
+        token_fields(data={"shopperReference": "pembeli-é"}), ensure_ascii=False
     ).encode()
-    escaped = json.dumps(json.loads(written)).encode()
-    signature = sign(written, KEYS[0])
+    escaped = json.dumps(json.loads(unescaped)).encode()
+    signature = sign(unescaped, KEYS[0])
 
-    assert is_signed(written, signature, KEYS) is True
+    assert is_signed(unescaped, signature, KEYS) is True
     assert is_signed(escaped, signature, KEYS) is False
 
 
@@ -125,7 +126,7 @@ def test_white_space_around_the_header_is_ignored() -> None:
         GOPAY_SIGNATURE.replace("+", "-"),
     ],
 )
-def test_any_other_signature_is_not_valid(signature: str) -> None:
+def test_a_changed_or_malformed_signature_is_not_valid(signature: str) -> None:
     assert is_signed(GOPAY_BODY, signature, KEYS) is False
 
 
@@ -136,7 +137,7 @@ def test_without_a_key_no_signature_is_valid() -> None:
 
 @pytest.mark.parametrize("event", TokenEvent)
 def test_each_type_of_the_schema_is_read(event: TokenEvent) -> None:
-    fields = a_webhook(type=event)
+    fields = token_fields(type=event)
     if event is TokenEvent.DISABLED:
         del fields["data"]["operation"]
 
@@ -152,7 +153,7 @@ def test_each_type_of_the_schema_is_read(event: TokenEvent) -> None:
 
 
 def test_unknown_fields_are_ignored() -> None:
-    fields = a_webhook(version="1", more={"a": [1]})
+    fields = token_fields(version="1", more={"a": [1]})
     fields["data"]["more"] = None
 
     assert parse(json.dumps(fields).encode()) == parse(GOPAY_BODY)
@@ -174,12 +175,12 @@ def test_a_notification_with_its_token_outside_data_is_unreadable() -> None:
 @pytest.mark.parametrize("field", ["type", "eventId", "createdAt", "data"])
 def test_a_field_that_is_missing_is_named(field: str) -> None:
     with pytest.raises(Unreadable, match=field):
-        parse(json.dumps(a_webhook(**{field: None})).encode())
+        parse(json.dumps(token_fields(**{field: None})).encode())
 
 
 @pytest.mark.parametrize("field", ["merchantAccount", "shopperReference", "storedPaymentMethodId"])
 def test_a_field_that_is_missing_in_data_is_named(field: str) -> None:
-    fields = a_webhook()
+    fields = token_fields()
     del fields["data"][field]
 
     with pytest.raises(Unreadable, match=field):
@@ -197,13 +198,13 @@ def test_a_body_that_is_not_a_token_notification_is_unreadable(body: bytes) -> N
 
 
 def test_the_envelope_of_an_unknown_type_is_read() -> None:
-    found = envelope(b'{"type":"recurring.token.merged","eventId":"E1","data":"unknown"}')
+    notification = envelope(b'{"type":"recurring.token.merged","eventId":"E1","data":"unknown"}')
 
-    assert (found.type, found.event_id) == ("recurring.token.merged", "E1")
+    assert (notification.type, notification.event_id) == ("recurring.token.merged", "E1")
 
 
 def test_the_error_about_an_unreadable_notification_hides_the_token() -> None:
-    fields = a_webhook(createdAt=None)
+    fields = token_fields(createdAt=None)
 
     with pytest.raises(Unreadable) as caught:
         parse(json.dumps(fields).encode())
@@ -223,14 +224,14 @@ def test_a_character_that_cannot_be_stored_is_replaced() -> None:
         "type": "gopay\0",
     }
     body = {"type": "t\0", "eventId": "PSP\0", "createdAt": "2026-05-05", "data": data}
-    read = parse(json.dumps(body).encode())
+    notification = parse(json.dumps(body).encode())
 
-    assert (read.type, read.event_id, read.merchant_account) == (
+    assert (notification.type, notification.event_id, notification.merchant_account) == (
         "t\ufffd",
         "PSP\ufffd",
         "Toko\ufffd",
     )
-    assert (read.shopper_reference, read.stored_id, read.method) == (
+    assert (notification.shopper_reference, notification.stored_id, notification.method) == (
         "shopper\ufffd",
         "token\ufffd",
         "gopay\ufffd",

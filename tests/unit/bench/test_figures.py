@@ -51,5 +51,6 @@ def test_the_table_shows_for_each_row_whether_its_target_is_met() -> None:
 
     _, _, one, part, two = table(results).splitlines()
 
+    # These words of the two rows are their verdicts.
     assert (one.split()[5], two.split()[2]) == ("missed", "reported")
     assert part.split() == ["p50", "ms", "3.00"]

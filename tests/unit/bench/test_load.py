@@ -18,7 +18,7 @@ async def server(answer: Callable[[int], bytes]) -> AsyncIterator[tuple[str, lis
     """Yield the URL of a server that answers request n with `answer(n)`, and the bodies."""
     bodies: list[bytes] = []
 
-    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def respond(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while head := await reader.readuntil(b"\r\n\r\n"):
             length = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
             bodies.append(await reader.readexactly(length))
@@ -30,13 +30,15 @@ async def server(answer: Callable[[int], bytes]) -> AsyncIterator[tuple[str, lis
                 break
         writer.close()
 
-    async def talk_until_closed(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def respond_until_closed(
+        reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
         try:
-            await talk(reader, writer)
+            await respond(reader, writer)
         except asyncio.IncompleteReadError:
             writer.close()
 
-    listener = await asyncio.start_server(talk_until_closed, "127.0.0.1", 0)
+    listener = await asyncio.start_server(respond_until_closed, "127.0.0.1", 0)
     async with listener:
         port = listener.sockets[0].getsockname()[1]
         yield f"http://127.0.0.1:{port}/path", bodies
@@ -50,10 +52,10 @@ async def send_all(url: str, count: int, connections: int = 4) -> load.Load:
 @pytest.mark.parametrize("response", [ACCEPTED, ACCEPTED_AND_CLOSED])
 async def test_every_request_is_sent_once_and_answered(response: bytes) -> None:
     async with server(lambda _: response) as (url, bodies):
-        found = await send_all(url, 25)
+        measured = await send_all(url, 25)
 
     assert sorted(bodies, key=int) == [b"%d" % number for number in range(25)]
-    assert (found.count, len(found.latencies_s)) == (25, 25)
+    assert (measured.count, len(measured.latencies_s)) == (25, 25)
 
 
 async def test_a_request_that_was_answered_with_503_is_sent_again() -> None:

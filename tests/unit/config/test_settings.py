@@ -1,4 +1,4 @@
-"""Settings: their defaults, and the error that names a missing or malformed one."""
+"""Settings have defaults; the error about a missing or malformed setting names it."""
 
 import base64
 from datetime import timedelta
@@ -81,7 +81,7 @@ def test_the_twin_needs_only_the_hmac_key() -> None:
     assert settings.follow_twin_clock is False
 
 
-def test_the_twins_address_and_names_can_be_set() -> None:
+def test_the_address_key_and_account_of_the_twin_can_be_set() -> None:
     settings = settings_from(
         TWIN
         | {
@@ -129,7 +129,7 @@ def test_a_required_setting_that_is_missing_is_named(
     assert fault_of(given).name == name
 
 
-def test_live_needs_its_prefix() -> None:
+def test_the_live_environment_needs_its_prefix() -> None:
     given = {name: text for name, text in LIVE.items() if name != "ADYEN_LIVE_PREFIX"}
 
     assert fault_of(given).name == "ADYEN_LIVE_PREFIX"
@@ -162,7 +162,7 @@ def test_live_needs_its_prefix() -> None:
         ("KASIR_KEEP_EVENTS_DAYS", "1.5"),
         ("KASIR_KEEP_EVENTS_DAYS", "100000"),
         ("KASIR_KEEP_NOTICES_DAYS", "ninety"),
-        ("KASIR_KEEP_NOTICES_DAYS", "٩"),
+        ("KASIR_KEEP_NOTICES_DAYS", "٩"),  # An Arabic nine.
     ],
 )
 def test_a_malformed_setting_is_named_in_one_line(name: str, text: str) -> None:
@@ -193,7 +193,7 @@ def test_webhook_user_and_password_must_be_set_together(
 
 
 @pytest.mark.parametrize(
-    ("user", "given", "folder"),
+    ("user_id", "data_home", "folder"),
     [
         (0, "/srv/elsewhere", "/var/lib/kasir"),
         (1000, "/srv/elsewhere", "/srv/elsewhere/kasir"),
@@ -201,19 +201,19 @@ def test_webhook_user_and_password_must_be_set_together(
     ],
 )
 def test_the_default_folder_depends_on_the_user_who_starts_kasir(
-    monkeypatch: pytest.MonkeyPatch, user: int, given: str | None, folder: str
+    monkeypatch: pytest.MonkeyPatch, user_id: int, data_home: str | None, folder: str
 ) -> None:
-    monkeypatch.setattr("os.geteuid", lambda: user)
+    monkeypatch.setattr("os.geteuid", lambda: user_id)
     monkeypatch.setenv("HOME", "/srv/siti")
     monkeypatch.delenv("XDG_DATA_HOME", raising=False)
-    if given:
-        monkeypatch.setenv("XDG_DATA_HOME", given)
+    if data_home:
+        monkeypatch.setenv("XDG_DATA_HOME", data_home)
     without_folder = {name: text for name, text in TEST.items() if name != "KASIR_DATA_DIR"}
 
     assert settings_from(without_folder).data_dir == Path(folder)
 
 
-def test_an_empty_mapping_is_not_replaced_by_the_environment(
+def test_an_empty_mapping_is_not_replaced_by_the_environment_variables(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     for name, text in TEST.items():

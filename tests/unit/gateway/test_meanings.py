@@ -36,6 +36,7 @@ def clues_from(**changes: Any) -> Clues:
 
 
 def result(kind: Kind, status: int, /, *, transient: bool = False, **fields: Any) -> CallResult:
+    """The result of a call that was answered with this status, and a body with these fields."""
     body = json.dumps(fields).encode() if fields else b""
     question = a_question(key="kasir-1", kind=kind)
     return of_reply(question, Answer(status, body, "HEADERPSP", transient), NOW)
@@ -56,6 +57,7 @@ def test_every_event_code_has_a_meaning_for_success_and_failure_or_is_ignored(
     meant = {success for success in (True, False) if (code, success) in MEANINGS}
 
     assert meant == (set() if code in IGNORED else {True, False})
+    # `IGNORED` contains a reason for each code that is ignored.
     assert IGNORED.get(code, "a reason").strip() != ""
 
 
@@ -84,7 +86,7 @@ def test_a_result_code_gives_its_fact(kind: Kind, code: str, says: Says) -> None
     assert outcome.answer.psp_reference == "HEADERPSP"
 
 
-def test_an_answer_to_details_names_its_payment() -> None:
+def test_an_answer_to_details_gives_clues_to_its_payment() -> None:
     fields = {
         "resultCode": "Authorised",
         "pspReference": PSP,
@@ -140,7 +142,7 @@ def test_an_answer_that_is_not_final_is_not_kept(
     assert str(status) in fact.words
 
 
-def test_several_missing_answers_are_one_fact() -> None:
+def test_several_answers_that_are_not_final_are_one_fact() -> None:
     first = result(Kind.PAYMENTS, 500, errorCode="x")
     second = result(Kind.PAYMENTS, 409, errorCode="704")
 
@@ -252,27 +254,28 @@ def test_the_same_event_twice_is_one_fact_whatever_its_date() -> None:
 
 
 def test_kasirs_payment_id_is_read_from_the_metadata() -> None:
-    found = clues_from(pspReference=PSP, additionalData={"metadata.kasirPaymentId": "pay_1"})
+    clues = clues_from(pspReference=PSP, additionalData={"metadata.kasirPaymentId": "pay_1"})
 
-    assert (found.names, found.payment_id) == ((PSP,), "pay_1")
+    assert (clues.names, clues.payment_id) == ((PSP,), "pay_1")
     assert clues_from(pspReference=PSP).payment_id == ""
 
 
 @pytest.mark.parametrize("code", ["AUTHORISATION", "OFFER_CLOSED"])
 def test_the_original_reference_in_an_event_of_a_payment_is_ignored(code: str) -> None:
-    found = clues_from(eventCode=code, pspReference=PSP, originalReference="ANOTHER-PSP")
+    clues = clues_from(eventCode=code, pspReference=PSP, originalReference="ANOTHER-PSP")
 
-    assert (found.names, found.is_change) == ((PSP,), False)
-    assert names_of(item(eventCode=code, originalReference="ANOTHER-PSP"))[0] != "ANOTHER-PAYMENT"
+    assert (clues.names, clues.is_change) == ((PSP,), False)
+    changes = {"eventCode": code, "originalReference": "ANOTHER-PSP"}
+    assert names_of(item(**changes))[0] != "ANOTHER-PSP"
 
 
 @pytest.mark.parametrize(
     "code", sorted({code for code, _ in MEANINGS} - {"AUTHORISATION", "OFFER_CLOSED"})
 )
-def test_every_other_event_names_the_attempt_by_its_original_reference(code: str) -> None:
-    found = clues_from(eventCode=code, pspReference="CHG", originalReference=PSP)
+def test_an_event_of_a_change_names_the_attempt_by_its_original_reference(code: str) -> None:
+    clues = clues_from(eventCode=code, pspReference="CHG", originalReference=PSP)
 
-    assert (found.attempt, found.change, found.is_change) == (PSP, "CHG", True)
+    assert (clues.attempt, clues.change, clues.is_change) == (PSP, "CHG", True)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""How a request names its wallet, and which fields GoPay requires."""
+"""A request contains the type of its wallet, and the fields that GoPay requires."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_without_a_payment_method_the_code_is_14_006(method: object) -> None:
 
 
 @pytest.mark.parametrize("name", [None, "", "scheme", "dana", "GOPAY_WALLET", 7, ["gopay_wallet"]])
-def test_any_other_method_is_refused_with_a_hint(name: object) -> None:
+def test_a_method_other_than_gopay_is_refused_with_a_hint(name: object) -> None:
     fault = method_of({"paymentMethod": {"type": name}})
 
     assert isinstance(fault, Fault)

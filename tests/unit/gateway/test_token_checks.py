@@ -1,4 +1,4 @@
-"""Adyen's list of tokens is read only before a charge of a token that it has not confirmed."""
+"""Adyen's list of tokens is read only before the charge of a token that Adyen has not confirmed."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ CHARGE: dict[str, Any] = {
 
 
 @dataclass(frozen=True)
-class Known:
-    """A ledger with one token that Adyen has not confirmed. Without a shopper it is empty."""
+class UnconfirmedToken:
+    """A ledger with one token of `shopper` that Adyen has not confirmed, or with no token."""
 
     shopper: str = ""
 
     async def stored_as(self, stored_id: str) -> Sequence[Token]:
-        """Return the token, if there is one."""
+        """Return the token, or nothing without a shopper."""
         if not self.shopper:
             return []
         name = TokenName(
@@ -54,20 +54,23 @@ class Known:
         pytest.param({}, CHARGE, "shopper-2", id="another shopper's token"),
     ],
 )
-async def test_adyens_list_is_not_read_before_other_questions(
+async def test_adyens_list_is_not_read_before_any_other_call(
     changes: dict[str, Any], body: dict[str, Any], shopper: str
 ) -> None:
     provider = ScriptedProvider(lambda _: an_answer())
-    known = Known(shopper)
+    ledger = UnconfirmedToken(shopper)
     question = a_question(body=json.dumps(body).encode(), **changes)
-    result = await TokenCheckingProvider(provider, known, known, FrozenClock(), 1).ask(question)
+    checking = TokenCheckingProvider(
+        provider=provider, tokens=ledger, listed=ledger, clock=FrozenClock(), wait_s=1
+    )
+    result = await checking.ask(question)
 
     assert provider.asked == [question]
     assert result.answer is not None
 
 
-class Unanswered(Known):
-    """A ledger whose call for Adyen's list is never answered."""
+class Unanswered(UnconfirmedToken):
+    """A ledger like the first one, which never gets Adyen's list."""
 
     async def reconcile(self, shopper_reference: str) -> object | None:
         """Never answer."""
@@ -77,9 +80,12 @@ class Unanswered(Known):
 
 async def test_a_token_is_not_charged_without_adyens_list_in_time() -> None:
     provider = ScriptedProvider(lambda _: an_answer())
-    known = Unanswered("shopper-1")
+    ledger = Unanswered("shopper-1")
     question = a_question(body=json.dumps(CHARGE).encode())
-    result = await TokenCheckingProvider(provider, known, known, FrozenClock(), 0.01).ask(question)
+    checking = TokenCheckingProvider(
+        provider=provider, tokens=ledger, listed=ledger, clock=FrozenClock(), wait_s=0.01
+    )
+    result = await checking.ask(question)
 
     assert provider.asked == []
     assert result.answer is None

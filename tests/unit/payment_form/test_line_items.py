@@ -1,4 +1,4 @@
-"""Line items: amounts for one piece or for the line, and fields that may be missing."""
+"""A line item's amount is for one piece or for the line; its fields may be missing."""
 
 from __future__ import annotations
 
@@ -31,5 +31,6 @@ def test_line_items_may_lack_every_field_that_the_schema_does_not_require() -> N
 
 
 def _request(total: int, *lines: tuple[int, int]) -> dict[str, object]:
+    """A request with this total, and for each line its quantity and its amount."""
     items = [{"quantity": quantity, "amountIncludingTax": amount} for quantity, amount in lines]
     return {"amount": {"value": total}, "lineItems": items}

@@ -1,4 +1,4 @@
-"""All subscribers share one query, and are notified of changes and of its failure."""
+"""All subscribers share one query; they are notified of changes, and when the query fails."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import pytest
 from kasir.ids import LinkId, PaymentId
 from kasir.payment_form.live_updates import ChangePoller
 
+#: Two links.
 A, B = LinkId("PL_a"), LinkId("PL_b")
 
 
@@ -35,7 +36,7 @@ class Versions:
         return {link: self.by_link[link] for link in links}
 
     async def wait_for_two_queries(self) -> None:
-        """Wait for two more queries, so that the subscribers were notified of the first one."""
+        """Wait for two queries; after the second, the first one's notifications were sent."""
         for _ in range(2):
             self.was_read.clear()
             await asyncio.wait_for(self.was_read.wait(), 10)
@@ -58,15 +59,15 @@ async def test_only_the_subscribers_of_a_changed_link_are_notified() -> None:
     versions = Versions()
     poller = ChangePoller(versions.read, 0.01)
     async with (
-        poller.subscribe(A, PaymentId("1")) as of_a,
-        poller.subscribe(B, PaymentId("2")) as of_b,
+        poller.subscribe(A, PaymentId("1")) as a_changed,
+        poller.subscribe(B, PaymentId("2")) as b_changed,
     ):
         await versions.wait_for_two_queries()
-        of_a.clear()
-        of_b.clear()
+        a_changed.clear()
+        b_changed.clear()
         versions.by_link[A] = "2"
         await versions.wait_for_two_queries()
-        notified = of_a.is_set(), of_b.is_set()
+        notified = a_changed.is_set(), b_changed.is_set()
 
     assert notified == (True, False)
 
@@ -82,15 +83,15 @@ async def test_a_failed_query_notifies_all_subscribers_and_later_changes_are_not
         changed.clear()
         versions.error = error
         await versions.wait_for_two_queries()
-        notified = changed.is_set()
+        was_notified = changed.is_set()
         versions.error = None
         await versions.wait_for_two_queries()
         changed.clear()
         versions.by_link[A] = "2"
         await versions.wait_for_two_queries()
-        notified_again = changed.is_set()
+        was_notified_again = changed.is_set()
 
-    assert (notified, notified_again) == (True, True)
+    assert (was_notified, was_notified_again) == (True, True)
 
 
 async def test_a_subscriber_starts_polling_again_after_the_poll_was_cancelled() -> None:
@@ -119,14 +120,14 @@ async def test_polling_stops_without_subscribers_and_starts_again_with_one() -> 
         async with poller.subscribe(B, PaymentId("2")):
             await versions.wait_for_two_queries()
         await versions.wait_for_two_queries()
-        left = versions.queries[-1]
+        last_with_a = versions.queries[-1]
     versions.queries.clear()
     for _ in range(100):  # A running poller would query in each iteration.
         await asyncio.sleep(0)
-    idle = len(versions.queries)
+    queries_without_subscribers = len(versions.queries)
     async with poller.subscribe(B, PaymentId("3")):
         await versions.wait_for_two_queries()
 
-    assert left == ({A}, {PaymentId("1")})
-    assert idle == 0
+    assert last_with_a == ({A}, {PaymentId("1")})
+    assert queries_without_subscribers == 0
     assert versions.queries[-1] == ({B}, {PaymentId("3")})

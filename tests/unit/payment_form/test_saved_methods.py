@@ -1,4 +1,4 @@
-"""Saved wallets: which are shown, and how their owners and dates are written."""
+"""Which saved wallets are shown, and how their owners and dates are written."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ async def test_without_adyens_list_no_saved_wallets_are_shown(
 
     monkeypatch.setattr("kasir.payment_form.saved_methods._WAIT_S", 0.01)
     kasir = SimpleNamespace(stored=SimpleNamespace(list=hang), tokens=SimpleNamespace(of=of))
-    found = OpenLink(payment_link(shopperReference="shopper-1"), LinkStatus.ACTIVE, ())
+    open_link = OpenLink(payment_link(shopperReference="shopper-1"), LinkStatus.ACTIVE, ())
 
-    assert await list_saved(cast("Parts", kasir), found) == []
+    assert await list_saved(cast("Parts", kasir), open_link) == []
 
 
 async def test_only_listed_tokens_that_can_be_charged_with_a_pin_are_shown() -> None:
@@ -53,8 +53,8 @@ async def test_only_listed_tokens_that_can_be_charged_with_a_pin_are_shown() -> 
         tokens=SimpleNamespace(of=of),
         settings=SimpleNamespace(merchant_account="Toko"),
     )
-    found = OpenLink(payment_link(shopperReference="shopper-1"), LinkStatus.ACTIVE, ())
-    shown = await list_saved(cast("Parts", kasir), found)
+    open_link = OpenLink(payment_link(shopperReference="shopper-1"), LinkStatus.ACTIVE, ())
+    shown = await list_saved(cast("Parts", kasir), open_link)
 
     assert [method.token.name.stored_id for method in shown] == ["WITHOUT-MODELS", "WITH-A-PIN"]
 

@@ -1,4 +1,4 @@
-"""When the provider's notifications count as late, and until when they are complete."""
+"""When notifications are late, and which time those that were received cover."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MINUTE = timedelta(minutes=1)
 
 
 @pytest.mark.parametrize(
-    ("known", "are_late"),
+    ("deliveries", "are_late"),
     [
         (Deliveries(), False),
         (Deliveries(late_at=NOW - 11 * MINUTE), False),
@@ -25,9 +25,9 @@ MINUTE = timedelta(minutes=1)
     ],
 )
 def test_notifications_are_late_while_old_ones_arrive_or_are_unread(
-    known: Deliveries, are_late: bool
+    deliveries: Deliveries, are_late: bool
 ) -> None:
-    assert known.are_late(NOW, WAIT) is are_late
+    assert deliveries.are_late(NOW, WAIT) is are_late
 
 
 def test_notifications_cover_a_time_once_one_reports_an_event_of_that_time() -> None:

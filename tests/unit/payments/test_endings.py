@@ -1,4 +1,4 @@
-"""How captures, cancels and refunds ended: the same in any order of facts."""
+"""The end of a capture, cancel or refund does not depend on the order of the facts."""
 
 from __future__ import annotations
 
@@ -22,14 +22,17 @@ PAID = a_fact(Says.AUTHORISED, "PSP")
 
 
 def asked(kind: str) -> Fact:
+    """The shop's request for a change."""
     return a_fact(ASKED[kind], "PSP", about="chg", source=Source.SHOP, key=f"asked:{kind}")
 
 
 def accepted() -> Fact:
+    """Adyen's answer that the change MOD was received."""
     return a_fact(Says.CHANGE_RECEIVED, "PSP", about="chg", modification="MOD", source=Source.REPLY)
 
 
 def fact_of(says: Says) -> Fact:
+    """A notification of the change MOD."""
     return a_fact(says, "PSP", modification="MOD")
 
 
@@ -49,6 +52,7 @@ def no_answer() -> Fact:
 
 
 def declined(says: Says) -> Fact:
+    """Adyen's answer that rejects the request."""
     return a_fact(says, "PSP", about="chg", source=Source.REPLY, key="reply:chg")
 
 
@@ -66,12 +70,12 @@ def declined(says: Says) -> Fact:
 def test_a_change_ends_the_same_way_in_any_order_of_facts(
     facts: list[Fact], ending: Ending
 ) -> None:
-    found = {
+    endings = {
         fold(an_intent(captures_itself=False), [PAID, *order]).endings
         for order in permutations(facts)
     }
 
-    assert found == {(("MOD", ending),)}
+    assert endings == {(("MOD", ending),)}
 
 
 @pytest.mark.parametrize(
@@ -83,7 +87,7 @@ def test_a_change_ends_the_same_way_in_any_order_of_facts(
         ("reversal", Says.REFUND_DECLINED, Ending.REFUND_NEVER_TAKEN),
     ],
 )
-def test_a_rejected_request_is_an_ending_only_if_it_had_no_answer_at_first(
+def test_a_rejected_request_is_an_ending_only_if_it_was_unanswered_before(
     kind: str, says: Says, ending: Ending
 ) -> None:
     at_once = fold(an_intent(), [PAID, asked(kind), declined(says)])

@@ -1,4 +1,4 @@
-"""The flow of a payment, with a scripted provider and a fixed clock."""
+"""Payments, details and changes are requested from a scripted provider, by a clock in the test."""
 
 from __future__ import annotations
 
@@ -62,9 +62,9 @@ class Setup:
         )
 
     async def pay(self, name: str = "pay_1", key: ShopKey | None = KEY) -> object:
-        """Request a payment; return its id and the answer's body, or None without an answer."""
-        paid, kept = await self.flow.pay(an_intent(name), a_question(name), key)
-        return paid, kept.body if kept else None
+        """Request a payment; return its id, and the answer's body or None."""
+        payment_id, kept = await self.flow.pay(an_intent(name), a_question(name), key)
+        return payment_id, kept.body if kept else None
 
     async def status(self, name: str = "pay_1") -> Status:
         """The status of a payment."""
@@ -83,11 +83,11 @@ async def test_a_payment_is_sent_to_the_provider_and_its_answer_returned() -> No
 
 async def test_the_question_is_stored_before_it_is_sent() -> None:
     setup = Setup()
-    seen: list[Payment | None] = []
+    payments_before_call: list[Payment | None] = []
 
     class StatusRecorder(ScriptedProvider):
         async def ask(self, question: Question) -> CallResult:
-            seen.append(await setup.book.payment(an_intent().id))
+            payments_before_call.append(await setup.book.payment(an_intent().id))
             return await super().ask(question)
 
     flow = Flow(
@@ -99,7 +99,7 @@ async def test_the_question_is_stored_before_it_is_sent() -> None:
     )
     await flow.pay(an_intent(), a_question())
 
-    assert [payment.status for payment in seen if payment] == [Status.CREATED]
+    assert [payment.status for payment in payments_before_call if payment] == [Status.CREATED]
 
 
 async def test_the_same_shop_key_returns_the_first_answer_and_sends_nothing() -> None:
@@ -151,7 +151,8 @@ async def test_without_an_answer_the_outcome_is_unknown_and_the_same_key_retries
 
 async def test_a_question_whose_sender_ended_is_sent_after_its_lease() -> None:
     setup = Setup()
-    await setup.book.open(an_intent(), a_question(), KEY)  # Its sender ended before the call.
+    # The question was stored, and the process ended before it sent the question.
+    await setup.book.open(an_intent(), a_question(), KEY)
     with pytest.raises(StillRunning):
         await setup.pay("pay_2")
     setup.clock.advance(TIMEOUTS.lease - timedelta(seconds=1))
@@ -179,19 +180,19 @@ async def test_only_one_of_two_callers_after_the_lease_sends_the_question() -> N
 
 
 class ChangingBook(MemoryBook):
-    """A payment book whose question changes once, after it was read."""
+    """A payment book that changes a question between reading and returning it, once."""
 
     def __init__(self) -> None:
         super().__init__()
         self.change: Callable[[Question], Awaitable[None]] | None = None
 
     async def question(self, key: str) -> tuple[Question, KeptAnswer | None]:
-        """Return the question from before the change."""
-        known = await super().question(key)
+        """Read the question, change it once, and return it as it was read."""
+        question, kept = await super().question(key)
         if self.change:
             change, self.change = self.change, None
-            await change(known[0])
-        return known
+            await change(question)
+        return question, kept
 
 
 async def test_a_question_that_is_released_after_a_second_request_read_it_is_sent_at_once() -> None:
@@ -199,9 +200,9 @@ async def test_a_question_that_is_released_after_a_second_request_read_it_is_sen
     setup = Setup(book=book)
     await book.open(an_intent(), a_question(), KEY)
 
-    async def release(known: Question) -> None:
+    async def release(question: Question) -> None:
         with pytest.raises(ConnectionResetError):
-            async with book.asking(known):
+            async with book.asking(question):
                 raise ConnectionResetError
 
     book.change = release
@@ -217,8 +218,8 @@ async def test_a_question_that_is_answered_after_a_second_request_read_it_is_not
     setup = Setup(book=book)
     await book.open(an_intent(), a_question(), KEY)
 
-    async def answer(known: Question) -> None:
-        await book.record(known, redirected(known), None)
+    async def answer(question: Question) -> None:
+        await book.record(question, redirected(question), None)
 
     book.change = answer
 
@@ -232,8 +233,8 @@ async def test_a_question_that_is_taken_over_after_a_third_request_read_it_is_no
     await book.open(an_intent(), a_question(), KEY)
     setup.clock.advance(TIMEOUTS.lease)
 
-    async def take_over(known: Question) -> None:
-        assert await book.take_over(known, setup.clock.now())
+    async def take_over(question: Question) -> None:
+        assert await book.take_over(question, setup.clock.now())
 
     book.change = take_over
     with pytest.raises(StillRunning):
@@ -259,37 +260,37 @@ async def test_a_payment_is_resumed_by_its_own_key() -> None:
 # Details.
 
 
-def details(key: str = "kasir-det-1") -> Question:
+def details_question(key: str = "kasir-det-1") -> Question:
     return a_question(key=key, kind=Kind.DETAILS, payment_id=None, path="/payments/details")
 
 
 async def test_details_are_requested_once_and_answered_every_time() -> None:
     setup = Setup()
-    answers = [await setup.flow.finish(details()) for _ in range(3)]
+    answers = [await setup.flow.finish(details_question()) for _ in range(3)]
 
-    assert [kept.body for kept in answers if kept] == [BODY] * 3
+    assert [answer.body for answer in answers if answer] == [BODY] * 3
     assert len(setup.provider.asked) == 1
 
 
 async def test_concurrent_requests_for_details_get_the_same_answer() -> None:
     setup = Setup()
     setup.provider.may_answer = asyncio.Event()
-    requests = [asyncio.create_task(setup.flow.finish(details())) for _ in range(5)]
+    requests = [asyncio.create_task(setup.flow.finish(details_question())) for _ in range(5)]
     await setup.provider.was_asked.wait()
     setup.provider.may_answer.set()
     answers = await asyncio.gather(*requests)
 
-    assert [kept.body for kept in answers if kept] == [BODY] * 5
+    assert [answer.body for answer in answers if answer] == [BODY] * 5
     assert len(setup.provider.asked) == 1
 
 
-async def test_a_second_caller_waits_no_longer_than_its_timeout() -> None:
+async def test_a_second_caller_waits_for_the_first_no_longer_than_its_timeout() -> None:
     setup = Setup()
     setup.provider.may_answer = asyncio.Event()
-    first = asyncio.create_task(setup.flow.finish(details()))
+    first = asyncio.create_task(setup.flow.finish(details_question()))
     await setup.provider.was_asked.wait()
-    second = asyncio.create_task(setup.flow.finish(details()))
-    # This caller's timeout is over before the lease.
+    second = asyncio.create_task(setup.flow.finish(details_question()))
+    # This flow does not wait for the answer to another caller's request.
     impatient = Flow(
         book=setup.book,
         provider=setup.provider,
@@ -303,7 +304,7 @@ async def test_a_second_caller_waits_no_longer_than_its_timeout() -> None:
             key_lifetime=TIMEOUTS.key_lifetime,
         ),
     )
-    given_up = await impatient.finish(details())
+    given_up = await impatient.finish(details_question())
     setup.provider.may_answer.set()
 
     assert given_up is None
@@ -313,9 +314,9 @@ async def test_a_second_caller_waits_no_longer_than_its_timeout() -> None:
 
 async def test_details_without_an_answer_are_requested_again_for_the_next_caller() -> None:
     setup = Setup(no_answer)
-    unanswered = await setup.flow.finish(details())
+    unanswered = await setup.flow.finish(details_question())
     setup.provider.answer = redirected
-    result = await setup.flow.finish(details())
+    result = await setup.flow.finish(details_question())
 
     assert unanswered is None
     assert result is not None
@@ -350,5 +351,5 @@ async def test_a_change_is_requested_once_per_shop_key() -> None:
         for number in range(3)
     ]
 
-    assert [kept.body for kept in answers if kept] == [BODY] * 3
+    assert [answer.body for answer in answers if answer] == [BODY] * 3
     assert [question.key for question in setup.provider.asked] == ["kasir-pay_1", "kasir-chg-0"]

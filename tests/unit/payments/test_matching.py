@@ -7,7 +7,7 @@ implementation of the table.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import permutations, product
+from itertools import permutations, product, starmap
 from typing import Final
 
 import pytest
@@ -46,14 +46,23 @@ def clues(**changes: object) -> Clues:
 OPEN = candidate(ONE)
 ALSO_OPEN = candidate(TWO)
 CLOSED = candidate(ONE, is_open=False, has_attempt=True)
-TAKEN = candidate(ONE, has_attempt=True)
+OPEN_WITH_ATTEMPT = candidate(ONE, has_attempt=True)
 #: A payment of another reference, found only by a PSP reference or by Kasir's payment id.
 ELSEWHERE = candidate(OTHER, reference="ORDER-2")
 
 
 @dataclass(frozen=True)
 class Case:
-    """One message: a value for each column of the table."""
+    """One message, and the payments that Kasir has. Each value is a key of the tables below.
+
+    Attributes:
+        echo: Kasir's payment id in the message.
+        owner: The payments that own the message's PSP references.
+        method: The message's payment method.
+        amount: The message's amount.
+        payments: The payments with the message's merchant reference.
+        kind: What the message reports.
+    """
 
     echo: str
     owner: str
@@ -89,7 +98,7 @@ PAYMENTS: Final = {
     "open and of another amount": (OPEN, candidate(TWO, amount=Money(IDR, 1))),
     "open and closed": (candidate(TWO, is_open=False, has_attempt=True), OPEN),
     "closed": (CLOSED,),
-    "open with an attempt": (TAKEN,),
+    "open with an attempt": (OPEN_WITH_ATTEMPT,),
 }
 #: What the message reports. The rule is the same for notifications and for answers about a return.
 CLUES: Final[dict[str, dict[str, object]]] = {
@@ -98,10 +107,10 @@ CLUES: Final[dict[str, dict[str, object]]] = {
     "change": {"pays": False, "is_change": True, "change": "CHG"},
 }
 CASES: Final = [
-    Case(*values)
-    for values in product(ECHOES, OWNERS, METHODS, AMOUNTS, PAYMENTS, CLUES)
+    case
+    for case in starmap(Case, product(ECHOES, OWNERS, METHODS, AMOUNTS, PAYMENTS, CLUES))
     # Only a change has a second PSP reference that a payment can own.
-    if values[5] == "change" or values[1] not in {"change", "two"}
+    if case.kind == "change" or case.owner not in {"change", "two"}
 ]
 
 
@@ -115,7 +124,7 @@ def found_match(case: Case) -> Match:
     )
     owners = OWNERS[case.owner]
     # The database finds candidates by reference, by Kasir's id and by PSP reference.
-    candidates = {one.id: one for one in PAYMENTS[case.payments]}
+    candidates = {payment.id: payment for payment in PAYMENTS[case.payments]}
     for payment_id in (ECHOES[case.echo], *owners.values()):
         if payment_id in (ONE, OTHER):
             candidates.setdefault(PaymentId(payment_id), OPEN if payment_id == ONE else ELSEWHERE)
@@ -124,19 +133,20 @@ def found_match(case: Case) -> Match:
 
 def expected(case: Case) -> tuple[Ruling, PaymentId | None]:
     """The ruling and the payment of the table's row."""
-    proofs = {
+    # The payments to which the message belongs, by its PSP references and by Kasir's payment id.
+    proven = {
         "ours": {ONE},
         "elsewhere": {OTHER},
         "change": {ONE},
         "two": {ONE, OTHER},
         "none": set(),
     }[case.owner] | {"ours": {ONE}, "elsewhere": {OTHER}}.get(case.echo, set())
-    if len(proofs) == 2:
+    if len(proven) == 2:
         return Ruling.HELD, None
-    if proofs == {OTHER} and case.owner == "none" and case.kind != "change":
-        return Ruling.HELD, None  # Kasir's payment id with the reference of another order.
-    if proofs:
-        return _expected_of(proofs.pop(), case)
+    if proven == {OTHER} and case.owner == "none" and case.kind != "change":
+        return Ruling.HELD, None  # Kasir's payment id came with the reference of another order.
+    if proven:
+        return _expected_proven(proven.pop(), case)
     if case.echo == "unknown":
         return Ruling.FOREIGN, None
     method_fits = case.method != "visa"
@@ -146,7 +156,7 @@ def expected(case: Case) -> tuple[Ruling, PaymentId | None]:
     return _expected_unproven(case) if method_fits else (Ruling.FOREIGN, None)
 
 
-def _expected_of(payment_id: PaymentId, case: Case) -> tuple[Ruling, PaymentId | None]:
+def _expected_proven(payment_id: PaymentId, case: Case) -> tuple[Ruling, PaymentId | None]:
     if case.amount in {"same", "absent"}:
         return Ruling.OURS, payment_id
     if case.kind == "paid":

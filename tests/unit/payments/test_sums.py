@@ -24,8 +24,8 @@ def folded(*facts: Fact, **intent: Any) -> Summary:
     return fold(an_intent(**intent), facts)
 
 
-def refundable(made: Payment) -> Money:
-    return sums(made.intent, made.facts).refundable("PSP-A").left
+def refundable(paid_payment: Payment) -> Money:
+    return sums(paid_payment.intent, paid_payment.facts).refundable("PSP-A").left
 
 
 def paid(attempt: str = "PSP-A", value: int | None = 25_000, **more: Any) -> Fact:
@@ -33,15 +33,18 @@ def paid(attempt: str = "PSP-A", value: int | None = 25_000, **more: Any) -> Fac
 
 
 def change(says: Says, name: str = "CHG", value: int | None = 10_000, **more: Any) -> Fact:
+    """A fact about a modification with this pspReference."""
     amount = rupiah(value) if value else None
     return a_fact(says, "PSP-A", modification=name, amount=amount, **more)
 
 
 def asked(value: int = 10_000, about: str = KEY) -> Fact:
+    """The shop's request for a refund."""
     return a_fact(Says.REFUND_ASKED, about=about, amount=rupiah(value))
 
 
 def received(about: str = KEY, name: str = "CHG", value: int = 10_000) -> Fact:
+    """Adyen's answer to the request for a refund."""
     return change(Says.REFUND_RECEIVED, name, value, about=about)
 
 
@@ -49,9 +52,9 @@ def received(about: str = KEY, name: str = "CHG", value: int = 10_000) -> Fact:
 
 
 def test_nothing_is_captured_before_it_is_authorised() -> None:
-    found = folded(a_fact(Says.AWAITING_SHOPPER))
+    summary = folded(a_fact(Says.AWAITING_SHOPPER))
 
-    assert (found.captured, found.refunded, found.charged_back) == (rupiah(0),) * 3
+    assert (summary.captured, summary.refunded, summary.charged_back) == (rupiah(0),) * 3
 
 
 def test_an_attempt_with_two_authorisations_is_captured_once() -> None:
@@ -96,16 +99,16 @@ def test_the_paid_attempt_gives_the_payment_its_psp_reference() -> None:
 
 
 def test_a_requested_refund_is_not_refunded_yet_and_holds_its_amount() -> None:
-    made = payment(an_intent(), [paid(), asked()])
-    (refund,) = made.summary.refunds
+    paid_payment = payment(an_intent(), [paid(), asked()])
+    (refund,) = paid_payment.summary.refunds
 
     assert (refund.name, refund.amount, refund.status) == (
         KEY,
         rupiah(10_000),
         RefundStatus.REQUESTED,
     )
-    assert made.summary.refunded == rupiah(0)
-    assert refundable(made) == rupiah(15_000)
+    assert paid_payment.summary.refunded == rupiah(0)
+    assert refundable(paid_payment) == rupiah(15_000)
 
 
 def test_the_answer_gives_the_refund_its_psp_reference() -> None:
@@ -115,10 +118,10 @@ def test_the_answer_gives_the_refund_its_psp_reference() -> None:
 
 
 def test_a_confirmed_refund_is_counted() -> None:
-    found = folded(paid(), asked(), received(), change(Says.REFUND_CONFIRMED))
+    summary = folded(paid(), asked(), received(), change(Says.REFUND_CONFIRMED))
 
-    assert [refund.status for refund in found.refunds] == [RefundStatus.SUCCEEDED]
-    assert found.refunded == rupiah(10_000)
+    assert [refund.status for refund in summary.refunds] == [RefundStatus.SUCCEEDED]
+    assert summary.refunded == rupiah(10_000)
 
 
 def test_several_refunds_add_up() -> None:
@@ -127,24 +130,24 @@ def test_several_refunds_add_up() -> None:
         *(asked(5_000, "k2"), received("k2", "C2", 5_000)),
         change(Says.REFUND_CONFIRMED, "C2", 5_000),
     ]
-    made = payment(an_intent(), facts)
+    paid_payment = payment(an_intent(), facts)
 
-    assert made.summary.refunded == rupiah(15_000)
-    assert refundable(made) == rupiah(10_000)
+    assert paid_payment.summary.refunded == rupiah(15_000)
+    assert refundable(paid_payment) == rupiah(10_000)
 
 
 def test_a_refund_that_was_not_requested_through_kasir_counts_too() -> None:
-    made = payment(an_intent(), [paid(), change(Says.REFUND_CONFIRMED)])
+    paid_payment = payment(an_intent(), [paid(), change(Says.REFUND_CONFIRMED)])
 
-    assert made.summary.refunded == rupiah(10_000)
-    assert refundable(made) == rupiah(15_000)
+    assert paid_payment.summary.refunded == rupiah(10_000)
+    assert refundable(paid_payment) == rupiah(15_000)
 
 
 def test_a_refund_confirmed_before_its_answer_is_one_refund() -> None:
-    found = folded(paid(), change(Says.REFUND_CONFIRMED), asked(), received())
+    summary = folded(paid(), change(Says.REFUND_CONFIRMED), asked(), received())
 
-    assert len(found.refunds) == 1
-    assert found.refunded == rupiah(10_000)
+    assert len(summary.refunds) == 1
+    assert summary.refunded == rupiah(10_000)
 
 
 def test_the_amount_of_a_failed_refund_can_be_refunded_again() -> None:
@@ -155,18 +158,18 @@ def test_the_amount_of_a_failed_refund_can_be_refunded_again() -> None:
         [change(Says.REFUND_FAILED), change(Says.REFUND_CONFIRMED)],
         [change(Says.REFUND_CONFIRMED), change(Says.REFUND_REVERSED)],
     ):
-        made = payment(an_intent(), [paid(), asked(), received(), *facts])
+        paid_payment = payment(an_intent(), [paid(), asked(), received(), *facts])
 
-        assert made.summary.refunded == rupiah(0)
-        assert refundable(made) == rupiah(25_000)
+        assert paid_payment.summary.refunded == rupiah(0)
+        assert refundable(paid_payment) == rupiah(25_000)
 
 
 def test_a_rejected_refund_request_is_not_a_refund() -> None:
     declined = a_fact(Says.REFUND_DECLINED, about=KEY)
-    made = payment(an_intent(), [paid(), asked(), declined])
+    paid_payment = payment(an_intent(), [paid(), asked(), declined])
 
-    assert made.summary.refunds == ()
-    assert refundable(made) == rupiah(25_000)
+    assert paid_payment.summary.refunds == ()
+    assert refundable(paid_payment) == rupiah(25_000)
 
 
 def test_a_refund_with_a_failure_and_a_success_is_the_same_in_any_order() -> None:

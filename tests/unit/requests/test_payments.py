@@ -1,4 +1,4 @@
-"""What Kasir sends to Adyen for a shop's request, and what it answers to the shop."""
+"""What Kasir sends to Adyen for a shop's request, and which answer the shop gets."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ AUTHORISED = b'{"resultCode":"Authorised","pspReference":"PSP","merchantReferenc
 
 
 class ScriptedWire(Wire):
-    """A wire that sends nothing and returns scripted answers in order, then the last one again."""
+    """A wire that sends nothing and returns scripted answers in order, the last one repeatedly."""
 
     def __init__(self, *answers: Answer | NoAnswer) -> None:
         super().__init__(addresses(Environment.TWIN, twin_url="http://nowhere"), "key", Limits())
@@ -87,12 +87,12 @@ class Setup:
         return answer
 
     async def details(self, result: str = "X6XtfGC3!Y") -> Answer:
-        """Request the details of a redirect result."""
+        """Request the details of a return with this redirect result."""
         body = json.dumps({"details": {"redirectResult": result}, "paymentData": "x"}).encode()
         return await self.checkout.details(body, 72)
 
     def sent(self, number: int = -1) -> Any:
-        """The fields of the call that was sent to Adyen."""
+        """The fields of a call that was sent to Adyen, of the last one by default."""
         return json.loads(self.wire.sent[number].body)
 
     async def status(self, number: int = 1) -> Status:
@@ -104,23 +104,23 @@ class Setup:
 
 async def test_a_payments_fields_are_passed_on_unchanged() -> None:
     setup = Setup()
-    more: dict[str, Any] = {
+    extra: dict[str, Any] = {
         "lineItems": [{"id": "gayo", "quantity": 1, "colour": "brown"}],
         "shopperName": {"firstName": "Siti", "lastName": "Aminah"},
         "somethingNew": {"deep": [1, None, "é"]},
         "metadata": {"basket": "7"},
     }
-    answer = await setup.pay(**more)
+    answer = await setup.pay(**extra)
     (call,) = setup.wire.sent
 
     assert answer == Answer(200, REDIRECT, "OFFER")
-    assert setup.sent() == payment_body(**more) | {
+    assert setup.sent() == payment_body(**extra) | {
         "metadata": {"basket": "7", "kasirPaymentId": "pay_1"}
     }
     assert (call.path, call.version, call.key) == ("/payments", 72, "kasir-pay_1")
 
 
-async def test_the_account_is_filled_in_and_the_version_kept() -> None:
+async def test_a_missing_merchant_account_is_filled_in_and_the_version_is_kept() -> None:
     setup = Setup()
     await setup.pay(merchantAccount=None, version=71)
 
@@ -150,9 +150,9 @@ async def test_json_in_another_order_and_spacing_is_the_same_request() -> None:
     setup, body = Setup(), payment_body()
     spaced = json.dumps(dict(reversed(body.items())), indent=2).encode()
     await setup.pay(key="shop-1")
-    answer, paid = await setup.checkout.payments(spaced, 72, "shop-1")
+    answer, payment_id = await setup.checkout.payments(spaced, 72, "shop-1")
 
-    assert (answer.body, paid) == (REDIRECT, "pay_1")
+    assert (answer.body, payment_id) == (REDIRECT, "pay_1")
     assert len(setup.wire.sent) == 1
 
 
@@ -315,9 +315,9 @@ async def test_an_attempt_is_closed_at_the_shops_time_or_after_a_default_time() 
     later = NOW + timedelta(minutes=10)
     await setup.pay()
     await setup.pay(sessionValidity=later.isoformat())
-    made = [await setup.book.payment(PaymentId(f"pay_{number}")) for number in (1, 2)]
+    payments = [await setup.book.payment(PaymentId(f"pay_{number}")) for number in (1, 2)]
 
-    assert [payment.intent.close_at for payment in made if payment] == [
+    assert [payment.intent.close_at for payment in payments if payment] == [
         NOW + timedelta(hours=1),
         later,
     ]
@@ -326,8 +326,8 @@ async def test_an_attempt_is_closed_at_the_shops_time_or_after_a_default_time() 
 async def test_an_attempt_is_closed_early_enough_to_add_a_year_to_the_time() -> None:
     setup = Setup()
     await setup.pay(sessionValidity="9999-12-31T23:59:59Z")
-    made = await setup.book.payment(PaymentId("pay_1"))
+    payment = await setup.book.payment(PaymentId("pay_1"))
 
-    assert made
-    # Closing the attempt adds waits to this time.
-    assert made.intent.close_at + timedelta(days=365) > NOW + timedelta(days=365)
+    assert payment
+    # Kasir adds waits to this time; the sum must not exceed the latest possible time.
+    assert payment.intent.close_at + timedelta(days=365) > NOW + timedelta(days=365)

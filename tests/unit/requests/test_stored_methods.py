@@ -1,4 +1,4 @@
-"""Kasir's tokens are compared with Adyen's list: adopted, marked as not listed, or unchanged."""
+"""Kasir compares its tokens with Adyen's list: it adopts tokens, and marks those not listed."""
 
 from __future__ import annotations
 
@@ -30,6 +30,7 @@ from kasir.tokens.model import (
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 SHOPPER = "shopper-1"
+#: The times between comparisons.
 GAPS = [timedelta(hours=1), timedelta(days=1), timedelta(days=30)]
 
 
@@ -51,14 +52,14 @@ class Clock:
 
 @dataclass
 class FakeWire:
-    """Adyen's lists of tokens."""
+    """A fake of Adyen, which answers every call with the list of tokens."""
 
     rows: list[dict[str, Any]] = field(default_factory=list)
     status: int = 200
-    answers: bool = True
-    #: A body that replaces Adyen's, as a proxy's might.
-    page: bytes = b""
-    #: Called after Adyen has built its answer and before Kasir reads it.
+    is_answering: bool = True
+    #: The body of a proxy, which replaces Adyen's.
+    proxy_body: bytes = b""
+    #: Called after the answer was built and before Kasir reads it.
     meanwhile: Callable[[], Awaitable[None]] = nothing
     sent: list[Call] = field(default_factory=list)
 
@@ -67,8 +68,8 @@ class FakeWire:
         self.sent.append(call)
         body = json.dumps({"storedPaymentMethods": self.rows}).encode()
         await self.meanwhile()
-        answer = Answer(self.status, self.page or body)
-        return answer if self.answers else NoAnswer("TimeoutError")
+        answer = Answer(self.status, self.proxy_body or body)
+        return answer if self.is_answering else NoAnswer("TimeoutError")
 
 
 @dataclass
@@ -77,14 +78,15 @@ class FakeTokens:
 
     facts: dict[str, list[TokenFact]] = field(default_factory=dict)
     methods: dict[str, str] = field(default_factory=dict)
-    compared_at: list[datetime] = field(default_factory=list)
+    #: When each comparison made the next one due.
+    next_due: list[datetime] = field(default_factory=list)
 
     async def of(self, shopper_reference: str) -> Sequence[Token]:
         """Return all tokens."""
         return [
             Token(
                 id=f"tok_{stored_id}",
-                name=name(stored_id),
+                name=token_name(stored_id),
                 method=self.methods.get(stored_id, ""),
                 summary=fold(facts),
             )
@@ -99,20 +101,21 @@ class FakeTokens:
 
     async def looks(self, shopper_reference: str) -> int:
         """Return how often the tokens were compared."""
-        return len(self.compared_at)
+        return len(self.next_due)
 
     async def looked(self, shopper_reference: str, look_at: datetime) -> None:
-        """Store when to compare again."""
-        self.compared_at.append(look_at)
+        """Store when the next comparison is due."""
+        self.next_due.append(look_at)
 
 
-def name(stored_id: str) -> TokenName:
+def token_name(stored_id: str) -> TokenName:
     return TokenName(
         merchant_account="TwinMerchant", shopper_reference=SHOPPER, stored_id=stored_id
     )
 
 
 def row(stored_id: str, method: str = "gopay_wallet") -> dict[str, Any]:
+    """A row of Adyen's list."""
     return {"id": stored_id, "type": method, "firstPspReference": "PSP-FIRST"}
 
 
@@ -151,11 +154,11 @@ async def test_a_token_whose_webhook_was_lost_is_adopted_with_its_first_payment(
     setup: Setup,
 ) -> None:
     setup.wire.rows = [row("LOST")]
-    found = await setup.stored.reconcile(SHOPPER)
+    differences = await setup.stored.reconcile(SHOPPER)
     (token,) = await setup.tokens.of(SHOPPER)
 
-    assert found == Differences(adopted=1, gone=0)
-    assert (token.name, token.method) == (name("LOST"), "gopay_wallet")
+    assert differences == Differences(adopted=1, gone=0)
+    assert (token.name, token.method) == (token_name("LOST"), "gopay_wallet")
     assert token.summary.first_psp_reference == "PSP-FIRST"
     (call,) = setup.wire.sent
     assert (call.method, urlsplit(call.path).path) == ("GET", "/storedPaymentMethods")
@@ -167,13 +170,13 @@ async def test_a_token_whose_webhook_was_lost_is_adopted_with_its_first_payment(
 
 async def test_a_token_is_inactive_while_the_list_does_not_have_it(setup: Setup) -> None:
     setup.record("GONE", TokenSays.CREATED)
-    found = await setup.stored.reconcile(SHOPPER)
+    not_listed = await setup.stored.reconcile(SHOPPER)
     after = await setup.active()
     setup.wire.rows = [row("GONE")]
-    back = await setup.stored.reconcile(SHOPPER)
+    listed_again = await setup.stored.reconcile(SHOPPER)
 
-    assert (found, after) == (Differences(adopted=0, gone=1), {"GONE": False})
-    assert (back, await setup.active()) == (Differences(adopted=0, gone=0), {"GONE": True})
+    assert (not_listed, after) == (Differences(adopted=0, gone=1), {"GONE": False})
+    assert (listed_again, await setup.active()) == (Differences(adopted=0, gone=0), {"GONE": True})
 
 
 async def test_a_list_with_the_same_tokens_changes_nothing(setup: Setup) -> None:
@@ -203,9 +206,9 @@ async def test_a_token_recorded_while_the_list_was_sent_stays_active(
         setup.record("NEW", TokenSays.CREATED)
 
     setup.wire.meanwhile = record_a_token
-    found = await setup.stored.reconcile(SHOPPER)
+    differences = await setup.stored.reconcile(SHOPPER)
 
-    assert found == Differences(0, 0)
+    assert differences == Differences(0, 0)
     assert await setup.active() == {"NEW": True}
 
 
@@ -217,23 +220,23 @@ async def test_rows_of_other_methods_and_malformed_rows_are_ignored(setup: Setup
     assert await setup.active() == {"CARD": True}
 
 
-@pytest.mark.parametrize(("answers", "status"), [(False, 200), (True, 500), (True, 422)])
+@pytest.mark.parametrize(("is_answering", "status"), [(False, 200), (True, 500), (True, 422)])
 async def test_without_adyens_list_nothing_is_recorded_and_the_comparison_stays_due(
-    setup: Setup, answers: bool, status: int
+    setup: Setup, is_answering: bool, status: int
 ) -> None:
     setup.record("HERE", TokenSays.CREATED)
-    setup.wire.answers, setup.wire.status = answers, status
+    setup.wire.is_answering, setup.wire.status = is_answering, status
     await setup.stored.compare_with_list(SHOPPER)
 
     assert await setup.stored.reconcile(SHOPPER) is None
     assert await setup.active() == {"HERE": True}
-    assert setup.tokens.compared_at == []
+    assert setup.tokens.next_due == []
 
 
 @pytest.mark.parametrize("page", [b"<html>Welcome</html>", b"{}", b"[]", b"null"])
 async def test_an_answer_without_a_list_leaves_the_tokens_active(setup: Setup, page: bytes) -> None:
     setup.record("HERE", TokenSays.CREATED)
-    setup.wire.page = page
+    setup.wire.proxy_body = page
 
     assert await setup.stored.reconcile(SHOPPER) is None
     assert await setup.active() == {"HERE": True}
@@ -241,7 +244,7 @@ async def test_an_answer_without_a_list_leaves_the_tokens_active(setup: Setup, p
 
 async def test_a_disable_call_with_an_answer_of_a_proxy_is_not_recorded(setup: Setup) -> None:
     setup.record("HERE", TokenSays.CREATED)
-    setup.wire.page = b"<html>Welcome</html>"
+    setup.wire.proxy_body = b"<html>Welcome</html>"
     fields = {"shopperReference": SHOPPER, "recurringDetailReference": "HERE"}
     await setup.stored.disable_classic(json.dumps(fields).encode())
 
@@ -252,7 +255,7 @@ async def test_comparisons_become_less_frequent_and_never_end(setup: Setup) -> N
     gaps = []
     for _ in range(4):
         await setup.stored.compare_with_list(SHOPPER)
-        gaps.append(setup.tokens.compared_at[-1] - setup.clock.time)
+        gaps.append(setup.tokens.next_due[-1] - setup.clock.time)
 
     assert gaps == [GAPS[1], GAPS[2], GAPS[2], GAPS[2]]
 
@@ -276,7 +279,7 @@ async def test_without_a_valid_shopper_reference_adyen_is_not_called(
 
 async def test_a_removal_without_an_answer_is_not_recorded(setup: Setup) -> None:
     setup.record("HERE", TokenSays.CREATED)
-    setup.wire.answers = False
+    setup.wire.is_answering = False
     answer = await setup.stored.remove("HERE", {"shopperReference": SHOPPER}, 72)
 
     assert (answer.status, answer.json()["errorCode"]) == (503, "703")
@@ -297,8 +300,12 @@ async def test_a_token_disabled_for_one_use_is_disabled_only_if_adyen_no_longer_
     for stored_id in ("LEFT", "TAKEN", "LOST"):
         setup.record(stored_id, TokenSays.CREATED)
     setup.wire.rows = [row("LEFT")]
-    named = {"recurringDetailReference": "TAKEN", "contract": "ONECLICK"}
-    body = json.dumps({"shopperReference": SHOPPER} | named).encode()
+    fields = {
+        "shopperReference": SHOPPER,
+        "recurringDetailReference": "TAKEN",
+        "contract": "ONECLICK",  # Only one use of the token is disabled.
+    }
+    body = json.dumps(fields).encode()
     await setup.stored.disable_classic(body)
     last = {stored_id: facts[-1] for stored_id, facts in setup.tokens.facts.items()}
 

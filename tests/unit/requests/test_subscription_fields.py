@@ -1,4 +1,4 @@
-"""In bodies that only Kasir reads, a name that occurs twice in one object is refused."""
+"""In a body that only Kasir reads, a field name that occurs twice in one object is refused."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ def test_the_reason_of_an_answer_without_json_follows_from_the_text_alone() -> N
 
 
 def tries(reason: Reason) -> list[str]:
-    """When the charge is retried, in the shopper's time zone, if every try is refused."""
+    """The day and time of each retry, in the shopper's time zone, if every try is refused."""
     found: list[str] = []
     at = DUE
     for failures in range(1, 20):
@@ -75,7 +75,7 @@ def tries(reason: Reason) -> list[str]:
         )
         if again is None:
             return found
-        found.append(f"{again + timedelta(hours=7):%d %H:%M}")
+        found.append(f"{again + timedelta(hours=7):%d %H:%M}")  # Jakarta is seven hours ahead.
         at = again
     return found
 

@@ -15,6 +15,7 @@ ROOT = Path(__file__).resolve().parents[3]
 
 
 def script() -> ModuleType:
+    """The script that writes the documentation."""
     path = ROOT / "scripts" / "document_subscriptions.py"
     spec = importlib.util.spec_from_file_location("document_subscriptions", path)
     assert spec is not None
@@ -50,7 +51,7 @@ def test_only_final_states_have_no_transition(state: State) -> None:
 
 @pytest.mark.parametrize("move", Move)
 def test_every_move_is_possible_and_either_has_an_event_or_is_silent(move: Move) -> None:
-    is_possible = any(one is move for _, one in MOVES)
+    is_possible = any(possible is move for _, possible in MOVES)
 
     assert (is_possible, move in OF_MOVE) == (True, move not in SILENT)
 

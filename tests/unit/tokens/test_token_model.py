@@ -1,4 +1,4 @@
-"""Examples of the summary of a token's facts; tests/property/test_token_fold.py has the rule."""
+"""Examples of a token's state and events; tests/property/test_token_fold.py tests the rule."""
 
 from __future__ import annotations
 
@@ -33,23 +33,22 @@ def fact(says: TokenSays, minute: int, psp_reference: str = "", key: str = "") -
 
 
 def state_of(*sequence: tuple[TokenSays, int]) -> TokenState:
+    """The state of a token with these facts, each with its minute."""
     return fold(fact(says, minute) for says, minute in sequence).state
 
 
-CREATED, EXISTING, UPDATED, LISTED, DISABLED, NOT_LISTED = (
-    *(TokenSays.CREATED, TokenSays.ALREADY_EXISTING, TokenSays.UPDATED),
-    *(TokenSays.LISTED, TokenSays.DISABLED, TokenSays.NOT_LISTED),
-)
+CREATED, EXISTING, UPDATED = TokenSays.CREATED, TokenSays.ALREADY_EXISTING, TokenSays.UPDATED
+LISTED, DISABLED, NOT_LISTED = TokenSays.LISTED, TokenSays.DISABLED, TokenSays.NOT_LISTED
 
 
 @pytest.mark.parametrize("says", [CREATED, EXISTING, UPDATED, LISTED])
-def test_any_fact_except_an_end_makes_a_token_active(says: TokenSays) -> None:
+def test_any_fact_except_disabled_and_not_listed_makes_a_token_active(says: TokenSays) -> None:
     assert state_of((says, 1)) is TokenState.ACTIVE
     assert token_events([], [fact(says, 1)])[0] is EventType.TOKEN_CREATED
 
 
 @pytest.mark.parametrize("says", [DISABLED, NOT_LISTED])
-def test_an_end_alone_disables_and_gives_no_event(says: TokenSays) -> None:
+def test_a_token_that_was_only_disabled_or_not_listed_gives_no_event(says: TokenSays) -> None:
     assert state_of((says, 1)) is TokenState.DISABLED
     assert token_events([], [fact(says, 1)]) == []
 

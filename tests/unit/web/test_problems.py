@@ -53,12 +53,12 @@ def test_an_error_has_adyens_format(error: Exception, status: int, code: str) ->
 
 
 @pytest.mark.parametrize("error", [StillRunning("key-1"), DatabaseUnavailable("gone")])
-def test_a_transient_error_has_a_header(error: Exception) -> None:
+def test_a_transient_error_has_the_header_transient_error(error: Exception) -> None:
     assert response(answer_to(error)).headers["transient-error"] == "true"
 
 
 @pytest.mark.parametrize("error", [KeyReused("key-1"), NotFound("x", "y"), RuntimeError("x")])
-def test_a_permanent_error_does_not_have_that_header(error: Exception) -> None:
+def test_a_permanent_error_does_not_have_the_header_transient_error(error: Exception) -> None:
     assert "transient-error" not in response(answer_to(error)).headers
 
 

@@ -10,6 +10,7 @@ from kasir.web.request_bodies import draining
 
 
 async def responds_early(scope: Any, receive: Any, send: Any) -> None:
+    """An application that responds before it reads the body."""
     await send(dict(START))
     await send(dict(END))
 
@@ -28,6 +29,7 @@ async def respond(
 
 
 def bodies(sent: Sequence[Any]) -> list[tuple[bytes, bool]]:
+    """Each part of the response's body, and whether more parts follow."""
     return [(message["body"], message["more_body"]) for message in sent if "body" in message]
 
 
@@ -45,7 +47,7 @@ async def test_an_endless_body_is_read_up_to_the_limit_and_its_connection_closed
     sent = await respond(scope_with(b"transfer-encoding", b"chunked"), connection)
 
     assert bodies(sent) == [(b"no", True), (b"", False)]
-    assert len(connection._parts) == 7  # noqa: SLF001  # The third part exceeded the limit.
+    assert len(connection._parts) == 7  # noqa: SLF001  # Three parts exceed the limit.
     assert (b"connection", b"close") in sent[0]["headers"]
 
 

@@ -1,4 +1,4 @@
-"""Each item is verified separately; an item without a signature is not stored."""
+"""Each item is verified separately; an item without a valid signature is not stored."""
 
 from __future__ import annotations
 
@@ -17,22 +17,23 @@ class ListInbox:
     """An inbox in memory."""
 
     def __init__(self) -> None:
-        self.kept: list[Notice] = []
+        self.notices: list[Notice] = []
 
     async def keep(self, notices: Sequence[Notice]) -> None:
         """Store the notices."""
-        self.kept.extend(notices)
+        self.notices.extend(notices)
 
 
 class BrokenInbox:
     """An inbox whose database is unavailable."""
 
     async def keep(self, notices: Sequence[Notice]) -> None:
-        """Fail."""
+        """Raise the error of an unavailable database."""
         raise DatabaseUnavailable("gone")
 
 
-async def received(*items: dict[str, object], keys: Sequence[str] = (KEY,)) -> list[Notice]:
+async def notices_of(*items: dict[str, object], keys: Sequence[str] = (KEY,)) -> list[Notice]:
+    """Receive these items, and return the notices that were stored."""
     inbox = ListInbox()
     await receive(
         envelope(*items),
@@ -41,31 +42,31 @@ async def received(*items: dict[str, object], keys: Sequence[str] = (KEY,)) -> l
         inbox=inbox,
         received_at=NOW,
     )
-    return inbox.kept
+    return inbox.notices
 
 
 async def test_every_signed_item_is_stored_with_its_own_key() -> None:
     items = [notification_item(pspReference=f"PSP{number}") for number in range(3)]
-    kept = await received(*items)
+    notices = await notices_of(*items)
 
-    assert [notice.names for notice in kept] == [("PSP0",), ("PSP1",), ("PSP2",)]
-    assert {notice.event_code for notice in kept} == {"AUTHORISATION"}
-    assert {notice.received_at for notice in kept} == {NOW}
-    assert len({notice.key for notice in kept}) == 3
+    assert [notice.names for notice in notices] == [("PSP0",), ("PSP1",), ("PSP2",)]
+    assert {notice.event_code for notice in notices} == {"AUTHORISATION"}
+    assert {notice.received_at for notice in notices} == {NOW}
+    assert len({notice.key for notice in notices}) == 3
 
 
 async def test_the_same_item_has_the_same_key_and_another_item_has_another() -> None:
-    (first,), (again,) = [await received(notification_item()) for _ in range(2)]
-    (other,) = await received(notification_item(eventDate="2026-05-05T05:05:06+02:00"))
+    (first,), (again,) = [await notices_of(notification_item()) for _ in range(2)]
+    (other,) = await notices_of(notification_item(eventDate="2026-05-05T05:05:06+02:00"))
 
     assert first.key == again.key
     assert other.key != first.key
 
 
-async def test_both_keys_are_accepted_while_a_key_is_replaced() -> None:
-    kept = await received(notification_item(key=OTHER_KEY), keys=(KEY, OTHER_KEY))
+async def test_the_previous_key_is_accepted_while_a_key_is_replaced() -> None:
+    notices = await notices_of(notification_item(key=OTHER_KEY), keys=(KEY, OTHER_KEY))
 
-    assert len(kept) == 1
+    assert len(notices) == 1
 
 
 async def test_a_batch_with_a_forged_item_is_refused_and_its_signed_items_are_stored() -> None:
@@ -78,7 +79,7 @@ async def test_a_batch_with_a_forged_item_is_refused_and_its_signed_items_are_st
     with pytest.raises(NotAuthentic, match="1 of 3"):
         await receive(batch, is_form=False, keys=[key_from_hex(KEY)], inbox=inbox, received_at=NOW)
 
-    assert [notice.names for notice in inbox.kept] == [("GOOD1",), ("GOOD2",)]
+    assert [notice.names for notice in inbox.notices] == [("GOOD1",), ("GOOD2",)]
 
 
 async def test_a_body_that_is_not_an_envelope_is_refused() -> None:
@@ -89,7 +90,7 @@ async def test_a_body_that_is_not_an_envelope_is_refused() -> None:
                 body, is_form=False, keys=[key_from_hex(KEY)], inbox=inbox, received_at=NOW
             )
 
-    assert inbox.kept == []
+    assert inbox.notices == []
 
 
 async def test_notices_that_cannot_be_stored_are_not_accepted() -> None:
