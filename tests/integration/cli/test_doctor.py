@@ -192,7 +192,7 @@ async def test_waiting_events_are_shown_with_their_age_and_the_shops_last_answer
 ) -> None:
     event_environ = {**environ, **events_settings}
     async with open_parts(settings_from(event_environ)) as kasir:
-        # A delivered event, whose delivery has the answer if no other event exists.
+        # Without a newer event, the last answer belongs to this delivered one.
         await kasir.pool.execute(
             "INSERT INTO event (name, subject, type, at, payload, tries, delivered_at)"
             " VALUES ('evt_0', 'pay_0', 'x', now(), '', 1, now())"
