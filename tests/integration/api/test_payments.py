@@ -108,7 +108,7 @@ async def test_a_payment_gets_adyens_answer_and_is_stored(
     assert response.json.keys() == {"resultCode", "action"}
     assert response.json["resultCode"] == "RedirectShopper"
     assert response.json["action"]["paymentMethodType"] == "gopay_wallet"
-    # The twin names so the pspReference that an attempt has before it is paid.
+    # The twin calls the pspReference of an attempt that is not paid yet its offerReference.
     assert response.headers["pspReference"] == twin_payment["offerReference"]
     assert payment["reference"] == reference
     assert payment["status"] == "awaiting_shopper"

@@ -65,7 +65,7 @@ class ClosingShop:
         self.cancels.append(self.fake_server.asked[-1][1]["idempotency-key"])
         psp_reference = f"CANCEL{len(self.cancels)}"
         status, body = self.answer or (201, {"status": "received", "pspReference": psp_reference})
-        if status == 0:
+        if status == 0:  # No answer.
             raise ConnectionResetError
         return web.json_response(body, status=status)
 

@@ -1,4 +1,4 @@
-"""Attempts that end beside other payments, on a busy account, or although one may be paid."""
+"""When attempts end beside other payments or on a busy account, and when they must not end."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ async def test_a_payment_of_another_system_reported_before_the_upgrade_is_not_ca
 ) -> None:
     amount = {"currency": "IDR", "value": 70000}
     await shop.notify("AUTHORISATION", "THEIRS", paymentMethod="visa", amount=amount)
-    # Migration 0015 leaves notices so, and Kasir reads them again.
+    # Migration 0015 leaves notices in this state, and Kasir reads them again.
     await shop.kasir.pool.execute("UPDATE notice SET paid_reference = NULL, state = 'unread'")
     await shop.kasir.reader.read_all()
     attempt = await shop.attempt()
