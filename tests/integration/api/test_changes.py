@@ -203,12 +203,12 @@ async def test_a_refund_is_answered_503_until_a_notification_confirms_the_paymen
     started = await caller.post("/v72/payments", payment_body(reference=reference))
     returned = await journey_client.shopper(started.json["action"], "approve")
     # Adyen's answer has no reference, so Kasir does not know yet which payment was paid.
-    paid = await journey_client.details(returned)
-    early = await refund(caller, paid.json["pspReference"], 25_000, key=reference)
+    details = await journey_client.details(returned)
+    early = await refund(caller, details.json["pspReference"], 25_000, key=reference)
     await journey_client.faults()
     await journey_client.advance(3_601)
     await journey_client.status(reference, "authorised")
-    later = await refund(caller, paid.json["pspReference"], 25_000, key=reference)
+    later = await refund(caller, details.json["pspReference"], 25_000, key=reference)
 
     assert (early.status, early.json["errorCode"]) == (503, "703")
     assert early.headers["transient-error"] == "true"

@@ -70,9 +70,9 @@ async def test_a_payment_and_its_details_decode_each_text_once(
         decoded_for_payment = counting.take()
         redirect = await kasir.twin.shopper(wallet)
         details = {"details": {"redirectResult": result_of(redirect["location"])}}
-        paid = await kasir.post("/v72/payments/details", details)
+        answer = await kasir.post("/v72/payments/details", details)
 
-    assert paid["resultCode"] == "Authorised"
+    assert answer["resultCode"] == "Authorised"
     assert decoded_for_payment == [REQUEST, REPLY]
     assert counting.take() == [REQUEST, REPLY]
 

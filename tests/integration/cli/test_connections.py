@@ -19,10 +19,12 @@ LAST_REQUEST = b"GET /health/live HTTP/1.1\r\nHost: k\r\nConnection: close\r\n\r
 
 
 def status_of(response: bytes) -> int:
+    """The status in the first line of a response."""
     return int(response.split(b" ", 2)[1])
 
 
 def error_of(response: bytes) -> dict[str, object]:
+    """The JSON body of a response."""
     fields: dict[str, object] = json.loads(response.split(b"\r\n\r\n", 1)[1])
     return fields
 
@@ -37,11 +39,11 @@ async def test_an_endless_header_is_refused_with_431_and_others_can_pay(
             connection.send(b"a" * 1000)
             await asyncio.sleep(0)
         response = await connection.receive_all()
-        paid = await kasir.other_shopper_pays("NEIGHBOUR")
+        other_result = await kasir.other_shopper_pays("NEIGHBOUR")
 
     assert status_of(response) == error_of(response)["status"] == 431
     assert b"connection: close" in response.lower()
-    assert paid == "RedirectShopper"
+    assert other_result == "RedirectShopper"
 
 
 async def test_a_too_long_head_in_one_packet_is_refused(
@@ -109,10 +111,10 @@ async def test_a_connection_without_a_complete_request_is_closed_and_others_can_
         connections = [await kasir.connect() for _ in range(50)]
         for connection in connections:
             connection.send(sent)
-        paid = await kasir.other_shopper_pays("NEIGHBOUR")
+        other_result = await kasir.other_shopper_pays("NEIGHBOUR")
         responses = [await connection.receive_all() for connection in connections]
 
-    assert paid == "RedirectShopper"
+    assert other_result == "RedirectShopper"
     assert {status_of(response) if response else 0 for response in responses} <= statuses
 
 
@@ -159,13 +161,13 @@ async def test_a_new_connection_replaces_a_silent_one_when_all_are_in_use(
     async with served(fresh_database, connections_max=20, request_head_s=600) as kasir:
         connections = [await kasir.connect("127.0.0.1") for _ in range(40)]
         responses = [await connection.receive_all() for connection in connections[:20]]
-        paid = await kasir.other_shopper_pays("NEIGHBOUR")
+        other_result = await kasir.other_shopper_pays("NEIGHBOUR")
         for connection in connections:
             await connection.leave()
 
     # Of 40 connections, Kasir closed the 20 oldest.
     assert responses == [b""] * 20
-    assert paid == "RedirectShopper"
+    assert other_result == "RedirectShopper"
 
 
 async def test_an_address_cannot_use_more_connections_than_its_limit(fresh_database: str) -> None:
@@ -217,7 +219,7 @@ async def test_on_a_dual_stack_socket_each_address_is_counted_separately(
     assert [status_of(response) for response in responses if response] == [200] * 11
 
 
-async def test_forms_sent_byte_by_byte_do_not_delay_others(fresh_database: str) -> None:
+async def test_unfinished_forms_do_not_delay_others(fresh_database: str) -> None:
     limits = {"database_connections_max": 2, "request_body_s": 2}
     async with served(fresh_database, **limits) as kasir:
         link = await kasir.link()
@@ -225,10 +227,10 @@ async def test_forms_sent_byte_by_byte_do_not_delay_others(fresh_database: str) 
         connections = [await kasir.connect() for _ in range(30)]
         for connection in connections:
             connection.send(head.encode())
-        paid = await kasir.other_shopper_pays("NEIGHBOUR")
+        other_result = await kasir.other_shopper_pays("NEIGHBOUR")
         responses = [await connection.receive_all() for connection in connections]
 
-    assert paid == "RedirectShopper"
+    assert other_result == "RedirectShopper"
     assert {status_of(response) for response in responses} == {408}
 
 
@@ -300,10 +302,10 @@ async def test_a_client_that_does_not_read_its_responses_is_closed(fresh_databas
             connection.send(b"GET /api/openapi.json HTTP/1.1\r\nHost: k\r\n\r\n")
         await until_open_connections(kasir, 1)
         await until_open_connections(kasir, 0)
-        paid = await kasir.other_shopper_pays("NEIGHBOUR")
+        other_result = await kasir.other_shopper_pays("NEIGHBOUR")
         await connection.leave()
 
-    assert paid == "RedirectShopper"
+    assert other_result == "RedirectShopper"
 
 
 async def test_a_client_that_pauses_reading_gets_every_response(fresh_database: str) -> None:
@@ -340,9 +342,9 @@ async def test_a_refused_client_that_keeps_sending_is_closed(fresh_database: str
             await asyncio.sleep(0)
         await until_open_connections(kasir, 0)
         await connection.leave()
-        paid = await kasir.other_shopper_pays("NEIGHBOUR")
+        other_result = await kasir.other_shopper_pays("NEIGHBOUR")
 
-    assert paid == "RedirectShopper"
+    assert other_result == "RedirectShopper"
 
 
 async def until_open_connections(kasir: Served, count: int) -> None:

@@ -390,9 +390,9 @@ def test_a_pid_file_of_a_dead_server_whose_pid_was_reused_is_not_trusted(
     with embedded(folder):
         pid_file = (data / "postmaster.pid").read_text().splitlines()
     with living_process(data.stat().st_uid) as pid:
-        stale = "\n".join([str(pid), *pid_file[1:], ""])
-        (data / "postmaster.pid").write_text(stale)
-        (folder / "postgres" / ".s.PGSQL.5432.lock").write_text(stale)
+        stale_file = "\n".join([str(pid), *pid_file[1:], ""])
+        (data / "postmaster.pid").write_text(stale_file)
+        (folder / "postgres" / ".s.PGSQL.5432.lock").write_text(stale_file)
         with embedded(folder) as dsn:
             answer = ask(dsn, "SELECT 1")
 

@@ -22,16 +22,16 @@ async def shop(fresh_database: str) -> AsyncIterator[ClosingShop]:
 async def test_no_cancel_is_sent_if_a_payment_older_than_the_newest_hundred_is_paid(
     shop: ClosingShop,
 ) -> None:
-    paid = await shop.attempt()
-    await shop.notify("AUTHORISATION", "PSP1", additionalData=metadata_of(paid))
+    paid_attempt = await shop.attempt()
+    await shop.notify("AUTHORISATION", "PSP1", additionalData=metadata_of(paid_attempt))
     for number in range(100):
         shop.clock.at += timedelta(seconds=1)
-        refused = await shop.attempt()
+        refused_attempt = await shop.attempt()
         await shop.notify(
             "AUTHORISATION",
             f"NO{number}",
             success="false",
-            additionalData=metadata_of(refused),
+            additionalData=metadata_of(refused_attempt),
         )
     shop.clock.at += timedelta(seconds=1)
     attempt = await shop.attempt()
@@ -108,7 +108,7 @@ async def test_a_payment_whose_notification_is_held_is_not_reported_as_expired(
 ) -> None:
     """Both attempts of one order are open, one is paid, and Adyen echoes no payment id."""
     validity = (shop.clock.at + HOUR).isoformat()
-    both = [await shop.attempt(sessionValidity=validity) for _ in range(2)]
+    attempts = [await shop.attempt(sessionValidity=validity) for _ in range(2)]
     await shop.notify("AUTHORISATION", "PAID")
     for _ in range(4):
         shop.clock.at += 12 * HOUR
@@ -116,19 +116,19 @@ async def test_a_payment_whose_notification_is_held_is_not_reported_as_expired(
         newer = await shop.attempt(f"ORDER-{shop.clock.at}")
         psp_reference = f"P{shop.clock.at:%d%H}"
         await shop.notify("AUTHORISATION", psp_reference, additionalData=metadata_of(newer))
-        for attempt in both:
+        for attempt in attempts:
             await shop.try_to_close(attempt, after=MINUTE)
-    ended = [await shop.events(attempt) for attempt in both]
+    events_before = [await shop.events(attempt) for attempt in attempts]
     # Then a notification of the paid attempt echoes our payment id.
     await shop.notify(
         "CAPTURE",
         "CAP",
         originalReference="PAID",
-        additionalData=metadata_of(both[1]),
+        additionalData=metadata_of(attempts[1]),
     )
     await shop.kasir.reader.read_all()
-    assert "payment.authorised" in await shop.events(both[1])
-    assert "payment.expired" not in ended[1]
+    assert "payment.authorised" in await shop.events(attempts[1])
+    assert "payment.expired" not in events_before[1]
 
 
 async def test_a_payment_shown_as_paid_to_the_returning_shopper_is_not_cancelled(

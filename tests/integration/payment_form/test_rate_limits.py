@@ -44,12 +44,12 @@ async def test_streams_beyond_the_limit_send_one_status_and_end_and_others_can_p
         for stream in streams:
             await stream.content.readuntil(b"event: standing")
         beyond = [await kasir.visit(url) for _ in range(10)]
-        paid = await kasir.other_shopper_pays("NEIGHBOUR")
+        other_result = await kasir.other_shopper_pays("NEIGHBOUR")
         redirect = await kasir.twin.shopper(wallet)
         await kasir.visit(kasir.on_this_server(redirect["location"]))
         received = [(await stream.content.read()).decode() for stream in streams]
 
-    assert paid == "RedirectShopper"
+    assert other_result == "RedirectShopper"
     # A stream beyond the limit sends the status once, and a longer time until a reconnection.
     for status, text, _ in beyond:
         assert (status, text.count("event: standing")) == (200, 1)
@@ -122,7 +122,7 @@ async def test_made_up_redirect_results_cause_a_limited_number_of_calls(
             answers = [await kasir.visit(url + secrets.token_urlsafe(20)) for _ in range(12)]
         calls = await calls_at_adyen(kasir, "details")
         rows = await kasir.fetch_value("SELECT count(*) FROM question WHERE kind = 'details'")
-        paid = await kasir.other_shopper_pays("NEIGHBOUR")
+        other_result = await kasir.other_shopper_pays("NEIGHBOUR")
         redirect = await kasir.twin.shopper(wallet)
         genuine_status, _, location = await kasir.visit(kasir.on_this_server(redirect["location"]))
         page_status, page, _ = await kasir.visit(kasir.on_this_server(location))
@@ -130,7 +130,7 @@ async def test_made_up_redirect_results_cause_a_limited_number_of_calls(
     assert (calls, rows) == (3, 3)
     assert {genuine_status, *(status for status, _, _ in answers)} == {303}
     assert [log["event"] for log in logs] == ["too many returns with unknown results"]
-    assert paid == "RedirectShopper"
+    assert other_result == "RedirectShopper"
     # The status page waits for the notification.
     assert page_status == 200
     assert "data-events" in page
@@ -218,14 +218,14 @@ async def test_posted_forms_are_limited_and_others_can_pay(
             last_status, retry_after = response.status, response.headers["Retry-After"]
             last_text = await response.text()
         wallet = await kasir.start(other)
-        paid = await kasir.other_shopper_pays("NEIGHBOUR")
+        other_result = await kasir.other_shopper_pays("NEIGHBOUR")
 
     assert [status for status, _, _ in answers] == [303] * 3 + [429] * 5
     assert calls == 3
     assert (last_status, retry_after) == (429, "60")
     assert "Terlalu banyak percobaan" in last_text  # "Too many attempts".
     assert wallet
-    assert paid == "RedirectShopper"
+    assert other_result == "RedirectShopper"
 
 
 async def test_removals_of_saved_wallets_are_limited(fresh_database: str) -> None:
@@ -270,7 +270,7 @@ async def test_a_form_beyond_the_limit_of_waiting_forms_can_be_posted_again(
         await until(calls, lambda count: count == 1, "the call to Adyen")
         status, text, location = await kasir.visit(link["url"], form)
         await kasir.twin.control("DELETE", "faults")
-        paid = await kasir.other_shopper_pays("NEIGHBOUR")
+        other_result = await kasir.other_shopper_pays("NEIGHBOUR")
         _, _, wallet = await first
         (payment,) = await kasir.payments()
         _, _, wallet_again = await kasir.visit(link["url"], form)
@@ -280,5 +280,5 @@ async def test_a_form_beyond_the_limit_of_waiting_forms_can_be_posted_again(
         assert attempt[1] in text  # The button posts the same attempt.
     else:
         assert (status, location) == (303, f"/pay/{link['id']}/payments/{payment['id']}")
-    assert paid == "RedirectShopper"
+    assert other_result == "RedirectShopper"
     assert wallet_again == wallet != ""
