@@ -201,9 +201,9 @@ async def test_a_refund_is_answered_503_until_a_notification_confirms_the_paymen
     delayed = {"fault": "delay_notice", "reference": reference, "seconds": 3_600.0}
     await journey_client.faults(delayed)
     started = await caller.post("/v72/payments", payment_body(reference=reference))
-    returned = await journey_client.shopper(started.json["action"], "approve")
+    wallet_result = await journey_client.shopper(started.json["action"], "approve")
     # Adyen's answer has no reference, so Kasir does not know yet which payment was paid.
-    details = await journey_client.details(returned)
+    details = await journey_client.details(wallet_result)
     early = await refund(caller, details.json["pspReference"], 25_000, key=reference)
     await journey_client.faults()
     await journey_client.advance(3_601)

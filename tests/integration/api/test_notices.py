@@ -242,9 +242,9 @@ async def test_the_command_lists_the_same_notices_as_the_api(
     monkeypatch.setenv("ADYEN_ENVIRONMENT", "twin")
     monkeypatch.setenv("ADYEN_HMAC_KEY", KEY)
     monkeypatch.setenv("KASIR_DATABASE_URL", operator.kasir.settings.database_url or "")
-    await list_notices("held", 10, as_json=True)
+    await list_notices("held", most=10, as_json=True)
     printed = json.loads(capsys.readouterr().out)
-    await list_notices("held", 10, as_json=False)
+    await list_notices("held", most=10, as_json=False)
     table = capsys.readouterr().out
 
     (notice,) = (await operator.list_notices("?state=held"))["notices"]

@@ -80,7 +80,7 @@ class Sale:
         return await self.until(has, f"{says}")
 
     async def delay(self, *codes: str) -> None:
-        """Delay the payment's notifications of these event codes by an hour."""
+        """Delay the payment's notifications with these event codes by an hour."""
         delayed = [
             {"fault": "delay_notice", "eventCode": code, "reference": self.reference}
             | {"seconds": 3600.0}

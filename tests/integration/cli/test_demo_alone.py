@@ -106,6 +106,7 @@ def test_a_twin_that_takes_the_port_during_the_start_does_not_get_the_demos_keys
 
 
 def start_and_stop(folder: Path, twin_port: int) -> None:
+    """Run a demo and stop it at once."""
     with running_on(folder, twin_port):
         pass
 
@@ -149,6 +150,7 @@ def test_the_twins_data_is_kept_in_the_folder_of_kasirs_data(folder: Path) -> No
 
 
 def foreign_payment() -> dict[str, Any]:
+    """A payment that another system made at Adyen."""
     return {"reference": "kept-1", "amount": {"currency": "IDR", "value": 25_000}}
 
 

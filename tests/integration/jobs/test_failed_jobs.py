@@ -58,8 +58,8 @@ async def test_a_failed_job_is_listed_with_its_subject_and_error(
     kasir_of_jobs: Parts,
 ) -> None:
     await _run_failing_jobs(kasir_of_jobs, b"pay_1")
-    (job,) = await failed.failed(kasir_of_jobs.pool, 10)
-    count, since = await failed.count_failed(kasir_of_jobs.pool, 10)
+    (job,) = await failed.failed(kasir_of_jobs.pool, most=10)
+    count, since = await failed.count_failed(kasir_of_jobs.pool, most=10)
 
     assert (job.job, job.about, job.tries) == ("breaks", "pay_1", 1)
     assert job.error == "RuntimeError: cannot do pay_1"
@@ -71,7 +71,7 @@ async def test_a_failed_job_whose_log_was_deleted_is_listed_without_an_error(
 ) -> None:
     await _run_failing_jobs(kasir_of_jobs, b"pay_1")
     await kasir_of_jobs.pool.execute("DELETE FROM pgqueuer_log")
-    (job,) = await failed.failed(kasir_of_jobs.pool, 10)
+    (job,) = await failed.failed(kasir_of_jobs.pool, most=10)
 
     assert (job.about, job.error) == ("pay_1", "")
 
@@ -86,15 +86,15 @@ async def test_the_commands_list_failed_jobs_and_run_them_again(
         monkeypatch.setenv(name, value)
     await _run_failing_jobs(kasir_of_jobs, b"pay_1", b"pay_2")
     capsys.readouterr()  # Discards the engine's log.
-    await list_failed_jobs(10, as_json=True)
+    await list_failed_jobs(most=10, as_json=True)
     listed = json.loads(capsys.readouterr().out)
-    await list_failed_jobs(10, as_json=False)
+    await list_failed_jobs(most=10, as_json=False)
     shown = capsys.readouterr().out
     with pytest.raises(NotFound, match="no failed job '999999'"):
         await retry_jobs([listed[0]["id"], 999_999])
-    failed_after_the_error = len(await failed.failed(kasir_of_jobs.pool, 10))
+    failed_after_the_error = len(await failed.failed(kasir_of_jobs.pool, most=10))
     await retry_jobs([listed[0]["id"]])
-    await retry_jobs([])
+    await retry_jobs([])  # All the others.
     output = capsys.readouterr().out
     queued = await kasir_of_jobs.pool.fetch("SELECT status, attempts FROM pgqueuer")
 
@@ -175,7 +175,7 @@ async def test_a_job_that_failed_at_every_retry_is_left_to_the_operator(
         await kasir_of_jobs.pool.execute("UPDATE pgqueuer SET status = 'failed'")
 
     assert counts == [1] * retries + [0, 0]
-    assert [job.tries for job in await failed.failed(kasir_of_jobs.pool, 10)] == [retries + 1]
+    assert [job.tries for job in await failed.failed(kasir_of_jobs.pool, most=10)] == [retries + 1]
 
 
 async def test_restarted_workers_do_not_retry_a_job_that_failed_just_now(
@@ -191,7 +191,7 @@ async def test_restarted_workers_do_not_retry_a_job_that_failed_just_now(
             kasir_of_jobs,
             "SELECT NOT EXISTS (SELECT FROM pgqueuer WHERE entrypoint = 'read_notices')",
         )
-    (job,) = await failed.failed(kasir_of_jobs.pool, 10)
+    (job,) = await failed.failed(kasir_of_jobs.pool, most=10)
 
     assert (job.job, job.tries) == ("just_now", 1)
 
@@ -214,4 +214,4 @@ async def test_all_of_2300_failed_jobs_are_run_again(kasir_of_jobs: Parts) -> No
     )
 
     assert await failed.retry(kasir_of_jobs.pool, []) == 2_300
-    assert await failed.count_failed(kasir_of_jobs.pool, 10) == (0, None)
+    assert await failed.count_failed(kasir_of_jobs.pool, most=10) == (0, None)

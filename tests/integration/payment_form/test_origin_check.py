@@ -7,12 +7,14 @@ import pytest
 from raw_http import Caller
 from served import served
 
+#: Headers of a browser that posts a form of another origin's page.
 OTHER_ORIGINS = [
     {"Origin": "https://other.example"},
     {"Sec-Fetch-Site": "cross-site", "Origin": "null"},
     {"Sec-Fetch-Site": "same-site", "Origin": "null"},
     {"Origin": "http://["},  # Not a URL.
 ]
+#: Headers of a browser that posts a form of Kasir's page.
 OWN_ORIGINS = [
     {},  # An old browser.
     {"Sec-Fetch-Site": "same-origin", "Origin": "null"},

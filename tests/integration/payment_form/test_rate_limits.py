@@ -94,7 +94,7 @@ async def test_one_address_has_limits_over_all_links(
         await start_counting(kasir, "paymentMethods")
         for link in links:
             await kasir.visit(link["url"], headers=ONE_ADDRESS)
-        offers = await calls_at_adyen(kasir, "paymentMethods")
+        method_calls = await calls_at_adyen(kasir, "paymentMethods")
         await start_counting(kasir, "details")
         forms = [await kasir.visit(link["url"], {"attempt": "x"}, ONE_ADDRESS) for link in links]
         forms.append(await kasir.visit(links[0]["url"], {"attempt": "x"}, OTHER_ADDRESS))
@@ -103,9 +103,9 @@ async def test_one_address_has_limits_over_all_links(
             (payment,) = await kasir.payments(f"LINK-{number}")
             url = f"{link['url']}/return/{payment['id']}?redirectResult=made-up-{number}"
             await kasir.visit(url, headers=ONE_ADDRESS)
-        returns = await calls_at_adyen(kasir, "details")
+        details_calls = await calls_at_adyen(kasir, "details")
 
-    assert (offers, returns) == (2, 2)
+    assert (method_calls, details_calls) == (2, 2)
     assert [status for status, _, _ in forms] == [303, 303, 429, 429, 303]
 
 
