@@ -53,7 +53,6 @@ def test_no_request_that_the_document_allows_is_a_server_error(system: RunningDe
     assert {"2xx", "4xx"} <= status_classes
 
 
-# Values of any JSON type.
 scalars = st.one_of(
     st.none(),
     st.booleans(),
@@ -61,7 +60,8 @@ scalars = st.one_of(
     st.floats(allow_nan=False, allow_infinity=False),
     st.text(max_size=20),
 )
-anything = st.recursive(
+# Values of any JSON type, nested or not.
+any_json = st.recursive(
     scalars,
     lambda inner: st.one_of(
         st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=8), inner, max_size=3)
@@ -96,8 +96,8 @@ PATHS = [
 ]
 changed_payments = st.builds(
     lambda changes, browser: payment_body() | {"browserInfo": BROWSER | browser} | changes,
-    st.dictionaries(st.sampled_from(NAMES), anything, max_size=3),
-    st.dictionaries(st.sampled_from(sorted(BROWSER)), anything, max_size=1),
+    st.dictionaries(st.sampled_from(NAMES), any_json, max_size=3),
+    st.dictionaries(st.sampled_from(sorted(BROWSER)), any_json, max_size=1),
 )
 
 
