@@ -25,16 +25,16 @@ KEYS: Final = {
 @pytest.fixture(scope="module")
 def folder() -> Iterator[Path]:
     """A data folder that does not exist yet, in a folder that every user can read."""
-    around = Path(tempfile.mkdtemp(prefix="kasir-test-secrecy-"))
-    around.chmod(0o755)
-    yield around / "data"
-    shutil.rmtree(around, ignore_errors=True)
+    public_folder = Path(tempfile.mkdtemp(prefix="kasir-test-secrecy-"))
+    public_folder.chmod(0o755)
+    yield public_folder / "data"
+    shutil.rmtree(public_folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="module")
 def demo(folder: Path) -> Iterator[RunningDemo]:
     """A demo that is started with keys in its environment."""
-    plain = {
+    without_settings = {
         name: text for name, text in os.environ.items() if not name.startswith(("ADYEN_", "KASIR_"))
     }
     with running_demo(
@@ -42,36 +42,40 @@ def demo(folder: Path) -> Iterator[RunningDemo]:
         twin_port=free_port(),
         shop_port=free_port(),
         data=folder,
-        given=plain | KEYS,
+        given=without_settings | KEYS,
     ) as running:
         yield running
 
 
 def mode(path: Path) -> int:
+    """The permission bits of a file."""
     return stat.S_IMODE(path.stat().st_mode)
 
 
 def commands_shown_by_ps(folder: Path) -> list[bytes]:
-    """The command lines of this demo's processes, which every user of the machine can read."""
-    mark, found = os.fsencode(folder), []
+    """The command lines of this demo's processes, which every user of the machine can read.
+
+    A process is the demo's if its environment or its command line contains the data folder.
+    """
+    folder_bytes, commands = os.fsencode(folder), []
     for process in PROC.glob("[0-9]*"):
         try:
             command = (process / "cmdline").read_bytes()
-            if mark in (process / "environ").read_bytes() + command:
-                found.append(command)
+            if folder_bytes in (process / "environ").read_bytes() + command:
+                commands.append(command)
         except OSError:
             continue  # The process has ended.
-    return found
+    return commands
 
 
 @pytest.mark.skipif(not PROC.is_dir(), reason="there is no /proc to read commands from")
 def test_no_command_line_contains_a_key(demo: RunningDemo, folder: Path) -> None:
     commands = commands_shown_by_ps(folder)
-    names = " ".join(command.decode(errors="replace") for command in commands)
+    all_commands = " ".join(command.decode(errors="replace") for command in commands)
 
-    assert len(commands) >= 4  # The twin, the server, the worker, the shop, and PostgreSQL's.
-    assert "adyen-twin" in names
-    assert [key for key in KEYS.values() if key in names] == []
+    assert len(commands) >= 4  # At least the twin, the server, the worker and the shop.
+    assert "adyen-twin" in all_commands
+    assert [key for key in KEYS.values() if key in all_commands] == []
 
 
 def test_only_the_owner_can_read_the_logs(demo: RunningDemo) -> None:
@@ -84,5 +88,5 @@ def test_only_the_owner_can_read_the_logs(demo: RunningDemo) -> None:
 
 def test_other_users_cannot_read_the_data_folders(demo: RunningDemo, folder: Path) -> None:
     for path in (folder, folder / "postgres"):
-        assert mode(path) & 0o007 == 0
-        assert mode(path) & 0o060 == 0  # The group may only pass through the folder.
+        assert mode(path) & 0o007 == 0  # Others have no access.
+        assert mode(path) & 0o060 == 0  # The group cannot list or write.

@@ -1,4 +1,4 @@
-"""An answer that is not from Adyen, such as a proxy's page, reaches the shop in Adyen's format."""
+"""The shop gets an answer in Adyen's format even if a proxy answered Kasir, not Adyen."""
 
 from __future__ import annotations
 
@@ -16,13 +16,15 @@ from fake_server import FakeServer, plain, serving
 from fakes import payment_body
 from opened_kasir import kasir_on
 
+#: A proxy's page.
 HTML: Final = b"<html><h1>No way through</h1></html>"
+#: Adyen's answer to an invalid API key.
 UNAUTHORIZED: Final = (
     b'{ "status":401,"errorCode":"000","errorType":"security",'
     b'"message":"HTTP Status Response - Unauthorized" }'
 )
-LIST: Final = "/v72/storedPaymentMethods?shopperReference=shopper-1"
-CLASSIC: Final = "/pal/servlet/Recurring/v68/listRecurringDetails"
+LIST_TOKENS: Final = "/v72/storedPaymentMethods?shopperReference=shopper-1"
+CLASSIC_LIST_TOKENS: Final = "/pal/servlet/Recurring/v68/listRecurringDetails"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +36,9 @@ class Shop:
 
     async def call(self, method: str, path: str, body: Any = None, **headers: str) -> Any:
         """Call Kasir with a valid API key; `_` in a header's name becomes `-`."""
-        named_headers = {name.replace("_", "-"): text for name, text in headers.items()}
+        sent_headers = {name.replace("_", "-"): text for name, text in headers.items()}
         response = await self.http.request(
-            method, path, json=body, headers={"X-API-Key": "shop-key", **named_headers}
+            method, path, json=body, headers={"X-API-Key": "shop-key", **sent_headers}
         )
         assert response.headers["content-type"].split(";")[0] == "application/json"
         return response
@@ -67,9 +69,9 @@ async def shop(fresh_database: str) -> AsyncIterator[Shop]:
     ("method", "path", "body"),
     [
         ("POST", "/v72/paymentMethods", {"channel": "Web"}),
-        ("GET", LIST, None),
+        ("GET", LIST_TOKENS, None),
         ("DELETE", "/v72/storedPaymentMethods/TOKEN?shopperReference=shopper-1", None),
-        ("POST", CLASSIC, {"shopperReference": "shopper-1"}),
+        ("POST", CLASSIC_LIST_TOKENS, {"shopperReference": "shopper-1"}),
     ],
 )
 async def test_an_answer_not_from_adyen_is_returned_in_adyens_format(
@@ -110,7 +112,7 @@ async def test_a_payment_answered_502_by_a_proxy_is_unknown(shop: Shop) -> None:
     assert await shop.status() == "unknown"
 
 
-async def test_a_payment_that_did_not_reach_adyen_has_failed_and_a_retry_returns_the_same(
+async def test_a_payment_answered_404_by_a_proxy_has_failed_and_a_retry_returns_the_same(
     shop: Shop,
 ) -> None:
     shop.fake_server.handler = plain(404, HTML)
@@ -124,7 +126,7 @@ async def test_a_payment_that_did_not_reach_adyen_has_failed_and_a_retry_returns
 
 
 @pytest.mark.parametrize("status", [401, 403])
-async def test_a_401_or_403_not_from_adyen_names_the_setting_of_the_key(
+async def test_a_401_or_403_of_a_proxy_is_answered_with_the_setting_of_the_key(
     shop: Shop, status: int
 ) -> None:
     shop.fake_server.handler = plain(status, HTML)
@@ -137,7 +139,7 @@ async def test_a_401_or_403_not_from_adyen_names_the_setting_of_the_key(
 
 @pytest.mark.parametrize(
     ("method", "path", "body"),
-    [("POST", "/v72/paymentMethods", {"channel": "Web"}), ("GET", LIST, None)],
+    [("POST", "/v72/paymentMethods", {"channel": "Web"}), ("GET", LIST_TOKENS, None)],
 )
 async def test_adyens_refusal_of_kasirs_key_is_returned_and_logged(
     shop: Shop, method: str, path: str, body: Any

@@ -1,4 +1,4 @@
-"""Kasir decodes the JSON of a request, and of Adyen's reply, only once."""
+"""Kasir decodes the JSON of a shop's request once, and that of Adyen's reply once."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ class CountingDecoder:
 
     def decode(self, raw: bytes) -> Any:
         """Decode JSON; only Adyen's replies have a result code, a list of methods or an error."""
-        found = self.decoder.decode(raw)
-        is_reply = {"resultCode", "paymentMethods", "errorCode"} & set(found)
+        fields = self.decoder.decode(raw)
+        is_reply = {"resultCode", "paymentMethods", "errorCode"} & set(fields)
         self.decoded.append(REPLY if is_reply else REQUEST)
-        return found
+        return fields
 
     def take(self) -> list[str]:
-        """What was decoded since the last call of this method."""
-        taken, self.decoded = self.decoded, []
-        return taken
+        """The kind of each text that was decoded since the last call of this method."""
+        kinds, self.decoded = self.decoded, []
+        return kinds
 
 
 @pytest.fixture
@@ -51,10 +51,12 @@ def counting(monkeypatch: pytest.MonkeyPatch) -> CountingDecoder:
 
 
 def result_of(location: str) -> str:
+    """The redirectResult in the URL to which the wallet sent the shopper."""
     return parse_qs(urlsplit(location).query)["redirectResult"][0]
 
 
 async def wallet_of(kasir: Served, **changes: Any) -> str:
+    """Start a payment; returns the wallet's URL."""
     body = payment_body(returnUrl="https://shop.example/", **changes)
     wallet: str = (await kasir.post("/v72/payments", body))["action"]["url"]
     return wallet
@@ -65,13 +67,13 @@ async def test_a_payment_and_its_details_decode_each_text_once(
 ) -> None:
     async with served(fresh_database) as kasir:
         wallet = await wallet_of(kasir, reference="ORDER")
-        payment = counting.take()
-        returned = await kasir.twin.shopper(wallet)
-        details = {"details": {"redirectResult": result_of(returned["location"])}}
-        paid = await kasir.post("/v72/payments/details", details)
+        decoded_for_payment = counting.take()
+        redirect = await kasir.twin.shopper(wallet)
+        details = {"details": {"redirectResult": result_of(redirect["location"])}}
+        answer = await kasir.post("/v72/payments/details", details)
 
-    assert paid["resultCode"] == "Authorised"
-    assert payment == [REQUEST, REPLY]
+    assert answer["resultCode"] == "Authorised"
+    assert decoded_for_payment == [REQUEST, REPLY]
     assert counting.take() == [REQUEST, REPLY]
 
 
@@ -80,14 +82,14 @@ async def test_an_attempt_on_the_form_and_its_return_decode_the_reply_only(
 ) -> None:
     async with served(fresh_database) as kasir:
         link = await kasir.link()
-        counting.take()
+        counting.take()  # Forget what the link decoded.
         wallet = await kasir.start(link)
-        attempt = counting.take()
-        returned = await kasir.twin.shopper(wallet)
-        await kasir.visit(kasir.on_this_server(returned["location"]))
+        decoded_for_attempt = counting.take()
+        redirect = await kasir.twin.shopper(wallet)
+        await kasir.visit(kasir.on_this_server(redirect["location"]))
 
     # A posted form is not JSON. Adyen replied with the payment methods and with the payment.
-    assert attempt == [REPLY, REPLY]
+    assert decoded_for_attempt == [REPLY, REPLY]
     assert counting.take() == [REPLY]
 
 
@@ -101,7 +103,7 @@ async def test_a_sign_up_decodes_each_text_once(
             "interval": {"unit": "month", "count": 1},
         }
         created = await kasir.post("/api/plans", plan)
-        counting.take()
+        counting.take()  # Forget what the plan decoded.
         body = {
             "plan": created["id"],
             "shopperReference": f"shopper-{secrets.token_hex(4)}",

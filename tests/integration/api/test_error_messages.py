@@ -15,11 +15,12 @@ from raw_http import Caller, HttpReply, is_adyens_error
 
 
 def rupiah(value: int) -> dict[str, Any]:
+    """The body of a change of this amount."""
     return {"amount": {"currency": "IDR", "value": value}}
 
 
 def message(response: HttpReply, status: int) -> str:
-    """The message of an error, which must have Adyen's format."""
+    """The message of an error, which must have this status and Adyen's format."""
     assert (response.status, is_adyens_error(response)) == (status, True), response.body
     text: str = response.json["message"]
     return text
@@ -29,13 +30,15 @@ def message(response: HttpReply, status: int) -> str:
 async def test_the_refusal_to_change_a_refund_names_the_pspreference_of_the_payment(
     caller: Caller, journey_client: JourneyClient, change: str
 ) -> None:
-    _, psp = await paid_payment(caller, journey_client, "MSG")
-    refund = (await caller.post(f"/v72/payments/{psp}/refunds", rupiah(1_000))).json["pspReference"]
+    _, psp_reference = await paid_payment(caller, journey_client, "MSG")
+    refund = (await caller.post(f"/v72/payments/{psp_reference}/refunds", rupiah(1_000))).json[
+        "pspReference"
+    ]
     text = message(await caller.post(f"/v72/payments/{refund}/{change}", rupiah(1)), 422)
 
     assert text == (
-        f"Field 'paymentPspReference' is not valid: {refund} belongs to the payment {psp}; "
-        f"give {psp} here."
+        f"Field 'paymentPspReference' is not valid: {refund} belongs to the payment "
+        f"{psp_reference}; give {psp_reference} here."
     )
 
 
@@ -46,12 +49,14 @@ async def test_the_refusal_to_refund_a_capture_names_the_pspreference_of_the_pay
     body = payment_body(reference=reference, captureDelayHours=48)
     started = await caller.post("/v72/payments", body)
     await journey_client.shopper(started.json["action"], "approve_without_return")
-    psp = (await journey_client.status(reference, "authorised"))["pspReference"]
-    captured = await caller.post(f"/v72/payments/{psp}/captures", rupiah(25_000))
+    psp_reference = (await journey_client.status(reference, "authorised"))["pspReference"]
+    captured = await caller.post(f"/v72/payments/{psp_reference}/captures", rupiah(25_000))
     capture = captured.json["pspReference"]
     text = message(await caller.post(f"/v72/payments/{capture}/refunds", rupiah(1)), 422)
 
-    assert text.endswith(f"{capture} belongs to the payment {psp}; give {psp} here.")
+    assert text.endswith(
+        f"{capture} belongs to the payment {psp_reference}; give {psp_reference} here."
+    )
 
 
 async def test_the_refusal_to_refund_an_unpaid_attempt_names_the_call_to_cancel_it(
@@ -59,10 +64,10 @@ async def test_the_refusal_to_refund_an_unpaid_attempt_names_the_call_to_cancel_
 ) -> None:
     reference = f"MSG-{secrets.token_hex(6)}"
     started = await caller.post("/v72/payments", payment_body(reference=reference))
-    name = started.headers["pspReference"]
-    text = message(await caller.post(f"/v72/payments/{name}/refunds", rupiah(1)), 422)
+    attempt = started.headers["pspReference"]
+    text = message(await caller.post(f"/v72/payments/{attempt}/refunds", rupiah(1)), 422)
 
-    assert text.endswith(f"nothing is paid under {name}; POST /cancels undoes {reference}.")
+    assert text.endswith(f"nothing is paid under {attempt}; POST /cancels undoes {reference}.")
 
 
 async def test_the_refusal_to_refund_an_unknown_payment_points_to_adyen(
@@ -88,8 +93,8 @@ async def test_a_cancel_by_an_unknown_reference_names_the_field_that_was_sent(
 async def test_a_cancel_by_reference_of_a_refunded_payment_names_the_field_that_was_sent(
     caller: Caller, journey_client: JourneyClient
 ) -> None:
-    reference, psp = await paid_payment(caller, journey_client, "MSG")
-    await caller.post(f"/v72/payments/{psp}/refunds", rupiah(1_000))
+    reference, psp_reference = await paid_payment(caller, journey_client, "MSG")
+    await caller.post(f"/v72/payments/{psp_reference}/refunds", rupiah(1_000))
     body = {"merchantAccount": "TwinMerchant", "paymentReference": reference}
     text = message(await caller.post("/v72/cancels", body), 422)
 
@@ -114,7 +119,7 @@ async def test_an_unsupported_classic_version_is_answered_with_the_supported_one
     assert text == f"There is no {path} here: Kasir answers Recurring as /v68."
 
 
-async def test_a_path_without_a_version_is_answered_with_the_versions(caller: Caller) -> None:
+async def test_a_path_without_a_version_is_answered_with_the_supported_ones(caller: Caller) -> None:
     text = message(await caller.post("/payments", payment_body()), 404)
 
     assert text == "There is no /payments here: Kasir answers Checkout as /v71 and /v72."
@@ -177,11 +182,15 @@ async def test_the_answer_to_an_unknown_id_names_the_path_that_lists_ids(
     assert list_path in text
 
 
-async def test_the_answer_to_a_call_with_a_key_in_use_asks_for_a_retry(caller: Caller) -> None:
+async def test_the_answer_to_a_call_with_an_idempotency_key_in_use_asks_for_a_retry(
+    caller: Caller,
+) -> None:
     reference = key = f"MSG-{secrets.token_hex(6)}"
-    slow = {"fault": "slow_reply", "call": "payments", "reference": reference, "seconds": 2}
-    async with caller.http.put(f"{caller.system.twin_url}/twin/faults", json=[slow]) as planned:
-        assert planned.status == 200
+    slow_reply = {"fault": "slow_reply", "call": "payments", "reference": reference, "seconds": 2}
+    async with caller.http.put(
+        f"{caller.system.twin_url}/twin/faults", json=[slow_reply]
+    ) as response:
+        assert response.status == 200
     body = payment_body(reference=reference)
     first = asyncio.create_task(caller.post("/v72/payments", body, key=key))
 

@@ -41,7 +41,7 @@ async def test_metrics_have_a_content_type_that_prometheus_accepts(caller: Calle
         part.split("=")[0].strip() for part in response.headers["Content-Type"].split(";")
     ]
 
-    # Prometheus rejects a target whose content type has a parameter twice.
+    # Prometheus rejects an answer whose content type repeats a parameter.
     assert sorted(parameters) == ["charset", "text/plain", "version"]
 
 

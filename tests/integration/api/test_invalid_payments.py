@@ -10,8 +10,9 @@ import pytest
 from fakes import BROWSER, payment_body
 from raw_http import Caller, HttpReply, is_adyens_error
 
-#: The change, the field that the answer names, Adyen's code, and a part of the message.
-BAD: dict[str, tuple[dict[str, Any], str, str, str]] = {
+#: By the name of the case: the changed fields (None removes a field), the field that the answer
+#: names, Adyen's error code, and a part of the message.
+INVALID: dict[str, tuple[dict[str, Any], str, str, str]] = {
     "no amount": ({"amount": None}, "amount", "100", "currency and value"),
     "amount is a number": ({"amount": 25000}, "amount", "100", "currency and value"),
     "no value": ({"amount": {"currency": "IDR"}}, "amount.value", "137", "whole number"),
@@ -134,8 +135,9 @@ BAD: dict[str, tuple[dict[str, Any], str, str, str]] = {
     ),
 }
 
-#: Changes that only /v72 refuses: the change, its field, and the limit in the message.
-OF_72_ONLY: dict[str, tuple[dict[str, Any], str, str]] = {
+#: Changes that only /v72 refuses: the changed fields, the field that the answer names, and its
+#: largest length.
+INVALID_IN_V72_ONLY: dict[str, tuple[dict[str, Any], str, str]] = {
     "return address": ({"returnUrl": "https://shop.example/" + "x" * 1004}, "returnUrl", "1024"),
     "e-mail": ({"shopperEmail": "e" * 257}, "shopperEmail", "256"),
     "IP address": ({"shopperIP": "i" * 51}, "shopperIP", "50"),
@@ -146,8 +148,8 @@ OF_72_ONLY: dict[str, tuple[dict[str, Any], str, str]] = {
 async def refused(
     caller: Caller, changes: dict[str, Any], *, version: int = 72
 ) -> tuple[HttpReply, str]:
-    """Send an invalid payment, and check that it is not stored; returns answer and reference."""
-    reference = f"BAD-{secrets.token_hex(6)}"
+    """Send a payment, check that it is refused and not stored; returns answer and reference."""
+    reference = f"INVALID-{secrets.token_hex(6)}"
     before = await caller.row_counts()
     body = payment_body(reference=reference) | changes
     body = {name: value for name, value in body.items() if value is not None}
@@ -159,9 +161,11 @@ async def refused(
 
 
 @pytest.mark.parametrize("version", [71, 72])
-@pytest.mark.parametrize(("changes", "field", "code", "part"), BAD.values(), ids=BAD)
-async def test_a_single_error_is_named_with_its_code(
-    caller: Caller, version: int, changes: dict[str, Any], field: str, code: str, part: str
+@pytest.mark.parametrize(
+    ("changes", "field", "code", "message_part"), INVALID.values(), ids=INVALID
+)
+async def test_an_invalid_field_is_named_with_its_error_code(
+    caller: Caller, version: int, changes: dict[str, Any], field: str, code: str, message_part: str
 ) -> None:
     response, reference = await refused(caller, changes, version=version)
     listed = await caller.call("GET", f"/api/payments?reference={reference}")
@@ -169,12 +173,14 @@ async def test_a_single_error_is_named_with_its_code(
     assert response.status == (403 if code == "901" else 422)
     assert response.json["errorCode"] == code
     assert f"Field '{field}' is not valid: " in response.json["message"]
-    assert part in response.json["message"]
+    assert message_part in response.json["message"]
     assert await caller.twin_payments(reference) == []
     assert listed.json == {"payments": []}
 
 
-@pytest.mark.parametrize(("changes", "field", "limit"), OF_72_ONLY.values(), ids=OF_72_ONLY)
+@pytest.mark.parametrize(
+    ("changes", "field", "limit"), INVALID_IN_V72_ONLY.values(), ids=INVALID_IN_V72_ONLY
+)
 async def test_some_payments_are_refused_by_v72_only(
     caller: Caller, changes: dict[str, Any], field: str, limit: str
 ) -> None:
@@ -210,7 +216,8 @@ async def test_all_errors_are_named_in_one_response(caller: Caller) -> None:
     ]
 
     assert response.status == 422
-    assert [name for name in fields if f"Field '{name}' is" not in response.json["message"]] == []
+    not_named = [name for name in fields if f"Field '{name}' is" not in response.json["message"]]
+    assert not_named == []
 
 
 async def test_a_field_with_two_errors_is_named_once(caller: Caller) -> None:
@@ -232,15 +239,15 @@ async def test_the_first_error_gives_the_code_and_the_account_is_checked_first(
     assert "Field 'amount'" in response.json["message"]
 
 
-async def test_a_refused_request_does_not_use_its_key(caller: Caller) -> None:
-    reference = f"BAD-{secrets.token_hex(6)}"
-    wrong = await caller.post(
+async def test_a_refused_request_does_not_use_up_its_idempotency_key(caller: Caller) -> None:
+    reference = f"INVALID-{secrets.token_hex(6)}"
+    refused_response = await caller.post(
         "/v72/payments", payment_body(reference=reference, channel=None), key=reference
     )
-    right = await caller.post("/v72/payments", payment_body(reference=reference), key=reference)
+    accepted = await caller.post("/v72/payments", payment_body(reference=reference), key=reference)
 
-    assert wrong.status == 422
-    assert (right.status, right.json["resultCode"]) == (200, "RedirectShopper")
+    assert refused_response.status == 422
+    assert (accepted.status, accepted.json["resultCode"]) == (200, "RedirectShopper")
 
 
 @pytest.mark.parametrize("key", ["", "k" * 65])

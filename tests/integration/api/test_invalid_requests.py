@@ -9,11 +9,13 @@ import pytest
 from fakes import payment_body
 from raw_http import Caller, is_adyens_error
 
+#: Paths to which a shop posts JSON.
 POSTS = [
     f"/v{version}{path}"
     for version in (71, 72)
     for path in ("/paymentMethods", "/payments", "/payments/details", "/paymentLinks")
 ] + ["/v72/payments/PSP/refunds", "/v72/cancels"]
+#: Methods and paths that require an API key.
 KEYED = [
     *(("POST", path) for path in POSTS),
     ("GET", "/v72/paymentLinks/PL1"),
@@ -22,6 +24,7 @@ KEYED = [
     ("GET", "/api/payments/pay_1"),
     ("GET", "/api/events"),
 ]
+#: Bodies that are not a JSON object, by what is wrong.
 MALFORMED = {
     "empty": b"",
     "cut off": b'{"reference":"x',
@@ -113,7 +116,9 @@ async def test_a_wrong_method_is_answered_405(caller: Caller, method: str, path:
     assert path.startswith("/webhooks") or is_adyens_error(response)
 
 
-async def test_a_wrong_method_on_the_form_lists_the_allowed_ones(caller: Caller) -> None:
+async def test_the_answer_to_a_wrong_method_on_the_form_lists_the_allowed_ones(
+    caller: Caller,
+) -> None:
     response = await caller.call("DELETE", "/pay/PL_nobody")
 
     assert response.status == 405
@@ -156,7 +161,7 @@ async def test_listing_payments_requires_a_reference(caller: Caller, query: str)
 
 
 @pytest.mark.parametrize("reference", ["nobody", "%00", "%ff", "%27%3B--", "a%20b", "%F0%9F%8D%9C"])
-async def test_an_unknown_reference_has_no_payments(caller: Caller, reference: str) -> None:
+async def test_an_unknown_reference_lists_no_payments(caller: Caller, reference: str) -> None:
     response = await caller.call("GET", f"/api/payments?reference={reference}")
 
     assert (response.status, response.json) == (200, {"payments": []})

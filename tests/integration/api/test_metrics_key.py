@@ -14,7 +14,7 @@ from opened_kasir import kasir_on
 
 @asynccontextmanager
 async def metrics_client(database: str, **environ: str) -> AsyncIterator[httpx.AsyncClient]:
-    """A client of Kasir's app in this process."""
+    """A client of a Kasir in this process with these settings."""
     async with (
         kasir_on(database, clock=None, KASIR_API_KEY="shop-key", **environ) as kasir,
         app_client(kasir) as http,
@@ -33,7 +33,9 @@ async def metrics_client(database: str, **environ: str) -> AsyncIterator[httpx.A
         pytest.param({"X-API-Key": "shop-key"}, id="a shop's key"),
     ],
 )
-async def test_metrics_require_their_key(fresh_database: str, headers: Mapping[str, str]) -> None:
+async def test_metrics_are_refused_without_their_own_key(
+    fresh_database: str, headers: Mapping[str, str]
+) -> None:
     async with metrics_client(fresh_database, KASIR_METRICS_KEY="metrics-key") as http:
         response = await http.get("/metrics", headers=headers)
         health = [await http.get(path) for path in ("/health/live", "/health/ready")]

@@ -1,4 +1,4 @@
-"""Kasir's app does not change the settings of a program in which it is mounted."""
+"""Kasir's app leaves the garbage collector of a program that mounts it unchanged."""
 
 from __future__ import annotations
 

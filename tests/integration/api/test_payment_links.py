@@ -13,7 +13,7 @@ from raw_http import Caller, is_adyens_error
 
 
 def link_body(**changes: Any) -> dict[str, Any]:
-    """A complete link; a change of None leaves the field out."""
+    """The body of a complete link; a change of None removes the field."""
     body = {
         "reference": f"LINK-{secrets.token_hex(6)}",
         "amount": {"currency": "IDR", "value": 25_000},
@@ -24,7 +24,7 @@ def link_body(**changes: Any) -> dict[str, Any]:
     return {name: value for name, value in body.items() if value is not None}
 
 
-async def now_of(caller: Caller) -> datetime:
+async def twin_time(caller: Caller) -> datetime:
     """The twin's time, which Kasir uses in these tests."""
     async with caller.http.get(f"{caller.system.twin_url}/twin/clock") as response:
         return datetime.fromisoformat((await response.json())["now"])
@@ -45,15 +45,17 @@ async def test_a_link_is_created_and_returned(caller: Caller, version: int) -> N
 
 
 async def test_a_link_is_valid_for_a_day_by_default(caller: Caller) -> None:
-    now = await now_of(caller)
+    now = await twin_time(caller)
     created = await caller.post("/v72/paymentLinks", link_body())
     expires_at = datetime.fromisoformat(created.json["expiresAt"])
 
     assert timedelta(hours=23) < expires_at - now < timedelta(hours=25)
 
 
-async def test_a_link_is_valid_until_its_expiry(caller: Caller) -> None:
-    expires_at = (await now_of(caller) + timedelta(days=69)).astimezone(UTC).replace(microsecond=0)
+async def test_a_link_is_valid_until_the_requested_expiry(caller: Caller) -> None:
+    expires_at = (
+        (await twin_time(caller) + timedelta(days=69)).astimezone(UTC).replace(microsecond=0)
+    )
     created = await caller.post("/v72/paymentLinks", link_body(expiresAt=expires_at.isoformat()))
 
     assert created.status == 201
@@ -141,16 +143,17 @@ async def test_all_errors_of_a_link_are_named_in_one_response(caller: Caller) ->
     ]
 
     assert answer.status == 422
-    assert [name for name in fields if f"Field '{name}' is" not in answer.json["message"]] == []
+    not_named = [name for name in fields if f"Field '{name}' is" not in answer.json["message"]]
+    assert not_named == []
 
 
 async def test_creating_a_link_does_not_call_adyen(caller: Caller) -> None:
     twin_payments, payments, *_ = await caller.row_counts()
     body = link_body()
     await caller.post("/v72/paymentLinks", body)
-    after, payments_after, *_ = await caller.row_counts()
+    twin_payments_after, payments_after, *_ = await caller.row_counts()
 
-    assert (after, payments_after) == (twin_payments, payments)
+    assert (twin_payments_after, payments_after) == (twin_payments, payments)
     assert await caller.twin_payments(body["reference"]) == []
 
 
@@ -166,7 +169,7 @@ async def test_the_body_of_a_payment_creates_no_link_and_its_extra_fields_are_na
     assert await caller.row_counts() == before
 
 
-async def test_a_key_creates_one_link_and_refuses_another_body(caller: Caller) -> None:
+async def test_an_idempotency_key_creates_one_link_and_refuses_another_body(caller: Caller) -> None:
     body, key = link_body(), secrets.token_hex(8)
     first = await caller.post("/v72/paymentLinks", body, key=key)
     again = await caller.post("/v72/paymentLinks", body, key=key)

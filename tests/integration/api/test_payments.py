@@ -1,4 +1,4 @@
-"""Payments over HTTP: answers are Adyen's, a key pays once, and details can be repeated."""
+"""Payments over HTTP: Adyen's answers, one payment per idempotency key, repeatable details."""
 
 from __future__ import annotations
 
@@ -22,13 +22,14 @@ def new_reference() -> str:
 async def returned_from_wallet(
     caller: Caller, journey_client: JourneyClient, do: str = "approve"
 ) -> tuple[str, str]:
-    """Start a payment and act as its shopper; returns its reference and the redirectResult."""
+    """Start a payment and do this in the wallet; returns its reference and the redirectResult."""
     reference = new_reference()
     started = await caller.post("/v72/payments", payment_body(reference=reference))
     return reference, await journey_client.shopper(started.json["action"], do)
 
 
 async def details(caller: Caller, result: str, version: int = 72) -> HttpReply:
+    """Send a redirectResult to `/payments/details`."""
     body = {"details": {"redirectResult": result}}
     return await caller.post(f"/v{version}/payments/details", body)
 
@@ -37,7 +38,7 @@ async def details(caller: Caller, result: str, version: int = 72) -> HttpReply:
 async def test_gopay_is_listed_with_the_required_fields_filled_in(
     caller: Caller, version: int
 ) -> None:
-    sparse = {"channel": "Web", "amount": {"value": 25_000}}
+    without_country_and_currency = {"channel": "Web", "amount": {"value": 25_000}}
     complete = {
         "merchantAccount": "TwinMerchant",
         "countryCode": "ID",
@@ -45,7 +46,8 @@ async def test_gopay_is_listed_with_the_required_fields_filled_in(
         "amount": {"currency": "IDR", "value": 25_000},
     }
     answers = [
-        await caller.post(f"/v{version}/paymentMethods", body) for body in (sparse, complete)
+        await caller.post(f"/v{version}/paymentMethods", body)
+        for body in (without_country_and_currency, complete)
     ]
 
     assert [response.status for response in answers] == [200, 200]
@@ -66,7 +68,9 @@ async def test_the_shops_filters_of_payment_methods_are_forwarded(
     caller: Caller, change: dict[str, Any]
 ) -> None:
     filters = {"channel": "Web", "amount": {"value": 25_000}} | change
-    response = await caller.post("/v72/paymentMethods", {k: v for k, v in filters.items() if v})
+    response = await caller.post(
+        "/v72/paymentMethods", {name: value for name, value in filters.items() if value}
+    )
 
     assert (response.status, response.json) == (200, {"paymentMethods": []})
 
@@ -91,7 +95,7 @@ async def test_an_invalid_request_for_methods_names_its_field(
 
 
 @pytest.mark.parametrize("version", [71, 72])
-async def test_the_answer_is_adyens_and_the_payment_is_stored(
+async def test_a_payment_gets_adyens_answer_and_is_stored(
     caller: Caller, journey_client: JourneyClient, version: int
 ) -> None:
     reference = new_reference()
@@ -104,6 +108,7 @@ async def test_the_answer_is_adyens_and_the_payment_is_stored(
     assert response.json.keys() == {"resultCode", "action"}
     assert response.json["resultCode"] == "RedirectShopper"
     assert response.json["action"]["paymentMethodType"] == "gopay_wallet"
+    # The twin calls the pspReference of an attempt that is not paid yet its offerReference.
     assert response.headers["pspReference"] == twin_payment["offerReference"]
     assert payment["reference"] == reference
     assert payment["status"] == "awaiting_shopper"
@@ -129,7 +134,7 @@ async def test_a_payment_is_forwarded_unchanged_with_kasirs_id_added(caller: Cal
 
 
 async def test_full_metadata_is_forwarded_unchanged(caller: Caller) -> None:
-    reference, full = new_reference(), {str(n): "v" for n in range(20)}
+    reference, full = new_reference(), {str(n): "v" for n in range(20)}  # Adyen allows 20 pairs.
     response = await caller.post("/v72/payments", payment_body(reference=reference, metadata=full))
     (twin_payment,) = await caller.twin_payments(reference)
 
@@ -147,7 +152,7 @@ async def test_payments_of_one_reference_are_listed_newest_first(caller: Caller)
     assert [payment["amount"]["value"] for payment in found] == [3, 2, 1]
 
 
-# Idempotency keys.
+# Tests of idempotency keys.
 
 
 async def test_the_same_key_returns_the_first_answer(caller: Caller) -> None:
@@ -231,7 +236,7 @@ async def test_after_concurrent_calls_the_key_returns_the_same_answer(caller: Ca
     assert (later.status, later.body) == (200, first.body)
 
 
-# Details.
+# Tests of `/payments/details`.
 
 
 @pytest.mark.parametrize(
@@ -245,9 +250,9 @@ async def test_after_concurrent_calls_the_key_returns_the_same_answer(caller: Ca
 async def test_repeated_details_return_the_first_answer(
     caller: Caller, journey_client: JourneyClient, do: str, result: str, status: str
 ) -> None:
-    reference, returned = await returned_from_wallet(caller, journey_client, do)
-    first = await details(caller, returned)
-    again = [await details(caller, returned) for _ in range(3)]
+    reference, wallet_result = await returned_from_wallet(caller, journey_client, do)
+    first = await details(caller, wallet_result)
+    again = [await details(caller, wallet_result) for _ in range(3)]
     payment = await journey_client.status(reference, status)
     (twin_payment,) = await caller.twin_payments(reference)
 
@@ -260,8 +265,8 @@ async def test_repeated_details_return_the_first_answer(
 async def test_twenty_concurrent_details_get_one_answer_and_never_704(
     caller: Caller, journey_client: JourneyClient
 ) -> None:
-    _, returned = await returned_from_wallet(caller, journey_client)
-    answers = await asyncio.gather(*(details(caller, returned) for _ in range(20)))
+    _, wallet_result = await returned_from_wallet(caller, journey_client)
+    answers = await asyncio.gather(*(details(caller, wallet_result) for _ in range(20)))
 
     assert {response.status for response in answers} == {200}
     assert {response.json["resultCode"] for response in answers} == {"Authorised"}
@@ -271,12 +276,12 @@ async def test_twenty_concurrent_details_get_one_answer_and_never_704(
 async def test_a_url_encoded_result_gets_the_same_answer_as_a_decoded_one(
     caller: Caller, journey_client: JourneyClient
 ) -> None:
-    _, returned = await returned_from_wallet(caller, journey_client)
-    encoded = quote(returned, safe="")
+    _, wallet_result = await returned_from_wallet(caller, journey_client)
+    encoded = quote(wallet_result, safe="")
     first = await details(caller, encoded)
-    second = await details(caller, returned)
+    second = await details(caller, wallet_result)
 
-    assert encoded != returned
+    assert encoded != wallet_result
     assert (first.status, first.json["resultCode"]) == (200, "Authorised")
     assert second.body == first.body
 
@@ -284,9 +289,9 @@ async def test_a_url_encoded_result_gets_the_same_answer_as_a_decoded_one(
 async def test_details_get_the_same_answer_in_both_versions(
     caller: Caller, journey_client: JourneyClient
 ) -> None:
-    _, returned = await returned_from_wallet(caller, journey_client)
-    older = await details(caller, returned, version=71)
-    newer = await details(caller, returned, version=72)
+    _, wallet_result = await returned_from_wallet(caller, journey_client)
+    older = await details(caller, wallet_result, version=71)
+    newer = await details(caller, wallet_result, version=72)
 
     assert (older.status, older.json["resultCode"]) == (200, "Authorised")
     assert newer.body == older.body
@@ -295,8 +300,8 @@ async def test_details_get_the_same_answer_in_both_versions(
 async def test_additional_fields_in_details_change_nothing(
     caller: Caller, journey_client: JourneyClient
 ) -> None:
-    _, returned = await returned_from_wallet(caller, journey_client)
-    body = {"details": {"redirectResult": returned, "payload": "x"}, "paymentData": "y"}
+    _, wallet_result = await returned_from_wallet(caller, journey_client)
+    body = {"details": {"redirectResult": wallet_result, "payload": "x"}, "paymentData": "y"}
     response = await caller.post("/v72/payments/details", body)
 
     assert (response.status, response.json["resultCode"]) == (200, "Authorised")
@@ -346,15 +351,15 @@ async def test_a_payment_completes_although_the_shopper_does_not_return(
     assert "notification" in [fact["source"] for fact in payment["facts"]]
 
 
-async def test_the_shops_own_query_is_kept_in_the_return_url(
+async def test_the_return_url_keeps_the_shops_own_query(
     caller: Caller, journey_client: JourneyClient
 ) -> None:
     reference = new_reference()
     url = "https://shop.example/return?order=1&note=caf%C3%A9#part"
     started = await caller.post("/v72/payments", payment_body(reference=reference, returnUrl=url))
-    done = await journey_client.twin(
+    approved = await journey_client.twin(
         "POST", "/twin/wallet", {"url": started.json["action"]["url"], "do": "approve"}
     )
 
-    assert done["location"].startswith("https://shop.example/return?order=1&note=caf%C3%A9")
-    assert redirect_result(done["location"]) != ""
+    assert approved["location"].startswith("https://shop.example/return?order=1&note=caf%C3%A9")
+    assert redirect_result(approved["location"]) != ""

@@ -10,6 +10,7 @@ from silent_network import proxy_to
 
 
 @pytest.mark.parametrize(
+    # SQL that is run before the check, and the check's answer; no status means 200.
     ("statement", "status", "expected"),
     [
         ("SELECT 1", None, "ok"),
@@ -28,7 +29,9 @@ async def test_kasir_is_ready_if_the_database_is_writable_and_its_schema_is_curr
     assert (response.status_code, response.content) == (status, {"status": expected})
 
 
-async def test_the_readiness_check_answers_while_the_database_does_not(fresh_database: str) -> None:
+async def test_the_readiness_check_answers_while_the_database_is_silent(
+    fresh_database: str,
+) -> None:
     async with proxy_to(fresh_database) as proxy, kasir_on(proxy.dsn) as kasir:
         proxy.go_silent()
         response = await health.ready.fn(kasir)

@@ -1,4 +1,4 @@
-"""No amount is refunded twice, because an open change reserves the most that it may take."""
+"""No amount is refunded twice, because an unfinished change reserves its largest amount."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from fakes import notification_item, payment_body
 from kasir.demo.client import JourneyClient, until
 from raw_http import Caller, HttpReply
 
-WHOLE = 25_000
+#: What each sale costs, in rupiah.
+WHOLE_AMOUNT = 25_000
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -26,38 +27,44 @@ async def manual_capture(journey_client: JourneyClient) -> AsyncIterator[None]:
     await journey_client.twin("DELETE", "/twin/knobs")
 
 
+def new_psp_reference() -> str:
+    return secrets.token_hex(8).upper()
+
+
 class Sale:
     """An authorised payment of 25,000 rupiah, and calls to change it."""
 
     def __init__(self, caller: Caller, journey_client: JourneyClient) -> None:
         self.caller, self.journey_client = caller, journey_client
         self.reference = f"SUM-{secrets.token_hex(6)}"
-        self.psp = ""
+        self.psp_reference = ""
 
     async def pay(self, **more: Any) -> None:
         """Start the payment and pay it as the shopper."""
         body = payment_body(reference=self.reference, **more)
         started = await self.caller.post("/v72/payments", body)
         await self.journey_client.shopper(started.json["action"], "approve_without_return")
-        self.psp = (await self.journey_client.status(self.reference, "authorised"))["pspReference"]
+        self.psp_reference = (await self.journey_client.status(self.reference, "authorised"))[
+            "pspReference"
+        ]
 
-    async def request_change(self, change: str, value: int | None = WHOLE) -> HttpReply:
+    async def request_change(self, change: str, value: int | None = WHOLE_AMOUNT) -> HttpReply:
         """Request a change as the shop; a value of None sends no amount."""
         amount = {} if value is None else {"amount": {"currency": "IDR", "value": value}}
-        return await self.caller.post(f"/v72/payments/{self.psp}/{change}", amount)
+        return await self.caller.post(f"/v72/payments/{self.psp_reference}/{change}", amount)
 
-    async def notify(self, code: str, name: str, **changes: Any) -> None:
-        """Send Kasir a notification that the twin does not send."""
+    async def notify(self, event_code: str, psp_reference: str, **changes: Any) -> None:
+        """Send Kasir a notification that the twin does not send; `changes` replace its fields."""
         fields = {
-            "eventCode": code,
-            "pspReference": name,
-            "originalReference": self.psp,
+            "eventCode": event_code,
+            "pspReference": psp_reference,
+            "originalReference": self.psp_reference,
             "merchantReference": self.reference,
         }
         key = self.caller.system.environment["ADYEN_HMAC_KEY"]
         item = notification_item(key=key, **(fields | changes))
-        box = {"live": "false", "notificationItems": [{"NotificationRequestItem": item}]}
-        response = await self.caller.call("POST", "/webhooks/adyen", json.dumps(box).encode())
+        body = {"live": "false", "notificationItems": [{"NotificationRequestItem": item}]}
+        response = await self.caller.call("POST", "/webhooks/adyen", json.dumps(body).encode())
         assert response.status == 202
 
     async def until(self, condition: Callable[[dict[str, Any]], bool], what: str) -> dict[str, Any]:
@@ -73,7 +80,7 @@ class Sale:
         return await self.until(has, f"{says}")
 
     async def delay(self, *codes: str) -> None:
-        """Delay the payment's notifications of these event codes by an hour."""
+        """Delay the payment's notifications with these event codes by an hour."""
         delayed = [
             {"fault": "delay_notice", "eventCode": code, "reference": self.reference}
             | {"seconds": 3600.0}
@@ -83,25 +90,24 @@ class Sale:
 
 
 def message(response: HttpReply) -> str:
-    """The message of a refused change."""
+    """The message of a change that Kasir refused with 422 and error code 137."""
     assert (response.status, response.json.get("errorCode")) == (422, "137")
     return str(response.json["message"])
 
 
-MANUAL = {"additionalData": {"manualCapture": "true"}}
+#: The payment is only captured by a call.
+MANUAL_CAPTURE = {"additionalData": {"manualCapture": "true"}}
 
 
 async def test_a_reversal_requested_before_the_capture_is_notified_reserves_the_whole_amount(
     caller: Caller, journey_client: JourneyClient, manual_capture: None
 ) -> None:
     sale = Sale(caller, journey_client)
-    await sale.pay(**MANUAL)
+    await sale.pay(**MANUAL_CAPTURE)
     await sale.delay("CANCEL_OR_REFUND")
-    capture, reversal = (
-        await sale.request_change("captures"),
-        await sale.request_change("reversals", None),
-    )
-    await sale.until(lambda payment: payment["captured"] == WHOLE, "captured")
+    capture = await sale.request_change("captures")
+    reversal = await sale.request_change("reversals", None)
+    await sale.until(lambda payment: payment["captured"] == WHOLE_AMOUNT, "captured")
     refund = await sale.request_change("refunds")
 
     assert [capture.status, reversal.status] == [201, 201]
@@ -128,13 +134,13 @@ async def test_of_ten_concurrent_full_captures_one_is_accepted(
     caller: Caller, journey_client: JourneyClient, manual_capture: None
 ) -> None:
     sale = Sale(caller, journey_client)
-    await sale.pay(**MANUAL)
+    await sale.pay(**MANUAL_CAPTURE)
     answers = await asyncio.gather(*(sale.request_change("captures") for _ in range(10)))
     payment = await sale.until(lambda payment: payment["captured"] > 0, "captured")
     (twin_payment,) = await caller.twin_payments(sale.reference)
 
     assert sorted(response.status for response in answers) == [201] + [422] * 9
-    assert payment["captured"] == WHOLE
+    assert payment["captured"] == WHOLE_AMOUNT
     assert [modification["kind"] for modification in twin_payment["modifications"]] == ["capture"]
     refused = next(response for response in answers if response.status != 201)
     assert "at most 0 IDR can still be captured" in message(refused)
@@ -145,12 +151,10 @@ async def test_partial_captures_add_up_to_at_most_the_authorised_amount(
     caller: Caller, journey_client: JourneyClient, manual_capture: None
 ) -> None:
     sale = Sale(caller, journey_client)
-    await sale.pay(**MANUAL)
-    first, second = (
-        await sale.request_change("captures", 15_000),
-        await sale.request_change("captures", 10_000),
-    )
-    await sale.until(lambda payment: payment["captured"] == WHOLE, "captured")
+    await sale.pay(**MANUAL_CAPTURE)
+    first = await sale.request_change("captures", 15_000)
+    second = await sale.request_change("captures", 10_000)
+    await sale.until(lambda payment: payment["captured"] == WHOLE_AMOUNT, "captured")
     third = await sale.request_change("captures", 1)
 
     assert [first.status, second.status] == [201, 201]
@@ -161,8 +165,8 @@ async def test_a_failed_capture_can_be_requested_again(
     caller: Caller, journey_client: JourneyClient, manual_capture: None
 ) -> None:
     sale = Sale(caller, journey_client)
-    await sale.pay(**MANUAL)
-    await sale.delay("CAPTURE")  # The test sends a failed one instead.
+    await sale.pay(**MANUAL_CAPTURE)
+    await sale.delay("CAPTURE")  # Instead, the test notifies a failed capture.
     first = await sale.request_change("captures")
     assert (await sale.request_change("captures")).status == 422
 
@@ -172,11 +176,11 @@ async def test_a_failed_capture_can_be_requested_again(
     assert (await sale.request_change("captures")).status == 201
 
 
-async def test_a_capture_is_refused_while_a_cancel_is_open(
+async def test_a_capture_is_refused_while_a_cancel_is_unfinished(
     caller: Caller, journey_client: JourneyClient, manual_capture: None
 ) -> None:
     sale = Sale(caller, journey_client)
-    await sale.pay(**MANUAL)
+    await sale.pay(**MANUAL_CAPTURE)
     await sale.delay("CANCELLATION")
     cancel = await sale.request_change("cancels", None)
     capture = await sale.request_change("captures")
@@ -190,17 +194,17 @@ async def test_a_failed_capture_with_a_negative_amount_keeps_all_sums_valid(
 ) -> None:
     sale = Sale(caller, journey_client)
     await sale.pay()
-    negative = {"currency": "IDR", "value": -WHOLE}
-    await sale.notify("CAPTURE_FAILED", secrets.token_hex(8).upper(), amount=negative)
+    negative = {"currency": "IDR", "value": -WHOLE_AMOUNT}
+    await sale.notify("CAPTURE_FAILED", new_psp_reference(), amount=negative)
     one_rupiah = {"currency": "IDR", "value": 1}
-    await sale.notify("CHARGEBACK", secrets.token_hex(8).upper(), amount=one_rupiah)
+    await sale.notify("CHARGEBACK", new_psp_reference(), amount=one_rupiah)
     payment = await sale.until(lambda payment: payment.get("chargedBack", 0) > 0, "charged back")
     events = [event["data"] for event in await journey_client.events(sale.reference)]
 
     for shown in (payment, *events):
         sums = [shown["captured"], shown["refunded"], shown.get("chargedBack", 0)]
-        assert all(amount in range(WHOLE + 1) for amount in sums), shown
-    assert (await sale.request_change("refunds", WHOLE + 1)).status == 422
+        assert all(amount in range(WHOLE_AMOUNT + 1) for amount in sums), shown
+    assert (await sale.request_change("refunds", WHOLE_AMOUNT + 1)).status == 422
 
 
 async def test_a_refund_whose_answer_was_lost_reserves_its_amount(
@@ -232,16 +236,14 @@ async def test_a_payment_that_is_partly_refunded_cannot_be_cancelled(
         assert "refund the other 15000 instead" in response.json["message"]
 
 
-async def test_a_refund_is_refused_while_a_cancel_is_open_and_allowed_after_it_failed(
+async def test_a_refund_is_refused_during_a_cancel_and_allowed_after_the_cancel_failed(
     caller: Caller, journey_client: JourneyClient
 ) -> None:
     sale = Sale(caller, journey_client)
     await sale.pay()
     await sale.delay("CANCELLATION")
-    cancel, refund = (
-        await sale.request_change("cancels", None),
-        await sale.request_change("refunds"),
-    )
+    cancel = await sale.request_change("cancels", None)
+    refund = await sale.request_change("refunds")
     await journey_client.faults()
 
     assert "25000 are held by a cancel whose end is not known yet" in message(refund)
@@ -257,7 +259,7 @@ async def test_an_announced_dispute_reserves_its_amount(
 ) -> None:
     sale = Sale(caller, journey_client)
     await sale.pay()
-    await sale.notify("NOTIFICATION_OF_CHARGEBACK", secrets.token_hex(8).upper())
+    await sale.notify("NOTIFICATION_OF_CHARGEBACK", new_psp_reference())
     payment = await sale.until_recorded("dispute_announced")
     refund = await sale.request_change("refunds")
 
@@ -270,9 +272,9 @@ async def test_a_charged_back_amount_cannot_be_refunded(
 ) -> None:
     sale = Sale(caller, journey_client)
     await sale.pay()
-    dispute = secrets.token_hex(8).upper()
+    dispute = new_psp_reference()
     await sale.notify("CHARGEBACK", dispute)
-    await sale.until(lambda payment: payment.get("chargedBack") == WHOLE, "charged back")
+    await sale.until(lambda payment: payment.get("chargedBack") == WHOLE_AMOUNT, "charged back")
     refund = await sale.request_change("refunds")
 
     assert "at most 0 IDR can still be refunded: of 25000, 25000 were charged back" in message(
@@ -292,16 +294,16 @@ async def test_refunds_of_one_attempt_cannot_use_the_amount_of_another(
     sale = Sale(caller, journey_client)
     await sale.pay()
     metadata = {"metadata.kasirPaymentId": (await journey_client.newest(sale.reference))["id"]}
-    other = secrets.token_hex(8).upper()
+    other = new_psp_reference()
     await sale.notify("AUTHORISATION", other, originalReference=None, additionalData=metadata)
-    await sale.until(lambda payment: payment["captured"] == 2 * WHOLE, "paid twice")
+    await sale.until(lambda payment: payment["captured"] == 2 * WHOLE_AMOUNT, "paid twice")
     first, again = await sale.request_change("refunds"), await sale.request_change("refunds")
-    sale.psp = other
+    sale.psp_reference = other
     of_the_other = await sale.request_change("refunds")
 
     assert first.status == 201
     assert "at most 0 IDR can still be refunded" in message(again)
-    # Kasir sent this call; the error is the twin's, which does not know the reference.
+    # Kasir allowed this refund. The twin refused it, as it does not know the other attempt.
     assert "can still be refunded" not in of_the_other.json["message"]
 
 
@@ -311,15 +313,11 @@ async def test_the_message_names_the_refundable_amount_and_what_reserves_the_res
     sale = Sale(caller, journey_client)
     await sale.pay()
     await sale.delay("REFUND")
-    await sale.notify(
-        "CHARGEBACK", secrets.token_hex(8).upper(), amount={"currency": "IDR", "value": 5_000}
-    )
+    await sale.notify("CHARGEBACK", new_psp_reference(), amount={"currency": "IDR", "value": 5_000})
     await sale.until(lambda payment: payment.get("chargedBack") == 5_000, "charged back")
     await sale.request_change("refunds", 12_000)
-    refund, reversal = (
-        await sale.request_change("refunds", 8_001),
-        await sale.request_change("reversals", None),
-    )
+    refund = await sale.request_change("refunds", 8_001)
+    reversal = await sale.request_change("reversals", None)
 
     assert (
         "at most 8000 IDR can still be refunded: of 25000, "

@@ -1,6 +1,6 @@
-"""No route ignores an unknown field or parameter; every route of the app is called.
+"""Every route refuses unknown fields and parameters, except the exempt paths below.
 
-A body that is forwarded to Adyen unchanged keeps the unknown field, and Adyen checks it.
+A body that is forwarded to Adyen unchanged keeps its unknown fields, and Adyen checks them.
 """
 
 from __future__ import annotations
@@ -34,9 +34,14 @@ EXEMPT: Final = {
 }
 #: Paths whose body is forwarded to Adyen unchanged.
 FORWARDED: Final = (
-    *("/paymentMethods", "/payments", "/cancels", "/payments/{psp_reference:str}/{change:str}"),
-    *("/pal/servlet/Recurring/v68/listRecurringDetails", "/pal/servlet/Recurring/v68/disable"),
+    "/paymentMethods",
+    "/payments",
+    "/cancels",
+    "/payments/{psp_reference:str}/{change:str}",
+    "/pal/servlet/Recurring/v68/listRecurringDetails",
+    "/pal/servlet/Recurring/v68/disable",
 )
+#: A misspelt name.
 UNKNOWN: Final = "shopperRefrence"
 
 
@@ -51,7 +56,9 @@ def routes() -> Iterator[tuple[str, str]]:
 
 
 def _is_exempt(path: str) -> bool:
-    return any(path == name or (name.endswith("/") and path.startswith(name)) for name in EXEMPT)
+    return any(
+        path == exempt or (exempt.endswith("/") and path.startswith(exempt)) for exempt in EXEMPT
+    )
 
 
 def filled(path: str) -> str:
@@ -67,13 +74,15 @@ def _is_forwarded(path: str) -> bool:
 
 
 def test_every_route_is_listed() -> None:
-    """The tests below call each listed route."""
+    """The tests below call each route in ROUTES."""
     assert {("POST", "/v72/payments"), ("GET", "/api/events"), ("GET", "/metrics")} <= set(ROUTES)
     assert len(ROUTES) >= 25
 
 
 @pytest.mark.parametrize(("method", "path"), ROUTES)
-async def test_an_unknown_parameter_is_named(caller: Caller, method: str, path: str) -> None:
+async def test_an_unknown_parameter_is_refused_and_named(
+    caller: Caller, method: str, path: str
+) -> None:
     before = await caller.row_counts()
     response = await caller.call(method, f"{filled(path)}?{UNKNOWN}=1")
 
@@ -85,7 +94,9 @@ async def test_an_unknown_parameter_is_named(caller: Caller, method: str, path: 
 @pytest.mark.parametrize(
     ("method", "path"), [route for route in ROUTES if not _is_forwarded(route[1])]
 )
-async def test_an_unknown_field_is_named(caller: Caller, method: str, path: str) -> None:
+async def test_an_unknown_field_is_refused_and_named(
+    caller: Caller, method: str, path: str
+) -> None:
     before = await caller.row_counts()
     response = await caller.call(method, filled(path), {UNKNOWN: "shopper-1"})
 
@@ -107,6 +118,7 @@ async def fake_adyen_and_client(
         yield fake_server, http
 
 
+#: A valid body for each path.
 BODIES: Final[dict[str, dict[str, Any]]] = {
     "/paymentMethods": {},
     "/payments": payment_body(),
@@ -116,16 +128,17 @@ BODIES: Final[dict[str, dict[str, Any]]] = {
     "/pal/servlet/Recurring/v68/listRecurringDetails": {"shopperReference": "shopper-1"},
     "/pal/servlet/Recurring/v68/disable": {"shopperReference": "shopper-1"},
 }
+#: An answer of Adyen.
 PAID: Final = b'{"resultCode":"Authorised","pspReference":"PSP-1"}'
 
 
-async def _forwarded(
+async def _call_with_added_fields(
     fake_adyen_and_client: tuple[FakeServer, httpx.AsyncClient], path: str, added: dict[str, Any]
 ) -> tuple[httpx.Response, dict[str, Any]]:
     """Call with added fields in the body; returns the answer, and the body sent to Adyen or {}."""
     fake_server, http = fake_adyen_and_client
     fake_server.handler = plain(200, PAID)
-    if path in ("/cancels", "/payments/PSP-1/refunds"):
+    if path in ("/cancels", "/payments/PSP-1/refunds"):  # They need a payment.
         await http.post("/v72/payments", json=payment_body())
     calls_before = len(fake_server.asked)
     url = path if path.startswith("/pal") else f"/v72{path}"
@@ -142,7 +155,7 @@ async def _forwarded(
 async def test_a_forwarded_body_keeps_its_unknown_fields(
     fake_adyen_and_client: tuple[FakeServer, httpx.AsyncClient], path: str
 ) -> None:
-    _, sent = await _forwarded(fake_adyen_and_client, path, {UNKNOWN: {"deep": [1]}})
+    _, sent = await _call_with_added_fields(fake_adyen_and_client, path, {UNKNOWN: {"deep": [1]}})
 
     assert sent[UNKNOWN] == {"deep": [1]}
 
@@ -156,7 +169,9 @@ async def test_details_forward_every_field_of_adyens_schema(
         "authenticationData": {"authenticationOnly": False},
         "threeDSAuthenticationOnly": False,
     }
-    response, sent = await _forwarded(fake_adyen_and_client, "/payments/details", added)
+    response, sent = await _call_with_added_fields(
+        fake_adyen_and_client, "/payments/details", added
+    )
 
     # Kasir only decodes the URL-encoded result.
     assert sent == added | {"details": {**added["details"], "redirectResult": "X6XtfGC3!Y1"}}
@@ -177,7 +192,9 @@ async def test_details_forward_every_field_of_adyens_schema(
 async def test_details_with_a_field_that_adyens_schema_lacks_are_not_sent(
     fake_adyen_and_client: tuple[FakeServer, httpx.AsyncClient], added: dict[str, Any], field: str
 ) -> None:
-    response, sent = await _forwarded(fake_adyen_and_client, "/payments/details", added)
+    response, sent = await _call_with_added_fields(
+        fake_adyen_and_client, "/payments/details", added
+    )
 
     assert (response.status_code, sent) == (422, {})
     assert f"Field '{field}' is not valid: " in response.json()["message"]
@@ -218,16 +235,16 @@ async def test_a_body_with_other_fields_than_the_status_does_not_withdraw_a_link
 async def test_at_most_ten_unknown_names_are_listed(caller: Caller) -> None:
     query = "&".join(f"extra{n}={'x' * 10}" for n in range(40))
     fields = {f"extra{n}": n for n in range(40)}
-    listed = await caller.call("GET", f"/api/events?{query}")
-    posted = await caller.post("/v72/paymentLinks", link_body(**fields))
+    of_query = await caller.call("GET", f"/api/events?{query}")
+    of_body = await caller.post("/v72/paymentLinks", link_body(**fields))
 
-    assert [response.json["message"].count("Field 'extra") for response in (listed, posted)] == [
+    assert [response.json["message"].count("Field 'extra") for response in (of_query, of_body)] == [
         10,
         10,
     ]
 
 
-async def test_a_parameter_given_twice_is_named(caller: Caller) -> None:
+async def test_a_parameter_given_twice_is_refused_and_named(caller: Caller) -> None:
     response = await caller.call("GET", "/api/payments?reference=A&reference=B")
 
     assert (response.status, is_adyens_error(response)) == (422, True)
@@ -266,11 +283,13 @@ async def test_a_route_that_reads_no_body_refuses_one(caller: Caller, body: byte
 @pytest.mark.parametrize(
     "query",
     [
-        *("/api/events?after=nobody", "/api/events?after=%00"),
-        *("/api/payments", f"/api/payments?reference={'r' * 81}"),
+        "/api/events?after=nobody",
+        "/api/events?after=%00",
+        "/api/payments",
+        f"/api/payments?reference={'r' * 81}",
     ],
 )
-async def test_an_invalid_parameter_is_named_with_what_to_do(caller: Caller, query: str) -> None:
+async def test_an_invalid_parameter_is_named_with_the_remedy(caller: Caller, query: str) -> None:
     response = await caller.call("GET", query)
 
     assert (response.status, is_adyens_error(response)) == (422, True)

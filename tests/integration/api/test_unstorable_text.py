@@ -1,4 +1,4 @@
-"""Text that PostgreSQL cannot store never causes a 5xx, wherever a caller sends it."""
+"""Text that PostgreSQL cannot store never causes a 5xx in any part of a request."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pytest
 from fakes import payment_body
 from raw_http import Caller, is_adyens_error
 
+#: URL-encoded.
 UNSTORABLE: Final = [
     pytest.param("%00", id="NUL"),
     pytest.param("%ED%A0%BD", id="a lone surrogate"),
@@ -45,6 +46,7 @@ async def test_unstorable_text_in_a_url_is_no_server_error(
     assert response.status < 500, response.body
 
 
+# The character replaces the text HERE in each body.
 @pytest.mark.parametrize("character", ["\0", "\ud83d"])
 @pytest.mark.parametrize(
     ("path", "body"),
@@ -65,19 +67,18 @@ async def test_unstorable_text_in_a_url_is_no_server_error(
         ("/pal/servlet/Recurring/v68/listRecurringDetails", {"shopperReference": "HERE"}),
     ],
 )
-async def test_unstorable_text_in_a_body_is_forwarded_or_refused_by_name(
+async def test_unstorable_text_in_a_body_is_no_server_error(
     caller: Caller, path: str, body: dict[str, Any], character: str
 ) -> None:
-    if path == "/v72/paymentLinks":
+    if path == "/v72/paymentLinks":  # Add the required fields.
         body = {
             "reference": f"ODD-{secrets.token_hex(4)}",
             "amount": {"currency": "IDR", "value": 25_000},
             "returnUrl": "https://shop.example/",
             **body,
         }
-    response = await caller.post(
-        path, json.dumps(body).replace("HERE", json.dumps(character)[1:-1]).encode()
-    )
+    escaped_character = json.dumps(character)[1:-1]  # Without the quotes.
+    response = await caller.post(path, json.dumps(body).replace("HERE", escaped_character).encode())
 
     assert response.status < 500, response.body
     if response.status >= 400:

@@ -15,6 +15,7 @@ LINK = {
     "amount": {"currency": "IDR", "value": 25_000},
     "returnUrl": "https://shop.example/",
 }
+#: Whitespace around a key, which replaces the braces.
 SPACED = ["{} ", " {}", "{}\t", " \t {} \t "]
 
 
@@ -63,7 +64,7 @@ async def test_an_api_key_with_whitespace_around_it_is_accepted(caller: Caller) 
 
 
 @pytest.mark.parametrize("key", ["a\0b", "a\nb", "a\x7fb", "a\ud83db"])
-def test_a_control_character_in_a_key_is_refused_by_the_fields_name(key: str) -> None:
+def test_the_error_for_a_control_character_in_a_key_names_the_header(key: str) -> None:
     (fault,) = key_faults(key)
 
     assert fault.field == "Idempotency-Key"

@@ -20,6 +20,7 @@ from fakes import KEY
 from kasir.cli.main import app, main
 from kasir.demo.processes import RunningDemo
 
+#: The settings that a program with the real Adyen requires.
 REQUIRED = {
     "ADYEN_API_KEY": "key",
     "ADYEN_MERCHANT_ACCOUNT": "WarungECOM",
@@ -55,7 +56,7 @@ def run_command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[s
 
 
 def commands(parent: App, *arguments: str) -> Iterator[tuple[str, ...]]:
-    """Every command, as the arguments that call it."""
+    """The arguments that call each command: the parent's, and those of its subcommands."""
     yield arguments
     for name in parent:
         if not name.startswith("-"):
@@ -103,7 +104,7 @@ async def test_a_closed_output_pipe_is_not_reported_as_a_database_error(
 def with_closed_output(
     arguments: tuple[str, ...], environ: dict[str, str]
 ) -> subprocess.CompletedProcess[str]:
-    """Run a command whose output pipe is closed."""
+    """Run a command while nothing reads its output."""
     reading, writing = os.pipe()
     os.close(reading)
     try:
@@ -175,10 +176,10 @@ def test_a_server_whose_database_goes_away_before_it_listens_exits_1(
     run_command: RunCommand, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def succeed() -> None:
-        """The database was available at this check."""
+        """Find the database available."""
 
     monkeypatch.setattr("kasir.cli.serve._preflight", succeed)
-    thresholds = gc.get_threshold()
+    thresholds = gc.get_threshold()  # `serve` changes them.
     code, out, err = run_command(["serve", "--port", "0"], REQUIRED)
     gc.set_threshold(*thresholds)
 
@@ -188,9 +189,14 @@ def test_a_server_whose_database_goes_away_before_it_listens_exits_1(
 
 
 def test_a_real_process_exits_2_for_wrong_usage_and_1_for_a_missing_setting() -> None:
-    wrong, missing = kasir("serve", "--port", "many"), kasir("worker")
+    wrong_usage = kasir("serve", "--port", "many")
+    missing = kasir("worker")
 
-    assert (wrong.returncode, wrong.stdout, is_one_line(wrong.stderr)) == (2, "", True)
+    assert (wrong_usage.returncode, wrong_usage.stdout, is_one_line(wrong_usage.stderr)) == (
+        2,
+        "",
+        True,
+    )
     assert (missing.returncode, missing.stdout) == (1, "")
     assert missing.stderr.startswith(
         "kasir: ADYEN_API_KEY: is not set; Kasir cannot call Adyen without it. ADYEN_MERCHANT"
@@ -256,7 +262,7 @@ async def test_a_created_key_is_accepted_and_only_its_hash_is_stored(system: Run
     assert key not in repr(rows)
 
 
-def test_a_revoked_key_is_refused_and_its_name_can_be_used_again(system: RunningDemo) -> None:
+def test_a_withdrawn_key_is_refused_and_its_name_can_be_used_again(system: RunningDemo) -> None:
     name = f"shop-{secrets.token_hex(4)}"
     environ = dict(system.environment)
     key = kasir("apikey", "create", name, **environ).stdout.strip()

@@ -12,14 +12,19 @@ from kasir.cli.connections import BoundedHttp
 from kasir.demo.client import until
 from served import OUTSIDE_ADDRESS, OutsideConnection, Served, served
 
-HEAD = b"POST /v72/payments HTTP/1.1\r\nHost: kasir\r\n"
+#: The start of a payment request; each test adds the rest.
+REQUEST_START = b"POST /v72/payments HTTP/1.1\r\nHost: kasir\r\n"
+#: A complete request, after whose response the server closes the connection.
+LAST_REQUEST = b"GET /health/live HTTP/1.1\r\nHost: k\r\nConnection: close\r\n\r\n"
 
 
 def status_of(response: bytes) -> int:
+    """The status in the first line of a response."""
     return int(response.split(b" ", 2)[1])
 
 
 def error_of(response: bytes) -> dict[str, object]:
+    """The JSON body of a response."""
     fields: dict[str, object] = json.loads(response.split(b"\r\n\r\n", 1)[1])
     return fields
 
@@ -29,16 +34,16 @@ async def test_an_endless_header_is_refused_with_431_and_others_can_pay(
 ) -> None:
     async with served(fresh_database, request_head_bytes_max=4096) as kasir:
         connection = await kasir.connect()
-        connection.send(HEAD + b"X-Long: ")
+        connection.send(REQUEST_START + b"X-Long: ")
         for _ in range(100):
             connection.send(b"a" * 1000)
             await asyncio.sleep(0)
         response = await connection.receive_all()
-        paid = await kasir.other_shopper_pays("NEIGHBOUR")
+        other_result = await kasir.other_shopper_pays("NEIGHBOUR")
 
     assert status_of(response) == error_of(response)["status"] == 431
     assert b"connection: close" in response.lower()
-    assert paid == "RedirectShopper"
+    assert other_result == "RedirectShopper"
 
 
 async def test_a_too_long_head_in_one_packet_is_refused(
@@ -48,7 +53,7 @@ async def test_a_too_long_head_in_one_packet_is_refused(
         connection = await kasir.connect()
         body = b"x" * 200
         connection.send(
-            HEAD + b"X-Long: " + b"a" * 1100 + b"\r\nContent-Length: 200\r\n\r\n" + body
+            REQUEST_START + b"X-Long: " + b"a" * 1100 + b"\r\nContent-Length: 200\r\n\r\n" + body
         )
         response = await connection.receive_all()
 
@@ -63,12 +68,13 @@ async def test_a_too_long_head_in_one_packet_is_refused(
 async def test_trailers_and_chunk_extensions_are_limited(fresh_database: str, rest: bytes) -> None:
     async with served(fresh_database, request_head_bytes_max=4096) as kasir:
         connection = await kasir.connect()
-        connection.send(HEAD + b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n" + rest)
+        connection.send(REQUEST_START + b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n" + rest)
         for _ in range(200):
             connection.send(b"a" * 1000)
             await asyncio.sleep(0)
         response = await connection.receive_all()
 
+    # 401: Kasir may refuse the missing API key first.
     assert status_of(response) in (401, 431)
 
 
@@ -77,7 +83,7 @@ async def test_small_chunks_of_a_body_do_not_count_as_a_long_head(
 ) -> None:
     async with served(fresh_database, request_head_bytes_max=1000) as kasir:
         connection = await kasir.connect()
-        connection.send(HEAD + b"Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n")
+        connection.send(REQUEST_START + b"Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n")
         connection.send(b"1\r\n \r\n" * 2000 + b"0\r\n\r\n")
         response = await connection.receive_all()
 
@@ -85,14 +91,15 @@ async def test_small_chunks_of_a_body_do_not_count_as_a_long_head(
 
 
 @pytest.mark.parametrize(
+    # What each client sends, and the statuses that it may receive; 0 is a close without one.
     ("sent", "statuses"),
     [
         (b"", {0}),
         (b"\r\n", {0}),
         (b"GET /health/live HT", {408}),
-        (HEAD + b"X-Half: ", {408}),
+        (REQUEST_START + b"X-Half: ", {408}),
         # Kasir may refuse these requests before it reads their bodies.
-        (HEAD + b"Content-Length: 10\r\n\r\n{", {401, 408}),
+        (REQUEST_START + b"Content-Length: 10\r\n\r\n{", {401, 408}),
         (b"POST /pay/PL_none HTTP/1.1\r\nHost: k\r\nContent-Length: 10\r\n\r\na", {404, 408}),
         (b"POST /webhooks/adyen HTTP/1.1\r\nHost: k\r\nContent-Length: 10\r\n\r\n{", {408}),
     ],
@@ -104,10 +111,10 @@ async def test_a_connection_without_a_complete_request_is_closed_and_others_can_
         connections = [await kasir.connect() for _ in range(50)]
         for connection in connections:
             connection.send(sent)
-        paid = await kasir.other_shopper_pays("NEIGHBOUR")
+        other_result = await kasir.other_shopper_pays("NEIGHBOUR")
         responses = [await connection.receive_all() for connection in connections]
 
-    assert paid == "RedirectShopper"
+    assert other_result == "RedirectShopper"
     assert {status_of(response) if response else 0 for response in responses} <= statuses
 
 
@@ -154,13 +161,13 @@ async def test_a_new_connection_replaces_a_silent_one_when_all_are_in_use(
     async with served(fresh_database, connections_max=20, request_head_s=600) as kasir:
         connections = [await kasir.connect("127.0.0.1") for _ in range(40)]
         responses = [await connection.receive_all() for connection in connections[:20]]
-        paid = await kasir.other_shopper_pays("NEIGHBOUR")
+        other_result = await kasir.other_shopper_pays("NEIGHBOUR")
         for connection in connections:
             await connection.leave()
 
-    # Kasir closed the 20 oldest silent connections.
+    # Of 40 connections, Kasir closed the 20 oldest.
     assert responses == [b""] * 20
-    assert paid == "RedirectShopper"
+    assert other_result == "RedirectShopper"
 
 
 async def test_an_address_cannot_use_more_connections_than_its_limit(fresh_database: str) -> None:
@@ -168,10 +175,11 @@ async def test_an_address_cannot_use_more_connections_than_its_limit(fresh_datab
     async with served(fresh_database, **limits) as kasir:
         other_client = await kasir.connect("127.0.0.3")
         connections = [await kasir.connect(OUTSIDE_ADDRESS) for _ in range(12)]
+        # Each connection beyond the limit of 5 closes the oldest one.
         closed = [await connection.receive_all() for connection in connections[:7]]
-        other_client.send(b"GET /health/live HTTP/1.1\r\nHost: k\r\nConnection: close\r\n\r\n")
+        other_client.send(LAST_REQUEST)
         response = await other_client.receive_all()
-        connections[-1].send(b"GET /health/live HTTP/1.1\r\nHost: k\r\nConnection: close\r\n\r\n")
+        connections[-1].send(LAST_REQUEST)
         newest = await connections[-1].receive_all()
         for connection in connections:
             await connection.leave()
@@ -186,7 +194,7 @@ async def test_a_trusted_proxy_is_not_limited_by_its_address(
     async with served(fresh_database, connections_per_address_max=2) as kasir:
         connections = [await kasir.connect("127.0.0.1") for _ in range(10)]
         for connection in connections:
-            connection.send(b"GET /health/live HTTP/1.1\r\nHost: k\r\nConnection: close\r\n\r\n")
+            connection.send(LAST_REQUEST)
         responses = [await connection.receive_all() for connection in connections]
 
     assert {status_of(response) for response in responses} == {200}
@@ -197,20 +205,21 @@ async def test_on_a_dual_stack_socket_each_address_is_counted_separately(
 ) -> None:
     limits = {"connections_per_address_max": 2}
     async with served(fresh_database, "::", **limits) as kasir:
-        first = await kasir.connect("127.0.0.3")
-        others = [await kasir.connect() for _ in range(5)]
+        single = await kasir.connect("127.0.0.3")
+        too_many = [await kasir.connect() for _ in range(5)]
+        # These addresses are trusted proxies, which have no limit.
         by_proxy = [await kasir.connect("127.0.0.1") for _ in range(5)]
         by_proxy += [await kasir.connect("::1") for _ in range(5)]
-        for connection in (first, *by_proxy):
-            connection.send(b"GET /health/live HTTP/1.1\r\nHost: k\r\nConnection: close\r\n\r\n")
-        responses = [await connection.receive_all() for connection in (first, *by_proxy)]
-        for other in others:
-            await other.leave()
+        for connection in (single, *by_proxy):
+            connection.send(LAST_REQUEST)
+        responses = [await connection.receive_all() for connection in (single, *by_proxy)]
+        for connection in too_many:
+            await connection.leave()
 
     assert [status_of(response) for response in responses if response] == [200] * 11
 
 
-async def test_forms_sent_byte_by_byte_do_not_delay_others(fresh_database: str) -> None:
+async def test_unfinished_forms_do_not_delay_others(fresh_database: str) -> None:
     limits = {"database_connections_max": 2, "request_body_s": 2}
     async with served(fresh_database, **limits) as kasir:
         link = await kasir.link()
@@ -218,20 +227,20 @@ async def test_forms_sent_byte_by_byte_do_not_delay_others(fresh_database: str) 
         connections = [await kasir.connect() for _ in range(30)]
         for connection in connections:
             connection.send(head.encode())
-        paid = await kasir.other_shopper_pays("NEIGHBOUR")
+        other_result = await kasir.other_shopper_pays("NEIGHBOUR")
         responses = [await connection.receive_all() for connection in connections]
 
-    assert paid == "RedirectShopper"
+    assert other_result == "RedirectShopper"
     assert {status_of(response) for response in responses} == {408}
 
 
-#: The limit of all connections, and the limit of one address.
-LIMITS = pytest.mark.parametrize(
+#: Runs a test with the limit of all connections, and with the limit of one address.
+EACH_LIMIT = pytest.mark.parametrize(
     "limit", ["connections_max", "connections_per_address_max"], ids=["of-all", "of-an-address"]
 )
 
 
-@LIMITS
+@EACH_LIMIT
 async def test_when_all_connections_are_in_use_health_checks_and_notifications_are_answered(
     fresh_database: str, limit: str
 ) -> None:
@@ -241,7 +250,7 @@ async def test_when_all_connections_are_in_use_health_checks_and_notifications_a
         requests = [
             b"GET /health/ready HTTP/1.1\r\nHost: k\r\nConnection: close\r\n\r\n",
             b"POST /webhooks/adyen HTTP/1.1\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}",
-            HEAD + b"Content-Length: 0\r\n\r\n",
+            REQUEST_START + b"Content-Length: 0\r\n\r\n",
         ]
         responses = [await response_to(kasir, request) for request in requests]
         for stream in streams:
@@ -257,7 +266,7 @@ async def open_streams(kasir: Served, count: int) -> list[OutsideConnection]:
     link = await kasir.link()
     await kasir.start(link)
     (payment,) = await kasir.payments()
-    await kasir.http.close()
+    await kasir.http.close()  # Only the streams stay open.
     path = f"/pay/{link['id']}/payments/{payment['id']}/events"
     streams = [await kasir.connect() for _ in range(count)]
     for stream in streams:
@@ -272,7 +281,7 @@ async def response_to(kasir: Served, request: bytes) -> bytes:
     return await connection.receive_all()
 
 
-@LIMITS
+@EACH_LIMIT
 async def test_a_connection_beyond_the_spare_ones_is_closed(
     fresh_database: str, limit: str
 ) -> None:
@@ -293,10 +302,10 @@ async def test_a_client_that_does_not_read_its_responses_is_closed(fresh_databas
             connection.send(b"GET /api/openapi.json HTTP/1.1\r\nHost: k\r\n\r\n")
         await until_open_connections(kasir, 1)
         await until_open_connections(kasir, 0)
-        paid = await kasir.other_shopper_pays("NEIGHBOUR")
+        other_result = await kasir.other_shopper_pays("NEIGHBOUR")
         await connection.leave()
 
-    assert paid == "RedirectShopper"
+    assert other_result == "RedirectShopper"
 
 
 async def test_a_client_that_pauses_reading_gets_every_response(fresh_database: str) -> None:
@@ -305,7 +314,9 @@ async def test_a_client_that_pauses_reading_gets_every_response(fresh_database: 
         connection = await kasir.connect()
         connection.writer.transport.pause_reading()  # type: ignore[attr-defined]
 
-        async def is_full() -> bool:
+        sent: list[bytes] = []
+
+        async def send_until_paused() -> bool:
             connection.send(request_head + b"\r\n")
             sent.append(request_head)
             protocols = kasir.server.server_state.connections
@@ -313,8 +324,7 @@ async def test_a_client_that_pauses_reading_gets_every_response(fresh_database: 
                 isinstance(each, BoundedHttp) and each.flow.write_paused for each in protocols
             )
 
-        sent: list[bytes] = []
-        await until(is_full, bool, "the server pauses its responses")
+        await until(send_until_paused, bool, "the server pauses its responses")
         connection.writer.transport.resume_reading()  # type: ignore[attr-defined]
         connection.send(request_head + b"Connection: close\r\n\r\n")
         response = await connection.receive_all()
@@ -326,35 +336,39 @@ async def test_a_refused_client_that_keeps_sending_is_closed(fresh_database: str
     limits = {"request_head_bytes_max": 1000, "drained_bytes_max": 100_000, "linger_s": 600}
     async with served(fresh_database, **limits) as kasir:
         connection = await kasir.connect()
-        connection.send(HEAD + b"X-Long: ")
+        connection.send(REQUEST_START + b"X-Long: ")
         for _ in range(200):
             connection.send(b"a" * 10_000)
             await asyncio.sleep(0)
         await until_open_connections(kasir, 0)
         await connection.leave()
-        paid = await kasir.other_shopper_pays("NEIGHBOUR")
+        other_result = await kasir.other_shopper_pays("NEIGHBOUR")
 
-    assert paid == "RedirectShopper"
+    assert other_result == "RedirectShopper"
 
 
 async def until_open_connections(kasir: Served, count: int) -> None:
+    """Wait until remote clients have this many open connections."""
+
     async def open_connections() -> int:
         return kasir.outside_connections
 
     await until(open_connections, lambda found: found == count, f"{count} open connections")
 
 
-async def test_an_endless_body_after_its_response_is_closed(fresh_database: str) -> None:
+async def test_a_client_that_sends_too_long_a_body_after_its_response_is_closed(
+    fresh_database: str,
+) -> None:
     limits = {"drained_bytes_max": 100_000, "request_body_s": 600}
     async with served(fresh_database, **limits) as kasir:
         connection = await kasir.connect()
-        connection.send(HEAD + b"Content-Length: 99999999\r\n\r\n")
-        answer = await connection.reader.readuntil(b"\r\n\r\n")
+        connection.send(REQUEST_START + b"Content-Length: 99999999\r\n\r\n")
+        response_head = await connection.reader.readuntil(b"\r\n\r\n")
         connection.send(b"a" * 1_000_000)
         await until_open_connections(kasir, 0)
         await connection.leave()
 
-    assert status_of(answer) == 401
+    assert status_of(response_head) == 401
 
 
 async def test_a_connection_is_reused_when_the_body_arrives_after_the_response(
@@ -362,7 +376,8 @@ async def test_a_connection_is_reused_when_the_body_arrives_after_the_response(
 ) -> None:
     async with served(fresh_database) as kasir:
         connection = await kasir.connect()
-        connection.send(HEAD + b"Content-Length: 2\r\n\r\n")
+        connection.send(REQUEST_START + b"Content-Length: 2\r\n\r\n")
+        # The body of the 401 response ends so.
         first = await connection.reader.readuntil(b'security"}')
         connection.send(b"{}GET /health/live HTTP/1.1\r\nHost: k\r\nConnection: close\r\n\r\n")
         second = await connection.receive_all()
@@ -374,6 +389,7 @@ async def test_bytes_that_are_not_http_are_answered_400_in_adyens_format(
     fresh_database: str,
 ) -> None:
     async with served(fresh_database) as kasir:
+        # A TLS handshake starts with these three bytes.
         response = await response_to(kasir, b"\x16\x03\x01 hello\r\n\r\n")
 
     assert status_of(response) == error_of(response)["status"] == 400

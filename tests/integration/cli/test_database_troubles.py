@@ -33,8 +33,8 @@ async def run_sql(dsn: str, *statements: str) -> None:
         await connection.close()
 
 
-def one_line(arguments: tuple[str, ...], dsn: str) -> str:
-    """Run a command that fails as expected; returns its one line on stderr."""
+def only_error_line(arguments: tuple[str, ...], dsn: str) -> str:
+    """Run a command, check that it exits with 1, and return its only line on stderr."""
     result = kasir(*arguments, **TWIN, KASIR_DATABASE_URL=dsn)
 
     assert (result.returncode, result.stdout) == (1, "")
@@ -46,10 +46,12 @@ def one_line(arguments: tuple[str, ...], dsn: str) -> str:
 async def test_a_command_on_a_read_only_database_fails_in_one_line(
     empty_database: str, arguments: tuple[str, ...]
 ) -> None:
-    name = urlsplit(empty_database).path[1:]
-    await run_sql(empty_database, f"ALTER DATABASE {name} SET default_transaction_read_only = on")
+    database = urlsplit(empty_database).path[1:]
+    await run_sql(
+        empty_database, f"ALTER DATABASE {database} SET default_transaction_read_only = on"
+    )
 
-    assert "it takes no writes" in one_line(arguments, empty_database)
+    assert "it takes no writes" in only_error_line(arguments, empty_database)
 
 
 @pytest.mark.parametrize("arguments", COMMANDS[:3], ids=" ".join)
@@ -58,7 +60,7 @@ async def test_a_command_on_a_database_with_a_wrong_migration_table_fails_in_one
 ) -> None:
     await run_sql(empty_database, "CREATE TABLE migration (unlike int)")
 
-    assert "PostgreSQL cannot be used: column" in one_line(arguments, empty_database)
+    assert "PostgreSQL cannot be used: column" in only_error_line(arguments, empty_database)
 
 
 async def test_a_command_whose_query_the_database_refuses_fails_in_one_line(
@@ -66,7 +68,7 @@ async def test_a_command_whose_query_the_database_refuses_fails_in_one_line(
 ) -> None:
     await run_sql(fresh_database, "ALTER TABLE api_key RENAME TO another")
 
-    assert "api_key" in one_line(("apikey", "create", "x"), fresh_database)
+    assert "api_key" in only_error_line(("apikey", "create", "x"), fresh_database)
 
 
 async def test_the_doctor_reports_a_refused_query_in_a_row(fresh_database: str) -> None:
@@ -123,7 +125,9 @@ async def test_a_failed_start_is_one_line_for_the_database_and_a_traceback_for_a
     settings = settings_from(TWIN | {"KASIR_DATABASE_URL": "postgresql://127.0.0.1:1/nobody"})
     app = create_app(settings)
     if error:
+        # A lambda cannot raise, but a generator that it makes can.
         monkeypatch.setattr("kasir.wiring.database_of", lambda *_: (_ for _ in ()).throw(error))
+    # Start the app as an ASGI server does.
     messages: asyncio.Queue[Any] = asyncio.Queue()
     messages.put_nowait({"type": "lifespan.startup"})
     sent: list[Any] = []

@@ -35,6 +35,7 @@ async def environ(fresh_database: str) -> dict[str, str]:
 
 
 def names(environ: dict[str, str], state: str) -> list[str]:
+    """The names of the events that the command lists in this state."""
     result = kasir("deliveries", "--state", state, "--json", **environ)
     return [event["id"] for event in json.loads(result.stdout)]
 
@@ -45,12 +46,12 @@ async def test_each_event_is_listed_in_its_state_and_with_its_tries(
     assert names(environ, "waiting") == ["evt_waits"]
     assert names(environ, "delivered") == ["evt_delivered"]
     result = kasir("deliveries", "--json", **environ)
-    *_, lost = json.loads(result.stdout)
+    *_, lost = json.loads(result.stdout)  # The newest event is first.
     table = kasir("deliveries", **environ).stdout.splitlines()
 
-    assert (lost["id"], lost["event"], lost["subject"]) == (
-        *("evt_lost", "payment.authorised", "pay_2"),
-    )
+    assert lost["id"] == "evt_lost"
+    assert lost["event"] == "payment.authorised"
+    assert lost["subject"] == "pay_2"
     assert lost["state"] == "given_up"
     assert lost["tries"] == [
         {"at": "2026-11-23T12:00:00Z", "status": 503},
@@ -64,11 +65,11 @@ async def test_each_event_is_listed_in_its_state_and_with_its_tries(
 async def test_resend_without_names_sends_all_events_that_were_given_up(
     environ: dict[str, str],
 ) -> None:
-    first = kasir("deliveries", "resend", "evt_delivered", **environ)
-    all_others = kasir("deliveries", "resend", **environ)
-    nothing = kasir("deliveries", "resend", **environ)
+    named = kasir("deliveries", "resend", "evt_delivered", **environ)
+    unnamed = kasir("deliveries", "resend", **environ)
+    unnamed_again = kasir("deliveries", "resend", **environ)
 
-    assert [result.stdout for result in (first, all_others, nothing)] == [
+    assert [result.stdout for result in (named, unnamed, unnamed_again)] == [
         f"{count} to be sent again\n" for count in (1, 2, 0)
     ]
     assert names(environ, "given_up") == []
@@ -89,7 +90,7 @@ async def test_an_event_given_up_long_ago_is_resent_only_by_its_name(
     )
     await connection.close()
     unnamed = kasir("deliveries", "resend", **environ)
-    old = names(environ, "given_up")
+    remaining = names(environ, "given_up")
     named = kasir("deliveries", "resend", "evt_lost", **environ)
 
     assert unnamed.stdout == (
@@ -97,7 +98,7 @@ async def test_an_event_given_up_long_ago_is_resent_only_by_its_name(
         "1 were given up more than 7 days ago and are not sent again; name those that you want to "
         "send\n"
     )
-    assert old == ["evt_lost"]
+    assert remaining == ["evt_lost"]
     assert named.stdout == "1 to be sent again\n"
 
 

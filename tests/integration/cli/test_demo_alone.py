@@ -1,4 +1,4 @@
-"""A demo uses its folder, ports and twin alone, and keeps its data for the next start."""
+"""A demo shares its folder, ports and twin with no other, and keeps its data."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 import pytest
 
 from command import environment, is_one_line, kasir
-from kasir.demo import processes as module
+from kasir.demo import processes
 from kasir.demo.alone import DemoError, alone, keep_keys, keys_of
 from kasir.demo.processes import RunningDemo, free_port, running_demo
 
@@ -94,10 +94,11 @@ def test_running_demo_raises_an_error_for_a_taken_folder_or_port(
         start_and_stop(folder, taken_port)
 
 
-def test_a_twin_that_takes_the_port_during_the_start_does_not_get_our_keys(
+def test_a_twin_that_takes_the_port_during_the_start_does_not_get_the_demos_keys(
     folder: Path, taken_port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "refuse_taken", lambda *_: None)
+    # The demo finds the port free at first.
+    monkeypatch.setattr(processes, "refuse_taken", lambda *_: None)
     with pytest.raises(DemoError, match=r"the twin did not start: .*cannot listen"):
         start_and_stop(folder, taken_port)
 
@@ -105,12 +106,14 @@ def test_a_twin_that_takes_the_port_during_the_start_does_not_get_our_keys(
 
 
 def start_and_stop(folder: Path, twin_port: int) -> None:
+    """Run a demo and stop it at once."""
     with running_on(folder, twin_port):
         pass
 
 
 @contextmanager
 def running_on(folder: Path, twin_port: int | None = None) -> Iterator[RunningDemo]:
+    """A demo whose data is in this folder; without a port for the twin, it takes a free one."""
     running: AbstractContextManager[RunningDemo] = running_demo(
         port=free_port(),
         twin_port=twin_port or free_port(),
@@ -123,6 +126,7 @@ def running_on(folder: Path, twin_port: int | None = None) -> Iterator[RunningDe
 
 
 def call(url: str, body: Any = None) -> Any:
+    """Get a URL, or post a body to it; returns the JSON of the answer."""
     request = urllib.request.Request(
         url,
         data=json.dumps(body).encode() if body else None,
@@ -146,6 +150,7 @@ def test_the_twins_data_is_kept_in_the_folder_of_kasirs_data(folder: Path) -> No
 
 
 def foreign_payment() -> dict[str, Any]:
+    """A payment that another system made at Adyen."""
     return {"reference": "kept-1", "amount": {"currency": "IDR", "value": 25_000}}
 
 

@@ -1,4 +1,4 @@
-"""Messages to the operator: all missing settings at once, and what a started program uses."""
+"""Messages to the operator: all missing settings at once, and the settings of a program."""
 
 from __future__ import annotations
 
@@ -147,7 +147,7 @@ async def test_an_unusable_host_is_reported_in_one_line_that_names_the_option(
     assert "--host 203.0.113.7 --port 8000: cannot listen there" in result.stderr
 
 
-async def test_a_replay_reports_why_a_notice_is_not_read_again(system: RunningDemo) -> None:
+async def test_a_replay_reports_which_notices_are_not_read_again(system: RunningDemo) -> None:
     connection = await asyncpg.connect(system.environment["KASIR_DATABASE_URL"])
     try:
         ids = {
@@ -161,14 +161,15 @@ async def test_a_replay_reports_why_a_notice_is_not_read_again(system: RunningDe
         }
     finally:
         await connection.close()
-    both = [str(ids["read"]), str(ids["ignored"])]
-    result = kasir("notices", "replay", *both, **dict(system.environment))
-    without_match = kasir("notices", "replay", both[1], "987654321", **dict(system.environment))
+    read_id, ignored_id = str(ids["read"]), str(ids["ignored"])
+    environ = dict(system.environment)
+    result = kasir("notices", "replay", read_id, ignored_id, **environ)
+    unknown = kasir("notices", "replay", ignored_id, "987654321", **environ)
 
     assert (result.returncode, result.stderr) == (0, "")
-    assert result.stdout == f"1 to be read again\n{both[0]} was read already, and is not changed\n"
-    assert (without_match.returncode, without_match.stdout) == (1, "")
-    assert without_match.stderr == (
+    assert result.stdout == f"1 to be read again\n{read_id} was read already, and is not changed\n"
+    assert (unknown.returncode, unknown.stdout) == (1, "")
+    assert unknown.stderr == (
         "kasir: IDS: there is no notice 987654321; `kasir notices --state` lists them by state\n"
     )
 

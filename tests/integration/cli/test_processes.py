@@ -26,6 +26,7 @@ async def test_the_server_stops_on_a_signal(
         process.send_signal(signal_number)
         out, err = process.communicate(timeout=200)
 
+    # 130 is the exit code after Ctrl-C.
     assert process.returncode in {0, -signal_number, 130}
     assert "Traceback" not in out + err
 
@@ -39,7 +40,7 @@ async def test_an_idle_connection_serves_another_request_and_does_not_delay_a_st
         until_ready(f"http://127.0.0.1:{port}")
         with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=30)) as connection:
             connection.connect()
-            # Otherwise http.client silently opens a second connection.
+            # If the server closes the connection, http.client must not open another.
             connection.auto_open = False
             statuses = [health_status(connection), health_status(connection)]
             process.send_signal(signal.SIGTERM)
@@ -52,14 +53,14 @@ def test_kasir_keeps_an_idle_connection_longer_than_proxies_do(
     fresh_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class ConfiguredError(Exception):
-        pass
+        """Ends `serve` when it configures uvicorn; has the time limit of idle connections."""
 
-    def configured(*_: object, **options: object) -> None:
+    def raise_time_limit(*_: object, **options: object) -> None:
         raise ConfiguredError(options["timeout_keep_alive"])
 
     for name, value in (TWIN | {"KASIR_DATABASE_URL": fresh_database}).items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(uvicorn, "Config", configured)
+    monkeypatch.setattr(uvicorn, "Config", raise_time_limit)
     with pytest.raises(ConfiguredError) as caught:
         serve("127.0.0.1", 0, 1)
 

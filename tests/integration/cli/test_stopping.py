@@ -1,4 +1,4 @@
-"""A stop while Adyen is slow: requests in progress finish, interrupted ones can be retried."""
+"""A stop while Adyen is slow: a request in progress finishes, or can be retried."""
 
 from __future__ import annotations
 
@@ -50,8 +50,8 @@ class SlowAdyen:
             headers={"pspReference": "PSP0000000000001"},
         )
 
-    async def until_called(self, times: int = 1) -> list[str]:
-        """Wait until Adyen received this many POST calls; returns their idempotency keys."""
+    async def until_called(self, count: int = 1) -> list[str]:
+        """Wait until Adyen has received this many POST calls; returns their idempotency keys."""
 
         async def keys() -> list[str]:
             return [
@@ -60,25 +60,28 @@ class SlowAdyen:
                 if "POST" in request_line
             ]
 
-        return await until(keys, lambda found: len(found) >= times, "the calls to Adyen")
+        return await until(keys, lambda found: len(found) >= count, "the calls to Adyen")
 
 
 @pytest.fixture
-async def slow() -> AsyncIterator[SlowAdyen]:
+async def slow_adyen() -> AsyncIterator[SlowAdyen]:
     async with serving() as fake_server:
         yield SlowAdyen(fake_server)
 
 
-def settings(database: str, slow: SlowAdyen) -> dict[str, str]:
+def settings(database: str, slow_adyen: SlowAdyen) -> dict[str, str]:
     return TWIN | {
         "KASIR_DATABASE_URL": database,
-        "ADYEN_TWIN_URL": slow.fake_server.url,
+        "ADYEN_TWIN_URL": slow_adyen.fake_server.url,
         "KASIR_API_KEY": KEY,
     }
 
 
 async def pay(url: str, **changes: Any) -> tuple[int, Any, str]:
-    """Pay with a key; returns the status, the body and the header `transient-error`."""
+    """Start a payment with the idempotency key `order-1`.
+
+    Returns the status, the body and the header `transient-error` (empty if missing).
+    """
     headers = {"X-API-Key": KEY, "Idempotency-Key": "order-1"}
     async with (
         aiohttp.ClientSession(headers=headers) as shop,
@@ -100,6 +103,7 @@ async def until_it_does_not_listen(port: int) -> None:
 
 
 async def until_ended(process: subprocess.Popen[str]) -> str:
+    """Wait until the process ends; returns its stdout and stderr."""
     out, err = await asyncio.to_thread(process.communicate, timeout=50)
     return out + err
 
@@ -107,22 +111,23 @@ async def until_ended(process: subprocess.Popen[str]) -> str:
 def test_a_stop_waits_longer_than_a_call_to_adyen_can_take() -> None:
     limits = Limits()
 
+    # All in seconds.
     assert limits.stop_s > limits.adyen_timeout_s + limits.adyen_tries_s
 
 
 @pytest.mark.parametrize("workers", [1, 2])
 async def test_a_payment_in_progress_is_answered_after_a_signal_to_stop(
-    fresh_database: str, slow: SlowAdyen, workers: int
+    fresh_database: str, slow_adyen: SlowAdyen, workers: int
 ) -> None:
     port = free_port()
     arguments = ("serve", "--port", str(port), "--workers", str(workers))
-    with running(*arguments, **settings(fresh_database, slow)) as process:
+    with running(*arguments, **settings(fresh_database, slow_adyen)) as process:
         until_ready(f"http://127.0.0.1:{port}")
         paying = asyncio.create_task(pay(f"http://127.0.0.1:{port}"))
-        await slow.until_called()
+        await slow_adyen.until_called()
         process.send_signal(signal.SIGTERM)
         await until_it_does_not_listen(port)
-        slow.may_answer.set()
+        slow_adyen.may_answer.set()
         status, body, _ = await paying
         output = await until_ended(process)
 
@@ -132,46 +137,45 @@ async def test_a_payment_in_progress_is_answered_after_a_signal_to_stop(
 
 @pytest.mark.parametrize("workers", [1, 2])
 async def test_a_payment_ended_by_a_second_signal_can_be_retried_with_its_key(
-    fresh_database: str, slow: SlowAdyen, workers: int
+    fresh_database: str, slow_adyen: SlowAdyen, workers: int
 ) -> None:
     port = free_port()
-    environ, url = settings(fresh_database, slow), f"http://127.0.0.1:{port}"
+    environ, url = settings(fresh_database, slow_adyen), f"http://127.0.0.1:{port}"
     arguments = ("serve", "--port", str(port), "--workers", str(workers))
     with running(*arguments, **environ) as process:
         until_ready(url)
         paying = asyncio.create_task(pay(url))
-        await slow.until_called()
+        await slow_adyen.until_called()
         process.send_signal(signal.SIGTERM)
         await until_it_does_not_listen(port)
         process.send_signal(signal.SIGTERM)
-        first = await paying
+        status, body, transient = await paying
         output = await until_ended(process)
-    slow.may_answer.set()
+    slow_adyen.may_answer.set()
     with running("serve", "--port", str(port), **environ) as process:
         until_ready(url)
-        second = await pay(url)
+        retried_status, _, _ = await pay(url)
         process.send_signal(signal.SIGTERM)
         await until_ended(process)
-    keys = await slow.until_called(2)
+    keys = await slow_adyen.until_called(2)
 
-    status, body, transient = first
     assert (status, transient) == (503, "true")
     assert (body["errorCode"], body["status"], body["errorType"]) == ("703", 503, "internal")
     assert "cut off by the stop" in output
     assert "Traceback" not in output
-    assert second[0] == 200
+    assert retried_status == 200
     assert len(set(keys)) == 1
 
 
 async def test_a_second_signal_right_after_the_first_ends_requests_as_well(
-    fresh_database: str, slow: SlowAdyen
+    fresh_database: str, slow_adyen: SlowAdyen
 ) -> None:
     port = free_port()
     arguments = ("serve", "--port", str(port), "--workers", "2")
-    with running(*arguments, **settings(fresh_database, slow)) as process:
+    with running(*arguments, **settings(fresh_database, slow_adyen)) as process:
         until_ready(f"http://127.0.0.1:{port}")
         paying = asyncio.create_task(pay(f"http://127.0.0.1:{port}"))
-        await slow.until_called()
+        await slow_adyen.until_called()
         process.send_signal(signal.SIGINT)
         process.send_signal(signal.SIGTERM)
         status, body, _ = await paying
@@ -182,20 +186,21 @@ async def test_a_second_signal_right_after_the_first_ends_requests_as_well(
 
 
 async def test_a_payment_that_waits_for_a_lock_is_answered_when_the_server_stops(
-    fresh_database: str, slow: SlowAdyen
+    fresh_database: str, slow_adyen: SlowAdyen
 ) -> None:
     port = free_port()
-    storing = {
+    saved_method = {
         "shopperReference": "shopper-1",
         "storePaymentMethod": True,
         "recurringProcessingModel": "Subscription",
     }
     url = f"http://127.0.0.1:{port}"
-    with running("serve", "--port", str(port), **settings(fresh_database, slow)) as process:
+    with running("serve", "--port", str(port), **settings(fresh_database, slow_adyen)) as process:
         until_ready(url)
         connection = await asyncpg.connect(fresh_database)
+        # The payment waits for this lock when it stores its call to Adyen.
         await connection.execute("BEGIN; LOCK TABLE question IN EXCLUSIVE MODE")
-        paying = asyncio.create_task(pay(url, **storing))
+        paying = asyncio.create_task(pay(url, **saved_method))
 
         async def waits() -> bool:
             return bool(
@@ -216,7 +221,7 @@ async def test_a_payment_that_waits_for_a_lock_is_answered_when_the_server_stops
 
 
 @asynccontextmanager
-async def a_stream(port: int) -> AsyncIterator[asyncio.StreamReader]:
+async def status_stream(port: int) -> AsyncIterator[asyncio.StreamReader]:
     """The event stream of a payment's status page, read up to its first event."""
     url, headers = f"http://127.0.0.1:{port}", {"X-API-Key": KEY}
     async with aiohttp.ClientSession() as http:
@@ -234,25 +239,26 @@ async def a_stream(port: int) -> AsyncIterator[asyncio.StreamReader]:
             pass
         async with http.get(f"{url}/api/payments?reference=ORDER-1", headers=headers) as found:
             (payment,) = (await found.json())["payments"]
-        # HTTP/1.0 has no keep-alive that a stop would have to end.
-        address = f"/pay/{link}/payments/{payment['id']}/events"
+        # With HTTP/1.0 the connection ends with the response.
+        path = f"/pay/{link}/payments/{payment['id']}/events"
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        writer.write(f"GET {address} HTTP/1.0\r\nHost: x\r\n\r\n".encode())
+        writer.write(f"GET {path} HTTP/1.0\r\nHost: x\r\n\r\n".encode())
         await reader.readuntil(b"event: standing")
         yield reader
         writer.close()
 
 
 async def test_a_stream_of_events_and_idle_connections_do_not_delay_a_stop(
-    fresh_database: str, slow: SlowAdyen
+    fresh_database: str, slow_adyen: SlowAdyen
 ) -> None:
     port = free_port()
-    slow.may_answer.set()
-    with running("serve", "--port", str(port), **settings(fresh_database, slow)) as process:
+    slow_adyen.may_answer.set()
+    with running("serve", "--port", str(port), **settings(fresh_database, slow_adyen)) as process:
         until_ready(f"http://127.0.0.1:{port}")
-        # Kasir accepts this connection before the stream; the kernel resets unaccepted ones.
+        # Opened before the stream, so that Kasir has accepted this connection when it stops.
+        # The kernel would reset a connection that was not accepted.
         idle_reader, idle_writer = await asyncio.open_connection("127.0.0.1", port)
-        async with a_stream(port) as reader:
+        async with status_stream(port) as reader:
             process.send_signal(signal.SIGTERM)
             await until_it_does_not_listen(port)
             async with asyncio.timeout(10):
@@ -265,14 +271,14 @@ async def test_a_stream_of_events_and_idle_connections_do_not_delay_a_stop(
     assert "cut off" not in output
 
 
-async def test_a_stream_whose_database_goes_away_ends_without_an_error(
-    fresh_database: str, slow: SlowAdyen
+async def test_a_stream_whose_tables_disappear_ends_without_an_error(
+    fresh_database: str, slow_adyen: SlowAdyen
 ) -> None:
     port = free_port()
-    slow.may_answer.set()
-    with running("serve", "--port", str(port), **settings(fresh_database, slow)) as process:
+    slow_adyen.may_answer.set()
+    with running("serve", "--port", str(port), **settings(fresh_database, slow_adyen)) as process:
         until_ready(f"http://127.0.0.1:{port}")
-        async with a_stream(port) as reader:
+        async with status_stream(port) as reader:
             connection = await asyncpg.connect(fresh_database)
             await connection.execute("ALTER TABLE payment_link RENAME TO gone")
             await connection.execute("ALTER TABLE fact RENAME TO gone_as_well")
@@ -287,13 +293,13 @@ async def test_a_stream_whose_database_goes_away_ends_without_an_error(
 
 @pytest.mark.parametrize("signal_number", [signal.SIGTERM, signal.SIGINT])
 async def test_a_worker_that_gets_a_signal_during_its_start_ends_without_an_error(
-    fresh_database: str, slow: SlowAdyen, signal_number: signal.Signals
+    fresh_database: str, slow_adyen: SlowAdyen, signal_number: signal.Signals
 ) -> None:
     connection = await asyncpg.connect(fresh_database)
     try:
-        # Another process that migrates the schema holds this lock.
+        # The worker waits for this lock, as if another process migrated the schema.
         await connection.execute("SELECT pg_advisory_lock($1)", database.MIGRATION_LOCK)
-        with running("worker", **settings(fresh_database, slow)) as process:
+        with running("worker", **settings(fresh_database, slow_adyen)) as process:
 
             async def waits() -> bool:
                 query = "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)"
@@ -309,15 +315,15 @@ async def test_a_worker_that_gets_a_signal_during_its_start_ends_without_an_erro
 
 
 async def test_a_running_job_is_finished_after_a_signal_to_stop(
-    fresh_database: str, slow: SlowAdyen
+    fresh_database: str, slow_adyen: SlowAdyen
 ) -> None:
-    environ = settings(fresh_database, slow)
-    await open_unanswered_call(fresh_database, slow)
+    environ = settings(fresh_database, slow_adyen)
+    await open_unanswered_call(fresh_database, slow_adyen)
     with running("worker", **environ) as process:
         await until_worker_listens(fresh_database, process)
-        await slow.until_called(2)
+        await slow_adyen.until_called(2)  # The killed server made the first call.
         process.send_signal(signal.SIGTERM)
-        slow.may_answer.set()
+        slow_adyen.may_answer.set()
         output = await until_ended(process)
     connection = await asyncpg.connect(fresh_database)
     try:
@@ -331,13 +337,13 @@ async def test_a_running_job_is_finished_after_a_signal_to_stop(
 
 
 async def test_a_job_that_a_second_signal_interrupts_is_queued_for_the_next_worker(
-    fresh_database: str, slow: SlowAdyen
+    fresh_database: str, slow_adyen: SlowAdyen
 ) -> None:
-    environ = settings(fresh_database, slow)
-    await open_unanswered_call(fresh_database, slow)
+    environ = settings(fresh_database, slow_adyen)
+    await open_unanswered_call(fresh_database, slow_adyen)
     with running("worker", **environ) as process:
         await until_worker_listens(fresh_database, process)
-        await slow.until_called(2)
+        await slow_adyen.until_called(2)  # The killed server made the first call.
         # The system may merge two equal signals, but never two different ones.
         process.send_signal(signal.SIGINT)
         process.send_signal(signal.SIGTERM)
@@ -345,7 +351,7 @@ async def test_a_job_that_a_second_signal_interrupts_is_queued_for_the_next_work
     connection = await asyncpg.connect(fresh_database)
     try:
         queued = await connection.fetch("SELECT entrypoint, status FROM pgqueuer")
-        slow.may_answer.set()
+        slow_adyen.may_answer.set()
         with running("worker", **environ) as process:
 
             async def answered() -> int:
@@ -365,13 +371,13 @@ async def test_a_job_that_a_second_signal_interrupts_is_queued_for_the_next_work
     assert "Traceback" not in output
 
 
-async def open_unanswered_call(database: str, slow: SlowAdyen) -> None:
+async def open_unanswered_call(database: str, slow_adyen: SlowAdyen) -> None:
     """Kill a server during a payment's call to Adyen, and make the call due for a retry."""
     port = free_port()
-    with running("serve", "--port", str(port), **settings(database, slow)) as process:
+    with running("serve", "--port", str(port), **settings(database, slow_adyen)) as process:
         until_ready(f"http://127.0.0.1:{port}")
         paying = asyncio.create_task(pay(f"http://127.0.0.1:{port}"))
-        await slow.until_called()
+        await slow_adyen.until_called()
         process.kill()
         with pytest.raises(aiohttp.ClientError):
             await paying

@@ -1,4 +1,4 @@
-"""A server or worker with an unsafe secret prints one line and exits at once."""
+"""`serve` and `worker` refuse to start with an unsafe secret, and print one line."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import pytest
 from command import TWIN, is_one_line, kasir
 from fakes import IN_LIVE
 
+#: Safe settings of the live environment; nothing listens at the database's address.
 LIVE = IN_LIVE | {"KASIR_DATABASE_URL": "postgresql://127.0.0.1:1/nobody"}
 
 

@@ -16,7 +16,7 @@ import asyncpg
 import pytest
 from structlog.testing import capture_logs
 
-from kasir.embedded import server as module
+from kasir.embedded import server as server_module
 from kasir.embedded.server import embedded, kept_running
 from postgres import ask
 
@@ -38,12 +38,14 @@ def postmaster(folder: Path) -> int:
 
 
 def kill(folder: Path) -> int:
+    """Kill the server of a folder; returns its process id."""
     killed = postmaster(folder)
     os.kill(killed, signal.SIGKILL)
     return killed
 
 
 def until(condition: Callable[[], object]) -> None:
+    """Wait until the condition is true, for at most WAIT_S seconds."""
     deadline = time.monotonic() + WAIT_S
     while not condition():
         assert time.monotonic() < deadline, "the condition was not met in time"
@@ -75,7 +77,7 @@ def test_a_server_that_is_killed_runs_again_at_the_same_address_with_every_row(
     ]
 
 
-def test_one_of_many_processes_restarts_a_killed_server(folder: Path) -> None:
+def test_only_one_of_several_users_restarts_a_killed_server(folder: Path) -> None:
     with embedded(folder) as dsn, kept_running(folder), kept_running(folder), kept_running(folder):
         log = folder / "postgres" / "postgres.log"
         starts = log.read_text().count("starting PostgreSQL")
@@ -88,32 +90,33 @@ def test_one_of_many_processes_restarts_a_killed_server(folder: Path) -> None:
 
 def test_the_restart_waits_for_a_backend_that_is_still_running(folder: Path) -> None:
     """A backend checks for its postmaster only when it waits, and this one never waits."""
-    busy = "DO $$ BEGIN FOR n IN 1..4000000 LOOP PERFORM n; END LOOP; END $$"
-    find = "SELECT pid FROM pg_stat_activity WHERE state = 'active' AND query LIKE 'DO%'"
+    busy_query = "DO $$ BEGIN FOR n IN 1..4000000 LOOP PERFORM n; END LOOP; END $$"
+    find_backend = "SELECT pid FROM pg_stat_activity WHERE state = 'active' AND query LIKE 'DO%'"
     with ThreadPoolExecutor() as threads, embedded(folder) as dsn, kept_running(folder):
         ask(dsn, "CREATE TABLE kept AS SELECT 7 AS id")
-        query = threads.submit(ask, dsn, busy)
-        until(lambda: ask(dsn, find))
+        query = threads.submit(ask, dsn, busy_query)
+        until(lambda: ask(dsn, find_backend))
         kill(folder)
         until(lambda: answers(dsn))
-        ending = query.done() or query.exception(WAIT_S)
+        # The query has ended by now, or fails because its backend ends.
+        ended = query.done() or query.exception(WAIT_S)
         kept = ask(dsn, "SELECT id FROM kept")
 
-    assert ending is not None
+    assert ended is not None
     assert kept == 7
 
 
 def test_a_failed_start_is_retried_and_each_try_is_logged(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "AFTER_TROUBLE_S", 0.05)
+    monkeypatch.setattr(server_module, "AFTER_TROUBLE_S", 0.05)
     version = folder / "postgres" / "data" / "PG_VERSION"
     with embedded(folder) as dsn, kept_running(folder), capture_logs() as logs:
-        correct = version.read_text()
+        correct_version = version.read_text()
         version.write_text("9\n")
         kill(folder)
         until(lambda: len(messages_of(logs, "the embedded PostgreSQL does not start again")) > 1)
-        version.write_text(correct)
+        version.write_text(correct_version)
         until(lambda: answers(dsn))
 
     assert (
@@ -123,14 +126,15 @@ def test_a_failed_start_is_retried_and_each_try_is_logged(
 
 
 def messages_of(logs: Sequence[Mapping[str, Any]], event: str) -> list[str]:
+    """The error of each log record of this event, or the event if a record has no error."""
     return [str(log.get("error", event)) for log in logs if log["event"] == event]
 
 
-@pytest.mark.parametrize("is_opened", [False, True], ids=["as it was", "opened to others"])
+@pytest.mark.parametrize("is_opened", [False, True], ids=["private", "opened to others"])
 def test_a_temporary_folder_of_the_socket_is_reused_only_while_it_is_private(
     folder: Path, *, is_opened: bool
 ) -> None:
-    deep = folder / ("deep" * 30)
+    deep = folder / ("deep" * 30)  # Too long for a socket's path.
     with embedded(deep) as first:
         kill(deep)
         sockets = Path(first.split("host=")[1].split("&")[0])
@@ -144,8 +148,8 @@ def test_a_temporary_folder_of_the_socket_is_reused_only_while_it_is_private(
     assert (first == second) is not is_opened
 
 
-def test_a_missing_folder_of_the_socket_is_created_again(folder: Path) -> None:
-    deep = folder / ("deep" * 30)
+def test_a_missing_folder_of_the_socket_is_replaced_by_a_new_one(folder: Path) -> None:
+    deep = folder / ("deep" * 30)  # Too long for a socket's path.
     with embedded(deep) as first:
         kill(deep)
         until(lambda: not answers(first))

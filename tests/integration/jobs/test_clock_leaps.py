@@ -54,8 +54,12 @@ async def adyen() -> AsyncIterator[Adyen]:
 
 
 @asynccontextmanager
-async def kasir_with_clock(database: str, url: str, machine: OffsetClock) -> AsyncIterator[Parts]:
-    async with open_parts(settings_on(database, ADYEN_TWIN_URL=url), machine=machine) as kasir:
+async def kasir_with_clock(
+    database: str, url: str, machine_clock: OffsetClock
+) -> AsyncIterator[Parts]:
+    async with open_parts(
+        settings_on(database, ADYEN_TWIN_URL=url), machine=machine_clock
+    ) as kasir:
         yield kasir
 
 
@@ -80,32 +84,34 @@ async def running_worker(kasir: Parts) -> AsyncIterator[None]:
 
 
 async def until_logged(logs: list[Any], start: str) -> dict[str, Any]:
-    async def found() -> list[dict[str, Any]]:
+    """Wait for a log record whose event starts with this text; returns the record."""
+
+    async def matching() -> list[dict[str, Any]]:
         return [log for log in logs if log["event"].startswith(start)]
 
-    return (await until(found, bool, start))[0]
+    return (await until(matching, bool, start))[0]
 
 
 async def test_nothing_is_closed_while_the_machines_clock_is_two_hours_ahead(
     fresh_database: str, adyen: Adyen
 ) -> None:
-    machine = OffsetClock()
-    async with kasir_with_clock(fresh_database, adyen.fake_server.url, machine) as kasir:
+    machine_clock = OffsetClock()
+    async with kasir_with_clock(fresh_database, adyen.fake_server.url, machine_clock) as kasir:
         await open_attempt(kasir)
         with capture_logs() as logs:
             async with running_worker(kasir):
-                machine.offset = LEAP
+                machine_clock.offset = LEAP
                 warned = await until_logged(logs, "the clocks disagree")
                 # If an attempt were due, this check or the next would close it.
                 await kasir.due.look(clocks_agree=await kasir.times.agree())
-                machine.offset = timedelta()
+                machine_clock.offset = timedelta()
                 await until_logged(logs, "the clocks agree again")
         status = await kasir.pool.fetchval("SELECT status FROM payment")
-        due_at = await kasir.pool.fetchval("SELECT close_due_at - close_at FROM payment")
+        postponed_by = await kasir.pool.fetchval("SELECT close_due_at - close_at FROM payment")
 
     assert "+7200 s against the database" in warned["why"]
     assert adyen.cancels == 0
-    assert (status, due_at) == ("created", timedelta())
+    assert (status, postponed_by) == ("created", timedelta())
 
 
 async def test_a_due_attempt_is_closed_while_the_machines_clock_is_correct(
@@ -146,12 +152,12 @@ async def test_a_clock_that_differs_much_from_adyens_is_not_trusted(
 async def test_a_job_queued_before_the_clock_leapt_does_not_call_adyen(
     fresh_database: str, adyen: Adyen
 ) -> None:
-    machine = OffsetClock()
-    async with kasir_with_clock(fresh_database, adyen.fake_server.url, machine) as kasir:
+    machine_clock = OffsetClock()
+    async with kasir_with_clock(fresh_database, adyen.fake_server.url, machine_clock) as kasir:
         await open_attempt(kasir)
         await kasir.pool.execute("UPDATE payment SET close_due_at = now()")
         await kasir.due.look()
-        machine.offset = LEAP
+        machine_clock.offset = LEAP
         async with running_worker(kasir):
 
             async def jobs() -> int:
@@ -172,27 +178,35 @@ async def test_the_doctor_and_the_metrics_show_the_error_of_the_clock(
         "ADYEN_HMAC_KEY": KEY,
         "KASIR_DATABASE_URL": fresh_database,
     }
-    found = []
+    clock_checks = []
     for ahead in (timedelta(), LEAP):
         adyen.ahead = ahead
         rows = await findings_of(environ)
-        found += [(row.is_well, row.says) for row in rows if row.what == "the clocks agree"]
+        clock_checks += [(row.is_well, row.says) for row in rows if row.what == "the clocks agree"]
     async with in_process_app(fresh_database) as client:
         metrics = (await client.get("/metrics")).text
 
-    (is_well, _), (is_well_later, says) = found
-    assert (is_well, is_well_later) == (True, False)
+    (is_well_before, _), (is_well_after, says) = clock_checks
+    assert (is_well_before, is_well_after) == (True, False)
     assert "against Adyen: nothing is closed or charged meanwhile" in says
     assert "kasir_clock_apart_seconds 0.0" in metrics
 
 
 class MachineWithDatabase:
-    """A machine with its own database; one clock, which may leap, serves both."""
+    """A machine with its own database; one clock, which may leap, serves both.
+
+    It also replaces the connection to Adyen, which reports Adyen's time.
+
+    Attributes:
+        reported: The time that Adyen last reported, if any.
+        adyen_now: What Adyen reports next; None is no answer.
+        adyen_calls: How often Adyen was asked.
+    """
 
     def __init__(self) -> None:
         self.clock = OffsetClock()
         self.adyen_calls = 0
-        self.adyen: datetime | None = None
+        self.reported: datetime | None = None
         self.adyen_now: datetime | None = None
         self.database_reads = 0
 
@@ -212,16 +226,17 @@ class MachineWithDatabase:
 
     def adyen_time(self) -> datetime | None:
         """The time that Adyen last reported, if any."""
-        return self.adyen
+        return self.reported
 
     async def ask_time(self) -> None:
         """Receive Adyen's time, or none if Adyen does not answer."""
         self.adyen_calls += 1
-        self.adyen = self.adyen_now
+        self.reported = self.adyen_now
 
 
 @pytest.mark.parametrize(
-    ("says", "is_well"),
+    # How far Adyen's clock is ahead of the correct time; None is no answer.
+    ("adyen_ahead", "is_well"),
     [
         pytest.param(None, False, id="Adyen does not answer"),
         pytest.param(timedelta(), False, id="Adyen's clock did not leap"),
@@ -229,13 +244,13 @@ class MachineWithDatabase:
     ],
 )
 async def test_adyen_is_asked_once_if_the_database_leaps_with_the_machine(
-    says: timedelta | None, is_well: bool
+    adyen_ahead: timedelta | None, is_well: bool
 ) -> None:
     machine = MachineWithDatabase()
     times = machine.times()
     before = await times.agree()
     machine.clock.offset = LEAP
-    machine.adyen_now = None if says is None else datetime.now(UTC) + says
+    machine.adyen_now = None if adyen_ahead is None else datetime.now(UTC) + adyen_ahead
     after = [await times.agree() for _ in range(3)]
 
     assert before
@@ -244,10 +259,10 @@ async def test_adyen_is_asked_once_if_the_database_leaps_with_the_machine(
 
 
 async def test_a_time_from_adyen_before_the_machine_slept_is_not_compared() -> None:
-    # Kasir extends Adyen's last time by the monotonic clock, which stops during sleep.
+    # Kasir adds the monotonic clock's time since then, but that clock stops during sleep.
     machine = MachineWithDatabase()
     times = machine.times()
-    machine.adyen = datetime.now(UTC)
+    machine.reported = datetime.now(UTC)
     before = await times.agree()
     machine.clock.offset = LEAP
     machine.adyen_now = datetime.now(UTC) + LEAP
@@ -284,7 +299,9 @@ async def test_a_failed_request_for_adyens_time_is_logged(
 
 
 @pytest.mark.parametrize("date", ["", "yesterday", "Thu, 26 Nov 2026 04:08:19"])
-async def test_an_invalid_date_is_ignored(fresh_database: str, adyen: Adyen, date: str) -> None:
+async def test_an_invalid_date_header_of_adyen_is_ignored(
+    fresh_database: str, adyen: Adyen, date: str
+) -> None:
     async def answer(_: web.Request) -> web.Response:
         return web.Response(headers={"Date": date})
 

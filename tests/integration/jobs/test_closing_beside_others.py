@@ -1,4 +1,4 @@
-"""When Kasir ends an attempt beside others, on a busy account, or if it may be paid."""
+"""When attempts end beside other payments or on a busy account, and when they must not end."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from aiohttp import web
 
-from integration.jobs.test_closing import DAY, HOUR, MINUTE, ClosingShop, closing_shop
+from integration.jobs.test_closing import DAY, HOUR, MINUTE, ClosingShop, closing_shop, metadata_of
 from kasir.payments.status import Status
 
 
@@ -22,21 +22,20 @@ async def shop(fresh_database: str) -> AsyncIterator[ClosingShop]:
 async def test_no_cancel_is_sent_if_a_payment_older_than_the_newest_hundred_is_paid(
     shop: ClosingShop,
 ) -> None:
-    paid = await shop.attempt()
-    echoed = {"metadata.kasirPaymentId": paid}
-    await shop.notify("AUTHORISATION", "PSP1", additionalData=echoed)
+    paid_attempt = await shop.attempt()
+    await shop.notify("AUTHORISATION", "PSP1", additionalData=metadata_of(paid_attempt))
     for number in range(100):
         shop.clock.at += timedelta(seconds=1)
-        refused = await shop.attempt()
+        refused_attempt = await shop.attempt()
         await shop.notify(
             "AUTHORISATION",
             f"NO{number}",
             success="false",
-            additionalData={"metadata.kasirPaymentId": refused},
+            additionalData=metadata_of(refused_attempt),
         )
     shop.clock.at += timedelta(seconds=1)
     attempt = await shop.attempt()
-    await shop.check(attempt, HOUR)
+    await shop.try_to_close(attempt, after=HOUR)
     assert shop.cancels == []
 
 
@@ -45,21 +44,21 @@ async def test_a_cancel_without_an_answer_beside_a_newer_attempt_is_due_only_onc
 ) -> None:
     attempt = await shop.attempt()
     shop.answer = (500, {})
-    await shop.check(attempt, HOUR)
-    (lost,) = shop.cancels[:1]
+    await shop.try_to_close(attempt, after=HOUR)
+    (unanswered,) = shop.cancels[:1]
     other = await shop.attempt()
-    await shop.notify("AUTHORISATION", "PSP2", additionalData={"metadata.kasirPaymentId": other})
-    due = []
+    await shop.notify("AUTHORISATION", "PSP2", additionalData=metadata_of(other))
+    was_due = []
     for _ in range(10):
         shop.clock.at += 30 * DAY
         due_at = await shop.kasir.pool.fetchval(
-            "SELECT ask_again_at FROM question WHERE key = $1", lost
+            "SELECT ask_again_at FROM question WHERE key = $1", unanswered
         )
-        due.append(due_at is not None and due_at <= shop.clock.at)
-        if due[-1]:
-            await shop.kasir.closing.ask_again(lost)
+        was_due.append(due_at is not None and due_at <= shop.clock.at)
+        if was_due[-1]:
+            await shop.kasir.closing.ask_again(unanswered)
 
-    assert due == [True, *[False] * 9]
+    assert was_due == [True, *[False] * 9]
 
 
 async def test_a_payment_of_another_system_reported_before_the_upgrade_is_not_cancelled(
@@ -67,11 +66,11 @@ async def test_a_payment_of_another_system_reported_before_the_upgrade_is_not_ca
 ) -> None:
     amount = {"currency": "IDR", "value": 70000}
     await shop.notify("AUTHORISATION", "THEIRS", paymentMethod="visa", amount=amount)
-    # The state after migration 0015: the notice is read again.
+    # Migration 0015 leaves notices in this state, and Kasir reads them again.
     await shop.kasir.pool.execute("UPDATE notice SET paid_reference = NULL, state = 'unread'")
     await shop.kasir.reader.read_all()
     attempt = await shop.attempt()
-    await shop.check(attempt, HOUR)
+    await shop.try_to_close(attempt, after=HOUR)
     assert shop.cancels == []
 
 
@@ -81,7 +80,7 @@ async def test_an_attempt_ends_although_most_notifications_are_for_other_systems
     validity = (shop.clock.at + HOUR).isoformat()
     attempt = await shop.attempt(sessionValidity=validity)
     other = await shop.attempt()
-    await shop.notify("AUTHORISATION", "PSP2", additionalData={"metadata.kasirPaymentId": other})
+    await shop.notify("AUTHORISATION", "PSP2", additionalData=metadata_of(other))
     shop.clock.at += 5 * HOUR
     for day in range(3):
         shop.clock.at += DAY
@@ -91,6 +90,7 @@ async def test_an_attempt_ends_although_most_notifications_are_for_other_systems
             originalReference="PSP2",
             amount={"currency": "IDR", "value": 1},
         )
+        # The columns key and names of notifications of other systems' payments.
         rows = [(f"{day}-{n}".encode(), f"V{day}-{n}") for n in range(1000)]
         await shop.kasir.pool.executemany(
             "INSERT INTO notice (key, kind, item, received_at, event_date, event_code, names,"
@@ -98,7 +98,7 @@ async def test_an_attempt_ends_although_most_notifications_are_for_other_systems
             " VALUES ($1, 'standard', '', $3, $3, 'AUTHORISATION', ARRAY[$2], 'foreign')",
             [(*row, shop.clock.at) for row in rows],
         )
-        await shop.check(attempt, MINUTE)
+        await shop.try_to_close(attempt, after=MINUTE)
     status = (await shop.payment(attempt)).status
     assert status is Status.EXPIRED
 
@@ -108,26 +108,27 @@ async def test_a_payment_whose_notification_is_held_is_not_reported_as_expired(
 ) -> None:
     """Both attempts of one order are open, one is paid, and Adyen echoes no payment id."""
     validity = (shop.clock.at + HOUR).isoformat()
-    both = [await shop.attempt(sessionValidity=validity) for _ in range(2)]
+    attempts = [await shop.attempt(sessionValidity=validity) for _ in range(2)]
     await shop.notify("AUTHORISATION", "PAID")
     for _ in range(4):
         shop.clock.at += 12 * HOUR
-        later = await shop.attempt(f"ORDER-{shop.clock.at}")
-        echo = {"metadata.kasirPaymentId": later}
-        await shop.notify("AUTHORISATION", f"P{shop.clock.at:%d%H}", additionalData=echo)
-        for attempt in both:
-            await shop.check(attempt, MINUTE)
-    ended = [await shop.events(attempt) for attempt in both]
+        # The notification of a newer payment shows that Adyen's are not late.
+        newer = await shop.attempt(f"ORDER-{shop.clock.at}")
+        psp_reference = f"P{shop.clock.at:%d%H}"
+        await shop.notify("AUTHORISATION", psp_reference, additionalData=metadata_of(newer))
+        for attempt in attempts:
+            await shop.try_to_close(attempt, after=MINUTE)
+    events_before = [await shop.events(attempt) for attempt in attempts]
     # Then a notification of the paid attempt echoes our payment id.
     await shop.notify(
         "CAPTURE",
         "CAP",
         originalReference="PAID",
-        additionalData={"metadata.kasirPaymentId": both[1]},
+        additionalData=metadata_of(attempts[1]),
     )
     await shop.kasir.reader.read_all()
-    assert "payment.authorised" in await shop.events(both[1])
-    assert "payment.expired" not in ended[1]
+    assert "payment.authorised" in await shop.events(attempts[1])
+    assert "payment.expired" not in events_before[1]
 
 
 async def test_a_payment_shown_as_paid_to_the_returning_shopper_is_not_cancelled(
@@ -146,12 +147,10 @@ async def test_a_payment_shown_as_paid_to_the_returning_shopper_is_not_cancelled
     shop.fake_server.handler = answer
     body = msgspec.json.encode({"details": {"redirectResult": "R1"}})
     await shop.kasir.checkout.details(body, 72)
-    await shop.check(attempt, HOUR + MINUTE)
+    await shop.try_to_close(attempt, after=HOUR + MINUTE)
     # Adyen processes the cancel, if any, and then sends its queued notifications.
     cancels = list(shop.cancels)
-    await shop.notify(
-        "AUTHORISATION", "PAID", ago=HOUR, additionalData={"metadata.kasirPaymentId": attempt}
-    )
+    await shop.notify("AUTHORISATION", "PAID", ago=HOUR, additionalData=metadata_of(attempt))
     if cancels:
         await shop.notify("TECHNICAL_CANCEL", "CANCEL1", originalReference="PAID")
     assert cancels == []

@@ -16,16 +16,16 @@ JOBS = 300
 
 
 class Work:
-    """Jobs that wait until a test releases them; counts the held jobs."""
+    """The handler of jobs, which wait until a test releases them; counts the jobs."""
 
     def __init__(self) -> None:
-        self.running = self.most = self.done = 0
+        self.running = self.most_running = self.done = 0
         self.may_end = asyncio.Event()
 
     async def run(self, _: bytes) -> None:
         """Run a job."""
         self.running += 1
-        self.most = max(self.most, self.running)
+        self.most_running = max(self.most_running, self.running)
         await self.may_end.wait()
         self.running -= 1
         self.done += 1
@@ -40,12 +40,12 @@ async def test_a_worker_holds_at_most_its_limit_of_jobs_and_runs_all(
 
     def count_query(query: Any) -> None:
         nonlocal queries
-        queries += "log_pick" in query.query
+        queries += "log_pick" in query.query  # In the query that takes jobs from the queue.
 
     async def add_logger(connection: Any) -> None:
         connection.add_query_logger(count_query)
 
-    async def has_queried_in_vain() -> bool:
+    async def has_queried_at_its_limit() -> bool:
         """Whether the worker holds its limit of jobs, and has since queried for more."""
         nonlocal queries
         if work.running < LIMIT:
@@ -57,13 +57,13 @@ async def test_a_worker_holds_at_most_its_limit_of_jobs_and_runs_all(
 
     async with asyncpg.create_pool(fresh_database, setup=add_logger) as pool:
         working = asyncio.create_task(
-            engine.work(pool, {"work": work.run}, stop, LIMIT, asyncio.Event())
+            engine.work(pool, {"work": work.run}, stop, held_max=LIMIT, cut=asyncio.Event())
         )
-        await until(has_queried_in_vain)
+        await until(has_queried_at_its_limit)
         held = work.running
         work.may_end.set()
         await until(is_done)
         stop.set()
         await working
 
-    assert (held, work.most, work.done) == (LIMIT, LIMIT, JOBS)
+    assert (held, work.most_running, work.done) == (LIMIT, LIMIT, JOBS)

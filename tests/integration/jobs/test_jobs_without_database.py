@@ -50,7 +50,7 @@ async def job_statuses(pool: Pool) -> list[str]:
 
 
 async def work(kasir: Parts, handler: Handler, stop: asyncio.Event) -> None:
-    await engine.work(kasir.pool, {"work": handler}, stop, 20, asyncio.Event())
+    await engine.work(kasir.pool, {"work": handler}, stop, held_max=20, cut=asyncio.Event())
 
 
 async def test_a_job_is_retried_until_the_database_is_available(postgres_dsn: str) -> None:
@@ -71,7 +71,7 @@ async def test_a_job_is_retried_until_the_database_is_available(postgres_dsn: st
 
 
 async def statuses_after_stop(server: str, error: Exception) -> list[str]:
-    """The statuses of all jobs after one raised this error while its worker stopped."""
+    """The statuses of all jobs after the only job raised this error while its worker stopped."""
     stop = asyncio.Event()
 
     async def run(_: bytes) -> None:
@@ -90,5 +90,5 @@ async def test_a_worker_that_stops_without_its_database_leaves_the_job_queued(
     assert await statuses_after_stop(postgres_dsn, READ_ONLY) == ["queued"]
 
 
-async def test_a_job_that_fails_by_its_own_error_stays_failed(postgres_dsn: str) -> None:
+async def test_a_job_that_raises_another_error_is_failed(postgres_dsn: str) -> None:
     assert await statuses_after_stop(postgres_dsn, ZeroDivisionError()) == ["failed"]

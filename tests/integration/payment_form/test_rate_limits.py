@@ -13,19 +13,20 @@ from kasir.demo.client import until
 from raw_http import Caller
 from served import Served, served
 
-#: Adyen's answer to a return names the payment, as no notifications are delivered here.
-ANSWERED = {"detailsReference": "present"}
-FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+#: A setting of the twin: its answer to a return names the payment, since it sends no webhooks here.
+DETAILS_NAME_THE_PAYMENT = {"detailsReference": "present"}
+FORM_HEADERS = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
 async def calls_at_adyen(kasir: Served, call: str) -> int:
-    """Count the calls that the twin received since a fault was set for them."""
+    """The number of these calls that the twin received since `start_counting`."""
     listed = await kasir.twin.control("GET", "faults")
     count: int = next(fault["met"] for fault in listed["faults"] if fault["call"] == call)
     return count
 
 
 async def start_counting(kasir: Served, call: str, slow_s: float = 0) -> None:
+    """Count this call from now on, by a fault that delays its answers by `slow_s`."""
     fault = {"fault": "slow_reply", "call": call, "seconds": slow_s}
     await kasir.twin.control("PUT", "faults", [fault])
 
@@ -34,7 +35,7 @@ async def test_streams_beyond_the_limit_send_one_status_and_end_and_others_can_p
     fresh_database: str,
 ) -> None:
     async with served(fresh_database, streams_per_link_max=2, follow_poll_s=0.05) as kasir:
-        await kasir.twin.control("PUT", "knobs", ANSWERED)
+        await kasir.twin.control("PUT", "knobs", DETAILS_NAME_THE_PAYMENT)
         link = await kasir.link()
         wallet = await kasir.start(link)
         (payment,) = await kasir.payments()
@@ -43,13 +44,13 @@ async def test_streams_beyond_the_limit_send_one_status_and_end_and_others_can_p
         for stream in streams:
             await stream.content.readuntil(b"event: standing")
         beyond = [await kasir.visit(url) for _ in range(10)]
-        paid = await kasir.other_shopper_pays("NEIGHBOUR")
+        other_result = await kasir.other_shopper_pays("NEIGHBOUR")
         redirect = await kasir.twin.shopper(wallet)
         await kasir.visit(kasir.on_this_server(redirect["location"]))
         received = [(await stream.content.read()).decode() for stream in streams]
 
-    assert paid == "RedirectShopper"
-    # A stream beyond the limit sends the status once, and the time until a reconnection.
+    assert other_result == "RedirectShopper"
+    # A stream beyond the limit sends the status once, and a longer time until a reconnection.
     for status, text, _ in beyond:
         assert (status, text.count("event: standing")) == (200, 1)
         assert "retry: 5000" in text
@@ -57,8 +58,8 @@ async def test_streams_beyond_the_limit_send_one_status_and_end_and_others_can_p
     assert ['"final":true' in text for text in received] == [True, True]
 
 
-#: Two shoppers, as a proxy on this machine forwards their addresses.
-ONE, OTHER = {"X-Forwarded-For": "203.0.113.7"}, {"X-Forwarded-For": "203.0.113.8"}
+#: The headers in which a proxy on this machine forwards the addresses of two shoppers.
+ONE_ADDRESS, OTHER_ADDRESS = {"X-Forwarded-For": "203.0.113.7"}, {"X-Forwarded-For": "203.0.113.8"}
 
 
 async def test_one_address_has_a_limit_of_streams(fresh_database: str) -> None:
@@ -67,11 +68,15 @@ async def test_one_address_has_a_limit_of_streams(fresh_database: str) -> None:
         await kasir.start(link)
         (payment,) = await kasir.payments()
         url = f"{link['url']}/payments/{payment['id']}/events"
-        streams = [await kasir.http.get(url, headers=headers) for headers in (ONE, ONE, OTHER)]
+        streams = [
+            await kasir.http.get(url, headers=headers)
+            for headers in (ONE_ADDRESS, ONE_ADDRESS, OTHER_ADDRESS)
+        ]
         received = [await stream.content.readuntil(b"event: standing") for stream in streams]
         for stream in streams:
             stream.close()
 
+    # The time until a reconnection, in ms, is longer for the stream beyond the limit.
     assert [b"retry: 2000" in text for text in received] == [True, False, True]
     assert b"retry: 5000" in received[1]
 
@@ -88,23 +93,23 @@ async def test_one_address_has_limits_over_all_links(
         links = [await kasir.link(reference=f"LINK-{n}") for n in range(4)]
         await start_counting(kasir, "paymentMethods")
         for link in links:
-            await kasir.visit(link["url"], headers=ONE)
-        offers = await calls_at_adyen(kasir, "paymentMethods")
+            await kasir.visit(link["url"], headers=ONE_ADDRESS)
+        method_calls = await calls_at_adyen(kasir, "paymentMethods")
         await start_counting(kasir, "details")
-        forms = [await kasir.visit(link["url"], {"attempt": "x"}, ONE) for link in links]
-        forms.append(await kasir.visit(links[0]["url"], {"attempt": "x"}, OTHER))
+        forms = [await kasir.visit(link["url"], {"attempt": "x"}, ONE_ADDRESS) for link in links]
+        forms.append(await kasir.visit(links[0]["url"], {"attempt": "x"}, OTHER_ADDRESS))
         for number, link in enumerate(links):
             await kasir.start(link)
             (payment,) = await kasir.payments(f"LINK-{number}")
             url = f"{link['url']}/return/{payment['id']}?redirectResult=made-up-{number}"
-            await kasir.visit(url, headers=ONE)
-        returns = await calls_at_adyen(kasir, "details")
+            await kasir.visit(url, headers=ONE_ADDRESS)
+        details_calls = await calls_at_adyen(kasir, "details")
 
-    assert (offers, returns) == (2, 2)
+    assert (method_calls, details_calls) == (2, 2)
     assert [status for status, _, _ in forms] == [303, 303, 429, 429, 303]
 
 
-async def test_made_up_results_cause_a_limited_number_of_calls(
+async def test_made_up_redirect_results_cause_a_limited_number_of_calls(
     fresh_database: str,
 ) -> None:
     async with served(fresh_database, returns_unknown_max=3) as kasir:
@@ -117,21 +122,21 @@ async def test_made_up_results_cause_a_limited_number_of_calls(
             answers = [await kasir.visit(url + secrets.token_urlsafe(20)) for _ in range(12)]
         calls = await calls_at_adyen(kasir, "details")
         rows = await kasir.fetch_value("SELECT count(*) FROM question WHERE kind = 'details'")
-        paid = await kasir.other_shopper_pays("NEIGHBOUR")
+        other_result = await kasir.other_shopper_pays("NEIGHBOUR")
         redirect = await kasir.twin.shopper(wallet)
-        genuine = await kasir.visit(kasir.on_this_server(redirect["location"]))
-        page = await kasir.visit(kasir.on_this_server(genuine[2]))
+        genuine_status, _, location = await kasir.visit(kasir.on_this_server(redirect["location"]))
+        page_status, page, _ = await kasir.visit(kasir.on_this_server(location))
 
     assert (calls, rows) == (3, 3)
-    assert {status for status, _, _ in [*answers, genuine]} == {303}
+    assert {genuine_status, *(status for status, _, _ in answers)} == {303}
     assert [log["event"] for log in logs] == ["too many returns with unknown results"]
-    assert paid == "RedirectShopper"
+    assert other_result == "RedirectShopper"
     # The status page waits for the notification.
-    assert page[0] == 200
-    assert "data-events" in page[1]
+    assert page_status == 200
+    assert "data-events" in page
 
 
-async def test_a_real_payment_completes_after_made_up_results(caller: Caller) -> None:
+async def test_a_real_payment_completes_after_made_up_redirect_results(caller: Caller) -> None:
     """The limits are the defaults, and a notification completes the payment."""
     reference = f"MADE-UP-{secrets.token_hex(4)}"
     body = {"reference": reference, "amount": {"currency": "IDR", "value": 25000}}
@@ -147,26 +152,31 @@ async def test_a_real_payment_completes_after_made_up_results(caller: Caller) ->
     async with caller.http.get(back, allow_redirects=False) as response:
         status = response.status
 
-    async def current_status() -> str:
+    async def payment_status() -> str:
         shown = await caller.call("GET", f"/api/payments/{payment['id']}")
         found: str = shown.json["status"]
         return found
 
     assert status == 303
-    await until(current_status, lambda found: found == "authorised", "the payment is authorised")
+    await until(payment_status, lambda found: found == "authorised", "the payment is authorised")
 
 
 async def start_payment(caller: Caller, link_id: str) -> str:
+    """Start a payment at a link; returns the wallet's URL."""
     form = (await caller.call("GET", f"/pay/{link_id}", api_key=None)).body.decode()
     attempt = re.search(r'name="attempt" value="([^"]+)"', form)
     assert attempt
     posted = await caller.call(
-        "POST", f"/pay/{link_id}", f"attempt={attempt[1]}".encode(), api_key=None, headers=FORM
+        "POST",
+        f"/pay/{link_id}",
+        f"attempt={attempt[1]}".encode(),
+        api_key=None,
+        headers=FORM_HEADERS,
     )
     return posted.headers["Location"]
 
 
-async def test_made_up_results_store_a_limited_number_of_rows_while_adyen_is_unavailable(
+async def test_made_up_redirect_results_store_few_rows_while_adyen_is_unavailable(
     fresh_database: str,
 ) -> None:
     async with served(fresh_database, returns_unknown_max=3) as kasir:
@@ -182,9 +192,9 @@ async def test_made_up_results_store_a_limited_number_of_rows_while_adyen_is_una
         assert await kasir.fetch_value("SELECT count(*) FROM question WHERE kind = 'details'") == 3
 
 
-async def test_a_result_that_adyen_knows_is_not_counted(fresh_database: str) -> None:
+async def test_a_redirect_result_that_adyen_knows_is_not_counted(fresh_database: str) -> None:
     async with served(fresh_database, returns_unknown_max=1) as kasir:
-        await kasir.twin.control("PUT", "knobs", ANSWERED)
+        await kasir.twin.control("PUT", "knobs", DETAILS_NAME_THE_PAYMENT)
         link = await kasir.link()
         redirect = await kasir.twin.shopper(await kasir.start(link))
         with capture_logs() as logs:
@@ -205,16 +215,17 @@ async def test_posted_forms_are_limited_and_others_can_pay(
         answers = [await kasir.visit(link["url"], {"attempt": f"try-{n}"}) for n in range(8)]
         calls = await calls_at_adyen(kasir, "payments")
         async with kasir.http.post(link["url"], data={"attempt": "9"}) as response:
-            last = response.status, response.headers["Retry-After"], await response.text()
+            last_status, retry_after = response.status, response.headers["Retry-After"]
+            last_text = await response.text()
         wallet = await kasir.start(other)
-        paid = await kasir.other_shopper_pays("NEIGHBOUR")
+        other_result = await kasir.other_shopper_pays("NEIGHBOUR")
 
     assert [status for status, _, _ in answers] == [303] * 3 + [429] * 5
     assert calls == 3
-    assert last[:2] == (429, "60")
-    assert "Terlalu banyak percobaan" in last[2]
+    assert (last_status, retry_after) == (429, "60")
+    assert "Terlalu banyak percobaan" in last_text  # "Too many attempts".
     assert wallet
-    assert paid == "RedirectShopper"
+    assert other_result == "RedirectShopper"
 
 
 async def test_removals_of_saved_wallets_are_limited(fresh_database: str) -> None:
@@ -259,15 +270,15 @@ async def test_a_form_beyond_the_limit_of_waiting_forms_can_be_posted_again(
         await until(calls, lambda count: count == 1, "the call to Adyen")
         status, text, location = await kasir.visit(link["url"], form)
         await kasir.twin.control("DELETE", "faults")
-        paid = await kasir.other_shopper_pays("NEIGHBOUR")
-        wallet = (await first)[2]
+        other_result = await kasir.other_shopper_pays("NEIGHBOUR")
+        _, _, wallet = await first
         (payment,) = await kasir.payments()
-        again = await kasir.visit(link["url"], form)
+        _, _, wallet_again = await kasir.visit(link["url"], form)
 
     if reusable:
         assert status == 503
         assert attempt[1] in text  # The button posts the same attempt.
     else:
         assert (status, location) == (303, f"/pay/{link['id']}/payments/{payment['id']}")
-    assert paid == "RedirectShopper"
-    assert again[2] == wallet != ""
+    assert other_result == "RedirectShopper"
+    assert wallet_again == wallet != ""
