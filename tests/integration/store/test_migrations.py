@@ -14,7 +14,10 @@ from kasir.store import database
 from kasir.store.doctor import DoctorCounts
 from opened_kasir import until
 
+#: The longest wait for a database in these tests.
 PATIENCE_S = 200.0
+#: A migration that waits until the test releases this advisory lock.
+WAITING_MIGRATION = "SELECT pg_advisory_xact_lock(4711)"
 
 
 def test_migrations_are_numbered_without_gaps() -> None:
@@ -50,18 +53,18 @@ async def test_one_of_five_concurrent_processes_applies_the_migrations(empty_dat
 async def test_a_failed_migration_is_rolled_back_and_earlier_ones_stay_applied(
     empty_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    more = "CREATE TABLE half_done (id int); SELECT 1 / 0"
+    fails_halfway = "CREATE TABLE half_done (id int); SELECT 1 / 0"
     async with (
         database.connected(empty_database, 1) as pool,
         database.connected(empty_database, 1) as other,
     ):
         with monkeypatch.context() as failing:
-            _add(failing, more)
+            _add_migration(failing, fails_halfway)
             with pytest.raises(asyncpg.DivisionByZeroError):
                 await database.migrate(pool)
         still_pending = await database.pending(pool, PATIENCE_S)
         is_half_done = await pool.fetchval("SELECT to_regclass('half_done') IS NOT NULL")
-        _add(monkeypatch, "CREATE TABLE whole (id int)")
+        _add_migration(monkeypatch, "CREATE TABLE whole (id int)")
         applied = await asyncio.wait_for(database.migrate(other), PATIENCE_S)
 
     assert still_pending == []
@@ -69,8 +72,8 @@ async def test_a_failed_migration_is_rolled_back_and_earlier_ones_stay_applied(
     assert applied == ["9999_more.sql"]
 
 
-def _add(patch: pytest.MonkeyPatch, sql: str) -> None:
-    """Add one migration."""
+def _add_migration(patch: pytest.MonkeyPatch, sql: str) -> None:
+    """Add the migration 9999_more.sql with this SQL."""
     names, read = database.migrations(), database._migration  # noqa: SLF001
     patch.setattr(database, "migrations", lambda: [*names, "9999_more.sql"])
     patch.setattr(database, "_migration", lambda name: sql if "9999" in name else read(name))
@@ -79,7 +82,7 @@ def _add(patch: pytest.MonkeyPatch, sql: str) -> None:
 async def test_a_long_migration_does_not_keep_the_tables_of_earlier_ones_locked(
     empty_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _add(monkeypatch, "SELECT pg_advisory_xact_lock(4711)")
+    _add_migration(monkeypatch, WAITING_MIGRATION)
     connection = await asyncpg.connect(empty_database)
     try:
         await connection.execute("SELECT pg_advisory_lock(4711)")
@@ -102,7 +105,7 @@ async def test_a_long_migration_does_not_keep_the_tables_of_earlier_ones_locked(
 async def test_an_interrupted_migration_is_applied_by_the_next_process(
     empty_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _add(monkeypatch, "SELECT pg_advisory_xact_lock(4711)")
+    _add_migration(monkeypatch, WAITING_MIGRATION)
     connection = await asyncpg.connect(empty_database)
     try:
         await connection.execute("SELECT pg_advisory_lock(4711)")
@@ -145,19 +148,20 @@ async def test_migrating_gives_each_psp_reference_one_owner_and_lists_conflicts(
     empty_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     names = database.migrations()
-    owners = "0012_psp_references.sql"
+    owners_added_by = "0012_psp_references.sql"
     async with database.connected(empty_database, 2) as pool:
         with monkeypatch.context() as before:
-            before.setattr(database, "migrations", lambda: names[: names.index(owners)])
+            before.setattr(database, "migrations", lambda: names[: names.index(owners_added_by)])
             await database.migrate(pool)
         for payment in ("pay_1", "pay_2", "pay_3"):
             await pool.execute(_OLD_PAYMENT, payment)
+        # The payment, key, PSP reference, PSP reference of the change, and second of each fact.
         facts = [
             ("pay_2", "a", "PSP-A", "", 1),
             ("pay_1", "a", "PSP-A", "", 2),  # The same fact, recorded later.
             ("pay_1", "b", "PSP-B", "REFUND-B", 3),
             ("pay_1", "c", "PSP-B", "REFUND-B", 4),
-            ("pay_3", "d", "", "REFUND-B", 0),  # A modification that another payment has too.
+            ("pay_3", "d", "", "REFUND-B", 0),  # A change that is also recorded at `pay_1`.
             ("pay_3", "e", "", "", 5),
         ]
         for fact in facts:
