@@ -38,6 +38,7 @@ async def test_a_trial_has_its_own_amount_and_the_first_period_is_charged_after_
     assert trial.current_period is not None
     assert trial.current_period.end - trial.current_period.start == timedelta(days=7)
     amounts = {body["reference"]: body["amount"]["value"] for body in shop.adyen.processed.values()}
+    # Signing up for a free trial charges 1 rupiah.
     assert amounts == {"TRIAL": 1, "TRIAL-p1": 50_000}
 
 
@@ -79,6 +80,7 @@ async def test_a_subscription_that_starts_later_renews_one_period_after_its_star
 
 
 async def test_the_renewal_notice_is_sent_once_and_before_the_charge(shop: Shop) -> None:
+    """The first period ends after 28 days, so the notice is due after 25."""
     await shop.create_active("NOTICE", await shop.create_plan(noticeDays=3))
     await advance_days(shop, 24)
     events_before = await shop.events()

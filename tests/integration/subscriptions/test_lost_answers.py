@@ -1,4 +1,4 @@
-"""Adyen accepted the first call but its answer was lost, and the repeated call is refused."""
+"""Adyen accepts a call and its answer is lost; then the repeated call is refused."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ REFUSALS = {
 
 
 @pytest.mark.parametrize("refusal", REFUSALS)
-async def test_a_charge_whose_answer_was_lost_stays_one_when_our_api_key_is_refused(
+async def test_a_charge_whose_answer_was_lost_is_not_made_again_when_our_api_key_is_refused(
     shop: Shop, refusal: str
 ) -> None:
     await shop.create_active("LOST")
@@ -56,6 +56,7 @@ async def test_a_refund_whose_answer_was_lost_still_holds_its_amount(
         keys: list[str] = []
 
         async def answer(request: web.Request) -> web.StreamResponse:
+            """The first answer is lost, a proxy refuses the second call, later calls succeed."""
             key = shop.fake_server.asked[-1][1]["idempotency-key"]
             keys.append(key)
             if len(keys) == 1:

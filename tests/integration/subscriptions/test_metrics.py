@@ -22,16 +22,16 @@ def day_of(moment: datetime) -> date:
 
 
 async def run_for_100_days(shop: Shop) -> dict[str, SubscriptionId]:
-    """Run twelve subscriptions; some attempts are refused for lack of balance. Return the ids."""
-    chance = Random(5)
+    """Run twelve subscriptions with some refused charges; return their ids by reference."""
+    chance = Random(5)  # The same numbers in every run.
     plan = await shop.create_plan()
     subscription_ids: dict[str, SubscriptionId] = {}
-    starts = {f"S{number}": chance.randrange(30) for number in range(12)}
-    for number in range(DAYS):
-        shop.clock.at = NOON + timedelta(days=number)
-        for name, start in starts.items():
-            if start == number:
-                refusals = chance.choice([0, 0, 1, 2, 9])
+    start_days = {f"S{number}": chance.randrange(30) for number in range(12)}
+    for day in range(DAYS):
+        shop.clock.at = NOON + timedelta(days=day)
+        for name, start in start_days.items():
+            if start == day:
+                refusals = chance.choice([0, 0, 1, 2, 9])  # After 9 the period is given up.
                 shop.adyen.answers[f"{name}-p{chance.choice([2, 3])}"] = [NO_BALANCE] * refusals
                 subscription_ids[name] = await shop.create_active(name, plan)
         await shop.work()
@@ -58,7 +58,8 @@ async def test_the_metrics_match_the_payments(shop: Shop) -> None:
                 since = day_of(min(one.intent.created_at for one in refused))
                 until = last + timedelta(days=1)
                 if paid:
-                    recovered[until := day_of(paid[0].intent.created_at)] += 1
+                    until = day_of(paid[0].intent.created_at)
+                    recovered[until] += 1
                 elif subscription.state is State.CANCELLED:
                     until = day_of(max(one.intent.created_at for one in refused))
                 for number in range((until - since).days):

@@ -1,4 +1,4 @@
-"""Repeated and misspelt nested fields are refused, and an error's advice fits the state."""
+"""Repeated and misspelt nested fields are refused; errors and links fit the request."""
 
 from __future__ import annotations
 
