@@ -1,4 +1,4 @@
-"""The retry schedule: each wait, the end, and the order of a payment's events."""
+"""The retry schedule of events: each wait, the last try, and the order of a payment's events."""
 
 from __future__ import annotations
 
@@ -70,8 +70,8 @@ async def test_retries_follow_the_schedule_and_the_event_is_kept_afterwards(
             "given_up": [first],
         }
         (given_up,) = await deliveries(kasir.pool, DeliveryState.GIVEN_UP, 100)
-        ats = [one.at for one in given_up.tries]
-        assert [later - at for at, later in pairwise(ats)] == WAITS
+        try_times = [one.at for one in given_up.tries]
+        assert [later - earlier for earlier, later in pairwise(try_times)] == WAITS
         assert {one.status for one in given_up.tries} == {503}
         printed = capsys.readouterr().out
         assert printed.count("an event was given up") == 1
@@ -98,6 +98,7 @@ async def test_an_event_that_was_given_up_restarts_its_schedule_when_it_is_resen
     clock = FrozenClock()
     async with (
         serving() as shop,
+        # An event is given up after two tries.
         kasir_with_shop(fresh_database, shop.url, clock, event_gaps_s=(0, 5)) as kasir,
     ):
         shop.handler = plain(503, b"")
@@ -125,7 +126,9 @@ async def test_an_event_that_was_given_up_restarts_its_schedule_when_it_is_resen
         assert [one.status for one in again.tries] == [503, 503, 503, 204]
 
 
-async def test_no_event_of_a_payment_overtakes_one_that_fails(fresh_database: str) -> None:
+async def test_no_event_of_a_payment_is_delivered_before_an_earlier_one_that_fails(
+    fresh_database: str,
+) -> None:
     clock, refusals = OffsetClock(), [500, 500, 500]
 
     async def refuse_the_first(request: web.Request) -> web.Response:
@@ -136,8 +139,8 @@ async def test_no_event_of_a_payment_overtakes_one_that_fails(fresh_database: st
         shop.handler = refuse_the_first
         async with kasir_with_shop(fresh_database, shop.url, clock) as kasir, working(kasir):
             names = await write_events(kasir, "pay_1", "pay_1", "pay_2", "pay_1")
-            for refused in range(1, 4):
-                await until(lambda: _refusals(kasir, refused))  # noqa: B023  # Awaited within the iteration.
+            for count in range(1, 4):
+                await until(lambda: _has_refusals(kasir, count))  # noqa: B023  # Awaited within the iteration.
                 clock.offset += timedelta(minutes=10)
             await until(lambda: len(shop.asked) == 7)
     received = [headers["webhook-id"] for _, headers, _ in shop.asked]
@@ -147,7 +150,7 @@ async def test_no_event_of_a_payment_overtakes_one_that_fails(fresh_database: st
     assert received.count(of_other_payment) == 1
 
 
-async def _refusals(kasir: Parts, count: int) -> bool:
+async def _has_refusals(kasir: Parts, count: int) -> bool:
     found = await kasir.pool.fetchval("SELECT count(*) FROM event_try WHERE status = 500")
     return bool(found == count)
 
@@ -171,7 +174,7 @@ async def test_a_shop_that_hangs_occupies_a_limited_number_of_jobs_and_delays_no
         shop.over.set()
 
     assert requests == 3
-    assert jobs == 8
+    assert jobs == 8  # `due_batch_max`: the other events are not enqueued.
 
 
 async def _run_other_jobs(kasir: Parts, count: int) -> None:
