@@ -57,8 +57,8 @@ async def until(condition: Callable[[], Any]) -> None:
 
     async def poll() -> None:
         while True:
-            found = condition()
-            if await found if asyncio.iscoroutine(found) else found:
+            result = condition()
+            if await result if asyncio.iscoroutine(result) else result:
                 return
             await asyncio.sleep(0.01)
 

@@ -151,8 +151,8 @@ async def test_no_event_of_a_payment_is_delivered_before_an_earlier_one_that_fai
 
 
 async def _has_refusals(kasir: Parts, count: int) -> bool:
-    found = await kasir.pool.fetchval("SELECT count(*) FROM event_try WHERE status = 500")
-    return bool(found == count)
+    stored = await kasir.pool.fetchval("SELECT count(*) FROM event_try WHERE status = 500")
+    return bool(stored == count)
 
 
 async def test_a_shop_that_hangs_occupies_a_limited_number_of_jobs_and_delays_no_other_work(

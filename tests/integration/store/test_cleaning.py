@@ -139,9 +139,9 @@ async def test_a_notice_that_is_not_read_keeps_its_body(kasir: Parts, state: str
     await insert_notices(kasir, 3, state)
     await age_rows(kasir)
     await clean(kasir)
-    kept = await kasir.pool.fetchval("SELECT count(*) FROM notice WHERE item = 'words'")
+    query = "SELECT count(*) FROM notice WHERE item = 'words'"
 
-    assert kept == 3
+    assert await kasir.pool.fetchval(query) == 3
 
 
 async def test_a_recurring_contract_notice_without_its_body_shows_no_psp_reference(

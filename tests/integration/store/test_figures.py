@@ -129,18 +129,18 @@ async def test_due_subscriptions_are_counted_unless_a_worker_has_taken_them(busy
 
 
 async def test_no_figure_is_counted_above_its_limit(busy: Parts) -> None:
-    found = await figures(busy.pool, NOW, 1)
+    shown = await figures(busy.pool, NOW, 1)
 
-    assert set(found.notices.values()) == {1}
-    assert (found.unknown, found.events, found.given_up) == (1, 1, 1)
+    assert set(shown.notices.values()) == {1}
+    assert (shown.unknown, shown.events, shown.given_up) == (1, 1, 1)
 
 
 async def test_all_figures_of_an_empty_database_are_zero(fresh_database: str) -> None:
     async with kasir_on(fresh_database) as kasir:
-        found = await figures(kasir.pool, NOW, 100)
+        shown = await figures(kasir.pool, NOW, 100)
 
-    assert (found.unread_s, found.events_s, found.unknown, found.due) == (0.0, 0.0, 0, 0)
-    assert (found.unconfirmed, found.unconfirmed_s) == (0, 0.0)
+    assert (shown.unread_s, shown.events_s, shown.unknown, shown.due) == (0.0, 0.0, 0, 0)
+    assert (shown.unconfirmed, shown.unconfirmed_s) == (0, 0.0)
 
 
 async def test_the_query_of_the_figures_does_not_scan_finished_notices(busy: Parts) -> None:

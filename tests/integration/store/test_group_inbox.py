@@ -104,10 +104,10 @@ async def test_while_the_database_is_unavailable_keep_raises_and_stores_nothing(
         )
         await allow_connections(postgres_dsn, database)
         await until_kept(kasir, after)
-        kept = await rows_of(kasir.pool, [*before, *meanwhile, *after])
+        rows = await rows_of(kasir.pool, [*before, *meanwhile, *after])
 
     assert {type(error) for error in errors} == {DatabaseUnavailable}
-    assert sorted(row["key"] for row in kept) == sorted(one.key for one in before + after)
+    assert sorted(row["key"] for row in rows) == sorted(one.key for one in before + after)
 
 
 async def until_kept(kasir: Parts, notices: list[Notice]) -> None:

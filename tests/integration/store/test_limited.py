@@ -32,8 +32,8 @@ SHORT: Final = replace(
 
 @pytest.fixture
 async def proxy(fresh_database: str) -> AsyncIterator[Proxy]:
-    async with proxy_to(fresh_database) as found:
-        yield found
+    async with proxy_to(fresh_database) as opened:
+        yield opened
 
 
 async def backend_pid(pool: Pool) -> int:
@@ -77,17 +77,17 @@ async def executemany_without_answer(pool: Pool, proxy: Proxy) -> None:
 
 async def test_a_commit_that_was_not_answered_may_have_been_made(proxy: Proxy) -> None:
     async with database.connected(proxy.dsn, 1, SHORT) as pool:
-        await pool.execute("CREATE TABLE made (id int)")
+        await pool.execute("CREATE TABLE committed (id int)")
         with pytest.raises(TimeoutError):
             await commit_without_answer(pool, proxy)
         proxy.let_through()
 
-        assert await pool.fetchval("SELECT count(*) FROM made") == 1
+        assert await pool.fetchval("SELECT count(*) FROM committed") == 1
 
 
 async def commit_without_answer(pool: Pool, proxy: Proxy) -> None:
     async with pool.acquire() as connection, connection.transaction():
-        await connection.execute("INSERT INTO made VALUES (1)")
+        await connection.execute("INSERT INTO committed VALUES (1)")
         proxy.go_silent(answers_only=True)
 
 
@@ -292,13 +292,13 @@ async def test_connections_to_a_server_that_became_read_only_are_dropped(
     fresh_database: str,
 ) -> None:
     async with database.connected(fresh_database, 2, SHORT) as pool:
-        await pool.execute("CREATE TABLE kept (id int)")
+        await pool.execute("CREATE TABLE number (id int)")
         async with pool.acquire() as connection:
             before = await connection.fetchval("SELECT pg_backend_pid()")
             await connection.execute("SET default_transaction_read_only = on")
             with pytest.raises(asyncpg.ReadOnlySQLTransactionError):
-                await connection.execute("INSERT INTO kept VALUES (1)")
-        await pool.execute("INSERT INTO kept VALUES (2)")
+                await connection.execute("INSERT INTO number VALUES (1)")
+        await pool.execute("INSERT INTO number VALUES (2)")
 
         assert await backend_pid(pool) != before
 
@@ -332,9 +332,9 @@ async def test_the_first_of_several_servers_that_answers_is_used(proxy: Proxy) -
         three_servers = proxy.dsn.replace("@", f"@127.0.0.1:1,127.0.0.1:{silent.getsockname()[1]},")
         limits = replace(SHORT, database_connect_s=6.0, database_acquire_s=30.0)
         async with database.connected(three_servers, 1, limits) as pool:
-            found = await pool.fetchval("SELECT 1")
+            answer = await pool.fetchval("SELECT 1")
 
-    assert found == 1
+    assert answer == 1
 
 
 async def test_when_no_server_can_be_reached_the_error_of_the_last_is_raised() -> None:

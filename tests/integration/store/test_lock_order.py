@@ -55,7 +55,7 @@ class LockHolder:
         sql = """SELECT count(*) FROM pg_stat_activity
                  WHERE datname = current_database() AND wait_event_type = 'Lock'"""
         await until(
-            lambda: self.checking.fetchval(sql), lambda found: found >= count, "waiting for a lock"
+            lambda: self.checking.fetchval(sql), lambda waits: waits >= count, "waiting for a lock"
         )
 
     async def is_free(self, sql: str, *args: object) -> bool:

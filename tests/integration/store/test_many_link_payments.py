@@ -49,10 +49,10 @@ async def test_a_first_attempt_that_is_paid_late_completes_the_link(kasir: Parts
     link_id = await link_with_attempts(kasir)
     paid = a_fact(Says.AUTHORISED, "PSP-0", amount=an_intent().amount)
     await kasir.payments.add_facts(FIRST_PAYMENT, [paid])
-    found = await kasir.links.find(link_id)
+    open_link = await kasir.links.find(link_id)
 
-    assert found.status == "completed"
-    assert found.payments[-1].intent.id == FIRST_PAYMENT
+    assert open_link.status == "completed"
+    assert open_link.payments[-1].intent.id == FIRST_PAYMENT
 
 
 @pytest.mark.parametrize("says", [Says.PENDING, Says.UNKNOWN])
@@ -61,11 +61,11 @@ async def test_a_first_attempt_that_may_still_be_paid_keeps_the_link_pending(
 ) -> None:
     link_id = await link_with_attempts(kasir)
     await kasir.payments.add_facts(FIRST_PAYMENT, [a_fact(says)])
-    found = await kasir.links.find(link_id)
+    open_link = await kasir.links.find(link_id)
 
-    assert found.status == "paymentPending"
-    assert found.under_way is not None
-    assert found.under_way.intent.id == FIRST_PAYMENT
+    assert open_link.status == "paymentPending"
+    assert open_link.under_way is not None
+    assert open_link.under_way.intent.id == FIRST_PAYMENT
 
 
 async def test_the_name_of_the_next_attempt_does_not_depend_on_the_first_outcome(
@@ -82,7 +82,7 @@ async def test_a_reusable_link_loads_only_some_of_its_payments(
     kasir: Parts,
 ) -> None:
     link_id = await link_with_attempts(kasir, reusable=True)
-    found = await kasir.links.find(link_id)
+    open_link = await kasir.links.find(link_id)
 
-    assert found.status == "active"
-    assert len(found.payments) == 21
+    assert open_link.status == "active"
+    assert len(open_link.payments) == 21

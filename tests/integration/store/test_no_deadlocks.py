@@ -77,8 +77,8 @@ async def notices(shop: Shop, number: int) -> None:
 
 async def turns(shop: Shop, _: int) -> None:
     """Take a turn of the subscription, as a worker does."""
-    found = await shop.kasir.pool.fetchval("SELECT id FROM subscription LIMIT 1")
-    await shop.take_turn(SubscriptionId(found))
+    subscription_id = await shop.kasir.pool.fetchval("SELECT id FROM subscription LIMIT 1")
+    await shop.take_turn(SubscriptionId(subscription_id))
 
 
 async def first_answers(shop: Shop, _: int) -> None:
@@ -163,8 +163,8 @@ async def an_answer_is_stored(shop: Shop) -> object:
     question = a_question("pay_U")
     answer = Answer(200, b'{"resultCode":"Refused","pspReference":"PSP1"}')
     await shop.kasir.payments.record(question, meanings.of_reply(question, answer, NOW), None)
-    kept = await shop.kasir.payments.payment(an_intent("pay_U").id)
-    return 1 if kept and kept.status == "refused" else 0
+    payment = await shop.kasir.payments.payment(an_intent("pay_U").id)
+    return 1 if payment and payment.status == "refused" else 0
 
 
 async def a_token_is_recorded(shop: Shop) -> object:
@@ -173,10 +173,10 @@ async def a_token_is_recorded(shop: Shop) -> object:
 
 
 async def a_subscription_starts(shop: Shop) -> object:
-    found = await shop.sign_up(await shop.create_plan(), "SUB")
+    subscription_id = await shop.sign_up(await shop.create_plan(), "SUB")
     await shop.record_token("SUB")
-    await shop.take_turn(found)
-    return 1 if (await shop.find(found)).state == "active" else 0
+    await shop.take_turn(subscription_id)
+    return 1 if (await shop.find(subscription_id)).state == "active" else 0
 
 
 async def due_work_is_found(shop: Shop) -> object:

@@ -111,9 +111,9 @@ async def test_a_link_is_read_with_the_previous_key_and_not_without_it(
     link_id = await create_link(kasir)
     both = ",".join(reversed(SECRETS))
     async with kasir_on(fresh_database, KASIR_SECRET_KEY=both) as changed:
-        found = await shown(changed, link_id)
+        fields = await shown(changed, link_id)
     async with kasir_on(fresh_database, KASIR_SECRET_KEY=SECRETS[1]) as lost:
         with pytest.raises(SettingError, match="KASIR_SECRET_KEY"):
             await lost.links.get(link_id)
 
-    assert found == REQUEST
+    assert fields == REQUEST

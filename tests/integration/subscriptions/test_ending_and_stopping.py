@@ -105,10 +105,10 @@ async def test_a_cancel_at_period_end_is_immediate_after_the_period_was_given_up
     subscription_id = await past_due_subscription(shop, "KEPT", whenUnpaid="keep")
     shop.adyen.answers["KEPT-p2"] = [NO_BALANCE] * 5
     await advance_days(shop, 10)
-    kept = await shop.find(subscription_id)
+    given_up = await shop.find(subscription_id)
     await shop.kasir.subscribing.cancel(subscription_id, AT_PERIOD_END)
 
-    assert (kept.state, kept.renewal) == (State.PAST_DUE, None)
+    assert (given_up.state, given_up.renewal) == (State.PAST_DUE, None)
     assert (await shop.find(subscription_id)).state is State.CANCELLED
 
 
@@ -175,12 +175,12 @@ async def test_a_planned_cancel_is_withdrawn_only_by_a_cancel_and_both_send_even
     await shop.kasir.subscribing.cancel(subscription_id, AT_PERIOD_END)
     with pytest.raises(InvalidRequest, match="active cannot resume"):
         await shop.kasir.subscribing.resume(subscription_id)
-    kept = await shop.find(subscription_id)
+    before = await shop.find(subscription_id)
     for _ in range(2):  # The second call has nothing to withdraw, and sends no event.
         await shop.kasir.subscribing.cancel(subscription_id, NEVER)
     await advance_days(shop, 29)
 
-    assert (kept.cancel_at, (await shop.find(subscription_id)).cancel_at) == (PERIOD_END, None)
+    assert (before.cancel_at, (await shop.find(subscription_id)).cancel_at) == (PERIOD_END, None)
     assert shop.adyen.charges() == Counter({"BACK": 1, "BACK-p2": 1})
     assert await shop.events() == [
         "subscription.activated",

@@ -202,7 +202,7 @@ async def test_the_attempt_of_a_link_is_closed_when_its_subscription_is_cancelle
 
 async def closing_time(shop: Shop, payment_id: str) -> datetime:
     """The time from which Kasir tries to close the attempt of a payment."""
-    found: datetime = await shop.kasir.pool.fetchval(
+    closes_at: datetime = await shop.kasir.pool.fetchval(
         "SELECT close_due_at FROM payment WHERE id = $1", payment_id
     )
-    return found
+    return closes_at

@@ -185,7 +185,7 @@ async def test_a_token_is_charged_for_its_own_shopper_only(
 async def test_a_token_that_adyen_no_longer_knows_is_disabled_without_a_notification(
     client: TokenClient,
 ) -> None:
-    """The notification of it is lost; Adyen's answer to the next charge has the same meaning."""
+    """The notification is lost; Adyen's answer to the next charge disables the token."""
     shopper = unique("shopper")
     token = await client.save(shopper)
     event_code = "recurring.token.disabled"

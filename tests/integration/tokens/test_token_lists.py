@@ -71,7 +71,7 @@ async def test_a_removal_is_answered_with_204_and_takes_effect_at_once(client: T
     shopper = unique("shopper")
     token = await client.save(shopper)
     removed = await client.stored_methods(shopper, token, method="DELETE")
-    # Kasir knows it without the notification.
+    # The state changes before the notification is received.
     states = await client.token_states(shopper)
     charge_after = await charge_result(client, shopper, token)
     again = await client.stored_methods(shopper, token, method="DELETE")

@@ -274,7 +274,7 @@ async def test_messages_in_any_order_and_number_give_one_token_and_the_same_even
         ), steps
         assert (token.model, token.method) == ("Subscription", "gopay_wallet"), steps
         assert sorted(event["type"] for event in events) == [CREATED, DISABLED, UPDATED], steps
-        # The order of the events differs, except that the first reports the creation.
+        # The first event reports the creation, and the last has the current state.
         assert events[0]["type"] == CREATED, steps
         assert events[-1]["data"]["state"] == "disabled", steps
     # All steps except the reply and the details give a fact of the token.

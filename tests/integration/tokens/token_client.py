@@ -51,7 +51,7 @@ class TokenClient:
         newest = (await self.twin("GET", f"tokens?shopperReference={quote(shopper)}"))["tokens"][-1]
         token: str = newest["storedPaymentMethodId"]
         await until(
-            lambda: self.token_states(shopper), lambda found: len(found) > before, "the token"
+            lambda: self.token_states(shopper), lambda states: len(states) > before, "the token"
         )
         return token
 
@@ -83,14 +83,14 @@ class TokenClient:
     async def payment(self, reference: str) -> dict[str, Any]:
         """The newest payment of a reference in Kasir's API; empty if there is none."""
         listed = await self.caller.call("GET", f"/api/payments?reference={reference}")
-        found: dict[str, Any] = next(iter(listed.json["payments"]), {})
-        return found
+        newest: dict[str, Any] = next(iter(listed.json["payments"]), {})
+        return newest
 
     async def wait_for_status(self, reference: str, expected: str) -> dict[str, Any]:
         """Wait until a payment has the expected status; return it."""
         return await until(
             lambda: self.payment(reference),
-            lambda found: found.get("status") == expected,
+            lambda payment: payment.get("status") == expected,
             f"status {expected}",
         )
 
