@@ -54,7 +54,7 @@ async def fake_server() -> AsyncIterator[FakeServer]:
 
 
 def sender_to(url: str, timeout_s: float = 15.0) -> EventSender:
-    return EventSender(url, [SECRET], timeout_s, SystemClock())
+    return EventSender(url, secrets=[SECRET], timeout_s=timeout_s, world=SystemClock())
 
 
 async def try_once(kasir: Parts, url: str, timeout_s: float = 15.0) -> SendResult:

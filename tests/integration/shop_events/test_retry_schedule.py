@@ -35,7 +35,7 @@ WAITS: Final = [
 async def try_once(kasir: Parts, shop: FakeServer, name: str) -> None:
     """Try to deliver an event once, as its job does."""
     event_id = await kasir.pool.fetchval("SELECT id FROM event WHERE name = $1", name)
-    async with EventSender(shop.url, [SECRET], 15, SystemClock()) as sender:
+    async with EventSender(shop.url, secrets=[SECRET], timeout_s=15, world=SystemClock()) as sender:
         await kasir.delivery.deliver(event_id, sender)
 
 

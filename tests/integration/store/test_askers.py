@@ -67,6 +67,7 @@ async def slow() -> AsyncIterator[Slow]:
 
 @asynccontextmanager
 async def a_kasir(database: str, slow: Slow) -> AsyncIterator[Parts]:
+    """Open a Kasir that calls the fake Adyen; a second one acts as a second process."""
     async with kasir_on(database, ADYEN_TWIN_URL=slow.fake_server.url) as kasir:
         yield kasir
 
@@ -107,7 +108,7 @@ def name_of(database: str) -> str:
 
 
 async def disconnect_sessions(database: str, *, allow_connections: bool) -> None:
-    """Disconnect all sessions of the database; allow or refuse new connections."""
+    """End all sessions of the database, waiting up to 20 s; allow or refuse new connections."""
     name = name_of(database)
     async with connected_to_server(database) as server:
         await server.execute(f"ALTER DATABASE {name} WITH ALLOW_CONNECTIONS {allow_connections}")

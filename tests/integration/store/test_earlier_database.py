@@ -160,7 +160,9 @@ async def started(postgres: str, folder: Path) -> AsyncIterator[Programs]:
         }
         http = await stack.enter_async_context(aiohttp.ClientSession())
         url, twin_url = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{twin_port}"
-        programs = Programs(database, url, twin_url, shop, settings, http)
+        programs = Programs(
+            database=database, url=url, twin_url=twin_url, shop=shop, settings=settings, http=http
+        )
         await until(lambda: _answers(http, f"{twin_url}/twin/health"))
         for name, path, key in (
             ("standard", "/webhooks/adyen", "ADYEN_HMAC_KEY"),

@@ -66,7 +66,7 @@ async def busy(fresh_database: str) -> Any:
             await insert_given_up_event(kasir, NOW - timedelta(days=days))
         for name in ("pay_1", "pay_2", "pay_3"):
             intent, question = an_intent(name), a_question(name)
-            await kasir.payments.open(intent, question, None)
+            await kasir.payments.open(intent, question, shop_key=None)
             if name != "pay_3":  # The call of the third payment is still running.
                 await kasir.payments.record(question, unanswered(question, NOW, "HTTP 502"), NOW)
         # One attempt expired two minutes ago and has been checked; the other has not expired.
@@ -78,7 +78,7 @@ async def busy(fresh_database: str) -> Any:
 
 async def _attempt(kasir: Parts, name: str, close_at: datetime) -> None:
     intent = an_intent(name, close_at=close_at)
-    await kasir.payments.open(intent, a_question(name), None)
+    await kasir.payments.open(intent, a_question(name), shop_key=None)
 
 
 async def test_open_rows_are_counted_and_finished_rows_are_not(busy: Parts) -> None:

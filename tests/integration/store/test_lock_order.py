@@ -29,11 +29,13 @@ from kasir.tokens.model import TokenFact, TokenName, TokenReport, TokenSays
 from lock_witness import statements
 from opened_kasir import a_database
 
+#: Locks a subscription, or fails at once if another session has locked it.
 LOCK_SUBSCRIPTION: Final = "SELECT FROM subscription WHERE id = $1 FOR UPDATE NOWAIT"
 
 
 @pytest.fixture
 async def shop(postgres_dsn: str) -> AsyncIterator[Shop]:
+    """A shop with the DSN of its database, for the connections of `locks`."""
     async with a_database(postgres_dsn) as database, shop_on(database) as opened:
         opened.database = database  # type: ignore[attr-defined]
         yield opened
@@ -102,9 +104,8 @@ async def waiting(locks: LockHolder, work: Awaitable[Any]) -> AsyncIterator[None
 
 def a_token(shopper: str, stored: str, says: TokenSays = TokenSays.CREATED) -> TokenReport:
     name = TokenName(merchant_account="TwinMerchant", shopper_reference=shopper, stored_id=stored)
-    return TokenReport(
-        name=name, method="gopay_wallet", fact=TokenFact(f"{says}-{stored}", says, "t", NOW, "")
-    )
+    fact = TokenFact(key=f"{says}-{stored}", says=says, source="test", at=NOW)
+    return TokenReport(name=name, method="gopay_wallet", fact=fact)
 
 
 LOCK_TOKENS: Final = "UPDATE token SET method = method WHERE shopper_reference = $1"
@@ -205,7 +206,7 @@ async def test_withdrawing_a_link_does_not_lock_it_while_waiting_for_a_payment(
     link = Link(id=LinkId("PL1"), request={}, created_at=now, expires_at=now + timedelta(days=1))
     await shop.kasir.links.book.open(link, None)
     intent = an_intent("pay_L", link_id=link.id, created_at=now, close_at=now + timedelta(hours=1))
-    await shop.kasir.payments.open(intent, a_question("pay_L"), None)
+    await shop.kasir.payments.open(intent, a_question("pay_L"), shop_key=None)
     await locks.hold("SELECT FROM payment WHERE id = 'pay_L' FOR UPDATE")
     async with waiting(locks, shop.kasir.links.book.expire(link.id, now)):
         free = await locks.is_free("SELECT FROM payment_link WHERE id = 'PL1' FOR UPDATE NOWAIT")
@@ -220,14 +221,16 @@ async def test_recording_a_first_fact_locks_its_psp_reference_before_the_subscri
 ) -> None:
     subscription_id = await shop.create_active("SUB")
     other = an_intent("pay_O")
-    await shop.kasir.payments.open(other, a_question("pay_O"), None)
+    await shop.kasir.payments.open(other, a_question("pay_O"), shop_key=None)
     intent = an_intent("pay_N", shopper_reference="shopper-SUB")
     question = a_question("pay_N")
-    await shop.kasir.payments.open(intent, question, None)
+    await shop.kasir.payments.open(intent, question, shop_key=None)
     answer = Answer(200, b'{"resultCode":"RedirectShopper"}', psp_reference="OFFER")
     result = meanings.of_reply(question, answer, NOW)
     await locks.hold("INSERT INTO psp_reference VALUES ('OFFER', 'pay_O')")
-    async with waiting(locks, shop.kasir.payments.record(question, result, None, intent)):
+    async with waiting(
+        locks, shop.kasir.payments.record(question, result, ask_again_at=None, opened=intent)
+    ):
         free = await locks.is_free(LOCK_SUBSCRIPTION, subscription_id)
 
     assert free
@@ -239,18 +242,20 @@ async def test_recording_a_first_fact_locks_the_subscription_before_the_notices(
     subscription_id = await shop.create_active("SUB")
     intent = an_intent("pay_N", shopper_reference="shopper-SUB", reference="N")
     question = a_question("pay_N")
-    await shop.kasir.payments.open(intent, question, None)
+    await shop.kasir.payments.open(intent, question, shop_key=None)
     await shop.post_notification(
         eventCode="REFUND",
         pspReference="C" * 16,
         originalReference="OFFER",
         merchantReference="N",
     )
-    await shop.kasir.reader.read_all()
+    await shop.kasir.reader.read_all()  # The notice waits for a payment that has OFFER.
     answer = Answer(200, b'{"resultCode":"RedirectShopper"}', psp_reference="OFFER")
     result = meanings.of_reply(question, answer, NOW)
     await locks.hold("SELECT FROM subscription WHERE id = $1 FOR UPDATE", subscription_id)
-    async with waiting(locks, shop.kasir.payments.record(question, result, None, intent)):
+    async with waiting(
+        locks, shop.kasir.payments.record(question, result, ask_again_at=None, opened=intent)
+    ):
         free = await locks.is_free(
             "SELECT FROM notice WHERE 'OFFER' = ANY (names) FOR UPDATE NOWAIT"
         )

@@ -39,7 +39,7 @@ async def link_with_attempts(kasir: Parts, **changes: Any) -> str:
         name = f"pay_{number:02}"
         at = now + timedelta(seconds=number)
         intent = an_intent(name, link_id=link_id, created_at=at)
-        await kasir.payments.open(intent, a_question(name), None)
+        await kasir.payments.open(intent, a_question(name), shop_key=None)
         if number:
             await kasir.payments.add_facts(intent.id, [a_fact(Says.REFUSED, f"PSP-{number}")])
     return link_id
@@ -85,4 +85,4 @@ async def test_a_reusable_link_loads_only_some_of_its_payments(
     open_link = await kasir.links.find(link_id)
 
     assert open_link.status == "active"
-    assert len(open_link.payments) == 21
+    assert len(open_link.payments) == 21  # The newest 20, and the first, which may be paid.

@@ -55,7 +55,7 @@ async def notices(shop: Shop, number: int) -> None:
     """Receive a payment's and a token's notification of the shopper, and read both."""
     name = f"pay_{secrets.token_hex(6)}"
     intent = an_intent(name, shopper_reference="shopper-SUB", reference=name)
-    await shop.kasir.payments.open(intent, a_question(name), None)
+    await shop.kasir.payments.open(intent, a_question(name), shop_key=None)
     psp = secrets.token_hex(8).upper()
     await shop.post_notification(
         pspReference=psp,
@@ -86,11 +86,11 @@ async def first_answers(shop: Shop, _: int) -> None:
     name = f"pay_{secrets.token_hex(6)}"
     intent = an_intent(name, shopper_reference="shopper-SUB", reference=name)
     question = a_question(name)
-    await shop.kasir.payments.open(intent, question, None)
+    await shop.kasir.payments.open(intent, question, shop_key=None)
     redirect = b'{"resultCode":"RedirectShopper"}'
     answer = Answer(200, redirect, psp_reference=secrets.token_hex(8))
     result = meanings.of_reply(question, answer, NOW)
-    await shop.kasir.payments.record(question, result, None, intent)
+    await shop.kasir.payments.record(question, result, ask_again_at=None, opened=intent)
 
 
 WORK: Final[tuple[Callable[[Shop, int], Awaitable[None]], ...]] = (
@@ -143,9 +143,13 @@ async def roll_back_writes(shop: Shop, table: str, code: str, times: int = 2) ->
 
 
 async def _open_payment(shop: Shop) -> None:
+    """Open the payment of the work below; its question is due to be sent again."""
     intent = an_intent("pay_U", reference="UNDONE")
-    await shop.kasir.payments.open(intent, a_question("pay_U"), None)
+    await shop.kasir.payments.open(intent, a_question("pay_U"), shop_key=None)
     await shop.kasir.pool.execute("UPDATE question SET ask_again_at = 'epoch'")
+
+
+# Each function of work returns 1 if its result is stored once.
 
 
 async def a_notice_is_stored(shop: Shop) -> object:
@@ -162,7 +166,9 @@ async def a_notice_is_read(shop: Shop) -> object:
 async def an_answer_is_stored(shop: Shop) -> object:
     question = a_question("pay_U")
     answer = Answer(200, b'{"resultCode":"Refused","pspReference":"PSP1"}')
-    await shop.kasir.payments.record(question, meanings.of_reply(question, answer, NOW), None)
+    await shop.kasir.payments.record(
+        question, meanings.of_reply(question, answer, NOW), ask_again_at=None
+    )
     payment = await shop.kasir.payments.payment(an_intent("pay_U").id)
     return 1 if payment and payment.status == "refused" else 0
 

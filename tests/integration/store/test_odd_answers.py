@@ -37,8 +37,8 @@ async def test_a_payment_whose_answer_has_an_odd_value_is_not_lost(
         fake_server.handler = plain(200, body, pspReference="PSP\udcff")
         async with kasir_on(database, ADYEN_TWIN_URL=fake_server.url) as kasir:
             request_body = json.dumps(payment_body(reference=reference)).encode()
-            answer, _ = await kasir.checkout.payments(request_body, 72, "order-1")
-            again, _ = await kasir.checkout.payments(request_body, 72, "order-1")
+            answer, _ = await kasir.checkout.payments(request_body, version=72, shop_key="order-1")
+            again, _ = await kasir.checkout.payments(request_body, version=72, shop_key="order-1")
             (payment,) = await kasir.payments.payments_of(reference, 10)
 
     assert (answer.status, answer.body) == (200, body)

@@ -176,7 +176,13 @@ class Shop:
             shopper_reference=f"shopper-{owner}",
             stored_id=f"TOKEN-{owner}",
         )
-        fact = TokenFact(f"{says}", says, BY_WEBHOOK, self.clock.now(), psp_reference)
+        fact = TokenFact(
+            key=f"{says}",
+            says=says,
+            source=BY_WEBHOOK,
+            at=self.clock.now(),
+            psp_reference=psp_reference,
+        )
         await self.kasir.tokens.record([TokenReport(name=token, method="gopay_wallet", fact=fact)])
 
     async def create_active(self, name: str, plan: str | None = None) -> SubscriptionId:

@@ -175,5 +175,5 @@ async def test_a_subscription_kept_past_due_is_charged_when_the_next_period_begi
 async def _record_token(shop: Shop, shopper: str, stored_id: str) -> None:
     account = shop.kasir.settings.merchant_account
     name = TokenName(merchant_account=account, shopper_reference=shopper, stored_id=stored_id)
-    fact = TokenFact("created", TokenSays.CREATED, "test", shop.clock.now(), "")
+    fact = TokenFact(key="created", says=TokenSays.CREATED, source="test", at=shop.clock.now())
     await shop.kasir.tokens.record([TokenReport(name=name, method="gopay_wallet", fact=fact)])

@@ -70,12 +70,12 @@ async def test_a_refund_whose_answer_was_lost_still_holds_its_amount(
         shop.fake_server.handler = answer
         body = msgspec.json.encode({"amount": {"currency": "IDR", "value": 10_000}})
         ask = shop.kasir.changes.ask
-        await ask(Kind.REFUNDS, "PSP1", body, 72, "refund-1")
+        await ask(Kind.REFUNDS, "PSP1", body, version=72, key="refund-1")
         shop.clock.at += 30 * MINUTE
         await shop.kasir.closing.ask_again(keys[0])
-        await ask(Kind.REFUNDS, "PSP1", body, 72, "refund-1")
+        await ask(Kind.REFUNDS, "PSP1", body, version=72, key="refund-1")
         whole_amount = msgspec.json.encode({"amount": {"currency": "IDR", "value": 25_000}})
         with pytest.raises(InvalidRequest, match="held by a refund"):
-            await ask(Kind.REFUNDS, "PSP1", whole_amount, 72, "refund-2")
+            await ask(Kind.REFUNDS, "PSP1", whole_amount, version=72, key="refund-2")
 
         assert len(set(keys)) == 1

@@ -36,7 +36,7 @@ async def saved(client: TokenClient) -> Saved:
     removed = await client.stored_methods(shopper, disabled, method="DELETE")
     assert removed.status == 204
     await client.save(other_shopper)
-    return Saved(shopper, token, disabled, other_shopper)
+    return Saved(shopper=shopper, token=token, disabled=disabled, other_shopper=other_shopper)
 
 
 async def send_invalid(client: TokenClient, body: dict[str, Any]) -> HttpReply:

@@ -194,7 +194,7 @@ class TokenApp:
             model=model,
             shopper_reference=wallet.shopper,
         )
-        await self.kasir.payments.open(intent, question, None)
+        await self.kasir.payments.open(intent, question, shop_key=None)
         return question
 
     async def replay(self, notice_id: int) -> None:
@@ -229,7 +229,7 @@ class TokenApp:
 
     async def _record(self, question: Question, fields: Mapping[str, Any]) -> None:
         result = of_reply(question, Answer(200, msgspec.json.encode(fields)), at(1))
-        await self.kasir.payments.record(question, result, None)
+        await self.kasir.payments.record(question, result, ask_again_at=None)
 
     def _question(
         self, wallet: SavedWallet, key: str, kind: Kind, body: Mapping[str, Any]
