@@ -82,7 +82,7 @@ async def _attempt(kasir: Parts, name: str, close_at: datetime) -> None:
 
 
 async def test_open_rows_are_counted_and_finished_rows_are_not(busy: Parts) -> None:
-    assert await figures(busy.pool, NOW, 100) == Figures(
+    assert await figures(busy.pool, NOW, most=100) == Figures(
         notices={
             NoticeState.UNREAD: 3,
             NoticeState.WAITING: 1,
@@ -125,11 +125,11 @@ async def test_due_subscriptions_are_counted_unless_a_worker_has_taken_them(busy
             taken_until,
         )
 
-    assert (await figures(busy.pool, NOW, 100)).due == 2
+    assert (await figures(busy.pool, NOW, most=100)).due == 2
 
 
 async def test_no_figure_is_counted_above_its_limit(busy: Parts) -> None:
-    shown = await figures(busy.pool, NOW, 1)
+    shown = await figures(busy.pool, NOW, most=1)
 
     assert set(shown.notices.values()) == {1}
     assert (shown.unknown, shown.events, shown.given_up) == (1, 1, 1)
@@ -137,7 +137,7 @@ async def test_no_figure_is_counted_above_its_limit(busy: Parts) -> None:
 
 async def test_all_figures_of_an_empty_database_are_zero(fresh_database: str) -> None:
     async with kasir_on(fresh_database) as kasir:
-        shown = await figures(kasir.pool, NOW, 100)
+        shown = await figures(kasir.pool, NOW, most=100)
 
     assert (shown.unread_s, shown.events_s, shown.unknown, shown.due) == (0.0, 0.0, 0, 0)
     assert (shown.unconfirmed, shown.unconfirmed_s) == (0, 0.0)

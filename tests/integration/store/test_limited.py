@@ -44,7 +44,7 @@ async def backend_pid(pool: Pool) -> int:
 async def test_a_statement_without_an_answer_ends_and_its_connections_are_not_used_again(
     proxy: Proxy,
 ) -> None:
-    async with database.connected(proxy.dsn, 4, SHORT) as pool:
+    async with database.connected(proxy.dsn, connections_max=4, limits=SHORT) as pool:
         async with pool.acquire() as one, pool.acquire() as other:
             before = {await one.fetchval("SELECT pg_backend_pid()") for one in (one, other)}
         proxy.go_silent()
@@ -60,7 +60,7 @@ async def test_a_statement_without_an_answer_ends_and_its_connections_are_not_us
 async def test_a_transaction_without_an_answer_to_its_last_statement_ends(
     proxy: Proxy,
 ) -> None:
-    async with database.connected(proxy.dsn, 1, SHORT) as pool:
+    async with database.connected(proxy.dsn, connections_max=1, limits=SHORT) as pool:
         with pytest.raises(TimeoutError):
             await executemany_without_answer(pool, proxy)
         proxy.let_through()
@@ -76,7 +76,7 @@ async def executemany_without_answer(pool: Pool, proxy: Proxy) -> None:
 
 
 async def test_a_commit_that_was_not_answered_may_have_been_made(proxy: Proxy) -> None:
-    async with database.connected(proxy.dsn, 1, SHORT) as pool:
+    async with database.connected(proxy.dsn, connections_max=1, limits=SHORT) as pool:
         await pool.execute("CREATE TABLE committed (id int)")
         with pytest.raises(TimeoutError):
             await commit_without_answer(pool, proxy)
@@ -94,12 +94,15 @@ async def commit_without_answer(pool: Pool, proxy: Proxy) -> None:
 async def test_connecting_to_a_silent_server_ends(proxy: Proxy) -> None:
     proxy.go_silent()
     with pytest.raises(DatabaseUnavailable, match="TimeoutError"):
-        async with database.connected(proxy.dsn, 1, SHORT):
+        async with database.connected(proxy.dsn, connections_max=1, limits=SHORT):
             pass
 
 
 async def test_waiting_for_a_connection_ends_when_all_are_in_use(proxy: Proxy) -> None:
-    async with database.connected(proxy.dsn, 1, SHORT) as pool, pool.acquire():
+    async with (
+        database.connected(proxy.dsn, connections_max=1, limits=SHORT) as pool,
+        pool.acquire(),
+    ):
         with pytest.raises(TimeoutError):
             await pool.fetchval("SELECT 1")
 
@@ -107,7 +110,7 @@ async def test_waiting_for_a_connection_ends_when_all_are_in_use(proxy: Proxy) -
 async def test_a_cancelled_statement_without_an_answer_closes_its_connection_at_once(
     proxy: Proxy,
 ) -> None:
-    async with database.connected(proxy.dsn, 1, SHORT) as pool:
+    async with database.connected(proxy.dsn, connections_max=1, limits=SHORT) as pool:
         proxy.go_silent()
         querying = asyncio.create_task(pool.fetchrow("SELECT 1"))
         await until(lambda: not pool.get_idle_size())
@@ -121,7 +124,7 @@ async def test_a_cancelled_statement_without_an_answer_closes_its_connection_at_
 
 async def test_a_cancel_in_a_transaction_is_raised_as_a_cancel(fresh_database: str) -> None:
     # A loop that catches database errors would not end if one of them replaced the cancel.
-    async with database.connected(fresh_database, 2, SHORT) as pool:
+    async with database.connected(fresh_database, connections_max=2, limits=SHORT) as pool:
         working = asyncio.create_task(sleep_ten_minutes_in_a_transaction(pool))
         await until_sleeping(pool)
         working.cancel()
@@ -130,7 +133,7 @@ async def test_a_cancel_in_a_transaction_is_raised_as_a_cancel(fresh_database: s
 
 
 async def test_a_timeout_around_a_transaction_is_raised_as_a_timeout(fresh_database: str) -> None:
-    async with database.connected(fresh_database, 1, SHORT) as pool:
+    async with database.connected(fresh_database, connections_max=1, limits=SHORT) as pool:
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.5):
                 await sleep_ten_minutes_in_a_transaction(pool)
@@ -142,12 +145,12 @@ async def sleep_ten_minutes_in_a_transaction(pool: Pool) -> None:
 
 
 async def until_sleeping(pool: Pool) -> None:
-    asleep = (
+    query = (
         "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
         " AND query LIKE '%pg_sleep(600)%' AND pid <> pg_backend_pid()"
     )
     async with asyncio.timeout(30):
-        while not await pool.fetchval(asleep):  # noqa: ASYNC110  # No event reports it.
+        while not await pool.fetchval(query):  # noqa: ASYNC110  # No event reports it.
             await asyncio.sleep(0.01)
 
 
@@ -161,7 +164,7 @@ async def test_a_cancel_during_a_long_statement_of_a_transaction_is_raised_as_a_
     fresh_database: str,
 ) -> None:
     limits = replace(SHORT, database_statement_s=60.0, database_silence_s=60.0)
-    async with database.connected(fresh_database, 1, limits) as pool:
+    async with database.connected(fresh_database, connections_max=1, limits=limits) as pool:
         querying = asyncio.create_task(sleep_a_minute_in_a_transaction(pool))
         await until(lambda: not pool.get_idle_size())
         async with connected_with_asyncpg(fresh_database) as other:
@@ -197,7 +200,7 @@ async def sleep_a_minute_in_a_transaction(pool: Pool) -> None:
 async def test_a_cancel_in_a_transaction_is_raised_although_its_rollback_is_not_answered(
     proxy: Proxy,
 ) -> None:
-    async with database.connected(proxy.dsn, 1, SHORT) as pool:
+    async with database.connected(proxy.dsn, connections_max=1, limits=SHORT) as pool:
         is_open = asyncio.Event()
         waiting = asyncio.create_task(wait_in_a_transaction(pool, is_open))
         await is_open.wait()
@@ -216,7 +219,7 @@ async def wait_in_a_transaction(pool: Pool, is_open: asyncio.Event) -> None:
 async def test_a_close_that_is_not_answered_raises_nothing(
     proxy: Proxy, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with database.connected(proxy.dsn, 2, SHORT) as pool:
+    async with database.connected(proxy.dsn, connections_max=2, limits=SHORT) as pool:
         async with pool.acquire() as connection:
             proxy.go_silent()
             await connection.close()
@@ -227,14 +230,14 @@ async def test_a_close_that_is_not_answered_raises_nothing(
 
 
 async def test_a_pool_closes_although_a_connection_is_never_returned(proxy: Proxy) -> None:
-    async with database.connected(proxy.dsn, 1, SHORT) as pool:
+    async with database.connected(proxy.dsn, connections_max=1, limits=SHORT) as pool:
         await pool.acquire()
 
     assert pool.is_closing()
 
 
 async def test_a_database_that_does_not_answer_is_reported_as_unavailable(proxy: Proxy) -> None:
-    async with database.connected(proxy.dsn, 1, SHORT) as pool:
+    async with database.connected(proxy.dsn, connections_max=1, limits=SHORT) as pool:
         proxy.go_silent()
         with pytest.raises(DatabaseUnavailable):
             await database.pending(pool, 0.1)
@@ -244,7 +247,7 @@ async def test_the_server_ends_a_slow_statement_and_the_connection_can_still_be_
     fresh_database: str,
 ) -> None:
     limits = replace(SHORT, database_statement_s=0.1, database_silence_s=30.0)
-    async with database.connected(fresh_database, 1, limits) as pool:
+    async with database.connected(fresh_database, connections_max=1, limits=limits) as pool:
         before = await backend_pid(pool)
         with pytest.raises(asyncpg.QueryCanceledError):
             await pool.execute("SELECT pg_sleep(60)")
@@ -254,7 +257,7 @@ async def test_the_server_ends_a_slow_statement_and_the_connection_can_still_be_
 
 async def test_the_server_ends_an_idle_transaction(fresh_database: str) -> None:
     limits = replace(SHORT, database_transaction_idle_s=0.1)
-    async with database.connected(fresh_database, 1, limits) as pool:
+    async with database.connected(fresh_database, connections_max=1, limits=limits) as pool:
         with pytest.raises(database.UNAVAILABLE):
             await stay_idle_until_closed(pool)
 
@@ -264,7 +267,7 @@ async def test_the_server_ends_an_idle_transaction(fresh_database: str) -> None:
 async def test_a_connection_that_is_released_in_a_transaction_is_rolled_back(
     fresh_database: str,
 ) -> None:
-    async with database.connected(fresh_database, 1, SHORT) as pool:
+    async with database.connected(fresh_database, connections_max=1, limits=SHORT) as pool:
         await pool.execute("CREATE TABLE number (number int)")
         async with pool.acquire() as connection:
             before = await connection.fetchval("SELECT pg_backend_pid()")
@@ -291,7 +294,7 @@ async def test_a_change_of_the_schema_may_take_longer_than_other_statements(
 async def test_connections_to_a_server_that_became_read_only_are_dropped(
     fresh_database: str,
 ) -> None:
-    async with database.connected(fresh_database, 2, SHORT) as pool:
+    async with database.connected(fresh_database, connections_max=2, limits=SHORT) as pool:
         await pool.execute("CREATE TABLE number (id int)")
         async with pool.acquire() as connection:
             before = await connection.fetchval("SELECT pg_backend_pid()")
@@ -306,7 +309,7 @@ async def test_connections_to_a_server_that_became_read_only_are_dropped(
 async def test_a_read_only_server_is_reported_and_the_next_connection_is_a_new_one(
     empty_database: str,
 ) -> None:
-    async with database.connected(empty_database, 1, SHORT) as pool:
+    async with database.connected(empty_database, connections_max=1, limits=SHORT) as pool:
         await pool.execute("SET default_transaction_read_only = on")
         with pytest.raises(DatabaseReadOnly):
             await database.pending(pool, 30)
@@ -322,7 +325,7 @@ async def test_connecting_to_a_read_only_server_raises_an_error(
     await connection.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
     await connection.close()
     with pytest.raises(DatabaseUnavailable, match="it takes no writes"):
-        async with database.connected(empty_database, 1, SHORT):
+        async with database.connected(empty_database, connections_max=1, limits=SHORT):
             pass
 
 
@@ -331,7 +334,7 @@ async def test_the_first_of_several_servers_that_answers_is_used(proxy: Proxy) -
         # The first server refuses connections, the second accepts them and does not answer.
         three_servers = proxy.dsn.replace("@", f"@127.0.0.1:1,127.0.0.1:{silent.getsockname()[1]},")
         limits = replace(SHORT, database_connect_s=6.0, database_acquire_s=30.0)
-        async with database.connected(three_servers, 1, limits) as pool:
+        async with database.connected(three_servers, connections_max=1, limits=limits) as pool:
             answer = await pool.fetchval("SELECT 1")
 
     assert answer == 1
@@ -360,7 +363,10 @@ def test_keep_alive_leaves_a_unix_socket_unchanged() -> None:
 
 
 async def test_both_ends_of_a_connection_probe_the_other_end(proxy: Proxy) -> None:
-    async with database.connected(proxy.dsn, 1, SHORT) as pool, pool.acquire() as pooled:
+    async with (
+        database.connected(proxy.dsn, connections_max=1, limits=SHORT) as pool,
+        pool.acquire() as pooled,
+    ):
         connection: Any = pooled
         is_kept_alive = connection.socket.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
         # The settings by which the server probes its clients.

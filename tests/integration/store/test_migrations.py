@@ -28,7 +28,7 @@ def test_migrations_are_numbered_without_gaps() -> None:
 
 
 async def test_pending_migrations_are_applied_once(empty_database: str) -> None:
-    async with database.connected(empty_database, 2) as pool:
+    async with database.connected(empty_database, connections_max=2) as pool:
         before = await database.pending(pool, PATIENCE_S)
         first = await database.migrate(pool)
         after = await database.pending(pool, PATIENCE_S)
@@ -40,7 +40,7 @@ async def test_pending_migrations_are_applied_once(empty_database: str) -> None:
 
 async def test_one_of_five_concurrent_processes_applies_the_migrations(empty_database: str) -> None:
     async def migrate_once() -> list[str]:
-        async with database.connected(empty_database, 2) as pool:
+        async with database.connected(empty_database, connections_max=2) as pool:
             done = await database.migrate(pool)
             await engine.install(pool)
             return done
@@ -55,8 +55,8 @@ async def test_a_failed_migration_is_rolled_back_and_earlier_ones_stay_applied(
 ) -> None:
     fails_halfway = "CREATE TABLE half_done (id int); SELECT 1 / 0"
     async with (
-        database.connected(empty_database, 1) as pool,
-        database.connected(empty_database, 1) as other,
+        database.connected(empty_database, connections_max=1) as pool,
+        database.connected(empty_database, connections_max=1) as other,
     ):
         with monkeypatch.context() as failing:
             _add_migration(failing, fails_halfway)
@@ -86,7 +86,7 @@ async def test_a_long_migration_does_not_keep_the_tables_of_earlier_ones_locked(
     connection = await asyncpg.connect(empty_database)
     try:
         await connection.execute("SELECT pg_advisory_lock(4711)")
-        async with database.connected(empty_database, 1) as pool:
+        async with database.connected(empty_database, connections_max=1) as pool:
             migrating = asyncio.create_task(database.migrate(pool))
             waits = "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)"
             await until(lambda: connection.fetchval(waits))
@@ -110,8 +110,8 @@ async def test_an_interrupted_migration_is_applied_by_the_next_process(
     try:
         await connection.execute("SELECT pg_advisory_lock(4711)")
         async with (
-            database.connected(empty_database, 1) as pool,
-            database.connected(empty_database, 1) as other,
+            database.connected(empty_database, connections_max=1) as pool,
+            database.connected(empty_database, connections_max=1) as other,
         ):
             migrating = asyncio.create_task(database.migrate(pool))
             waits = "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)"
@@ -149,7 +149,7 @@ async def test_migrating_gives_each_psp_reference_one_owner_and_lists_conflicts(
 ) -> None:
     names = database.migrations()
     owners_added_by = "0012_psp_references.sql"
-    async with database.connected(empty_database, 2) as pool:
+    async with database.connected(empty_database, connections_max=2) as pool:
         with monkeypatch.context() as before:
             before.setattr(database, "migrations", lambda: names[: names.index(owners_added_by)])
             await database.migrate(pool)
@@ -189,7 +189,7 @@ async def test_migrating_gives_each_psp_reference_one_owner_and_lists_conflicts(
 )
 async def test_a_server_that_cannot_be_reached_is_reported_in_one_line(dsn: str) -> None:
     with pytest.raises(DatabaseUnavailable, match="KASIR_DATABASE_URL: ") as caught:
-        async with database.connected(dsn, 1):
+        async with database.connected(dsn, connections_max=1):
             pass
 
     assert "\n" not in str(caught.value)
@@ -198,5 +198,5 @@ async def test_a_server_that_cannot_be_reached_is_reported_in_one_line(dsn: str)
 async def test_a_missing_database_is_reported(postgres_dsn: str) -> None:
     missing = postgres_dsn.replace("/kasir?", "/nobody?")
     with pytest.raises(DatabaseUnavailable, match="nobody"):
-        async with database.connected(missing, 1):
+        async with database.connected(missing, connections_max=1):
             pass

@@ -17,7 +17,7 @@ NEW_FROM: Final = "0020_kept_apart_and_sealed.sql"
 async def old_database(empty_database: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Pool]:
     """A database without migration 0020 and later ones; `migrate` applies them."""
     names = database.migrations()
-    async with database.connected(empty_database, 2) as pool:
+    async with database.connected(empty_database, connections_max=2) as pool:
         with monkeypatch.context() as earlier:
             earlier.setattr(
                 database,
@@ -86,7 +86,7 @@ async def test_an_earlier_given_up_event_counts_as_given_up_at_its_own_time(
     empty_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     names = database.migrations()
-    async with database.connected(empty_database, 2) as pool:
+    async with database.connected(empty_database, connections_max=2) as pool:
         with monkeypatch.context() as earlier:
             before = [name for name in names if name < "0016"]
             earlier.setattr(database, "migrations", lambda: before)

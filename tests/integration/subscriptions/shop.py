@@ -53,7 +53,7 @@ NO_SUCH_TOKEN: Final = {
     "message": "PaymentDetail not found",
     "errorType": "validation",
 }
-#: Adyen does not answer.
+#: Adyen does not process the question and does not answer.
 SILENCE: Final[dict[str, Any]] = {}
 
 

@@ -34,7 +34,7 @@ async def test_a_charge_whose_answer_was_lost_is_not_made_again_when_our_api_key
     shop: Shop, refusal: str
 ) -> None:
     await shop.create_active("LOST")
-    # Adyen charges and the answer is lost. The repeated call is refused because of its API key.
+    # After the first call Kasir cannot know whether Adyen has charged. The second is refused.
     shop.adyen.answers["LOST-p2"] = [SILENCE, REFUSALS[refusal]]
     shop.clock.at = NOON + MONTH
     await shop.work()

@@ -41,8 +41,8 @@ async def run_for_100_days(shop: Shop) -> dict[str, SubscriptionId]:
 async def test_the_metrics_match_the_payments(shop: Shop) -> None:
     subscription_ids = await run_for_100_days(shop)
     last = day_of(shop.clock.at)
-    counted = await shop.kasir.subscriptions.changes_by_day(ZONE, shop.clock.at)
-    days = {day.day: day for day in by_day(counted, day_of(NOON), last)}
+    changes = await shop.kasir.subscriptions.changes_by_day(ZONE, shop.clock.at)
+    days = {figures.day: figures for figures in by_day(changes, day_of(NOON), last)}
     new, recovered = Counter[date](), Counter[date]()
     past_due: dict[date, set[str]] = defaultdict(set)
     for name, subscription_id in subscription_ids.items():
@@ -54,7 +54,7 @@ async def test_the_metrics_match_the_payments(shop: Shop) -> None:
             assert len(paid) <= 1
             if renewal.reference == name:
                 new[day_of(paid[0].intent.created_at)] += 1
-            if refused:
+            if refused:  # Past due from the first refusal to the payment, the end or today.
                 since = day_of(min(one.intent.created_at for one in refused))
                 until = last + timedelta(days=1)
                 if paid:
@@ -66,19 +66,21 @@ async def test_the_metrics_match_the_payments(shop: Shop) -> None:
                     past_due[since + timedelta(days=number)].add(name)
 
     assert sum(recovered.values()) >= 1
-    assert {day: one.new for day, one in days.items() if one.new} == dict(new)
-    assert {day: one.recovered for day, one in days.items() if one.recovered} == dict(recovered)
-    assert {day: one.past_due for day, one in days.items() if one.past_due} == {
+    assert {day: figures.new for day, figures in days.items() if figures.new} == dict(new)
+    assert {day: figures.recovered for day, figures in days.items() if figures.recovered} == dict(
+        recovered
+    )
+    assert {day: figures.past_due for day, figures in days.items() if figures.past_due} == {
         day: len(names) for day, names in past_due.items()
     }
-    for one in days.values():
-        assert one.monthly == 50_000 * (one.active + one.past_due)
+    for figures in days.values():
+        assert figures.monthly == 50_000 * (figures.active + figures.past_due)
 
 
 async def test_a_daily_price_is_converted_to_a_month_of_average_length(shop: Shop) -> None:
     plan = await shop.create_plan(interval={"unit": "day", "count": 1})
     await shop.create_active("DAILY", plan)
-    counted = await shop.kasir.subscriptions.changes_by_day(ZONE, NOON + timedelta(days=1))
-    (today,) = by_day(counted, day_of(NOON), day_of(NOON))
+    changes = await shop.kasir.subscriptions.changes_by_day(ZONE, NOON + timedelta(days=1))
+    (today,) = by_day(changes, day_of(NOON), day_of(NOON))
 
     assert round(today.monthly) == round(50_000 * 365 / 12)

@@ -225,7 +225,7 @@ async def test_a_token_that_the_shop_removes_stays_disabled_although_adyens_cloc
 
 
 async def deliver_step(app: TokenApp, wallet: SavedWallet, step: str) -> None:
-    """Deliver one message about a payment that saves a wallet."""
+    """Deliver one message about a payment that saves a wallet: Adyen's answer or notification."""
     match step:
         case "reply":
             await app.record_reply(await app.question(wallet))
@@ -255,6 +255,7 @@ async def test_messages_in_any_order_and_number_give_one_token_and_the_same_even
     app: TokenApp,
 ) -> None:
     chance = random.Random(4)  # The same orders in every run.
+    # Each wallet gets every message once and four messages again, in an order of its own.
     orders = {a_wallet(): [*STEPS, *chance.choices(STEPS, k=4)] for _ in range(16)}
     for wallet, steps in orders.items():
         chance.shuffle(steps)
