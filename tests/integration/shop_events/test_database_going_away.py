@@ -70,8 +70,8 @@ async def test_events_are_not_listed_while_an_earlier_transaction_is_open(
         async with kasir.pool.acquire() as writer, writer.transaction():
             # Each transaction that writes events takes this lock (queries/events.sql).
             await writer.execute("SELECT pg_advisory_xact_lock_shared(7597993)")
-            meanwhile = await kasir.events.after(None, 10)
-        afterwards = await kasir.events.after(None, 10)
+            meanwhile = await kasir.events.after(None, limit=10)
+        afterwards = await kasir.events.after(None, limit=10)
 
     assert meanwhile == []
     assert [event.name for event in afterwards] == event_ids

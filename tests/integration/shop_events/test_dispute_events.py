@@ -61,7 +61,7 @@ async def _data_of_event(account: PaidAccount, intent: Intent, kind: str) -> dic
     names = await account.kasir.pool.fetch(
         "SELECT name FROM event WHERE subject = $1 AND type = $2", intent.id, kind
     )
-    every = await account.kasir.events.after(None, 10_000)
+    every = await account.kasir.events.after(None, limit=10_000)
     (event,) = [one for one in every if one.name in {row["name"] for row in names}]
     data: dict[str, Any] = json.loads(event.payload)["data"]
     return data

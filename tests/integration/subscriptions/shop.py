@@ -224,7 +224,9 @@ class Shop:
 
     async def events(self) -> list[str]:
         """The types of all events about subscriptions, in order."""
-        every = [json.loads(event.payload) for event in await self.kasir.events.after(None, 10_000)]
+        every = [
+            json.loads(event.payload) for event in await self.kasir.events.after(None, limit=10_000)
+        ]
         return [
             event["type"]
             for event in every

@@ -45,7 +45,9 @@ async def last_renewal(shop: Shop, subscription_id: SubscriptionId) -> Renewal:
 
 async def events_of(shop: Shop, name: str) -> list[tuple[str, dict[str, Any]]]:
     """The events of a subscription: type and data, in order."""
-    every = [json.loads(event.payload) for event in await shop.kasir.events.after(None, 10_000)]
+    every = [
+        json.loads(event.payload) for event in await shop.kasir.events.after(None, limit=10_000)
+    ]
     return [
         (event["type"], event["data"])
         for event in every

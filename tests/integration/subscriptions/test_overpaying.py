@@ -44,7 +44,9 @@ async def first_of(shop: Shop, reference: str) -> PaymentId:
 
 async def overpaid_events(shop: Shop) -> list[Mapping[str, Any]]:
     """The `renewal` field of each `renewal.overpaid` event."""
-    every = [json.loads(event.payload) for event in await shop.kasir.events.after(None, 10_000)]
+    every = [
+        json.loads(event.payload) for event in await shop.kasir.events.after(None, limit=10_000)
+    ]
     return [one["data"]["renewal"] for one in every if one["type"] == "renewal.overpaid"]
 
 

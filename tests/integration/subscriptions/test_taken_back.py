@@ -60,7 +60,7 @@ async def renewed_subscription(shop: Shop, reference: str, **plan: Any) -> Subsc
 
 async def event_of(shop: Shop, kind: str) -> dict[str, Any]:
     """The data of the last event of a type."""
-    every = [json.loads(one.payload) for one in await shop.kasir.events.after(None, 10_000)]
+    every = [json.loads(one.payload) for one in await shop.kasir.events.after(None, limit=10_000)]
     data: dict[str, Any] = [one["data"] for one in every if one["type"] == kind][-1]
     return data
 

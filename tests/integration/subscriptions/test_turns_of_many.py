@@ -19,7 +19,7 @@ from kasir.subscriptions.subscription import SubscriptionId
 from statements import counted_statements
 
 MANY: Final = 100
-#: Inserts copies of the only subscription, with other ids.
+#: Inserts copies of the subscription SUB, with other ids.
 INSERT_COPIES: Final = """
     INSERT INTO subscription
         (id, plan_id, reference, shopper_reference, return_url, created_at, state, minor_units,
@@ -68,7 +68,7 @@ ANSWER_CALLS: Final = """
 
 
 async def insert_copies(shop: Shop, name: str, count: int) -> list[SubscriptionId]:
-    """Create `count` copies of the only subscription; return their ids."""
+    """Create `count` copies of the subscription SUB, with ids from `name`; return the ids."""
     await shop.kasir.pool.execute(INSERT_COPIES, name, count)
     await shop.kasir.pool.execute(INSERT_FIRST_PERIODS, name, count)
     return [SubscriptionId(f"{name}{number}") for number in range(1, count + 1)]

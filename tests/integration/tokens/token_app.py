@@ -253,7 +253,9 @@ class TokenApp:
 
     async def events(self, wallet: SavedWallet) -> list[dict[str, Any]]:
         """The events of a wallet's token, in order."""
-        every = [json.loads(event.payload) for event in await self.kasir.events.after(None, 10_000)]
+        every = [
+            json.loads(event.payload) for event in await self.kasir.events.after(None, limit=10_000)
+        ]
         return [
             event
             for event in every
