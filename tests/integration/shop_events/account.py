@@ -1,4 +1,4 @@
-"""Helpers: a paid payment, changes of it through Kasir or elsewhere, and the shop's events."""
+"""A merchant account whose paid payments are changed through Kasir, and their events."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ VERSION: Final = 72
 
 @dataclass
 class _Adyen:
-    """Returns the given answers, once each; then accepts every change, with `change_psp`."""
+    """Returns the given answers in order; then accepts every change, with `change_psp`."""
 
     change_psp: str
     answers: list[CallResult | Answer]
@@ -38,15 +38,15 @@ class _Adyen:
         return Answer(201, msgspec.json.encode({k: v for k, v in fields.items() if v}))
 
 
+#: Changes whose path has the PSP reference of a payment.
 _OF_A_PAYMENT: Final = {Kind.CAPTURES, Kind.REFUNDS, Kind.CANCELS, Kind.REVERSALS}
-
-
+#: Changes whose request has an amount.
 _WITH_AMOUNT: Final = {Kind.CAPTURES, Kind.REFUNDS}
 
 
 @dataclass
 class _Silent:
-    """Records each question and does not answer."""
+    """Records each question and does not answer it."""
 
     asked: list[Question]
 
@@ -55,17 +55,17 @@ class _Silent:
         return meanings.unanswered(question, NOW, "TimeoutError")
 
 
-class Sold(Account):
-    """An account with a sale: the shop's requests about it, and its events."""
+class PaidAccount(Account):
+    """A merchant account with paid payments, and the shop's requests to change them."""
 
-    async def paid(self, **changes: Any) -> tuple[Intent, str]:
-        """A payment that is paid, and its pspReference."""
+    async def create_paid(self, **changes: Any) -> tuple[Intent, str]:
+        """Create a paid payment; return its intent and PSP reference."""
         intent, psp = await self.open_payment(**changes), self.psp()
         await self.receives(psp, echo=intent.id)
         return intent, psp
 
     async def request_change(self, kind: Kind, psp: str, *answers: CallResult | Answer) -> str:
-        """The shop requests a change through Kasir; returns the change's pspReference."""
+        """Request a change through Kasir; return the change's PSP reference."""
         change_psp = self.psp()
         fields = {"amount": {"currency": "IDR", "value": 25_000}} if kind in _WITH_AMOUNT else {}
         requests = self.change_requests(change_psp, *answers)
@@ -77,7 +77,7 @@ class Sold(Account):
         return change_psp
 
     async def request_without_answer(self, kind: Kind, psp: str) -> Question:
-        """The shop requests a change and Adyen does not answer; returns the question."""
+        """Request a change through Kasir that Adyen does not answer; return the question."""
         asked: list[Question] = []
         provider = _Silent(asked)
         flow = replace(self.kasir.flow, provider=provider)

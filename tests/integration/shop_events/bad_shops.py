@@ -25,9 +25,9 @@ class BadShop:
         behave: What the shop does after it has received a request.
         url: The shop's address.
         received: Every request, with its headers.
-        sent: How many bytes the shop could send.
+        sent: How many bytes the shop has sent.
         tasks: One task for each connection.
-        over: Set when a shop that hangs may close its connections.
+        over: A shop that hangs waits for this event before it closes its connections.
     """
 
     behave: Behave
@@ -42,13 +42,13 @@ class BadShop:
         task = asyncio.current_task()
         assert task is not None
         self.tasks.add(task)
-        # The client has disconnected, or the test is over.
+        # An error means that the client has disconnected or the test is over.
         with suppress(OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
             head = await reader.readuntil(b"\r\n\r\n")
             length = int(head.lower().partition(b"content-length:")[2].partition(b"\r")[0])
             self.received.append(head + await reader.readexactly(length))
             await self.behave(self, writer)
-        await closed(writer)
+        await close_connection(writer)
 
     async def send(self, writer: asyncio.StreamWriter, piece: bytes) -> None:
         """Send a piece when the buffer has space."""
@@ -57,7 +57,7 @@ class BadShop:
         self.sent += len(piece)
 
 
-async def closed(writer: asyncio.StreamWriter) -> None:
+async def close_connection(writer: asyncio.StreamWriter) -> None:
     """Close a connection, which may already be broken."""
     writer.close()
     with suppress(OSError):
@@ -108,7 +108,7 @@ async def hangs(shop: BadShop, _: asyncio.StreamWriter) -> None:
 
 
 def repeats(first: bytes, again: bytes) -> Behave:
-    """Send `first` once, then `again` repeatedly until the client stops reading."""
+    """Send `first` once, then `again` repeatedly until the client closes the connection."""
 
     async def behave(shop: BadShop, writer: asyncio.StreamWriter) -> None:
         await shop.send(writer, first)

@@ -1,4 +1,4 @@
-"""A Kasir with a shop's address, a worker that delivers to it, and events to deliver."""
+"""A Kasir that delivers events to a shop's address, its worker, and events to deliver."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from kasir.wiring import Parts, open_parts
 from opened_kasir import NOWHERE
 
 SECRET: Final = "whsec_" + "c2VjcmV0" * 4
-#: A test fails after it has waited this long for a condition.
+#: A test fails after it has waited this many seconds for a condition.
 PATIENCE_S: Final = 200
 
 
@@ -52,13 +52,13 @@ async def working(kasir: Parts) -> AsyncIterator[None]:
         await task
 
 
-async def until(is_so: Callable[[], Any]) -> None:
-    """Wait until a condition holds; `is_so` may return a coroutine."""
+async def until(condition: Callable[[], Any]) -> None:
+    """Wait until a condition is true; `condition` may return a coroutine."""
 
     async def poll() -> None:
         while True:
-            found = is_so()
-            if await found if asyncio.iscoroutine(found) else found:
+            result = condition()
+            if await result if asyncio.iscoroutine(result) else result:
                 return
             await asyncio.sleep(0.01)
 
@@ -69,7 +69,7 @@ async def until(is_so: Callable[[], Any]) -> None:
 async def kasir_with_shop(
     database: str, url: str, clock: Clock | None = None, **limits: Any
 ) -> AsyncIterator[Parts]:
-    """Kasir on a database, with the shop's address and with these limits."""
+    """Kasir on a database, with the shop's address and with changed limits."""
     settings = settings_from(
         {
             "ADYEN_ENVIRONMENT": "twin",
@@ -80,6 +80,6 @@ async def kasir_with_shop(
             "KASIR_EVENTS_SECRET": SECRET,
         }
     )
-    changed = replace(settings, limits=Limits(**limits))
-    async with open_parts(changed, clock=clock) as kasir:
+    with_limits = replace(settings, limits=Limits(**limits))
+    async with open_parts(with_limits, clock=clock) as kasir:
         yield kasir

@@ -18,7 +18,7 @@ from aiohttp import web
 from fake_server import FakeServer, plain, serving
 from integration.shop_events.bad_shops import (
     Behave,
-    closed,
+    close_connection,
     hangs,
     huge,
     misbehaving,
@@ -36,6 +36,9 @@ from opened_kasir import a_database, kasir_on
 #: More than the buffers between a shop and a client that does not read can hold.
 BUFFERS_BYTES = 16 * 1024 * 1024
 OK = b"HTTP/1.1 200 OK\r\n"
+#: Results of `delivery_state` after one try.
+RETRY_IS_DUE = (1, True, False)
+DELIVERED = (1, False, True)
 
 
 @pytest.fixture
@@ -51,11 +54,11 @@ async def fake_server() -> AsyncIterator[FakeServer]:
 
 
 def sender_to(url: str, timeout_s: float = 15.0) -> EventSender:
-    return EventSender(url, [SECRET], timeout_s, SystemClock())
+    return EventSender(url, secrets=[SECRET], timeout_s=timeout_s, world=SystemClock())
 
 
 async def try_once(kasir: Parts, url: str, timeout_s: float = 15.0) -> SendResult:
-    """Try once to deliver an event to a shop; returns the stored result."""
+    """Write an event and try once to deliver it to a shop; return the stored result."""
     (name,) = await write_events(kasir, "pay_1")
     event_id = await kasir.pool.fetchval("SELECT id FROM event WHERE name = $1", name)
     async with sender_to(url, timeout_s) as sender:
@@ -65,13 +68,13 @@ async def try_once(kasir: Parts, url: str, timeout_s: float = 15.0) -> SendResul
 
 
 async def delivery_state(kasir: Parts) -> tuple[int, bool, bool]:
-    """Of the only event: its number of tries, whether a retry is due soon, if it is delivered."""
+    """The only event's number of tries, whether a retry is due soon, whether it is delivered."""
     row = await kasir.pool.fetchrow(
         "SELECT tries, due_at BETWEEN now() AND now() + interval '1 minute' AS is_soon,"
-        " delivered_at IS NOT NULL AS is_taken FROM event"
+        " delivered_at IS NOT NULL AS is_delivered FROM event"
     )
     assert row is not None
-    return row["tries"], bool(row["is_soon"]), row["is_taken"]
+    return row["tries"], bool(row["is_soon"]), row["is_delivered"]
 
 
 def logged(printed: str) -> list[tuple[str, dict[str, str]]]:
@@ -84,18 +87,18 @@ def logged(printed: str) -> list[tuple[str, dict[str, str]]]:
 async def test_delivery_to_a_shop_that_refuses_is_retried_soon_and_no_redirect_is_followed(
     kasir: Parts, fake_server: FakeServer, status: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    async with serving() as elsewhere:
-        elsewhere.handler = plain(204, b"")
-        fake_server.handler = plain(status, b"no", Location=elsewhere.url)
+    async with serving() as redirect_target:
+        redirect_target.handler = plain(204, b"")
+        fake_server.handler = plain(status, b"no", Location=redirect_target.url)
         result = await try_once(kasir, fake_server.url)
 
     assert result == SendResult(status=status)
-    assert await delivery_state(kasir) == (1, True, False)
+    assert await delivery_state(kasir) == RETRY_IS_DUE
     name = await kasir.pool.fetchval("SELECT name FROM event")
     assert logged(capsys.readouterr().out) == [
         ("the shop refused an event", {"name": name, "status": str(status)})
     ]
-    assert (len(fake_server.asked), elsewhere.asked) == (1, [])
+    assert (len(fake_server.asked), redirect_target.asked) == (1, [])
 
 
 @pytest.mark.parametrize("status", [200, 201, 202, 204, 299])
@@ -105,7 +108,7 @@ async def test_any_2xx_accepts_an_event_and_nothing_is_logged(
     fake_server.handler = plain(status, b"")
 
     assert await try_once(kasir, fake_server.url) == SendResult(status=status)
-    assert await delivery_state(kasir) == (1, False, True)
+    assert await delivery_state(kasir) == DELIVERED
     assert logged(capsys.readouterr().out) == []
 
 
@@ -131,7 +134,7 @@ async def test_delivery_to_a_shop_that_answers_incompletely_is_retried_soon(
         result = await try_once(kasir, shop.url)
 
     assert result == SendResult(error=error)
-    assert await delivery_state(kasir) == (1, True, False)
+    assert await delivery_state(kasir) == RETRY_IS_DUE
     name = await kasir.pool.fetchval("SELECT name FROM event")
     assert logged(capsys.readouterr().out) == [
         ("the shop did not answer", {"name": name, "error": error})
@@ -154,7 +157,7 @@ async def test_delivery_to_a_shop_that_hangs_times_out_and_is_retried_soon(
         result = await try_once(kasir, shop.url, timeout_s=0.5)
 
     assert result == SendResult(error="TimeoutError")
-    assert await delivery_state(kasir) == (1, True, False)
+    assert await delivery_state(kasir) == RETRY_IS_DUE
     ((message, fields),) = logged(capsys.readouterr().out)
     assert (message, fields["error"]) == ("the shop did not answer", "TimeoutError")
 
@@ -167,7 +170,7 @@ async def test_delivery_to_a_shop_that_refuses_connections_is_retried_soon(
         result = await try_once(kasir, f"http://127.0.0.1:{closed_port.getsockname()[1]}/")
 
     assert result == SendResult(error="ClientConnectorError")
-    assert await delivery_state(kasir) == (1, True, False)
+    assert await delivery_state(kasir) == RETRY_IS_DUE
     assert "the shop did not answer" in capsys.readouterr().out
 
 
@@ -188,7 +191,7 @@ async def test_the_status_counts_although_the_rest_of_the_answer_is_lost(
         result = await try_once(kasir, shop.url)
 
     assert result == SendResult(status=status)
-    assert await delivery_state(kasir) == (1, status >= 300, status < 300)
+    assert await delivery_state(kasir) == (DELIVERED if status == 200 else RETRY_IS_DUE)
 
 
 @pytest.mark.parametrize("status", [200, 500])
@@ -200,7 +203,7 @@ async def test_an_answer_of_100_mb_counts_by_its_status_and_is_not_read(
         await asyncio.wait(shop.tasks)
 
     assert result == SendResult(status=status)
-    assert await delivery_state(kasir) == (1, status >= 300, status < 300)
+    assert await delivery_state(kasir) == (DELIVERED if status == 200 else RETRY_IS_DUE)
     assert shop.sent < BUFFERS_BYTES
 
 
@@ -209,7 +212,7 @@ async def _close_during_handshake(
 ) -> None:
     await reader.read(1)  # The client has begun the TLS handshake.
     writer.transport.abort()
-    await closed(writer)
+    await close_connection(writer)
 
 
 async def test_delivery_to_a_shop_that_closes_during_the_tls_handshake_is_retried_soon(
@@ -221,7 +224,7 @@ async def test_delivery_to_a_shop_that_closes_during_the_tls_handshake_is_retrie
         result = await try_once(kasir, f"https://127.0.0.1:{port}/")
 
     assert result.error in {"ClientOSError", "ClientConnectorError", "ClientConnectorSSLError"}
-    assert await delivery_state(kasir) == (1, True, False)
+    assert await delivery_state(kasir) == RETRY_IS_DUE
     assert "the shop did not answer" in capsys.readouterr().out
 
 
@@ -234,7 +237,7 @@ async def test_a_shop_with_an_untrusted_certificate_gets_no_event(
         result = await try_once(kasir, shop.url)
 
     assert result == SendResult(error="ClientConnectorCertificateError")
-    assert await delivery_state(kasir) == (1, True, False)
+    assert await delivery_state(kasir) == RETRY_IS_DUE
     assert shop.received == []
     assert "ClientConnectorCertificateError" in capsys.readouterr().out
 
@@ -257,7 +260,7 @@ async def test_an_event_that_no_key_decrypts_is_retried_and_its_job_does_not_fai
     async with sender_to(fake_server.url) as sender:
         await kasir.delivery.deliver(event_id, sender)
 
-    assert await delivery_state(kasir) == (1, True, False)
+    assert await delivery_state(kasir) == RETRY_IS_DUE
     assert (
         await kasir.pool.fetchval("SELECT error FROM event_try") == "no KASIR_SECRET_KEY opens it"
     )
@@ -282,7 +285,7 @@ async def test_an_event_that_another_job_delivered_is_not_sent_again_after_a_fai
         await kasir.delivery.deliver(event_id, sender)
         await kasir.delivery.deliver(event_id, sender)  # Sends nothing: the event is delivered.
 
-    assert await delivery_state(kasir) == (1, False, True)
+    assert await delivery_state(kasir) == DELIVERED
     assert [headers["webhook-id"] for _, headers, _ in fake_server.asked] == [
         await kasir.pool.fetchval("SELECT name FROM event")
     ] * 2

@@ -1,4 +1,4 @@
-"""The retry schedule: each wait, the end, and the order of a payment's events."""
+"""The retry schedule of events: each wait, the last try, and the order of a payment's events."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ WAITS: Final = [
 async def try_once(kasir: Parts, shop: FakeServer, name: str) -> None:
     """Try to deliver an event once, as its job does."""
     event_id = await kasir.pool.fetchval("SELECT id FROM event WHERE name = $1", name)
-    async with EventSender(shop.url, [SECRET], 15, SystemClock()) as sender:
+    async with EventSender(shop.url, secrets=[SECRET], timeout_s=15, world=SystemClock()) as sender:
         await kasir.delivery.deliver(event_id, sender)
 
 
@@ -70,14 +70,17 @@ async def test_retries_follow_the_schedule_and_the_event_is_kept_afterwards(
             "given_up": [first],
         }
         (given_up,) = await deliveries(kasir.pool, DeliveryState.GIVEN_UP, 100)
-        ats = [one.at for one in given_up.tries]
-        assert [later - at for at, later in pairwise(ats)] == WAITS
+        try_times = [one.at for one in given_up.tries]
+        assert [later - earlier for earlier, later in pairwise(try_times)] == WAITS
         assert {one.status for one in given_up.tries} == {503}
         printed = capsys.readouterr().out
         assert printed.count("an event was given up") == 1
         assert f"name={first} tries=11 type=payment.authorised" in printed
         # The shop can still fetch both events.
-        assert [event.name for event in await kasir.events.after(None, 100)] == [first, second]
+        assert [event.name for event in await kasir.events.after(None, limit=100)] == [
+            first,
+            second,
+        ]
 
         # The payment's second event no longer waits for the first, which is never due again.
         assert await kasir.due.look() == 1
@@ -98,6 +101,7 @@ async def test_an_event_that_was_given_up_restarts_its_schedule_when_it_is_resen
     clock = FrozenClock()
     async with (
         serving() as shop,
+        # An event is given up after two tries.
         kasir_with_shop(fresh_database, shop.url, clock, event_gaps_s=(0, 5)) as kasir,
     ):
         shop.handler = plain(503, b"")
@@ -125,31 +129,34 @@ async def test_an_event_that_was_given_up_restarts_its_schedule_when_it_is_resen
         assert [one.status for one in again.tries] == [503, 503, 503, 204]
 
 
-async def test_no_event_of_a_payment_overtakes_one_that_fails(fresh_database: str) -> None:
+async def test_no_event_of_a_payment_is_delivered_before_an_earlier_one_that_fails(
+    fresh_database: str,
+) -> None:
     clock, refusals = OffsetClock(), [500, 500, 500]
 
     async def refuse_the_first(request: web.Request) -> web.Response:
-        is_first = request.headers["webhook-id"] == names[0]
+        is_first = request.headers["webhook-id"] == event_ids[0]
         return web.Response(status=refusals.pop() if is_first and refusals else 204)
 
     async with serving() as shop:
         shop.handler = refuse_the_first
         async with kasir_with_shop(fresh_database, shop.url, clock) as kasir, working(kasir):
-            names = await write_events(kasir, "pay_1", "pay_1", "pay_2", "pay_1")
-            for refused in range(1, 4):
-                await until(lambda: _refusals(kasir, refused))  # noqa: B023  # Awaited within the iteration.
+            event_ids = await write_events(kasir, "pay_1", "pay_1", "pay_2", "pay_1")
+            for count in range(1, 4):
+                await until(lambda: _has_refusals(kasir, count))  # noqa: B023  # Awaited within the iteration.
                 clock.offset += timedelta(minutes=10)
             await until(lambda: len(shop.asked) == 7)
     received = [headers["webhook-id"] for _, headers, _ in shop.asked]
 
-    first, second, of_other_payment, third = names
-    assert [name for name in received if name != of_other_payment] == [*[first] * 4, second, third]
+    first, second, of_other_payment, third = event_ids
+    of_this_payment = [event_id for event_id in received if event_id != of_other_payment]
+    assert of_this_payment == [first] * 4 + [second, third]  # Three refusals, then accepted.
     assert received.count(of_other_payment) == 1
 
 
-async def _refusals(kasir: Parts, count: int) -> bool:
-    found = await kasir.pool.fetchval("SELECT count(*) FROM event_try WHERE status = 500")
-    return bool(found == count)
+async def _has_refusals(kasir: Parts, count: int) -> bool:
+    stored = await kasir.pool.fetchval("SELECT count(*) FROM event_try WHERE status = 500")
+    return bool(stored == count)
 
 
 async def test_a_shop_that_hangs_occupies_a_limited_number_of_jobs_and_delays_no_other_work(
@@ -171,7 +178,7 @@ async def test_a_shop_that_hangs_occupies_a_limited_number_of_jobs_and_delays_no
         shop.over.set()
 
     assert requests == 3
-    assert jobs == 8
+    assert jobs == 8  # `due_batch_max`: the other events are not enqueued.
 
 
 async def _run_other_jobs(kasir: Parts, count: int) -> None:
@@ -199,7 +206,7 @@ async def test_without_an_address_waiting_events_are_kept_and_no_job_fails(
     async with serving() as shop:
         shop.handler = plain(204, b"")
         async with kasir_with_shop(fresh_database, shop.url, clock) as kasir:
-            names = await write_events(kasir, "pay_1")
+            event_ids = await write_events(kasir, "pay_1")
         async with kasir_with_shop(fresh_database, "", clock) as kasir, working(kasir):
 
             async def has_run() -> bool:
@@ -216,7 +223,7 @@ async def test_without_an_address_waiting_events_are_kept_and_no_job_fails(
         async with kasir_with_shop(fresh_database, shop.url, clock) as kasir, working(kasir):
             await until(lambda: shop.asked)
 
-    assert [headers["webhook-id"] for _, headers, _ in shop.asked] == names
+    assert [headers["webhook-id"] for _, headers, _ in shop.asked] == event_ids
 
 
 async def _tries(database: str, url: str, clock: OffsetClock) -> int:

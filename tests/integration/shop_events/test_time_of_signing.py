@@ -1,4 +1,4 @@
-"""The signature has the real time, not the test clock's. The body has the event's time."""
+"""A signature has the real time, although a test clock is set; the body has the event's time."""
 
 from __future__ import annotations
 
@@ -22,25 +22,25 @@ from kasir.clock import OffsetClock
 from kasir.wiring import Parts
 from opened_kasir import kasir_on
 
-NEWER = "whsec_" + "bmV3ZXIu" * 4
+NEWER_SECRET = "whsec_" + "bmV3ZXIu" * 4
 
 
 @pytest.mark.parametrize("days", [-40, 0, 40])
-async def test_the_signature_is_valid_after_the_twins_clock_was_moved(
+async def test_the_signature_is_valid_although_kasirs_clock_follows_a_moved_test_clock(
     fresh_database: str, days: int
 ) -> None:
     clock = OffsetClock()
     clock.offset = timedelta(days=days)
     async with serving() as shop:
         shop.handler = plain(204, b"")
-        given = {"KASIR_EVENTS_URL": shop.url, "KASIR_EVENTS_SECRET": f"{NEWER},{SECRET}"}
-        opened = kasir_on(fresh_database, clock=clock, **given)
+        environ = {"KASIR_EVENTS_URL": shop.url, "KASIR_EVENTS_SECRET": f"{NEWER_SECRET},{SECRET}"}
+        opened = kasir_on(fresh_database, clock=clock, **environ)
         async with opened as kasir, working(kasir):
             happened_at = clock.now()
             await write_events(kasir, "pay_1")
             await until(lambda: shop.asked)
     ((_, headers, body),) = shop.asked
-    verified = [Webhook(secret).verify(body, headers) for secret in (NEWER, SECRET)]
+    verified = [Webhook(secret).verify(body, headers) for secret in (NEWER_SECRET, SECRET)]
 
     assert verified == [json.loads(body)] * 2
     body_at = datetime.fromisoformat(json.loads(body)["timestamp"])

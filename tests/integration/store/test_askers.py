@@ -1,4 +1,7 @@
-"""A question is sent again at once when its sender is dead, but not while it may be alive."""
+"""A question is sent again when the process that sent it has ended, and not before.
+
+Each process that asks Adyen is an `Asker`, which holds a PostgreSQL lock while it is alive.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +32,7 @@ from opened_kasir import kasir_on
 
 
 class Slow:
-    """A fake Adyen. Before its answer it runs `hook` once, or waits for `may_answer`."""
+    """A fake Adyen. The first call runs `hook`, if it is set; other calls wait for `may_answer`."""
 
     def __init__(self, fake_server: FakeServer) -> None:
         self.fake_server = fake_server
@@ -53,7 +56,7 @@ class Slow:
         async def received() -> list[str]:
             return [headers["idempotency-key"] for _, headers, _ in self.fake_server.asked]
 
-        return await until(received, lambda found: len(found) >= times, f"asked {times} times")
+        return await until(received, lambda keys: len(keys) >= times, f"asked {times} times")
 
 
 @pytest.fixture
@@ -64,14 +67,15 @@ async def slow() -> AsyncIterator[Slow]:
 
 @asynccontextmanager
 async def a_kasir(database: str, slow: Slow) -> AsyncIterator[Parts]:
+    """Open a Kasir that calls the fake Adyen; a second one acts as a second process."""
     async with kasir_on(database, ADYEN_TWIN_URL=slow.fake_server.url) as kasir:
         yield kasir
 
 
 async def pay(kasir: Parts) -> Answer:
-    """Pay with the only idempotency key of the shop."""
+    """Pay with the idempotency key "order-1", as every call in this file does."""
     body = json.dumps(payment_body()).encode()
-    answer, _ = await kasir.checkout.payments(body, 72, "order-1")
+    answer, _ = await kasir.checkout.payments(body, version=72, shop_key="order-1")
     return answer
 
 
@@ -84,14 +88,14 @@ async def paid_after_retries(kasir: Parts) -> Answer:
         except (StillRunning, *DRIVER_ERRORS):
             return None
 
-    answer = await until(ask, lambda found: found is not None, "answered")
+    answer = await until(ask, lambda answer: answer is not None, "answered")
     assert answer is not None
     return answer
 
 
 @asynccontextmanager
 async def connected_to_server(database: str) -> AsyncIterator[asyncpg.Connection[Any]]:
-    """A connection to the server, outside the tested database."""
+    """A connection to the database `postgres` of the same server."""
     connection = await asyncpg.connect(urlsplit(database)._replace(path="/postgres").geturl())
     try:
         yield connection
@@ -103,8 +107,8 @@ def name_of(database: str) -> str:
     return urlsplit(database).path.removeprefix("/")
 
 
-async def cut_off(database: str, *, allow_connections: bool) -> None:
-    """Disconnect all sessions of the database; allow or refuse new connections."""
+async def disconnect_sessions(database: str, *, allow_connections: bool) -> None:
+    """End all sessions of the database, waiting up to 20 s; allow or refuse new connections."""
     name = name_of(database)
     async with connected_to_server(database) as server:
         await server.execute(f"ALTER DATABASE {name} WITH ALLOW_CONNECTIONS {allow_connections}")
@@ -122,16 +126,16 @@ async def allow_connections_again(database: str) -> None:
 async def test_a_question_whose_answer_could_not_be_stored_is_sent_again_at_once(
     fresh_database: str, slow: Slow
 ) -> None:
-    async def cut() -> None:
-        await cut_off(fresh_database, allow_connections=False)
+    async def disconnect() -> None:
+        await disconnect_sessions(fresh_database, allow_connections=False)
 
-    slow.hook = cut
+    slow.hook = disconnect
     slow.may_answer.set()
     async with a_kasir(fresh_database, slow) as kasir:
         with pytest.raises(DRIVER_ERRORS):
             await pay(kasir)
         await allow_connections_again(fresh_database)
-        answer = await pay(kasir)  # Never StillRunning.
+        answer = await pay(kasir)  # Raises no StillRunning.
     keys = await slow.keys(2)
 
     assert answer.status == 200
@@ -141,10 +145,10 @@ async def test_a_question_whose_answer_could_not_be_stored_is_sent_again_at_once
 async def test_a_question_that_one_process_gave_up_is_sent_again_by_another(
     fresh_database: str, slow: Slow
 ) -> None:
-    async def cut() -> None:
-        await cut_off(fresh_database, allow_connections=False)
+    async def disconnect() -> None:
+        await disconnect_sessions(fresh_database, allow_connections=False)
 
-    slow.hook = cut
+    slow.hook = disconnect
     slow.may_answer.set()
     async with a_kasir(fresh_database, slow) as one, a_kasir(fresh_database, slow) as other:
         with capture_logs() as logs:
@@ -161,7 +165,7 @@ async def test_a_question_that_one_process_gave_up_is_sent_again_by_another(
 
 async def until_logged(logs: list[Any], event: str) -> None:
     async def logged() -> list[str]:
-        return [one["event"] for one in logs]
+        return [line["event"] for line in logs]
 
     await until(logged, lambda events: event in events, event)
 
@@ -170,13 +174,13 @@ async def test_a_question_of_a_killed_process_is_sent_again_at_once(
     fresh_database: str, slow: Slow
 ) -> None:
     port = free_port()
-    given = TWIN | {
+    settings = TWIN | {
         "KASIR_DATABASE_URL": fresh_database,
         "ADYEN_TWIN_URL": slow.fake_server.url,
         "KASIR_API_KEY": "a-key",
     }
     headers = {"X-API-Key": "a-key", "Idempotency-Key": "order-1"}
-    with running("serve", "--port", str(port), **given) as process:
+    with running("serve", "--port", str(port), **settings) as process:
         until_ready(f"http://127.0.0.1:{port}")
         async with aiohttp.ClientSession(headers=headers) as shop:
             url = f"http://127.0.0.1:{port}/v72/payments"
@@ -194,7 +198,7 @@ async def test_a_question_of_a_killed_process_is_sent_again_at_once(
     assert len(set(keys)) == 1
 
 
-async def test_while_the_first_sender_may_be_alive_no_other_process_sends(
+async def test_while_the_sender_may_be_alive_the_question_is_not_sent_again(
     fresh_database: str, slow: Slow
 ) -> None:
     async with a_kasir(fresh_database, slow) as one, a_kasir(fresh_database, slow) as other:
@@ -239,29 +243,29 @@ async def test_a_kasir_that_closes_releases_the_questions_that_it_gave_up(
             "SELECT count(*) FROM question WHERE status IS NULL AND asked_at <> 'epoch'"
         )
         slow.may_answer.set()
-        answer = await pay(other)  # Never StillRunning.
+        answer = await pay(other)  # Raises no StillRunning.
 
     assert unreleased == 0
     assert answer.status == 200
 
 
-async def test_a_process_that_lost_its_database_session_counts_as_alive_again(
+async def test_a_process_that_lost_its_database_session_takes_its_lock_again(
     fresh_database: str, slow: Slow
 ) -> None:
     async with a_kasir(fresh_database, slow) as one, a_kasir(fresh_database, slow) as other:
         paying = asyncio.create_task(pay(one))
         await slow.keys(1)
-        before = await holders(fresh_database)
+        before = await held_locks(fresh_database)
         with capture_logs() as logs:
-            await cut_off(fresh_database, allow_connections=True)
+            await disconnect_sessions(fresh_database, allow_connections=True)
             await until_logged(logs, "liveness lock lost")
 
-            async def holders_now() -> set[tuple[int, int]]:
-                return await holders(fresh_database)
+            async def held_now() -> set[tuple[int, int]]:
+                return await held_locks(fresh_database)
 
             after = await until(
-                holders_now,
-                lambda found: {name for name, _ in found} == {name for name, _ in before},
+                held_now,
+                lambda found: {number for number, _ in found} == {number for number, _ in before},
                 "both hold their locks again",
             )
         with pytest.raises(StillRunning):
@@ -273,16 +277,15 @@ async def test_a_process_that_lost_its_database_session_counts_as_alive_again(
     assert answer.status == 200
 
 
-async def test_a_cancel_while_an_asker_waits_for_its_lock_leaves_no_task(
+async def test_an_asker_that_is_cancelled_while_it_waits_for_its_lock_leaves_no_task(
     fresh_database: str, slow: Slow
 ) -> None:
     async with a_kasir(fresh_database, slow) as kasir:
         before = asyncio.all_tasks()
-        asker = Asker(kasir.pool, 40.0)
-        async with kasir.pool.acquire() as other:
-            # Another session still holds the lock.
+        asker = Asker(kasir.pool, patience_s=40.0)
+        async with kasir.pool.acquire() as other:  # This session holds the lock.
             await other.execute("SELECT pg_advisory_lock($1, $2)", SPACE, asker.number)
-            opening = asyncio.create_task(alive_for_a_moment(asker))
+            opening = asyncio.create_task(take_lock(asker))
             await until_lock_is_awaited(kasir)
             opening.cancel()
             await asyncio.wait([opening])
@@ -293,8 +296,8 @@ async def test_a_cancel_while_an_asker_waits_for_its_lock_leaves_no_task(
     assert remaining == set()
 
 
-async def alive_for_a_moment(asker: Asker) -> None:
-    async with asker.alive():
+async def take_lock(asker: Asker) -> None:
+    async with asker.alive():  # Waits for the lock, which is never free here.
         raise AssertionError("the asker has got its lock")
 
 
@@ -311,7 +314,7 @@ async def until_lock_is_awaited(kasir: Parts) -> None:
     await until(waiting, lambda count: count > 0, "a session waits for the lock")
 
 
-async def holders(database: str) -> set[tuple[int, int]]:
+async def held_locks(database: str) -> set[tuple[int, int]]:
     """The askers' locks that are held: each asker's number and its session's process id."""
     async with connected_to_server(database) as server:
         rows = await server.fetch(

@@ -23,7 +23,7 @@ from opened_kasir import a_database, kasir_on, until
 
 DAY = timedelta(days=1)
 RETENTION = Retention()
-#: An age at which every removable row is removed, and one at which none is.
+#: An age at which old rows are removed, and one at which they are kept.
 OLD, YOUNG = 400 * DAY, DAY
 
 
@@ -34,12 +34,14 @@ async def kasir(postgres_dsn: str) -> AsyncIterator[Parts]:
 
 
 def cleaning(kasir: Parts, clock: Clock | None = None, most: int = 1000) -> Cleaning:
+    """A cleaning that removes at most `most` rows per batch, without pauses between batches."""
     return Cleaning(
         pool=kasir.pool, clock=clock or SystemClock(), kept=RETENTION, batch_max=most, pause_s=0
     )
 
 
 async def clean(kasir: Parts, clock: Clock | None = None, most: int = 1000) -> dict[str, int]:
+    """Clean once; return the number of removed rows by kind, without zeros."""
     return await cleaning(kasir, clock, most).clean(asyncio.Event())
 
 
@@ -60,6 +62,7 @@ async def age_rows(kasir: Parts, age: timedelta = OLD) -> None:
 
 
 async def insert_jobs(kasir: Parts, **statuses: int) -> None:
+    """Insert jobs: this number of each status."""
     for status, count in statuses.items():
         await kasir.pool.execute(
             "INSERT INTO pgqueuer (priority, entrypoint, status)"
@@ -70,6 +73,7 @@ async def insert_jobs(kasir: Parts, **statuses: int) -> None:
 
 
 async def insert_log(kasir: Parts, count: int) -> None:
+    """Insert rows of the job log, one per second before now."""
     await kasir.pool.execute(
         "INSERT INTO pgqueuer_log (job_id, status, priority, entrypoint, created)"
         " SELECT n, 'successful', 0, 'x', now() - n * interval '1 second'"
@@ -89,6 +93,7 @@ async def insert_notices(kasir: Parts, count: int, state: str = "read") -> None:
 
 
 async def insert_events(kasir: Parts, **counts: int) -> None:
+    """Insert this number of `delivered` events, of `due` ones, and of `never` ones (neither)."""
     for kind, count in counts.items():
         await kasir.pool.execute(
             "INSERT INTO event (name, subject, type, at, payload, due_at, delivered_at)"
@@ -130,16 +135,16 @@ async def _nothing(_: Any) -> None:
 
 
 @pytest.mark.parametrize("state", [state for state in NoticeState if state != "read"])
-async def test_a_notice_that_may_be_read_again_keeps_its_body(kasir: Parts, state: str) -> None:
+async def test_a_notice_that_is_not_read_keeps_its_body(kasir: Parts, state: str) -> None:
     await insert_notices(kasir, 3, state)
     await age_rows(kasir)
     await clean(kasir)
-    kept = await kasir.pool.fetchval("SELECT count(*) FROM notice WHERE item = 'words'")
+    query = "SELECT count(*) FROM notice WHERE item = 'words'"
 
-    assert kept == 3
+    assert await kasir.pool.fetchval(query) == 3
 
 
-async def test_a_recurring_contract_without_its_body_shows_no_psp_reference(
+async def test_a_recurring_contract_notice_without_its_body_shows_no_psp_reference(
     kasir: Parts,
 ) -> None:
     await insert_notices(kasir, 1)
@@ -150,7 +155,7 @@ async def test_a_recurring_contract_without_its_body_shows_no_psp_reference(
 
 
 async def test_events_that_the_shop_accepted_are_removed_and_others_stay(kasir: Parts) -> None:
-    # The "never" events were given up, or have no due time because no URL is set.
+    # Events that are neither due nor delivered were given up, or have no URL to be sent to.
     await insert_events(kasir, delivered=3, due=2, never=4)
     await age_rows(kasir)
     removed = await clean(kasir)
@@ -200,13 +205,14 @@ async def test_keys_facts_and_payments_are_never_removed(kasir: Parts) -> None:
     assert after == before
 
 
-async def test_many_old_rows_are_removed_in_batches_and_each_statement_is_bounded(
+async def test_many_old_rows_are_removed_in_batches_of_at_most_1000(
     kasir: Parts,
 ) -> None:
     await insert_log(kasir, 25_500)
     await insert_notices(kasir, 2_500)
     await age_rows(kasir)
     removed = await clean(kasir)
+    # `xmin` is the transaction that wrote the row: one per batch.
     sizes = await kasir.pool.fetch("SELECT count(*) AS size FROM notice GROUP BY xmin::text")
 
     assert removed == {"log": 25_500, "notices": 2_500}
@@ -236,11 +242,11 @@ async def test_several_workers_at_once_remove_each_row_once(kasir: Parts) -> Non
     await age_rows(kasir)
     removed = await asyncio.gather(*(clean(kasir, most=100) for _ in range(4)))
 
-    assert sum(one.get("log", 0) for one in removed) == 3_000
+    assert sum(counts.get("log", 0) for counts in removed) == 3_000
     assert await kasir.pool.fetchval("SELECT count(*) FROM pgqueuer_log") == 0
 
 
-async def test_no_row_is_removed_after_the_clock_leapt_ahead(kasir: Parts) -> None:
+async def test_no_row_is_removed_while_the_clock_is_in_the_future(kasir: Parts) -> None:
     await insert_jobs(kasir, failed=1)
     await insert_log(kasir, 1)
     await insert_notices(kasir, 1)
@@ -274,7 +280,7 @@ async def test_a_stop_takes_effect_between_two_batches(kasir: Parts) -> None:
     stop.set()
 
     assert await working == {"log": 100}
-    assert await slow.clean(stop) == {}
+    assert await slow.clean(stop) == {}  # It stops before the first batch.
 
 
 @pytest.mark.parametrize(
@@ -296,9 +302,8 @@ async def test_old_rows_are_found_by_an_index_and_not_by_a_full_scan(
     await kasir.pool.execute("ANALYZE")
     statement = getattr(SQL, name).sql
     epoch = datetime(1970, 1, 1, tzinfo=UTC)
-    given = {"since": epoch, "now": datetime.now(UTC), "kept": OLD, "most": 100}
-    names = ["since", "now", "kept", "most"]
-    rows = await kasir.pool.fetch(f"EXPLAIN {statement}", *(given[each] for each in names))
+    arguments = [epoch, datetime.now(UTC), OLD, 100]  # `since`, `now`, `kept`, `most`.
+    rows = await kasir.pool.fetch(f"EXPLAIN {statement}", *arguments)
     plan = "\n".join(row[0] for row in rows)
 
     assert f"Index Scan using {index}" in plan

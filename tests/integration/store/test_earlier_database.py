@@ -1,4 +1,4 @@
-"""A database that an earlier version filled opens without loss, and its work continues.
+"""A database that an earlier version filled loses no row, and its pending work is done.
 
 The three files in `data/` were made by the code of commit af3a909. A script started an embedded
 PostgreSQL, `adyen-twin serve --state`, `kasir serve` and `kasir worker`, and called them through
@@ -160,7 +160,9 @@ async def started(postgres: str, folder: Path) -> AsyncIterator[Programs]:
         }
         http = await stack.enter_async_context(aiohttp.ClientSession())
         url, twin_url = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{twin_port}"
-        programs = Programs(database, url, twin_url, shop, settings, http)
+        programs = Programs(
+            database=database, url=url, twin_url=twin_url, shop=shop, settings=settings, http=http
+        )
         await until(lambda: _answers(http, f"{twin_url}/twin/health"))
         for name, path, key in (
             ("standard", "/webhooks/adyen", "ADYEN_HMAC_KEY"),
@@ -213,14 +215,14 @@ async def _answers(http: aiohttp.ClientSession, url: str) -> bool:
 async def programs(
     postgres_dsn: str, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Programs]:
-    """The database for tests that only read; no worker runs."""
+    """The earlier database for all tests that change nothing; no worker runs."""
     async with started(postgres_dsn, tmp_path_factory.mktemp("before")) as programs:
         yield programs
 
 
 @pytest_asyncio.fixture
 async def with_worker(postgres_dsn: str, tmp_path: Path) -> AsyncIterator[Programs]:
-    """A database for one test, with a worker; the twin's faults are removed."""
+    """The earlier database for one test, with a worker; the twin's simulated faults are removed."""
     async with started(postgres_dsn, tmp_path) as programs:
         await programs.twin("DELETE", "/twin/faults")
         with running("worker", **programs.settings):
@@ -228,7 +230,7 @@ async def with_worker(postgres_dsn: str, tmp_path: Path) -> AsyncIterator[Progra
 
 
 def differences(was: Any, now: Any, at: str = "") -> list[str]:
-    """List the values that changed or are missing; new fields of an object are ignored."""
+    """List the values that changed or are missing; ignore fields that only `now` has."""
     if isinstance(was, dict) and isinstance(now, dict):
         return [
             line
@@ -290,7 +292,9 @@ async def test_the_library_gives_every_payment_the_same_status(
         monkeypatch.setenv(name, text)
     async with Kasir.open() as library:
         now = {
-            reference: [one.status for one in await library.payments.payments_of(reference, 100)]
+            reference: [
+                payment.status for payment in await library.payments.payments_of(reference, 100)
+            ]
             for reference in BEFORE["payments"]
         }
 
@@ -393,10 +397,10 @@ async def test_an_idempotency_key_still_gives_the_first_answer(programs: Program
 async def test_queued_jobs_are_run_and_the_due_renewal_is_charged_once(
     with_worker: Programs,
 ) -> None:
-    # The due rows are marked as taken by these jobs, so no other job can do their work.
+    # The queued jobs have taken all due rows, so no new job can do their work.
     queued = "SELECT count(*) FROM pgqueuer WHERE status IN ('queued', 'picked') AND id <= $1"
-    last = await with_worker.value("SELECT max(id) FROM pgqueuer")
-    await until(lambda: _is_zero(with_worker, queued, last))
+    last_id = await with_worker.value("SELECT max(id) FROM pgqueuer")
+    await until(lambda: _is_zero(with_worker, queued, last_id))
     # Jobs `read_notices`, `ask_again` (three) and `close`:
     await with_worker.wait_for_fields("PAID-UNREAD", status="authorised", captured=AMOUNT)
     await with_worker.wait_for_fields("UNKNOWN", status="awaiting_shopper")

@@ -71,7 +71,7 @@ async def test_keeping_an_empty_list_raises_nothing(kasir: Parts) -> None:
 async def test_a_cancelled_request_does_not_block_others(kasir: Parts) -> None:
     first, second = new_notices(2)
     cancelled = asyncio.create_task(kasir.inbox.keep([first]))
-    await asyncio.sleep(0)
+    await asyncio.sleep(0)  # The task runs until it waits.
     cancelled.cancel()
     await kasir.inbox.keep([second])
 
@@ -83,7 +83,7 @@ async def test_waiting_notices_are_stored_before_kasir_closes(postgres_dsn: str)
     async with a_database(postgres_dsn) as database:
         async with kasir_on(database) as kasir:
             waiting = [asyncio.create_task(kasir.inbox.keep([one])) for one in notices]
-            await asyncio.sleep(0)
+            await asyncio.sleep(0)  # Each task runs until it waits.
         await asyncio.gather(*waiting)
         connection = await asyncpg.connect(database)
         count = await connection.fetchval("SELECT count(*) FROM notice")
@@ -92,22 +92,22 @@ async def test_waiting_notices_are_stored_before_kasir_closes(postgres_dsn: str)
     assert count == 50
 
 
-async def test_notices_are_kept_only_while_the_database_is_available(
+async def test_while_the_database_is_unavailable_keep_raises_and_stores_nothing(
     postgres_dsn: str,
 ) -> None:
     before, meanwhile, after = new_notices(1), new_notices(20), new_notices(1)
     async with a_database(postgres_dsn) as database, kasir_on(database) as kasir:
         await kasir.inbox.keep(before)
         await refuse_connections(postgres_dsn, database)
-        lost = await asyncio.gather(
+        errors = await asyncio.gather(
             *(kasir.inbox.keep([one]) for one in meanwhile), return_exceptions=True
         )
         await allow_connections(postgres_dsn, database)
         await until_kept(kasir, after)
-        kept = await rows_of(kasir.pool, [*before, *meanwhile, *after])
+        rows = await rows_of(kasir.pool, [*before, *meanwhile, *after])
 
-    assert {type(error) for error in lost} == {DatabaseUnavailable}
-    assert sorted(row["key"] for row in kept) == sorted(one.key for one in before + after)
+    assert {type(error) for error in errors} == {DatabaseUnavailable}
+    assert sorted(row["key"] for row in rows) == sorted(one.key for one in before + after)
 
 
 async def until_kept(kasir: Parts, notices: list[Notice]) -> None:

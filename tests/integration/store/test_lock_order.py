@@ -1,8 +1,8 @@
 """A transaction that waits for a row holds no row that is later in the order of locks.
 
-Each test holds one row, runs Kasir until it waits for that row, and then checks that the rows later
-in the order (docs/adr/0015) are free. Transactions that keep the order cannot deadlock. Those that
-do not can, and PostgreSQL then ends one of them.
+Each test locks one row, runs Kasir until it waits for that row, and checks that Kasir has locked no
+row that is later in the order (docs/adr/0015). Transactions that lock in this order cannot
+deadlock; of transactions that do deadlock, PostgreSQL ends one.
 """
 
 from __future__ import annotations
@@ -29,11 +29,13 @@ from kasir.tokens.model import TokenFact, TokenName, TokenReport, TokenSays
 from lock_witness import statements
 from opened_kasir import a_database
 
-SUBSCRIPTION: Final = "SELECT FROM subscription WHERE id = $1 FOR UPDATE NOWAIT"
+#: Locks a subscription, or fails at once if another session has locked it.
+LOCK_SUBSCRIPTION: Final = "SELECT FROM subscription WHERE id = $1 FOR UPDATE NOWAIT"
 
 
 @pytest.fixture
 async def shop(postgres_dsn: str) -> AsyncIterator[Shop]:
+    """A shop with the DSN of its database, for the connections of `locks`."""
     async with a_database(postgres_dsn) as database, shop_on(database) as opened:
         opened.database = database  # type: ignore[attr-defined]
         yield opened
@@ -55,7 +57,7 @@ class LockHolder:
         sql = """SELECT count(*) FROM pg_stat_activity
                  WHERE datname = current_database() AND wait_event_type = 'Lock'"""
         await until(
-            lambda: self.checking.fetchval(sql), lambda found: found >= count, "waiting for a lock"
+            lambda: self.checking.fetchval(sql), lambda waits: waits >= count, "waiting for a lock"
         )
 
     async def is_free(self, sql: str, *args: object) -> bool:
@@ -90,7 +92,7 @@ async def locks(shop: Shop) -> AsyncIterator[LockHolder]:
 
 @asynccontextmanager
 async def waiting(locks: LockHolder, work: Awaitable[Any]) -> AsyncIterator[None]:
-    """Run work that waits for the held row; release the row at the end."""
+    """Run work until it waits for the held row; at the end release the row and finish the work."""
     task = asyncio.ensure_future(work)
     try:
         await locks.until_awaited()
@@ -102,34 +104,33 @@ async def waiting(locks: LockHolder, work: Awaitable[Any]) -> AsyncIterator[None
 
 def a_token(shopper: str, stored: str, says: TokenSays = TokenSays.CREATED) -> TokenReport:
     name = TokenName(merchant_account="TwinMerchant", shopper_reference=shopper, stored_id=stored)
-    return TokenReport(
-        name=name, method="gopay_wallet", fact=TokenFact(f"{says}-{stored}", says, "t", NOW, "")
-    )
+    fact = TokenFact(key=f"{says}-{stored}", says=says, source="test", at=NOW)
+    return TokenReport(name=name, method="gopay_wallet", fact=fact)
 
 
-HELD_TOKEN: Final = "UPDATE token SET method = method WHERE shopper_reference = $1"
+LOCK_TOKENS: Final = "UPDATE token SET method = method WHERE shopper_reference = $1"
 
 
 async def test_a_transaction_that_waits_for_a_token_holds_no_subscription_for_another_token(
     shop: Shop, locks: LockHolder
 ) -> None:
-    """Observed deadlock: a transaction held the subscription and waited for the second token."""
+    """This deadlocked once: a transaction locked the subscription before the second token."""
     subscription_id = await shop.create_active("SUB")
     await shop.kasir.tokens.record([a_token("shopper-SUB", "ZZZ")])
     await locks.hold("UPDATE token SET method = method WHERE stored_hash = sha256('ZZZ')")
     reports = [a_token("shopper-SUB", "AAA"), a_token("shopper-SUB", "ZZZ", TokenSays.UPDATED)]
     async with waiting(locks, shop.kasir.tokens.record(reports)):
-        free = await locks.is_free(SUBSCRIPTION, subscription_id)
+        free = await locks.is_free(LOCK_SUBSCRIPTION, subscription_id)
 
     assert free
 
 
-async def test_a_reader_of_a_payment_and_a_token_waits_for_the_token_before_the_subscription(
+async def test_reading_notices_of_a_payment_and_its_token_locks_no_subscription_before_the_token(
     shop: Shop, locks: LockHolder
 ) -> None:
     subscription_id = await shop.create_active("SUB")
     psp = (await shop.kasir.payments.payments_of("SUB", 1))[0].summary.psp_reference
-    await locks.hold(HELD_TOKEN, "shopper-SUB")
+    await locks.hold(LOCK_TOKENS, "shopper-SUB")
     await shop.post_notification(
         eventCode="CANCELLATION",
         pspReference="A" * 16,
@@ -150,7 +151,7 @@ async def test_a_reader_of_a_payment_and_a_token_waits_for_the_token_before_the_
         additionalData=extra,
     )
     async with waiting(locks, shop.kasir.reader.read_all()):
-        free = await locks.is_free(SUBSCRIPTION, subscription_id)
+        free = await locks.is_free(LOCK_SUBSCRIPTION, subscription_id)
 
     assert free
 
@@ -164,13 +165,13 @@ async def with_unsent_charge(shop: Shop) -> tuple[SubscriptionId, PaymentId]:
     return subscription_id, payment_id
 
 
-async def test_a_withdrawal_of_a_charge_waits_for_its_payment_before_the_subscription(
+async def test_withdrawing_a_charge_locks_its_payment_before_the_subscription(
     shop: Shop, locks: LockHolder
 ) -> None:
     subscription_id, payment_id = await with_unsent_charge(shop)
     await locks.hold("SELECT FROM payment WHERE id = $1 FOR UPDATE", payment_id)
     async with waiting(locks, shop.kasir.subscribing.cancel(subscription_id, b"")):
-        free = await locks.is_free(SUBSCRIPTION, subscription_id)
+        free = await locks.is_free(LOCK_SUBSCRIPTION, subscription_id)
 
     assert free
 
@@ -178,7 +179,7 @@ async def test_a_withdrawal_of_a_charge_waits_for_its_payment_before_the_subscri
 async def test_a_charge_that_is_created_while_a_cancel_waits_is_withdrawn_too(
     shop: Shop, locks: LockHolder
 ) -> None:
-    """The command read the unsent charges before it waited; the charge is created after that."""
+    """The cancel reads the unsent charges, then waits; the charge is created while it waits."""
     subscription_id = await shop.create_active("SUB")
     shop.clock.at = NOON + MONTH
     await locks.hold("SELECT FROM subscription WHERE id = $1 FOR UPDATE", subscription_id)
@@ -200,12 +201,12 @@ async def test_a_charge_that_is_created_while_a_cancel_waits_is_withdrawn_too(
 async def test_withdrawing_a_link_does_not_lock_it_while_waiting_for_a_payment(
     shop: Shop, locks: LockHolder
 ) -> None:
-    """Observed deadlock: the withdrawal, the reader and the turn waited for each other."""
+    """This deadlocked once: the withdrawal, the reader and the turn waited for each other."""
     now = shop.clock.at
     link = Link(id=LinkId("PL1"), request={}, created_at=now, expires_at=now + timedelta(days=1))
     await shop.kasir.links.book.open(link, None)
     intent = an_intent("pay_L", link_id=link.id, created_at=now, close_at=now + timedelta(hours=1))
-    await shop.kasir.payments.open(intent, a_question("pay_L"), None)
+    await shop.kasir.payments.open(intent, a_question("pay_L"), shop_key=None)
     await locks.hold("SELECT FROM payment WHERE id = 'pay_L' FOR UPDATE")
     async with waiting(locks, shop.kasir.links.book.expire(link.id, now)):
         free = await locks.is_free("SELECT FROM payment_link WHERE id = 'PL1' FOR UPDATE NOWAIT")
@@ -215,42 +216,46 @@ async def test_withdrawing_a_link_does_not_lock_it_while_waiting_for_a_payment(
     assert due == now
 
 
-async def test_a_first_fact_waits_for_its_psp_reference_before_the_subscription(
+async def test_recording_a_first_fact_locks_its_psp_reference_before_the_subscription(
     shop: Shop, locks: LockHolder
 ) -> None:
     subscription_id = await shop.create_active("SUB")
     other = an_intent("pay_O")
-    await shop.kasir.payments.open(other, a_question("pay_O"), None)
+    await shop.kasir.payments.open(other, a_question("pay_O"), shop_key=None)
     intent = an_intent("pay_N", shopper_reference="shopper-SUB")
     question = a_question("pay_N")
-    await shop.kasir.payments.open(intent, question, None)
+    await shop.kasir.payments.open(intent, question, shop_key=None)
     answer = Answer(200, b'{"resultCode":"RedirectShopper"}', psp_reference="OFFER")
     result = meanings.of_reply(question, answer, NOW)
     await locks.hold("INSERT INTO psp_reference VALUES ('OFFER', 'pay_O')")
-    async with waiting(locks, shop.kasir.payments.record(question, result, None, intent)):
-        free = await locks.is_free(SUBSCRIPTION, subscription_id)
+    async with waiting(
+        locks, shop.kasir.payments.record(question, result, ask_again_at=None, opened=intent)
+    ):
+        free = await locks.is_free(LOCK_SUBSCRIPTION, subscription_id)
 
     assert free
 
 
-async def test_a_first_fact_waits_for_the_subscription_before_the_notices(
+async def test_recording_a_first_fact_locks_the_subscription_before_the_notices(
     shop: Shop, locks: LockHolder
 ) -> None:
     subscription_id = await shop.create_active("SUB")
     intent = an_intent("pay_N", shopper_reference="shopper-SUB", reference="N")
     question = a_question("pay_N")
-    await shop.kasir.payments.open(intent, question, None)
+    await shop.kasir.payments.open(intent, question, shop_key=None)
     await shop.post_notification(
         eventCode="REFUND",
         pspReference="C" * 16,
         originalReference="OFFER",
         merchantReference="N",
     )
-    await shop.kasir.reader.read_all()
+    await shop.kasir.reader.read_all()  # The notice waits for a payment that has OFFER.
     answer = Answer(200, b'{"resultCode":"RedirectShopper"}', psp_reference="OFFER")
     result = meanings.of_reply(question, answer, NOW)
     await locks.hold("SELECT FROM subscription WHERE id = $1 FOR UPDATE", subscription_id)
-    async with waiting(locks, shop.kasir.payments.record(question, result, None, intent)):
+    async with waiting(
+        locks, shop.kasir.payments.record(question, result, ask_again_at=None, opened=intent)
+    ):
         free = await locks.is_free(
             "SELECT FROM notice WHERE 'OFFER' = ANY (names) FOR UPDATE NOWAIT"
         )
@@ -283,7 +288,7 @@ async def test_notices_are_inserted_in_the_order_of_their_keys(
     assert free
 
 
-async def test_the_witness_sees_the_statements_of_kasirs_own_pool(
+async def test_the_lock_witness_reports_two_statements_in_the_wrong_order(
     shop: Shop, lock_faults: list[str]
 ) -> None:
     texts = {name: text for text, name in statements().items()}
@@ -291,6 +296,6 @@ async def test_the_witness_sees_the_statements_of_kasirs_own_pool(
         await connection.execute(texts["subscriptions.schedule"], NOON, [], [])
         await connection.fetch(texts["payments.lock_payments"], [])
     seen = [*lock_faults]
-    lock_faults.clear()
+    lock_faults.clear()  # Otherwise the fixture fails this test.
 
     assert seen == ["payments.lock_payments waits for ['payment'] after ['subscriptions.schedule']"]

@@ -1,4 +1,4 @@
-"""An old payment can decide a link's status, although lists show only newer ones."""
+"""A payment can decide the status of its link although many newer payments follow."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ REQUEST: Final[dict[str, Any]] = {
     "amount": {"currency": "IDR", "value": 25_000},
     "returnUrl": "https://shop.example/",
 }
-ATTEMPTS: Final = 25
-FIRST: Final = PaymentId("pay_00")
+ATTEMPT_COUNT: Final = 25
+FIRST_PAYMENT: Final = PaymentId("pay_00")
 
 
 @pytest.fixture
@@ -32,14 +32,14 @@ async def kasir(fresh_database: str) -> AsyncIterator[Parts]:
 
 async def link_with_attempts(kasir: Parts, **changes: Any) -> str:
     """Create a link with many payments; the first is open and every later one refused."""
-    made = await kasir.links.create(json.dumps(REQUEST | changes).encode())
-    link_id = LinkId(made.json()["id"])
+    answer = await kasir.links.create(json.dumps(REQUEST | changes).encode())
+    link_id = LinkId(answer.json()["id"])
     now = kasir.clock.now()
-    for number in range(ATTEMPTS):
+    for number in range(ATTEMPT_COUNT):
         name = f"pay_{number:02}"
         at = now + timedelta(seconds=number)
         intent = an_intent(name, link_id=link_id, created_at=at)
-        await kasir.payments.open(intent, a_question(name), None)
+        await kasir.payments.open(intent, a_question(name), shop_key=None)
         if number:
             await kasir.payments.add_facts(intent.id, [a_fact(Says.REFUSED, f"PSP-{number}")])
     return link_id
@@ -48,11 +48,11 @@ async def link_with_attempts(kasir: Parts, **changes: Any) -> str:
 async def test_a_first_attempt_that_is_paid_late_completes_the_link(kasir: Parts) -> None:
     link_id = await link_with_attempts(kasir)
     paid = a_fact(Says.AUTHORISED, "PSP-0", amount=an_intent().amount)
-    await kasir.payments.add_facts(FIRST, [paid])
-    found = await kasir.links.find(link_id)
+    await kasir.payments.add_facts(FIRST_PAYMENT, [paid])
+    open_link = await kasir.links.find(link_id)
 
-    assert found.status == "completed"
-    assert found.payments[-1].intent.id == FIRST
+    assert open_link.status == "completed"
+    assert open_link.payments[-1].intent.id == FIRST_PAYMENT
 
 
 @pytest.mark.parametrize("says", [Says.PENDING, Says.UNKNOWN])
@@ -60,20 +60,20 @@ async def test_a_first_attempt_that_may_still_be_paid_keeps_the_link_pending(
     kasir: Parts, says: Says
 ) -> None:
     link_id = await link_with_attempts(kasir)
-    await kasir.payments.add_facts(FIRST, [a_fact(says)])
-    found = await kasir.links.find(link_id)
+    await kasir.payments.add_facts(FIRST_PAYMENT, [a_fact(says)])
+    open_link = await kasir.links.find(link_id)
 
-    assert found.status == "paymentPending"
-    assert found.under_way is not None
-    assert found.under_way.intent.id == FIRST
+    assert open_link.status == "paymentPending"
+    assert open_link.under_way is not None
+    assert open_link.under_way.intent.id == FIRST_PAYMENT
 
 
-async def test_the_name_of_the_next_attempt_does_not_depend_on_an_old_outcome(
+async def test_the_name_of_the_next_attempt_does_not_depend_on_the_first_outcome(
     kasir: Parts,
 ) -> None:
     link_id = await link_with_attempts(kasir)
     before = kasir.links.attempt(await kasir.links.find(link_id))
-    await kasir.payments.add_facts(FIRST, [a_fact(Says.REFUSED)])
+    await kasir.payments.add_facts(FIRST_PAYMENT, [a_fact(Says.REFUSED)])
 
     assert kasir.links.attempt(await kasir.links.find(link_id)) == before
 
@@ -82,7 +82,7 @@ async def test_a_reusable_link_loads_only_some_of_its_payments(
     kasir: Parts,
 ) -> None:
     link_id = await link_with_attempts(kasir, reusable=True)
-    found = await kasir.links.find(link_id)
+    open_link = await kasir.links.find(link_id)
 
-    assert found.status == "active"
-    assert len(found.payments) == 21
+    assert open_link.status == "active"
+    assert len(open_link.payments) == 21  # The newest 20, and the first, which may be paid.

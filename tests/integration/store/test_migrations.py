@@ -14,7 +14,10 @@ from kasir.store import database
 from kasir.store.doctor import DoctorCounts
 from opened_kasir import until
 
+#: The longest wait for a database in these tests.
 PATIENCE_S = 200.0
+#: A migration that waits until the test releases this advisory lock.
+WAITING_MIGRATION = "SELECT pg_advisory_xact_lock(4711)"
 
 
 def test_migrations_are_numbered_without_gaps() -> None:
@@ -25,7 +28,7 @@ def test_migrations_are_numbered_without_gaps() -> None:
 
 
 async def test_pending_migrations_are_applied_once(empty_database: str) -> None:
-    async with database.connected(empty_database, 2) as pool:
+    async with database.connected(empty_database, connections_max=2) as pool:
         before = await database.pending(pool, PATIENCE_S)
         first = await database.migrate(pool)
         after = await database.pending(pool, PATIENCE_S)
@@ -37,7 +40,7 @@ async def test_pending_migrations_are_applied_once(empty_database: str) -> None:
 
 async def test_one_of_five_concurrent_processes_applies_the_migrations(empty_database: str) -> None:
     async def migrate_once() -> list[str]:
-        async with database.connected(empty_database, 2) as pool:
+        async with database.connected(empty_database, connections_max=2) as pool:
             done = await database.migrate(pool)
             await engine.install(pool)
             return done
@@ -50,18 +53,18 @@ async def test_one_of_five_concurrent_processes_applies_the_migrations(empty_dat
 async def test_a_failed_migration_is_rolled_back_and_earlier_ones_stay_applied(
     empty_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    more = "CREATE TABLE half_done (id int); SELECT 1 / 0"
+    fails_halfway = "CREATE TABLE half_done (id int); SELECT 1 / 0"
     async with (
-        database.connected(empty_database, 1) as pool,
-        database.connected(empty_database, 1) as other,
+        database.connected(empty_database, connections_max=1) as pool,
+        database.connected(empty_database, connections_max=1) as other,
     ):
         with monkeypatch.context() as failing:
-            _add(failing, more)
+            _add_migration(failing, fails_halfway)
             with pytest.raises(asyncpg.DivisionByZeroError):
                 await database.migrate(pool)
         still_pending = await database.pending(pool, PATIENCE_S)
         is_half_done = await pool.fetchval("SELECT to_regclass('half_done') IS NOT NULL")
-        _add(monkeypatch, "CREATE TABLE whole (id int)")
+        _add_migration(monkeypatch, "CREATE TABLE whole (id int)")
         applied = await asyncio.wait_for(database.migrate(other), PATIENCE_S)
 
     assert still_pending == []
@@ -69,8 +72,8 @@ async def test_a_failed_migration_is_rolled_back_and_earlier_ones_stay_applied(
     assert applied == ["9999_more.sql"]
 
 
-def _add(patch: pytest.MonkeyPatch, sql: str) -> None:
-    """Add one migration."""
+def _add_migration(patch: pytest.MonkeyPatch, sql: str) -> None:
+    """Add the migration 9999_more.sql with this SQL."""
     names, read = database.migrations(), database._migration  # noqa: SLF001
     patch.setattr(database, "migrations", lambda: [*names, "9999_more.sql"])
     patch.setattr(database, "_migration", lambda name: sql if "9999" in name else read(name))
@@ -79,11 +82,11 @@ def _add(patch: pytest.MonkeyPatch, sql: str) -> None:
 async def test_a_long_migration_does_not_keep_the_tables_of_earlier_ones_locked(
     empty_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _add(monkeypatch, "SELECT pg_advisory_xact_lock(4711)")
+    _add_migration(monkeypatch, WAITING_MIGRATION)
     connection = await asyncpg.connect(empty_database)
     try:
         await connection.execute("SELECT pg_advisory_lock(4711)")
-        async with database.connected(empty_database, 1) as pool:
+        async with database.connected(empty_database, connections_max=1) as pool:
             migrating = asyncio.create_task(database.migrate(pool))
             waits = "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)"
             await until(lambda: connection.fetchval(waits))
@@ -102,13 +105,13 @@ async def test_a_long_migration_does_not_keep_the_tables_of_earlier_ones_locked(
 async def test_an_interrupted_migration_is_applied_by_the_next_process(
     empty_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _add(monkeypatch, "SELECT pg_advisory_xact_lock(4711)")
+    _add_migration(monkeypatch, WAITING_MIGRATION)
     connection = await asyncpg.connect(empty_database)
     try:
         await connection.execute("SELECT pg_advisory_lock(4711)")
         async with (
-            database.connected(empty_database, 1) as pool,
-            database.connected(empty_database, 1) as other,
+            database.connected(empty_database, connections_max=1) as pool,
+            database.connected(empty_database, connections_max=1) as other,
         ):
             migrating = asyncio.create_task(database.migrate(pool))
             waits = "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)"
@@ -145,19 +148,20 @@ async def test_migrating_gives_each_psp_reference_one_owner_and_lists_conflicts(
     empty_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     names = database.migrations()
-    owners = "0012_psp_references.sql"
-    async with database.connected(empty_database, 2) as pool:
+    owners_added_by = "0012_psp_references.sql"
+    async with database.connected(empty_database, connections_max=2) as pool:
         with monkeypatch.context() as before:
-            before.setattr(database, "migrations", lambda: names[: names.index(owners)])
+            before.setattr(database, "migrations", lambda: names[: names.index(owners_added_by)])
             await database.migrate(pool)
         for payment in ("pay_1", "pay_2", "pay_3"):
             await pool.execute(_OLD_PAYMENT, payment)
+        # The payment, key, PSP reference, PSP reference of the change, and second of each fact.
         facts = [
             ("pay_2", "a", "PSP-A", "", 1),
             ("pay_1", "a", "PSP-A", "", 2),  # The same fact, recorded later.
             ("pay_1", "b", "PSP-B", "REFUND-B", 3),
             ("pay_1", "c", "PSP-B", "REFUND-B", 4),
-            ("pay_3", "d", "", "REFUND-B", 0),  # A modification that another payment has too.
+            ("pay_3", "d", "", "REFUND-B", 0),  # A change that is also recorded at `pay_1`.
             ("pay_3", "e", "", "", 5),
         ]
         for fact in facts:
@@ -185,7 +189,7 @@ async def test_migrating_gives_each_psp_reference_one_owner_and_lists_conflicts(
 )
 async def test_a_server_that_cannot_be_reached_is_reported_in_one_line(dsn: str) -> None:
     with pytest.raises(DatabaseUnavailable, match="KASIR_DATABASE_URL: ") as caught:
-        async with database.connected(dsn, 1):
+        async with database.connected(dsn, connections_max=1):
             pass
 
     assert "\n" not in str(caught.value)
@@ -194,5 +198,5 @@ async def test_a_server_that_cannot_be_reached_is_reported_in_one_line(dsn: str)
 async def test_a_missing_database_is_reported(postgres_dsn: str) -> None:
     missing = postgres_dsn.replace("/kasir?", "/nobody?")
     with pytest.raises(DatabaseUnavailable, match="nobody"):
-        async with database.connected(missing, 1):
+        async with database.connected(missing, connections_max=1):
             pass

@@ -1,4 +1,4 @@
-"""A payment is not lost when Adyen's answer has characters that no column accepts."""
+"""A payment is not lost when Adyen's answer has values that PostgreSQL cannot store."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from kasir.payments.status import Status
 from kasir.subscriptions.dunning import Reason
 from opened_kasir import a_database, kasir_on
 
+#: JSON values; "\udcff" is sent as the byte 0xFF.
 ODD: Final = [
     pytest.param('"a\\ud83d"', id="half a surrogate pair"),
     pytest.param('"a\\u0000"', id="NUL"),
@@ -26,7 +27,7 @@ ODD: Final = [
 
 @pytest.mark.parametrize("odd", ODD)
 @pytest.mark.parametrize("field", ["refusalReason", "pspReference", "merchantReference"])
-async def test_a_payment_whose_answer_has_odd_characters_is_not_lost(
+async def test_a_payment_whose_answer_has_an_odd_value_is_not_lost(
     postgres_dsn: str, field: str, odd: str
 ) -> None:
     reference = f"ODD-{secrets.token_hex(4)}"
@@ -36,8 +37,8 @@ async def test_a_payment_whose_answer_has_odd_characters_is_not_lost(
         fake_server.handler = plain(200, body, pspReference="PSP\udcff")
         async with kasir_on(database, ADYEN_TWIN_URL=fake_server.url) as kasir:
             request_body = json.dumps(payment_body(reference=reference)).encode()
-            answer, _ = await kasir.checkout.payments(request_body, 72, "order-1")
-            again, _ = await kasir.checkout.payments(request_body, 72, "order-1")
+            answer, _ = await kasir.checkout.payments(request_body, version=72, shop_key="order-1")
+            again, _ = await kasir.checkout.payments(request_body, version=72, shop_key="order-1")
             (payment,) = await kasir.payments.payments_of(reference, 10)
 
     assert (answer.status, answer.body) == (200, body)

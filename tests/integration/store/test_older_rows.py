@@ -1,4 +1,4 @@
-"""Migrations correct the rows of earlier versions: keys with spaces, tokens, events."""
+"""Migrations correct older rows: keys with spaces, unsure tokens, given-up events."""
 
 from __future__ import annotations
 
@@ -10,17 +10,19 @@ import pytest
 from kasir.store import database
 from kasir.store.database import Pool
 
-FIRST_NEW: Final = "0020_kept_apart_and_sealed.sql"
+NEW_FROM: Final = "0020_kept_apart_and_sealed.sql"
 
 
 @pytest.fixture
 async def old_database(empty_database: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Pool]:
     """A database without migration 0020 and later ones; `migrate` applies them."""
     names = database.migrations()
-    async with database.connected(empty_database, 2) as pool:
+    async with database.connected(empty_database, connections_max=2) as pool:
         with monkeypatch.context() as earlier:
             earlier.setattr(
-                database, "migrations", lambda: [name for name in names if name < FIRST_NEW]
+                database,
+                "migrations",
+                lambda: [name for name in names if name < NEW_FROM],
             )
             await database.migrate(pool)
         yield pool
@@ -29,8 +31,8 @@ async def old_database(empty_database: str, monkeypatch: pytest.MonkeyPatch) -> 
 async def test_a_migration_strips_each_key_unless_another_row_gets_the_stripped_key(
     old_database: Pool,
 ) -> None:
-    kept = ["k1 ", "k2", "k2 ", "\tk3 ", " k4", "k4 ", "subscription k5 ", "in side", "  "]
-    for age, key in enumerate(kept):
+    keys = ["k1 ", "k2", "k2 ", "\tk3 ", " k4", "k4 ", "subscription k5 ", "in side", "  "]
+    for age, key in enumerate(keys):
         await old_database.execute(
             "INSERT INTO shop_request VALUES ($1, '', $1, now() - make_interval(mins => $2))",
             *(key, age),
@@ -41,18 +43,18 @@ async def test_a_migration_strips_each_key_unless_another_row_gets_the_stripped_
             *(key, age),
         )
     await database.migrate(old_database)
-    # Of the two rows of "k4" the second is older, so it gets the stripped key.
+    # Of " k4" and "k4 " the second is older, so it gets the stripped key.
     expected = ["k1", "k2", "k2 ", "k3", " k4", "k4", "subscription k5", "in side", "  "]
     requests = await old_database.fetch("SELECT question_key AS was, key FROM shop_request")
     links = await old_database.fetch("SELECT id AS was, shop_key AS key FROM payment_link")
 
-    assert {row["was"]: row["key"] for row in requests} == dict(zip(kept, expected, strict=True))
-    assert {row["was"]: row["key"] for row in links} == dict(zip(kept, expected, strict=True))
+    assert {row["was"]: row["key"] for row in requests} == dict(zip(keys, expected, strict=True))
+    assert {row["was"]: row["key"] for row in links} == dict(zip(keys, expected, strict=True))
 
 
 @pytest.mark.parametrize(
     ("facts", "is_sure"),
-    [
+    [  # Each fact: what it says, its source, its minute.
         ([("created", "token webhook", 1)], True),
         ([("listed", "Adyen's list", 1)], True),
         ([("created", "AUTHORISATION", 1)], False),
@@ -84,7 +86,7 @@ async def test_an_earlier_given_up_event_counts_as_given_up_at_its_own_time(
     empty_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     names = database.migrations()
-    async with database.connected(empty_database, 2) as pool:
+    async with database.connected(empty_database, connections_max=2) as pool:
         with monkeypatch.context() as earlier:
             before = [name for name in names if name < "0016"]
             earlier.setattr(database, "migrations", lambda: before)

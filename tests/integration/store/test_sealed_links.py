@@ -1,4 +1,4 @@
-"""The shopper's data in payment links is encrypted, also in links of earlier versions."""
+"""Payment links are stored encrypted, and those of earlier versions are encrypted later."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ REQUEST: Final[dict[str, Any]] = {
     "shopperName": {"firstName": "Siti", "lastName": "Rahayu"},
     "telephoneNumber": "+6281234567890",
 }
-PERSONAL: Final = ("siti.rahayu", "Rahayu", "+6281234567890")
+PERSONAL_DATA: Final = ("siti.rahayu", "Rahayu", "+6281234567890")
 SECRETS: Final = ("first-secret-of-thirty-two-letters", "second-secret-of-thirty-two-letter")
 
 
@@ -35,7 +35,7 @@ async def kasir(fresh_database: str) -> AsyncIterator[Parts]:
 
 
 async def database_as_text(kasir: Parts) -> str:
-    """Every row of every table as text, as in a stolen backup."""
+    """Every row of every table as text."""
     names = await kasir.pool.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
     rows = [
         row[0]
@@ -71,7 +71,7 @@ async def test_the_database_does_not_show_the_personal_data_of_a_link(kasir: Par
     rows_as_text = await database_as_text(kasir)
 
     assert link_id in rows_as_text
-    assert [word for word in PERSONAL if word in rows_as_text] == []
+    assert [word for word in PERSONAL_DATA if word in rows_as_text] == []
     assert await shown(kasir, link_id) == REQUEST
 
 
@@ -92,8 +92,8 @@ async def test_an_older_link_is_read_and_encrypted_by_a_worker(kasir: Parts) -> 
     await working
     rows_as_text = await database_as_text(kasir)
 
-    assert [word for word in PERSONAL if word in unencrypted] == [*PERSONAL]
-    assert [word for word in PERSONAL if word in rows_as_text] == []
+    assert [word for word in PERSONAL_DATA if word in unencrypted] == [*PERSONAL_DATA]
+    assert [word for word in PERSONAL_DATA if word in rows_as_text] == []
     assert before == REQUEST
     assert [await shown(kasir, link_id) for link_id in link_ids] == [REQUEST] * len(link_ids)
 
@@ -111,9 +111,9 @@ async def test_a_link_is_read_with_the_previous_key_and_not_without_it(
     link_id = await create_link(kasir)
     both = ",".join(reversed(SECRETS))
     async with kasir_on(fresh_database, KASIR_SECRET_KEY=both) as changed:
-        found = await shown(changed, link_id)
+        fields = await shown(changed, link_id)
     async with kasir_on(fresh_database, KASIR_SECRET_KEY=SECRETS[1]) as lost:
         with pytest.raises(SettingError, match="KASIR_SECRET_KEY"):
             await lost.links.get(link_id)
 
-    assert found == REQUEST
+    assert fields == REQUEST

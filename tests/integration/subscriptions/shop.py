@@ -1,4 +1,8 @@
-"""A shop with subscriptions on a real database, and a fake Adyen whose answers a test sets."""
+"""A shop with subscriptions on a real database, and a fake Adyen whose answers a test sets.
+
+The first charge of the subscription SUB has the reference SUB, the charge of its second period
+SUB-p2. The answers to a charge are set by its reference.
+"""
 
 from __future__ import annotations
 
@@ -29,6 +33,7 @@ from kasir.wiring import Parts
 from opened_kasir import kasir_on
 
 NOON: Final = datetime(2026, 1, 31, 5, tzinfo=UTC)
+#: After this time the next period of a monthly plan is due.
 MONTH: Final = timedelta(days=31)
 AUTHORISED: Final = {"resultCode": "Authorised"}
 NO_BALANCE: Final = {
@@ -48,7 +53,7 @@ NO_SUCH_TOKEN: Final = {
     "message": "PaymentDetail not found",
     "errorType": "validation",
 }
-#: Adyen does not answer.
+#: Adyen does not process the question and does not answer.
 SILENCE: Final[dict[str, Any]] = {}
 
 
@@ -71,8 +76,8 @@ class Adyen:
         answers: The answers to the next charges, by reference. Other charges are authorised.
         processed: The body of each processed question, by idempotency key.
         answers_by_key: The answer to each processed question, by idempotency key.
-        before: Called before processing; raises to simulate a worker that dies before it sends.
-        after: Called after processing; raises to simulate a worker that gets no answer and dies.
+        before: Called before processing; raises where the worker is to die before it sends.
+        after: Called after processing; raises where the worker is to die before the answer.
     """
 
     clock: SetClock
@@ -87,15 +92,15 @@ class Adyen:
         self.before(question)
         body = json.loads(question.body)
         if question.key not in self.answers_by_key:
-            planned = self.answers.get(body["reference"], [])
-            answer = planned.pop(0) if planned else AUTHORISED
+            answers = self.answers.get(body["reference"], [])
+            answer = answers.pop(0) if answers else AUTHORISED
             if answer is SILENCE:
                 return unanswered(question, self.clock.now(), "TimeoutError")
             self.answers_by_key[question.key] = answer
             self.processed[question.key] = body
         self.after(question)
-        name = f"PSP{abs(hash(question.key)) % 10**13:013d}"
-        fields = {"pspReference": name, "merchantReference": body["reference"]}
+        psp_reference = f"PSP{abs(hash(question.key)) % 10**13:013d}"
+        fields = {"pspReference": psp_reference, "merchantReference": body["reference"]}
         status = int(self.answers_by_key[question.key].get("status", 200))
         reply = Answer(status, msgspec.json.encode(fields | self.answers_by_key[question.key]))
         return of_reply(question, reply, self.clock.now())
@@ -156,12 +161,12 @@ class Shop:
     async def record_token(
         self, name: str, says: TokenSays = TokenSays.CREATED, token_of: str = ""
     ) -> None:
-        """Record a fact of the token that the first payment created.
+        """Record a fact of the token that the first payment of a subscription created.
 
         Args:
-            name: Reference of the subscription whose first payment is meant.
+            name: Reference of the subscription.
             says: The kind of the fact.
-            token_of: Reference of the subscription whose shopper has the token, if not `name`.
+            token_of: Reference of another subscription, if its shopper has the token.
         """
         payments = await self.kasir.payments.payments_of(name, 1)
         psp_reference = payments[0].summary.psp_reference
@@ -171,7 +176,13 @@ class Shop:
             shopper_reference=f"shopper-{owner}",
             stored_id=f"TOKEN-{owner}",
         )
-        fact = TokenFact(f"{says}", says, BY_WEBHOOK, self.clock.now(), psp_reference)
+        fact = TokenFact(
+            key=f"{says}",
+            says=says,
+            source=BY_WEBHOOK,
+            at=self.clock.now(),
+            psp_reference=psp_reference,
+        )
         await self.kasir.tokens.record([TokenReport(name=token, method="gopay_wallet", fact=fact)])
 
     async def create_active(self, name: str, plan: str | None = None) -> SubscriptionId:
@@ -188,14 +199,14 @@ class Shop:
 
     async def take_turn(self, subscription_id: SubscriptionId) -> PaymentId | None:
         """Take one turn of a subscription; return the payment that it created but did not send."""
-        taken = await self.kasir.renewing.turns.take([subscription_id])
-        return taken.charges.get(subscription_id)
+        result = await self.kasir.renewing.turns.take([subscription_id])
+        return result.charges.get(subscription_id)
 
     async def work(self) -> None:
         """Do all due work as a worker does, but without the job queue."""
         now = self.clock.now()
         due = "SELECT id FROM subscription WHERE due_at <= $1 ORDER BY due_at"
-        for _ in range(20):
+        for _ in range(20):  # Until no subscription is due.
             rows = await self.kasir.pool.fetch(due, now)
             open_questions = await self.kasir.pool.fetch(
                 "SELECT key FROM question WHERE status IS NULL AND ask_again_at <= $1", now
@@ -213,7 +224,9 @@ class Shop:
 
     async def events(self) -> list[str]:
         """The types of all events about subscriptions, in order."""
-        every = [json.loads(event.payload) for event in await self.kasir.events.after(None, 10_000)]
+        every = [
+            json.loads(event.payload) for event in await self.kasir.events.after(None, limit=10_000)
+        ]
         return [
             event["type"]
             for event in every

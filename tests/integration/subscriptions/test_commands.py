@@ -38,6 +38,7 @@ async def test_a_trial_has_its_own_amount_and_the_first_period_is_charged_after_
     assert trial.current_period is not None
     assert trial.current_period.end - trial.current_period.start == timedelta(days=7)
     amounts = {body["reference"]: body["amount"]["value"] for body in shop.adyen.processed.values()}
+    # Signing up for a free trial charges 1 rupiah.
     assert amounts == {"TRIAL": 1, "TRIAL-p1": 50_000}
 
 
@@ -79,6 +80,7 @@ async def test_a_subscription_that_starts_later_renews_one_period_after_its_star
 
 
 async def test_the_renewal_notice_is_sent_once_and_before_the_charge(shop: Shop) -> None:
+    """The first period ends after 28 days, so the notice is due after 25."""
     await shop.create_active("NOTICE", await shop.create_plan(noticeDays=3))
     await advance_days(shop, 24)
     events_before = await shop.events()
@@ -173,5 +175,5 @@ async def test_a_subscription_kept_past_due_is_charged_when_the_next_period_begi
 async def _record_token(shop: Shop, shopper: str, stored_id: str) -> None:
     account = shop.kasir.settings.merchant_account
     name = TokenName(merchant_account=account, shopper_reference=shopper, stored_id=stored_id)
-    fact = TokenFact("created", TokenSays.CREATED, "test", shop.clock.now(), "")
+    fact = TokenFact(key="created", says=TokenSays.CREATED, source="test", at=shop.clock.now())
     await shop.kasir.tokens.record([TokenReport(name=name, method="gopay_wallet", fact=fact)])

@@ -1,4 +1,4 @@
-"""Cancels, pauses and resumes that a shop plans for later, and how it withdraws them."""
+"""A shop plans cancels, pauses and resumes for later, and withdraws them."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def body_of(**fields: Any) -> bytes:
     return json.dumps(fields).encode()
 
 
-AT_END = body_of(at="periodEnd")
-NEVER = body_of(at="never")
+AT_PERIOD_END = body_of(at="periodEnd")
+NEVER = body_of(at="never")  # Withdraws a planned command.
 
 
 async def advance_days(shop: Shop, days: int) -> None:
@@ -53,7 +53,7 @@ async def test_a_past_due_subscription_cancelled_at_period_end_is_not_charged_ag
     shop: Shop,
 ) -> None:
     subscription_id = await past_due_subscription(shop, "ARREARS")
-    await shop.kasir.subscribing.cancel(subscription_id, AT_END)
+    await shop.kasir.subscribing.cancel(subscription_id, AT_PERIOD_END)
     after_command = await shop.find(subscription_id)
     await advance_days(shop, 40)
 
@@ -70,7 +70,7 @@ async def test_a_renewal_refused_after_a_cancel_was_planned_is_not_retried(
     shop.adyen.answers["OUT-p2"] = [SILENCE, NO_BALANCE]
     shop.clock.at = NOON + MONTH
     await shop.renew(subscription_id)
-    await shop.kasir.subscribing.cancel(subscription_id, AT_END)
+    await shop.kasir.subscribing.cancel(subscription_id, AT_PERIOD_END)
     planned = await shop.find(subscription_id)
     await advance_days(shop, 40)
     keys = [key for key, body in shop.adyen.processed.items() if body["reference"] == "OUT-p2"]
@@ -88,7 +88,7 @@ async def test_a_period_paid_after_a_cancel_was_planned_runs_to_its_end(
     shop.adyen.answers["OUT-2-p2"] = [SILENCE]
     shop.clock.at = NOON + MONTH
     await shop.renew(subscription_id)
-    await shop.kasir.subscribing.cancel(subscription_id, AT_END)
+    await shop.kasir.subscribing.cancel(subscription_id, AT_PERIOD_END)
     await advance_days(shop, 20)
     before_end = await shop.find(subscription_id)
     await advance_days(shop, 20)
@@ -105,16 +105,16 @@ async def test_a_cancel_at_period_end_is_immediate_after_the_period_was_given_up
     subscription_id = await past_due_subscription(shop, "KEPT", whenUnpaid="keep")
     shop.adyen.answers["KEPT-p2"] = [NO_BALANCE] * 5
     await advance_days(shop, 10)
-    kept = await shop.find(subscription_id)
-    await shop.kasir.subscribing.cancel(subscription_id, AT_END)
+    given_up = await shop.find(subscription_id)
+    await shop.kasir.subscribing.cancel(subscription_id, AT_PERIOD_END)
 
-    assert (kept.state, kept.renewal) == (State.PAST_DUE, None)
+    assert (given_up.state, given_up.renewal) == (State.PAST_DUE, None)
     assert (await shop.find(subscription_id)).state is State.CANCELLED
 
 
 async def test_a_pause_at_period_end_is_immediate_while_past_due(shop: Shop) -> None:
     subscription_id = await past_due_subscription(shop, "STOP")
-    await shop.kasir.subscribing.pause(subscription_id, AT_END)
+    await shop.kasir.subscribing.pause(subscription_id, AT_PERIOD_END)
     after_command = await shop.find(subscription_id)
     await advance_days(shop, 40)
 
@@ -148,7 +148,7 @@ async def test_a_period_paid_just_before_a_command_counts_as_paid(
 
 async def test_a_planned_cancel_remains_after_a_pause_and_a_resume(shop: Shop) -> None:
     subscription_id = await shop.create_active("PLANNED")
-    await shop.kasir.subscribing.cancel(subscription_id, AT_END)
+    await shop.kasir.subscribing.cancel(subscription_id, AT_PERIOD_END)
     await shop.kasir.subscribing.pause(subscription_id)
     await advance_days(shop, 5)
     await shop.kasir.subscribing.resume(subscription_id)
@@ -172,15 +172,15 @@ async def test_a_planned_cancel_is_withdrawn_only_by_a_cancel_and_both_send_even
     shop: Shop,
 ) -> None:
     subscription_id = await shop.create_active("BACK")
-    await shop.kasir.subscribing.cancel(subscription_id, AT_END)
+    await shop.kasir.subscribing.cancel(subscription_id, AT_PERIOD_END)
     with pytest.raises(InvalidRequest, match="active cannot resume"):
         await shop.kasir.subscribing.resume(subscription_id)
-    kept = await shop.find(subscription_id)
+    before = await shop.find(subscription_id)
     for _ in range(2):  # The second call has nothing to withdraw, and sends no event.
         await shop.kasir.subscribing.cancel(subscription_id, NEVER)
     await advance_days(shop, 29)
 
-    assert (kept.cancel_at, (await shop.find(subscription_id)).cancel_at) == (PERIOD_END, None)
+    assert (before.cancel_at, (await shop.find(subscription_id)).cancel_at) == (PERIOD_END, None)
     assert shop.adyen.charges() == Counter({"BACK": 1, "BACK-p2": 1})
     assert await shop.events() == [
         "subscription.activated",
@@ -236,7 +236,9 @@ async def test_a_planned_resume_is_withdrawn_by_a_resume_and_both_send_events(
     ]
 
 
-async def test_a_pause_that_begins_sooner_than_planned_still_ends_as_planned(shop: Shop) -> None:
+async def test_a_pause_that_begins_earlier_than_planned_ends_as_planned(
+    shop: Shop,
+) -> None:
     subscription_id = await shop.create_active("SOONER")
     resumes_at = PERIOD_END + 9 * DAY
     await shop.kasir.subscribing.pause(
@@ -252,12 +254,12 @@ async def test_a_pause_that_begins_sooner_than_planned_still_ends_as_planned(sho
     )
 
 
-# A pause at the end, a resume at a date, a pause of a trial ---------------------------------------
+# A pause at the end of the period, a resume at a date, a pause of a trial -------------------------
 
 
 async def test_a_subscription_paused_at_period_end_is_not_charged_again(shop: Shop) -> None:
     subscription_id = await shop.create_active("END")
-    await shop.kasir.subscribing.pause(subscription_id, AT_END)
+    await shop.kasir.subscribing.pause(subscription_id, AT_PERIOD_END)
     planned = await shop.find(subscription_id)
     await advance_days(shop, 27)
     before = await shop.find(subscription_id)
@@ -326,7 +328,7 @@ async def test_the_rest_of_a_paused_trial_follows_the_resume(shop: Shop) -> None
 
 async def test_a_cancel_planned_for_the_end_of_a_trial_moves_with_that_end(shop: Shop) -> None:
     subscription_id = await shop.create_active("TRY-2", await shop.create_plan(trialDays=7))
-    await shop.kasir.subscribing.cancel(subscription_id, AT_END)
+    await shop.kasir.subscribing.cancel(subscription_id, AT_PERIOD_END)
     await advance_days(shop, 3)
     await shop.kasir.subscribing.pause(subscription_id)
     await advance_days(shop, 30)
@@ -343,7 +345,7 @@ async def test_a_cancel_planned_for_the_end_of_a_trial_moves_with_that_end(shop:
 
 async def test_a_trial_paused_at_its_end_is_charged_when_it_resumes(shop: Shop) -> None:
     subscription_id = await shop.create_active("TRY-3", await shop.create_plan(trialDays=7))
-    await shop.kasir.subscribing.pause(subscription_id, AT_END)
+    await shop.kasir.subscribing.pause(subscription_id, AT_PERIOD_END)
     await advance_days(shop, 10)
     paused = (await shop.find(subscription_id)).state
     await shop.kasir.subscribing.resume(subscription_id)
@@ -357,8 +359,8 @@ async def test_a_cancel_and_a_pause_planned_for_the_same_end_cancel_the_subscrip
     shop: Shop,
 ) -> None:
     subscription_id = await shop.create_active("BOTH")
-    await shop.kasir.subscribing.pause(subscription_id, AT_END)
-    await shop.kasir.subscribing.cancel(subscription_id, AT_END)
+    await shop.kasir.subscribing.pause(subscription_id, AT_PERIOD_END)
+    await shop.kasir.subscribing.cancel(subscription_id, AT_PERIOD_END)
     await advance_days(shop, 30)
 
     assert (await shop.find(subscription_id)).state is State.CANCELLED
@@ -366,7 +368,7 @@ async def test_a_cancel_and_a_pause_planned_for_the_same_end_cancel_the_subscrip
 
 async def test_the_last_period_ends_although_a_pause_was_planned_for_its_end(shop: Shop) -> None:
     subscription_id = await shop.create_active("LAST", await shop.create_plan(cycles=1))
-    await shop.kasir.subscribing.pause(subscription_id, AT_END)
+    await shop.kasir.subscribing.pause(subscription_id, AT_PERIOD_END)
     await advance_days(shop, 30)
 
     assert (await shop.find(subscription_id)).state is State.ENDED
@@ -375,7 +377,7 @@ async def test_the_last_period_ends_although_a_pause_was_planned_for_its_end(sho
 @pytest.mark.parametrize(
     "resumes_at",
     [NOON - DAY, NOON, PERIOD_END, NOON + 800 * DAY],
-    ids=["past", "now", "not after the pause", "too far ahead"],
+    ids=["past", "now", "not after the pause", "too late"],
 )
 async def test_a_resume_at_an_invalid_date_is_refused_and_nothing_is_planned(
     shop: Shop, resumes_at: datetime

@@ -37,9 +37,9 @@ async def http(shop: Shop) -> AsyncIterator[httpx.AsyncClient]:
 
 
 async def listed(http: httpx.AsyncClient, **parameters: Any) -> list[Any]:
-    found = await http.get("/api/subscriptions", params=parameters)
-    assert found.status_code == 200, found.text
-    subscriptions: list[Any] = found.json()["subscriptions"]
+    response = await http.get("/api/subscriptions", params=parameters)
+    assert response.status_code == 200, response.text
+    subscriptions: list[Any] = response.json()["subscriptions"]
     return subscriptions
 
 
@@ -49,14 +49,14 @@ async def test_a_list_of_fifty_runs_as_many_statements_as_a_list_of_one(
     await shop.create_active("SUB")
     await insert_copies(shop, "copy-", FIFTY - 1)
     await listed(http)  # The API key is cached from now on.
-    with counted_statements() as of_one:
+    with counted_statements() as statements_of_one:
         one = await listed(http, limit=1)
-    with counted_statements() as of_fifty:
+    with counted_statements() as statements_of_fifty:
         fifty = await listed(http)
 
     assert (len(one), len(fifty)) == (1, FIFTY)
-    assert of_one == of_fifty
-    assert of_one.total() > 0
+    assert statements_of_one == statements_of_fifty
+    assert statements_of_one.total() > 0
 
 
 async def test_a_list_shows_each_subscription_as_its_own_path_does(
@@ -65,7 +65,7 @@ async def test_a_list_shows_each_subscription_as_its_own_path_does(
     await shop.create_active("SUB")
     shop.clock.at = NOON + MONTH
     ids = await insert_copies(shop, "copy-", 3)
-    await shop.kasir.renewing.renew(ids[:2])  # The third one has no second period yet.
+    await shop.kasir.renewing.renew(ids[:2])  # Two of the four subscriptions are renewed.
     every = await listed(http)
     each_alone = [(await http.get(f"/api/subscriptions/{one['id']}")).json() for one in every]
 

@@ -1,4 +1,4 @@
-"""Every report that a token was disabled or enabled again takes effect at once."""
+"""A subscription reacts at once when its token is disabled or enabled again."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from kasir.subscriptions.subscription import SubscriptionId
 from kasir.tokens.model import TokenSays
 
 DAY = timedelta(days=1)
-#: A charge that the shop makes with the token of its shopper, outside the subscription.
-EXTRA = {
+#: A charge that the shop makes with the token of ONE, outside the subscription.
+EXTRA_CHARGE = {
     "reference": "EXTRA",
     "amount": {"currency": "IDR", "value": 7_000},
     "paymentMethod": {"type": "gopay_wallet", "storedPaymentMethodId": "TOKEN-ONE"},
@@ -45,7 +45,9 @@ async def last_renewal(shop: Shop, subscription_id: SubscriptionId) -> Renewal:
 
 async def events_of(shop: Shop, name: str) -> list[tuple[str, dict[str, Any]]]:
     """The events of a subscription: type and data, in order."""
-    every = [json.loads(event.payload) for event in await shop.kasir.events.after(None, 10_000)]
+    every = [
+        json.loads(event.payload) for event in await shop.kasir.events.after(None, limit=10_000)
+    ]
     return [
         (event["type"], event["data"])
         for event in every
@@ -72,7 +74,8 @@ async def test_a_token_lost_between_two_attempts_gives_the_shopper_a_link_at_onc
     assert "nextTry" not in data["renewal"]
     assert renewal.next_try is None
     assert (await shop.kasir.links.find(renewal.link_id)).link.request["amount"]["value"] == 50_000
-    assert [one for one, _ in await events_of(shop, "LOST")].count("renewal.failed") == 2
+    types = [kind for kind, _ in await events_of(shop, "LOST")]
+    assert types.count("renewal.failed") == 2  # The refusal, and the loss of the token.
 
 
 async def test_a_token_that_is_disabled_and_enabled_again_is_charged_at_once(shop: Shop) -> None:
@@ -90,18 +93,18 @@ async def test_a_token_that_is_disabled_and_enabled_again_is_charged_at_once(sho
 async def test_a_charge_by_the_shop_answered_with_no_such_token_disables_the_token(
     shop: Shop,
 ) -> None:
-    """Two subscriptions of one shopper with one token; one of them is between two attempts."""
+    """ONE and TWO are subscriptions of one shopper with one token; ONE waits for a retry."""
     subscription_id = await past_due_subscription(shop, "ONE")
     other = await shop.sign_up(await shop.create_plan(), "TWO", shopperReference="shopper-ONE")
     await shop.record_token("TWO", TokenSays.ALREADY_EXISTING, token_of="ONE")
     await shop.work()
-    both = (await shop.find(subscription_id)).state, (await shop.find(other)).state
+    states = (await shop.find(subscription_id)).state, (await shop.find(other)).state
     shop.adyen.answers["EXTRA"] = [NO_SUCH_TOKEN]
-    await shop.kasir.checkout.payments(json.dumps(EXTRA).encode(), 72)
+    await shop.kasir.checkout.payments(json.dumps(EXTRA_CHARGE).encode(), version=72)
     await shop.work()
     event, data = (await events_of(shop, "ONE"))[-1]
 
-    assert both == (State.PAST_DUE, State.ACTIVE)
+    assert states == (State.PAST_DUE, State.ACTIVE)
     assert [token.is_active for token in await shop.kasir.tokens.of("shopper-ONE")] == [False]
     assert (event, data["reason"]) == ("renewal.failed", "token_gone")
     assert (await last_renewal(shop, subscription_id)).link_id
@@ -134,13 +137,13 @@ async def test_a_renewal_answered_with_no_such_token_disables_the_token(
     shop.clock.at = NOON + MONTH
     await shop.work()
     lost = await shop.kasir.tokens.of("shopper-CODE")
-    failed = [one for one, _ in await events_of(shop, "CODE")]
+    types = [kind for kind, _ in await events_of(shop, "CODE")]
     shop.clock.at += timedelta(minutes=5)
     await shop.record_token("CODE", TokenSays.ALREADY_EXISTING)
     await shop.work()
 
     assert [token.is_active for token in lost] == [False]
-    assert failed == ["subscription.activated", "renewal.failed", "subscription.past_due"]
+    assert types == ["subscription.activated", "renewal.failed", "subscription.past_due"]
     assert (await shop.find(subscription_id)).state is State.ACTIVE
     assert shop.adyen.charges() == Counter({"CODE": 1, "CODE-p2": 1})
 
@@ -158,7 +161,7 @@ async def test_a_late_answer_disables_the_token_too(shop: Shop) -> None:
     assert (await last_renewal(shop, subscription_id)).link_id
 
 
-async def test_the_notice_of_a_renewal_has_the_reason_that_its_token_is_gone(
+async def test_the_notice_of_a_renewal_gives_as_reason_that_its_token_is_gone(
     shop: Shop,
 ) -> None:
     await shop.create_active("NOTICE", await shop.create_plan(noticeDays=3))

@@ -1,4 +1,4 @@
-"""Adyen accepted the first call but its answer was lost, and the repeated call is refused."""
+"""Adyen accepts a call and its answer is lost; then the repeated call is refused."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ REFUSALS = {
 
 
 @pytest.mark.parametrize("refusal", REFUSALS)
-async def test_a_charge_whose_answer_was_lost_stays_one_when_our_api_key_is_refused(
+async def test_a_charge_whose_answer_was_lost_is_not_made_again_when_our_api_key_is_refused(
     shop: Shop, refusal: str
 ) -> None:
     await shop.create_active("LOST")
-    # Adyen charges and the answer is lost. The repeated call is refused because of its API key.
+    # After the first call Kasir cannot know whether Adyen has charged. The second is refused.
     shop.adyen.answers["LOST-p2"] = [SILENCE, REFUSALS[refusal]]
     shop.clock.at = NOON + MONTH
     await shop.work()
@@ -56,6 +56,7 @@ async def test_a_refund_whose_answer_was_lost_still_holds_its_amount(
         keys: list[str] = []
 
         async def answer(request: web.Request) -> web.StreamResponse:
+            """The first answer is lost, a proxy refuses the second call, later calls succeed."""
             key = shop.fake_server.asked[-1][1]["idempotency-key"]
             keys.append(key)
             if len(keys) == 1:
@@ -69,12 +70,12 @@ async def test_a_refund_whose_answer_was_lost_still_holds_its_amount(
         shop.fake_server.handler = answer
         body = msgspec.json.encode({"amount": {"currency": "IDR", "value": 10_000}})
         ask = shop.kasir.changes.ask
-        await ask(Kind.REFUNDS, "PSP1", body, 72, "refund-1")
+        await ask(Kind.REFUNDS, "PSP1", body, version=72, key="refund-1")
         shop.clock.at += 30 * MINUTE
         await shop.kasir.closing.ask_again(keys[0])
-        await ask(Kind.REFUNDS, "PSP1", body, 72, "refund-1")
+        await ask(Kind.REFUNDS, "PSP1", body, version=72, key="refund-1")
         whole_amount = msgspec.json.encode({"amount": {"currency": "IDR", "value": 25_000}})
         with pytest.raises(InvalidRequest, match="held by a refund"):
-            await ask(Kind.REFUNDS, "PSP1", whole_amount, 72, "refund-2")
+            await ask(Kind.REFUNDS, "PSP1", whole_amount, version=72, key="refund-2")
 
         assert len(set(keys)) == 1

@@ -134,7 +134,7 @@ async def test_a_sign_up_by_link_gives_a_form_that_saves_the_wallet(
 
 
 @pytest.mark.parametrize("command", ["pause", "resume"])
-async def test_a_command_that_the_state_does_not_allow_is_refused_by_name(
+async def test_a_command_that_the_state_does_not_allow_is_refused_and_named(
     caller: Caller, plan_id: str, command: str
 ) -> None:
     created = (await caller.post("/api/subscriptions", sign_up(plan_id))).json
@@ -205,7 +205,7 @@ async def test_a_list_without_an_api_key_is_refused(caller: Caller) -> None:
         ("to=9999-12-31", "to"),
     ],
 )
-async def test_an_invalid_parameter_of_the_metrics_is_refused_by_name(
+async def test_an_invalid_parameter_of_the_metrics_is_refused_and_named(
     caller: Caller, query: str, field: str
 ) -> None:
     response = await caller.call("GET", f"/api/subscriptions/metrics?{query}")

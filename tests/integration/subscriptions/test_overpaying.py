@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -18,12 +18,22 @@ from kasir.subscriptions.states import State
 from kasir.subscriptions.subscription import SubscriptionId
 
 
+def late_authorisation(payment_id: PaymentId, at: datetime) -> Fact:
+    return Fact(
+        key="late",
+        says=Says.AUTHORISED,
+        source=Source.NOTIFICATION,
+        at=at,
+        about="",
+        psp_reference=f"PSP-{payment_id}",
+    )
+
+
 async def report_as_paid(shop: Shop, payment_id: PaymentId) -> None:
     """Record Adyen's notification that a refused payment is paid after all."""
     now = shop.clock.now()
-    fact = Fact("late", Says.AUTHORISED, Source.NOTIFICATION, now, "", f"PSP-{payment_id}")
-    await shop.kasir.payments.add_facts(payment_id, [fact])
-    for _ in range(2):
+    await shop.kasir.payments.add_facts(payment_id, [late_authorisation(payment_id, now)])
+    for _ in range(2):  # The second run sends no event again.
         await shop.work()
 
 
@@ -33,8 +43,10 @@ async def first_of(shop: Shop, reference: str) -> PaymentId:
 
 
 async def overpaid_events(shop: Shop) -> list[Mapping[str, Any]]:
-    """The renewals in the events of overpayments."""
-    every = [json.loads(event.payload) for event in await shop.kasir.events.after(None, 10_000)]
+    """The `renewal` field of each `renewal.overpaid` event."""
+    every = [
+        json.loads(event.payload) for event in await shop.kasir.events.after(None, limit=10_000)
+    ]
     return [one["data"]["renewal"] for one in every if one["type"] == "renewal.overpaid"]
 
 
@@ -167,7 +179,7 @@ async def test_an_overpayment_refunded_before_a_turn_does_not_end_the_subscripti
     assert (await shop.find(subscription_id)).settled_period >= 3
     first, now = await first_of(shop, "REFUNDED-p2"), shop.clock.now()
     facts = [
-        Fact("late", Says.AUTHORISED, Source.NOTIFICATION, now, "", f"PSP-{first}"),
+        late_authorisation(first, now),
         Fact(
             key="refund",
             says=Says.REFUND_CONFIRMED,

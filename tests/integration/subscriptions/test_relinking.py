@@ -1,4 +1,4 @@
-"""The shopper pays an unpaid renewal once, by link or on the shop's page."""
+"""An unpaid renewal is paid only once, by link or on the shop's page."""
 
 from __future__ import annotations
 
@@ -18,12 +18,13 @@ from kasir.requests.payment_links import LinkAttempt, OpenLink
 from kasir.subscriptions.states import State
 from kasir.subscriptions.subscription import SubscriptionId
 
+#: The body of a payment on the shop's page.
 BODY = json.dumps({"channel": "Web", "browserInfo": BROWSER, "returnUrl": "https://shop.example"})
 HOUR = timedelta(hours=1)
 
 
 class DiedError(Exception):
-    """Raised where the server dies."""
+    """Simulates that a server dies."""
 
 
 async def past_due_subscription(shop: Shop, name: str, refusal: dict[str, str]) -> SubscriptionId:
@@ -39,7 +40,7 @@ async def past_due_subscription(shop: Shop, name: str, refusal: dict[str, str]) 
 async def die_before_opening(
     shop: Shop, subscription_id: SubscriptionId, monkeypatch: pytest.MonkeyPatch
 ) -> tuple[Fields, str]:
-    """Have a server die after it stored an attempt; return the fields and key of its payment."""
+    """Store an attempt, die before its payment is opened; return the payment's fields and key."""
     asked: list[tuple[Fields, str]] = []
 
     async def die(_: object, fields: Fields, __: int, key: str) -> None:
@@ -59,7 +60,7 @@ async def link_of(shop: Shop, subscription_id: SubscriptionId, period: int) -> O
     return await shop.kasir.links.find(link_id)
 
 
-async def test_an_attempt_whose_server_died_blocks_the_renewal_for_an_hour(
+async def test_an_attempt_whose_server_died_blocks_other_attempts_for_an_hour(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     subscription_id = await past_due_subscription(shop, "DEAD", NO_BALANCE)
@@ -76,7 +77,7 @@ async def test_an_attempt_whose_server_died_blocks_the_renewal_for_an_hour(
     assert shop.adyen.charges() == Counter({"DEAD": 1, "DEAD-p2": 1})
 
 
-async def test_a_payment_is_refused_when_nothing_is_owed(shop: Shop) -> None:
+async def test_a_payment_on_the_shops_page_is_refused_when_nothing_is_owed(shop: Shop) -> None:
     subscription_id = await shop.create_active("EVEN")
     with pytest.raises(InvalidRequest, match="nothing is owed: the subscription is active"):
         await shop.kasir.subscribing.pay_again(subscription_id, BODY.encode())
@@ -88,7 +89,7 @@ async def test_a_dropped_attempt_does_not_change_the_schedule(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     subscription_id = await past_due_subscription(shop, "ON-TIME", NO_BALANCE)
-    planned = (await shop.find(subscription_id)).renewal
+    renewal = (await shop.find(subscription_id)).renewal
     await die_before_opening(shop, subscription_id, monkeypatch)
     shop.clock.at += 2 * HOUR
     await shop.renew(subscription_id)
@@ -97,8 +98,8 @@ async def test_a_dropped_attempt_does_not_change_the_schedule(
     shop.clock.at += timedelta(days=2)
     await shop.work()
 
-    assert planned is not None
-    assert subscription.due_at == planned.next_try
+    assert renewal is not None
+    assert subscription.due_at == renewal.next_try
     assert charges_before == Counter({"ON-TIME": 1})
     assert shop.adyen.charges() == Counter({"ON-TIME": 1, "ON-TIME-p2": 1})
     assert (await shop.events()).count("renewal.failed") == 1
@@ -127,7 +128,14 @@ async def test_a_payment_that_a_slow_server_opened_in_time_delays_the_next_charg
     shop.clock.at += timedelta(days=2)
     await shop.work()
     payments = await shop.kasir.payments.payments_of("IN-TIME-p2", 5)
-    refused = Fact("no", Says.REFUSED, Source.NOTIFICATION, shop.clock.now(), "", "PSP-NO")
+    refused = Fact(
+        key="no",
+        says=Says.REFUSED,
+        source=Source.NOTIFICATION,
+        at=shop.clock.now(),
+        about="",
+        psp_reference="PSP-NO",
+    )
     charged = shop.adyen.charges()
     await shop.kasir.payments.add_facts(payments[0].intent.id, [refused])
     await shop.work()
@@ -185,16 +193,16 @@ async def test_the_attempt_of_a_link_is_closed_when_its_subscription_is_cancelle
     _, payment_id = await shop.kasir.links.pay(
         opened.link, attempt, lambda _: "https://kasir.example"
     )
-    before = await due_at(shop, payment_id)
+    before = await closing_time(shop, payment_id)
     await shop.kasir.subscribing.cancel(subscription_id, b"")
 
     assert before > shop.clock.at
-    assert await due_at(shop, payment_id) == shop.clock.at
+    assert await closing_time(shop, payment_id) == shop.clock.at
 
 
-async def due_at(shop: Shop, payment_id: str) -> datetime:
-    """The time at which the attempt of a payment is due to be closed."""
-    found: datetime = await shop.kasir.pool.fetchval(
+async def closing_time(shop: Shop, payment_id: str) -> datetime:
+    """The time from which Kasir tries to close the attempt of a payment."""
+    closes_at: datetime = await shop.kasir.pool.fetchval(
         "SELECT close_due_at FROM payment WHERE id = $1", payment_id
     )
-    return found
+    return closes_at

@@ -25,7 +25,7 @@ from kasir.subscriptions.subscription import SubscriptionId
 from kasir.tokens.model import TokenSays
 
 #: Inserts copies of the only subscription, each due one hour after the previous one.
-MANY = """
+INSERT_COPIES = """
     INSERT INTO subscription
         (id, plan_id, reference, shopper_reference, return_url, created_at, state, minor_units,
          settled_period, due_at)
@@ -36,7 +36,7 @@ MANY = """
 
 
 class KilledError(BaseException):
-    """Raised where the worker dies."""
+    """Simulates that a worker is killed."""
 
 
 def die(_: Question) -> None:
@@ -64,7 +64,7 @@ async def test_a_subscription_is_active_after_the_token_and_then_the_payment(sho
     question = await shop.question_of(payment.intent.id)
     shop.adyen.answers_by_key[question.key] = AUTHORISED
     result = await shop.adyen.ask(question)
-    # A fact of another key: the key of the first answer's fact is stored already.
+    # The fact of the first answer is stored with this key, so the later fact needs another key.
     facts = tuple(replace(fact, key="later") for fact in result.facts)
     await shop.kasir.payments.add_facts(payment.intent.id, facts)
     await shop.work()
@@ -111,12 +111,13 @@ async def _renew_and_die(shop: Shop, subscription_id: SubscriptionId, step: str)
     """Renew a subscription with a worker that dies at this step."""
     if step == "before writing":
         async with shop.kasir.pool.acquire() as connection:
+            # Without this table the turn cannot be written.
             await connection.execute("ALTER TABLE question RENAME TO away")
             with pytest.raises(Exception, match="question"):
                 await shop.renew(subscription_id)
             await connection.execute("ALTER TABLE away RENAME TO question")
     elif step == "before sending":
-        assert await shop.take_turn(subscription_id)
+        assert await shop.take_turn(subscription_id)  # Stores the charge without sending it.
     else:
         if step == "sending":
             shop.adyen.before = die
@@ -141,7 +142,9 @@ async def test_an_unknown_outcome_is_resolved_and_never_charged_with_a_new_key(s
     assert "renewal.failed" not in await shop.events()
 
 
-async def test_a_refusal_for_lack_of_balance_is_past_due_and_recovers_on_day_3(shop: Shop) -> None:
+async def test_a_renewal_refused_for_lack_of_balance_is_retried_until_day_3_and_recovers(
+    shop: Shop,
+) -> None:
     subscription_id = await shop.create_active("SUB-7")
     shop.adyen.answers["SUB-7-p2"] = [NO_BALANCE, NO_BALANCE]
     shop.clock.at = NOON + MONTH
@@ -216,7 +219,7 @@ async def test_a_query_of_due_work_takes_no_more_than_the_rate_limit_allows(shop
         await shop.sign_up(plan, f"PACE-{number}")
     shop.clock.at += timedelta(days=2)
     due = shop.kasir.due_subscriptions
-    slow = DueSubscriptions(
+    limited = DueSubscriptions(
         pool=due.pool,
         clock=due.clock,
         enqueue=due.enqueue,
@@ -225,21 +228,21 @@ async def test_a_query_of_due_work_takes_no_more_than_the_rate_limit_allows(shop
         batch_max=100,
         per_s_max=5,
     )
-    taken = [await slow.look(), await slow.look()]
+    first, second = await limited.look(), await limited.look()
 
-    assert taken[0] == 5
-    assert taken[1] <= 2  # The second query follows at once, so the limit allows almost nothing.
+    assert first == 5
+    assert second <= 2  # The second query follows at once, so the limit allows almost nothing.
 
 
 async def test_a_taken_subscription_is_due_again_when_its_worker_died(shop: Shop) -> None:
     await shop.create_active("SUB-13")
     shop.clock.at = NOON + MONTH
     due = shop.kasir.due_subscriptions
-    taken = [await due.look(), await due.look()]
+    taken_counts = [await due.look(), await due.look()]
     shop.clock.at += due.again_after
-    taken.append(await due.look())
+    taken_counts.append(await due.look())
 
-    assert taken == [1, 0, 1]
+    assert taken_counts == [1, 0, 1]
 
 
 async def test_a_taken_subscription_is_due_again_at_once_when_a_fact_is_recorded(
@@ -248,24 +251,24 @@ async def test_a_taken_subscription_is_due_again_at_once_when_a_fact_is_recorded
     subscription_id = await shop.create_active("SUB-14")
     shop.clock.at = NOON + MONTH
     due = shop.kasir.due_subscriptions
-    taken = [await due.look()]
+    taken_counts = [await due.look()]
     shopper = (await shop.find(subscription_id)).shopper_reference
     now = shop.clock.now()
-    # Recording a fact about a payment runs this statement.
+    # This statement is run whenever a fact about a payment is recorded.
     await SQL.schedule(shop.kasir.pool, shoppers=[shopper], payment_ids=[], now=now)
-    taken.append(await due.look())
+    taken_counts.append(await due.look())
     await shop.renew(subscription_id)  # After this renewal the next one is not due yet.
-    taken.append(await due.look())
+    taken_counts.append(await due.look())
     shop.clock.at = NOON + 3 * MONTH
-    taken.append(await due.look())
+    taken_counts.append(await due.look())
 
-    assert taken == [1, 1, 0, 1]
+    assert taken_counts == [1, 1, 0, 1]
 
 
 async def test_the_query_of_due_subscriptions_uses_an_index(shop: Shop) -> None:
     await shop.create_active("SUB-12")
     async with shop.kasir.pool.acquire() as connection:
-        await connection.execute(MANY)
+        await connection.execute(INSERT_COPIES)
         await connection.execute("ANALYZE subscription")
         rows = await connection.fetch(
             "EXPLAIN SELECT id FROM subscription WHERE due_at <= $1"

@@ -19,8 +19,8 @@ from kasir.subscriptions.subscription import SubscriptionId
 from kasir.webhooks.receiving import receive
 
 PRICE: Final = 50_000
-STATES: Final = {"continue": State.ACTIVE, "pause": State.PAUSED, "cancel": State.CANCELLED}
-EVENTS: Final = {
+STATE_AFTER: Final = {"continue": State.ACTIVE, "pause": State.PAUSED, "cancel": State.CANCELLED}
+EVENTS_AFTER: Final = {
     "continue": [],
     "pause": ["subscription.paused"],
     "cancel": ["subscription.cancelled"],
@@ -60,12 +60,12 @@ async def renewed_subscription(shop: Shop, reference: str, **plan: Any) -> Subsc
 
 async def event_of(shop: Shop, kind: str) -> dict[str, Any]:
     """The data of the last event of a type."""
-    every = [json.loads(one.payload) for one in await shop.kasir.events.after(None, 10_000)]
+    every = [json.loads(one.payload) for one in await shop.kasir.events.after(None, limit=10_000)]
     data: dict[str, Any] = [one["data"] for one in every if one["type"] == kind][-1]
     return data
 
 
-@pytest.mark.parametrize("action", STATES)
+@pytest.mark.parametrize("action", STATE_AFTER)
 @pytest.mark.parametrize(
     ("field", "code", "why"),
     [
@@ -83,8 +83,8 @@ async def test_the_plan_decides_what_follows_a_disputed_or_refunded_renewal(
     await shop.work()
     events = (await shop.events())[before:]
 
-    assert (await shop.find(subscription_id)).state is STATES[action]
-    assert events == EVENTS[action]
+    assert (await shop.find(subscription_id)).state is STATE_AFTER[action]
+    assert events == EVENTS_AFTER[action]
     for kind in events:
         payment = (await shop.kasir.payments.payments_of("SUB-p2", 1))[0]
         assert (await event_of(shop, kind))["because"] == {

@@ -15,7 +15,8 @@ from raw_http import Caller, caller
 
 __all__ = ["caller", "plan_id"]
 
-#: Every path of plans and subscriptions, with a valid body.
+#: Method, path and a valid body of every path of plans and subscriptions. `call_route` completes
+#: the body of a sign-up.
 ROUTES: list[tuple[str, str, dict[str, Any] | None]] = [
     ("POST", "/api/plans", plan()),
     ("GET", "/api/plans", None),
@@ -45,7 +46,7 @@ async def new_subscription(caller: Caller, plan_id: str) -> str:
 async def call_route(
     caller: Caller, plan_id: str, method: str, path: str, body: object, query: str = ""
 ) -> tuple[int, str]:
-    """Call a path; return the status and the body."""
+    """Call a path of a new subscription; return the status and the body."""
     if isinstance(body, dict) and path == "/api/subscriptions":
         body = sign_up(plan_id, **body)
     filled = path.format(plan=plan_id, subscription=await new_subscription(caller, plan_id))
@@ -67,7 +68,7 @@ def test_every_path_of_plans_and_subscriptions_is_tested_here() -> None:
 
 
 @pytest.mark.parametrize(("method", "path", "body"), ROUTES, ids=NAMES)
-async def test_an_unknown_parameter_is_refused_by_name(
+async def test_an_unknown_parameter_is_refused_and_named(
     caller: Caller, plan_id: str, method: str, path: str, body: object
 ) -> None:
     status, response = await call_route(caller, plan_id, method, path, body, "?colour=red")
@@ -80,7 +81,7 @@ async def test_an_unknown_parameter_is_refused_by_name(
     [route for route in ROUTES if route[2] is not None],
     ids=[name for name in NAMES if not name.startswith("GET")],
 )
-async def test_an_unknown_field_is_refused_by_name(
+async def test_an_unknown_field_is_refused_and_named(
     caller: Caller, plan_id: str, method: str, path: str, body: dict[str, Any]
 ) -> None:
     status, response = await call_route(caller, plan_id, method, path, {**body, "colour": "red"})
@@ -111,7 +112,7 @@ async def test_an_unknown_field_is_refused_by_name(
         ),
     ],
 )
-async def test_an_unknown_nested_field_is_refused_by_name(
+async def test_an_unknown_nested_field_is_refused_and_named(
     caller: Caller, plan_id: str, method: str, path: str, body: object, field: str
 ) -> None:
     status, response = await call_route(caller, plan_id, method, path, body)
@@ -128,6 +129,7 @@ async def test_an_unknown_nested_field_is_refused_by_name(
         ("pause", {"resumesAt": "tomorrow"}, "resumesAt"),
         ("pause", {"resumesAt": "2099-01-01T00:00:00"}, "resumesAt"),
         ("pause", {"resumesAt": "9999-12-31T23:59:59-12:00"}, "resumesAt"),
+        # "never" withdraws a planned pause, so there is nothing to resume.
         ("pause", {"at": "never", "resumesAt": "2099-01-01T00:00:00Z"}, "resumesAt"),
         ("cancel", {"at": "tomorrow"}, "at"),
         ("cancel", {"at": ["now"]}, "at"),
@@ -135,7 +137,7 @@ async def test_an_unknown_nested_field_is_refused_by_name(
         ("resume", {"at": "2001-01-01T00:00:00Z"}, "at"),
     ],
 )
-async def test_an_invalid_field_of_a_command_is_refused_by_name(
+async def test_an_invalid_field_of_a_command_is_refused_and_named(
     caller: Caller, plan_id: str, command: str, body: object, field: str
 ) -> None:
     path = f"/api/subscriptions/{{subscription}}/{command}"
@@ -166,13 +168,13 @@ async def test_subscriptions_are_found_by_status_shopper_plan_and_reference(
     first = await caller.post("/api/subscriptions", sign_up(plan_id, shopperReference=shopper))
     second = await caller.post("/api/subscriptions", sign_up(plan_id, reference=reference))
     await caller.call("POST", f"/api/subscriptions/{second.json['id']}/cancel")
-    both = [second.json["id"], first.json["id"]]
+    newest_first = [second.json["id"], first.json["id"]]
 
-    assert await listed(caller, f"plan={plan_id}") == both
-    assert await listed(caller, f"plan={plan_id}&status=cancelled") == both[:1]
-    assert await listed(caller, f"plan={plan_id}&status=incomplete") == both[1:]
-    assert await listed(caller, f"shopperReference={shopper}") == both[1:]
-    assert await listed(caller, f"reference={reference}") == both[:1]
+    assert await listed(caller, f"plan={plan_id}") == newest_first
+    assert await listed(caller, f"plan={plan_id}&status=cancelled") == newest_first[:1]
+    assert await listed(caller, f"plan={plan_id}&status=incomplete") == newest_first[1:]
+    assert await listed(caller, f"shopperReference={shopper}") == newest_first[1:]
+    assert await listed(caller, f"reference={reference}") == newest_first[:1]
     assert await listed(caller, f"shopperReference={shopper}&status=active") == []
     assert await listed(caller, "plan=%00") == []
 
@@ -193,7 +195,8 @@ async def test_every_subscription_is_on_exactly_one_page_of_a_list(
             break
         after = response.json["next"]
 
-    assert pages == [created[:2:-1], created[2:0:-1], created[:1]]
+    created.reverse()  # A list begins with the newest.
+    assert pages == [created[:2], created[2:4], created[4:]]
 
 
 @pytest.mark.parametrize(
@@ -207,7 +210,7 @@ async def test_every_subscription_is_on_exactly_one_page_of_a_list(
         ("after=%00", "after"),
     ],
 )
-async def test_an_invalid_parameter_of_a_list_is_refused_by_name(
+async def test_an_invalid_parameter_of_a_list_is_refused_and_named(
     caller: Caller, query: str, field: str
 ) -> None:
     response = await caller.call("GET", f"/api/subscriptions?{query}")

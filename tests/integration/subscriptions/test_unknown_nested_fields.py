@@ -1,4 +1,4 @@
-"""Repeated and misspelt nested fields are refused, and an error's advice fits the state."""
+"""Repeated and misspelt nested fields are refused; errors and links fit the request."""
 
 from __future__ import annotations
 
@@ -50,10 +50,10 @@ async def test_a_link_with_manual_capture_has_payments_without_automatic_capture
         links = shop.kasir.links
         body = msgspec.json.encode(link_body(manualCapture=True, captureDelayHours=24))
         created = (await links.create(body)).json()
-        found = await links.find(created["id"])
-        attempt = LinkAttempt(name=links.attempt(found), browser_info=BROWSER)
+        open_link = await links.find(created["id"])
+        attempt = LinkAttempt(name=links.attempt(open_link), browser_info=BROWSER)
         _, payment_id = await links.pay(
-            found.link, attempt, lambda name: f"https://k.example/{name}"
+            open_link.link, attempt, lambda name: f"https://k.example/{name}"
         )
         sent = json.loads(shop.fake_server.asked[-1][2])
         payment = await shop.payment(payment_id)

@@ -75,7 +75,7 @@ async def test_a_charge_that_was_never_sent_is_not_sent_after_the_command(
 
 
 @pytest.mark.parametrize("command", ["cancel", "pause"])
-async def test_a_charge_that_may_have_been_sent_is_repeated_with_its_key_and_shown(
+async def test_a_charge_that_may_have_been_sent_is_sent_again_with_the_same_key(
     shop: Shop, command: str
 ) -> None:
     subscription_id = await shop.create_active("SENT")
@@ -98,6 +98,7 @@ async def test_a_charge_that_a_dead_worker_may_have_sent_is_not_withdrawn(
 ) -> None:
     subscription_id, payment_id = await with_unsent_charge(shop, "TAKEN")
     question = await shop.question_of(payment_id)
+    # The worker takes the question to send it, and dies.
     assert await shop.kasir.payments.take_over(question, shop.clock.now())
     await run_command(shop, subscription_id, command)
     await let_workers_run(shop)
@@ -109,22 +110,22 @@ async def test_a_charge_that_a_dead_worker_may_have_sent_is_not_withdrawn(
 async def test_a_charge_is_either_sent_or_withdrawn_by_a_concurrent_command(
     shop: Shop, command: str
 ) -> None:
-    plan, sent = await shop.create_plan(), 0
+    plan, sent_count = await shop.create_plan(), 0
     subscription_ids = [await shop.create_active(f"RACE-{number}", plan) for number in range(12)]
     shop.clock.at = NOON + MONTH
     for number, each in enumerate(subscription_ids):
         payment_id = await shop.take_turn(each)
         assert payment_id is not None
-        both = shop.flow.ask_again(payment_key(payment_id)), run_command(shop, each, command)
-        await asyncio.gather(*(both if number % 2 else both[::-1]))
+        calls = shop.flow.ask_again(payment_key(payment_id)), run_command(shop, each, command)
+        await asyncio.gather(*(calls if number % 2 else calls[::-1]))  # Either starts first.
         stored = await payment(shop, payment_id)
         is_sent = f"RACE-{number}-p2" in shop.adyen.charges()
-        sent += is_sent
+        sent_count += is_sent
 
         assert stored.status is (Status.AUTHORISED if is_sent else Status.CANCELLED)
     await let_workers_run(shop)
 
-    assert sum(name.endswith("-p2") for name in shop.adyen.charges()) == sent
+    assert sum(name.endswith("-p2") for name in shop.adyen.charges()) == sent_count
 
 
 async def test_sending_waits_for_a_command_that_is_being_stored(shop: Shop) -> None:
@@ -154,7 +155,12 @@ async def test_a_late_authorisation_of_the_first_attempt_withdraws_the_second(sh
     shop.clock.at += timedelta(days=2)
     assert await shop.take_turn(subscription_id) is not None
     late_authorisation = Fact(
-        "late", Says.AUTHORISED, Source.NOTIFICATION, shop.clock.now(), "", "PSP-LATE"
+        key="late",
+        says=Says.AUTHORISED,
+        source=Source.NOTIFICATION,
+        at=shop.clock.now(),
+        about="",
+        psp_reference="PSP-LATE",
     )
     await shop.kasir.payments.add_facts(first.intent.id, [late_authorisation])
     await shop.take_turn(subscription_id)

@@ -1,4 +1,4 @@
-"""The fixtures `app`, a Kasir in this process, and `client`, of the running servers."""
+"""The fixtures `app`, a Kasir in this process, and `client`, which calls the running servers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["caller"]
 
 @pytest.fixture(scope="session")
 async def open_app(postgres_dsn: str) -> AsyncIterator[TokenApp]:
-    """Kasir on a database that these tests share, because opening it takes longer than a test."""
+    """The Kasir of all these tests, because opening one takes longer than a test."""
     async with a_database(postgres_dsn) as database, app_on(database) as opened:
         yield opened
 

@@ -13,13 +13,13 @@ from kasir.demo.client import until
 from raw_http import HttpReply, is_adyens_error
 from twin_fixtures import payment_body
 
-STORE = {"storePaymentMethod": True, "recurringProcessingModel": "Subscription"}
+SAVING_FIELDS = {"storePaymentMethod": True, "recurringProcessingModel": "Subscription"}
 STORED_ID = "paymentMethod.storedPaymentMethodId"
 
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """A shopper with an active and a disabled token, and another shopper with a token."""
+    """A shopper with an active and a disabled token, and another shopper who has a token too."""
 
     shopper: str
     token: str
@@ -36,10 +36,10 @@ async def saved(client: TokenClient) -> Saved:
     removed = await client.stored_methods(shopper, disabled, method="DELETE")
     assert removed.status == 204
     await client.save(other_shopper)
-    return Saved(shopper, token, disabled, other_shopper)
+    return Saved(shopper=shopper, token=token, disabled=disabled, other_shopper=other_shopper)
 
 
-async def refused(client: TokenClient, body: dict[str, Any]) -> HttpReply:
+async def send_invalid(client: TokenClient, body: dict[str, Any]) -> HttpReply:
     """Send an invalid payment with a new key and check that it has no effect; return the reply."""
     reference = unique("BAD")
     before = await client.caller.row_counts()
@@ -121,7 +121,7 @@ BAD_CHARGES: dict[str, tuple[dict[str, Any], str, str, str]] = {
         {"paymentMethod": {"storedPaymentMethodId": "t\0t"}},
         *(STORED_ID, "187", "NUL"),
     ),
-    "an older name that is a number": (
+    "a number as token by its older name": (
         {"paymentMethod": {"recurringDetailReference": 12345678}},
         *(STORED_ID, "187", "string"),
     ),
@@ -142,7 +142,7 @@ BAD_CHARGES: dict[str, tuple[dict[str, Any], str, str, str]] = {
 async def test_an_invalid_field_of_a_charge_is_refused_by_name(
     client: TokenClient, saved: Saved, changes: dict[str, Any], field: str, code: str, cure: str
 ) -> None:
-    reply = await refused(client, charge(saved, **changes))
+    reply = await send_invalid(client, charge(saved, **changes))
 
     assert (reply.status, reply.json["errorCode"]) == (422, code)
     assert f"Field '{field}' is not valid: " in reply.json["message"]
@@ -161,18 +161,21 @@ async def test_all_faults_of_a_charge_are_reported_at_once(
         "recurringProcessingModel": None,
         "returnUrl": None,
     }
-    reply = await refused(client, charge(saved, **wrong))
-    named = ["amount.currency", "amount.value", STORED_ID, *list(wrong)[2:]]
+    reply = await send_invalid(client, charge(saved, **wrong))
+    fields = [
+        *("amount.currency", "amount.value", STORED_ID, "shopperReference"),
+        *("shopperInteraction", "recurringProcessingModel", "returnUrl"),
+    ]
 
-    assert [name for name in named if f"Field '{name}' is" not in reply.json["message"]] == []
+    assert [name for name in fields if f"Field '{name}' is" not in reply.json["message"]] == []
 
 
-@pytest.mark.parametrize("whose", ["other shopper", "SHOPPER"])
+@pytest.mark.parametrize("whose", ["other shopper", "shopper in capitals"])
 async def test_a_token_is_charged_for_its_own_shopper_only(
     client: TokenClient, saved: Saved, whose: str
 ) -> None:
     other = saved.other_shopper if whose == "other shopper" else saved.shopper.upper()
-    reply = await refused(client, charge(saved, shopperReference=other))
+    reply = await send_invalid(client, charge(saved, shopperReference=other))
 
     assert (reply.status, reply.json["errorCode"]) == (422, "800")
     assert f"Field '{STORED_ID}' is not valid: Contract not found" in reply.json["message"]
@@ -182,7 +185,7 @@ async def test_a_token_is_charged_for_its_own_shopper_only(
 async def test_a_token_that_adyen_no_longer_knows_is_disabled_without_a_notification(
     client: TokenClient,
 ) -> None:
-    """The notification that Adyen disabled the token is lost; the next charge's answer shows it."""
+    """The notification is lost; Adyen's answer to the next charge disables the token."""
     shopper = unique("shopper")
     token = await client.save(shopper)
     event_code = "recurring.token.disabled"
@@ -190,14 +193,14 @@ async def test_a_token_that_adyen_no_longer_knows_is_disabled_without_a_notifica
     await client.twin("PUT", "faults", [fault])
     await client.twin("POST", f"tokens/{token}", {"do": "disable"})
     first = await client.charge(shopper, token)
-    known = [*(await client.token_states(shopper)).values()]
+    states = [*(await client.token_states(shopper)).values()]
     again = await client.charge(shopper, token)
     await client.twin("PUT", "faults", [])
 
     assert (first.status, first.json["errorCode"]) == (422, "803")
     # The first answer is Adyen's. After it Kasir answers with its own error, which has the cure.
     assert "save GoPay again" not in first.json["message"]
-    assert known == ["disabled"]
+    assert states == ["disabled"]
     assert "save GoPay again" in again.json["message"]
 
 
@@ -205,7 +208,7 @@ async def test_a_token_that_adyen_no_longer_knows_is_disabled_without_a_notifica
 async def test_a_disabled_token_is_never_charged(
     client: TokenClient, saved: Saved, name: str
 ) -> None:
-    reply = await refused(client, charge(saved, paymentMethod={name: saved.disabled}))
+    reply = await send_invalid(client, charge(saved, paymentMethod={name: saved.disabled}))
 
     assert (reply.status, reply.json["errorCode"]) == (422, "803")
     assert "save GoPay again" in reply.json["message"]
@@ -230,7 +233,7 @@ async def test_a_disabled_token_is_never_charged(
 async def test_an_invalid_field_of_a_payment_that_saves_is_refused_by_name(
     client: TokenClient, changes: dict[str, Any], field: str, cure: str
 ) -> None:
-    reply = await refused(client, payment_body(reference=None, **STORE) | changes)
+    reply = await send_invalid(client, payment_body(reference=None, **SAVING_FIELDS) | changes)
 
     assert (reply.status, reply.json["errorCode"]) == (422, "187")
     assert f"Field '{field}' is not valid: " in reply.json["message"]
@@ -241,7 +244,7 @@ async def test_an_invalid_field_of_a_payment_that_saves_is_refused_by_name(
 async def test_a_shopper_reference_may_have_3_to_256_characters(
     client: TokenClient, length: int
 ) -> None:
-    body = payment_body(reference=unique("SAVE"), shopperReference="s" * length, **STORE)
+    body = payment_body(reference=unique("SAVE"), shopperReference="s" * length, **SAVING_FIELDS)
     reply = await client.caller.post("/v72/payments", body)
 
     assert (reply.status, reply.json["resultCode"]) == (200, "RedirectShopper")
@@ -327,7 +330,10 @@ async def test_twenty_concurrent_requests_with_one_key_are_one_charge(
 
 
 @pytest.mark.parametrize("code", ["Received", "Pending"])
-@pytest.mark.parametrize(("balance", "status"), [(None, "authorised"), (0, "refused")])
+@pytest.mark.parametrize(
+    ("balance", "status"),
+    [(None, "authorised"), (0, "refused")],  # None: the balance is not limited.
+)
 async def test_a_pending_answer_is_not_a_failure_and_the_notification_is_final(
     client: TokenClient, code: str, balance: int | None, status: str
 ) -> None:
@@ -354,7 +360,7 @@ async def test_a_pending_answer_is_not_a_failure_and_the_notification_is_final(
 async def test_neither_the_server_nor_the_worker_writes_a_token_in_its_log(
     client: TokenClient, saved: Saved
 ) -> None:
-    """Both have processed the charges and refusals of the tests above."""
+    """Both have processed the requests and notifications of the tests above."""
     body = b'{"type":"recurring.token.created","data":"%s"}' % saved.token.encode()
     forged = {"HmacSignature": "forged"}
     await client.caller.call("POST", "/webhooks/adyen/tokens", body, headers=forged)
@@ -363,11 +369,13 @@ async def test_neither_the_server_nor_the_worker_writes_a_token_in_its_log(
     async def logged() -> str:
         return (system.logs / "server.log").read_text()
 
-    log = await until(logged, lambda text: "not authentic" in text, "the forgery in the log")
+    log = await until(
+        logged, lambda text: "not authentic" in text, "the forged notification in the log"
+    )
     log += (system.logs / "worker.log").read_text()
-    every = await client.twin("GET", "tokens")
+    at_twin = await client.twin("GET", "tokens")
 
-    ids = [token["storedPaymentMethodId"] for token in every["tokens"]]
+    ids = [token["storedPaymentMethodId"] for token in at_twin["tokens"]]
     assert len(ids) > 2
     assert [stored_id for stored_id in ids if stored_id in log] == []
     assert system.api_key not in log

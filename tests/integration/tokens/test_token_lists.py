@@ -11,7 +11,7 @@ from integration.tokens.token_client import TokenClient, unique
 from raw_http import HttpReply, is_adyens_error
 
 CHECKOUT = "/v72/storedPaymentMethods"
-CLASSIC = "/pal/servlet/Recurring/v68"
+CLASSIC_API = "/pal/servlet/Recurring/v68"
 
 
 async def charge_result(client: TokenClient, shopper: str, token: str) -> tuple[int, str]:
@@ -21,7 +21,7 @@ async def charge_result(client: TokenClient, shopper: str, token: str) -> tuple[
 
 
 async def from_adyen(client: TokenClient, shopper: str) -> Any:
-    """The shopper's list as the twin returns it."""
+    """The shopper's list in the twin's own answer."""
     url = f"{client.caller.system.twin_url}{CHECKOUT}"
     query = {"merchantAccount": "TwinMerchant", "shopperReference": shopper}
     key = {"X-API-Key": client.caller.system.environment["ADYEN_API_KEY"]}
@@ -29,24 +29,24 @@ async def from_adyen(client: TokenClient, shopper: str) -> Any:
         return await response.json()
 
 
-async def test_a_list_of_saved_wallets_is_adyens_and_is_filtered_only_on_request(
+async def test_the_list_of_saved_wallets_is_adyens_list_and_is_filtered_only_on_request(
     client: TokenClient,
 ) -> None:
     shopper = unique("shopper")
     token = await client.save(shopper, "CardOnFile")
-    whole = await client.stored_methods(shopper)
+    all_methods = await client.stored_methods(shopper)
     of_gopay = await client.stored_methods(shopper, type="gopay_wallet")
     of_cards = await client.stored_methods(shopper, type="scheme")
     classic = await client.classic("listRecurringDetails", shopper)
     query = {"shopperReference": shopper}
-    path = f"{CLASSIC}/listRecurringDetails"
+    path = f"{CLASSIC_API}/listRecurringDetails"
     classic_gopay = await client.caller.post(f"{path}?type=gopay_wallet", query)
     classic_cards = await client.caller.post(f"{path}?type=visa", query)
 
-    assert whole.json == await from_adyen(client, shopper)
-    assert [row["id"] for row in whole.json["storedPaymentMethods"]] == [token]
-    assert of_gopay.json == whole.json
-    assert of_cards.json == whole.json | {"storedPaymentMethods": []}
+    assert all_methods.json == await from_adyen(client, shopper)
+    assert [row["id"] for row in all_methods.json["storedPaymentMethods"]] == [token]
+    assert of_gopay.json == all_methods.json
+    assert of_cards.json == all_methods.json | {"storedPaymentMethods": []}
     (row,) = classic.json["details"]
     assert row["RecurringDetail"]["recurringDetailReference"] == token
     assert classic_gopay.json["details"] == [row]
@@ -71,15 +71,15 @@ async def test_a_removal_is_answered_with_204_and_takes_effect_at_once(client: T
     shopper = unique("shopper")
     token = await client.save(shopper)
     removed = await client.stored_methods(shopper, token, method="DELETE")
-    # The test does not wait for the notification.
-    known = await client.token_states(shopper)
-    after = await charge_result(client, shopper, token)
+    # The state changes before the notification is received.
+    states = await client.token_states(shopper)
+    charge_after = await charge_result(client, shopper, token)
     again = await client.stored_methods(shopper, token, method="DELETE")
     remaining = await client.stored_methods(shopper)
 
     assert (removed.status, removed.body) == (204, b"")
-    assert list(known.values()) == ["disabled"]
-    assert after == (422, "803")
+    assert list(states.values()) == ["disabled"]
+    assert charge_after == (422, "803")
     assert (again.status, again.json["errorCode"]) == (422, "803")
     assert remaining.json["storedPaymentMethods"] == []
 
@@ -131,10 +131,11 @@ async def test_the_classic_disable_without_a_token_disables_all_tokens_of_the_sh
 async def test_removing_one_use_of_a_token_leaves_the_other_use(client: TokenClient) -> None:
     shopper = unique("shopper")
     token = await client.save(shopper, "CardOnFile")
-    named = {"recurringDetailReference": token}
-    first = await client.classic("disable", shopper, contract="RECURRING", **named)
+    # RECURRING is the use without the shopper, ONECLICK the use with the shopper present.
+    detail = {"recurringDetailReference": token}
+    first = await client.classic("disable", shopper, contract="RECURRING", **detail)
     after_first = list((await client.token_states(shopper)).values())
-    second = await client.classic("disable", shopper, contract="ONECLICK", **named)
+    second = await client.classic("disable", shopper, contract="ONECLICK", **detail)
     after_second = list((await client.token_states(shopper)).values())
 
     assert (first.status, second.status) == (200, 200)
@@ -144,9 +145,9 @@ async def test_removing_one_use_of_a_token_leaves_the_other_use(client: TokenCli
 #: The fields of a request, and its answer: status, Adyen's code, the field in the message.
 INVALID: dict[str, tuple[dict[str, str], int, str, str]] = {
     "no shopper": ({}, 422, "187", "shopperReference"),
-    "a short name": ({"shopperReference": "ab"}, 422, "187", "shopperReference"),
-    "a long name": ({"shopperReference": "s" * 257}, 422, "187", "shopperReference"),
-    "a name with NUL": ({"shopperReference": "a\0b"}, 422, "187", "shopperReference"),
+    "a short shopper": ({"shopperReference": "ab"}, 422, "187", "shopperReference"),
+    "a long shopper": ({"shopperReference": "s" * 257}, 422, "187", "shopperReference"),
+    "a shopper with NUL": ({"shopperReference": "a\0b"}, 422, "187", "shopperReference"),
     "another account": (
         {"shopperReference": "abc", "merchantAccount": "Another"},
         *(403, "901", "merchantAccount"),
@@ -167,7 +168,7 @@ async def test_a_list_or_a_removal_without_a_valid_shopper_is_refused(
 
 async def test_a_classic_call_whose_body_is_not_an_object_is_refused(client: TokenClient) -> None:
     for body in (b"", b"[]", b"{"):
-        reply = await client.caller.call("POST", f"{CLASSIC}/disable", body)
+        reply = await client.caller.call("POST", f"{CLASSIC_API}/disable", body)
 
         assert (reply.status, reply.json["errorCode"]) == (400, "702")
 
@@ -186,15 +187,15 @@ ROUTES = [
     ("GET", CHECKOUT),
     ("GET", "/v71/storedPaymentMethods"),
     ("DELETE", f"{CHECKOUT}/TOKEN"),
-    ("POST", f"{CLASSIC}/listRecurringDetails"),
-    ("POST", f"{CLASSIC}/disable"),
+    ("POST", f"{CLASSIC_API}/listRecurringDetails"),
+    ("POST", f"{CLASSIC_API}/disable"),
 ]
 
 
 async def call(
     client: TokenClient, method: str, path: str, fields: dict[str, str], key: str | None = ""
 ) -> HttpReply:
-    """Send the fields in the body of a POST, or in the query of another method."""
+    """Call a route; a POST has the fields in its body, another method in its query."""
     if method == "POST":
         return await client.caller.call(method, path, fields, api_key=key)
     return await client.caller.call(method, f"{path}?{urlencode(fields)}", api_key=key)

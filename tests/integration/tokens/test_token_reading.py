@@ -1,4 +1,4 @@
-"""The notifications of a token give one token in any order, with the real inbox and reader."""
+"""Notifications of a token in any order give one token, with the real inbox and reader."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ async def test_concurrent_readers_create_one_token_for_each_wallet(app: TokenApp
     readers = [replace(app.kasir.reader, batch_max=3) for _ in range(8)]
     counts = await asyncio.gather(*(reader.read_all() for reader in readers))
 
-    assert sum(counts) == 6 * 9
+    assert sum(counts) == 6 * 9  # Nine notices for each of six wallets.
     for wallet in wallets:
         token = await app.token(wallet)
         assert (token.name.stored_id, token.is_active) == (wallet.token, True)
@@ -155,8 +155,8 @@ async def test_a_notification_that_the_database_refuses_is_held_and_the_others_a
     await app.kasir.pool.execute(
         "ALTER TABLE token ADD CONSTRAINT refuses CHECK (method <> 'poison')"
     )
-    spoiled = wallet.webhook("created", 1).replace(b"gopay_wallet", b"poison")
-    await app.post(spoiled, other.webhook("created", 1))
+    unstorable = wallet.webhook("created", 1).replace(b"gopay_wallet", b"poison")
+    await app.post(unstorable, other.webhook("created", 1))
     await app.kasir.reader.read_all()
     error = await app.kasir.pool.fetchval("SELECT error FROM notice WHERE state = 'held'")
 
@@ -212,7 +212,7 @@ async def test_a_token_that_the_shop_removes_stays_disabled_although_adyens_cloc
     wallet = a_wallet()
     await app.post_and_read(wallet.webhook("created", 10))
     token = await app.token(wallet)
-    # Our clock shows noon. Adyen's clock was ten minutes ahead when it created the token.
+    # Kasir's clock shows noon; by Adyen's clock the token was created ten minutes later.
     removed = TokenFact(key="removed", says=TokenSays.DISABLED, source=BY_SHOP, at=NOON)
     await app.kasir.tokens.record([TokenReport(name=token.name, method="", fact=removed)])
     after = (await app.token(wallet)).summary.state
@@ -225,7 +225,7 @@ async def test_a_token_that_the_shop_removes_stays_disabled_although_adyens_cloc
 
 
 async def deliver_step(app: TokenApp, wallet: SavedWallet, step: str) -> None:
-    """Deliver one message about a payment that saves a wallet."""
+    """Deliver one message about a payment that saves a wallet: Adyen's answer or notification."""
     match step:
         case "reply":
             await app.record_reply(await app.question(wallet))
@@ -254,7 +254,8 @@ STEPS = [
 async def test_messages_in_any_order_and_number_give_one_token_and_the_same_events(
     app: TokenApp,
 ) -> None:
-    chance = random.Random(4)
+    chance = random.Random(4)  # The same orders in every run.
+    # Each wallet gets every message once and four messages again, in an order of its own.
     orders = {a_wallet(): [*STEPS, *chance.choices(STEPS, k=4)] for _ in range(16)}
     for wallet, steps in orders.items():
         chance.shuffle(steps)
@@ -274,14 +275,15 @@ async def test_messages_in_any_order_and_number_give_one_token_and_the_same_even
         ), steps
         assert (token.model, token.method) == ("Subscription", "gopay_wallet"), steps
         assert sorted(event["type"] for event in events) == [CREATED, DISABLED, UPDATED], steps
-        # In every order, the last event shows the current state of the token.
+        # The first event reports the creation, and the last has the current state.
         assert events[0]["type"] == CREATED, steps
         assert events[-1]["data"]["state"] == "disabled", steps
+    # All steps except the reply and the details give a fact of the token.
     assert await app.fact_count() == len(orders) * len(STEPS[2:])
 
 
 @pytest.mark.parametrize("contract_first", [True, False])
-async def test_a_contract_belongs_to_the_payment_that_its_original_psp_names(
+async def test_a_contract_belongs_to_the_payment_whose_psp_reference_is_its_original_psp(
     app: TokenApp, contract_first: bool
 ) -> None:
     wallet = a_wallet()

@@ -14,9 +14,9 @@ from kasir.errors import SettingError
 from kasir.ids import PaymentId
 from kasir.shop_events.shapes import shown_token
 
-NEWER = "another-key-that-seals-what-is-kept-here"
-#: Tables with the shop's own texts, which are not encrypted because payments are found by them.
-INDEXES = {"payment", "payment_link"}
+NEWER_SECRET = "another-key-that-seals-what-is-kept-here"
+#: Tables with the shop's references, which are not encrypted because payments are found by them.
+TABLES_WITH_REFERENCES = {"payment", "payment_link"}
 
 
 async def tables_with(app: TokenApp, text: str) -> set[str]:
@@ -69,28 +69,29 @@ async def test_tokens_wallets_and_notices_are_stored_encrypted(app: TokenApp) ->
         *(wallet.token, wallet.token, wallet.token),
     ]
     assert await tables_with(app, wallet.token) == set()
-    assert await tables_with(app, f"62{wallet.psp_reference}") == set()
-    assert await tables_with(app, wallet.reference) <= INDEXES
-    # `tables_with` does find unencrypted text.
+    account = f"62{wallet.psp_reference}"  # The id of the shopper's account at GoPay.
+    assert await tables_with(app, account) == set()
+    assert await tables_with(app, wallet.reference) <= TABLES_WITH_REFERENCES
+    # The check can fail: it finds text that is not encrypted.
     assert await tables_with(app, wallet.shopper) >= {"token", "payment"}
     assert "notice" in await tables_with(app, wallet.psp_reference)
 
 
-async def test_data_of_the_older_key_is_read_when_the_newer_key_is_first(
+async def test_data_encrypted_with_the_older_key_is_read_while_both_keys_are_set(
     fresh_database: str,
 ) -> None:
     wallet, later = a_wallet(), a_wallet()
     async with app_on(fresh_database) as app:
         await app.post_and_read(wallet.webhook("created", 1))
         await app.post(wallet.webhook("disabled", 2, eventId="END"))
-    async with app_on(fresh_database, f"{NEWER},{SECRET}") as app:
+    async with app_on(fresh_database, f"{NEWER_SECRET},{SECRET}") as app:
         await app.post_and_read(later.webhook("created", 1))
         token = await app.token(wallet)
 
         assert token.name.stored_id == wallet.token
         assert token.is_active is False
         assert await app.event_types(wallet) == ["token.created", "token.disabled"]
-    async with app_on(fresh_database, NEWER) as app:
+    async with app_on(fresh_database, NEWER_SECRET) as app:
         assert (await app.token(later)).name.stored_id == later.token
         with pytest.raises(SettingError, match="KASIR_SECRET_KEY"):
             await app.token(wallet)
@@ -102,7 +103,7 @@ async def test_a_notice_that_no_key_decrypts_is_held_with_the_reason_and_not_los
     wallet = a_wallet()
     async with app_on(fresh_database) as app:
         await app.post(wallet.webhook("created", 1))
-    async with app_on(fresh_database, NEWER) as app:
+    async with app_on(fresh_database, NEWER_SECRET) as app:
         await app.kasir.reader.read_all()
         held = await app.kasir.pool.fetchrow("SELECT id, state, error FROM notice")
 
@@ -110,7 +111,7 @@ async def test_a_notice_that_no_key_decrypts_is_held_with_the_reason_and_not_los
         assert held["state"] == "held"
         assert held["error"].startswith("KASIR_SECRET_KEY: cannot decrypt the stored data")
         assert await app.kasir.tokens.of(wallet.shopper) == []
-    async with app_on(fresh_database, f"{NEWER},{SECRET}") as app:
+    async with app_on(fresh_database, f"{NEWER_SECRET},{SECRET}") as app:
         await app.replay(held["id"])
 
         assert (await app.token(wallet)).is_active
@@ -123,7 +124,7 @@ async def test_a_notice_that_no_key_decrypts_does_not_block_others(
     wallet, other = a_wallet(), a_wallet()
     async with app_on(fresh_database) as app:
         await app.post_and_read(wallet.webhook("created", 1))
-    async with app_on(fresh_database, NEWER) as app:
+    async with app_on(fresh_database, NEWER_SECRET) as app:
         await app.post(wallet.webhook("disabled", 2, eventId="END"), other.webhook("created", 1))
         await app.kasir.reader.read_all()
         held = await app.kasir.pool.fetchrow("SELECT id, error FROM notice WHERE state = 'held'")
@@ -131,14 +132,14 @@ async def test_a_notice_that_no_key_decrypts_does_not_block_others(
         assert held is not None
         assert "KASIR_SECRET_KEY: cannot decrypt the stored data" in held["error"]
         assert (await app.token(other)).is_active
-    async with app_on(fresh_database, f"{NEWER},{SECRET}") as app:
+    async with app_on(fresh_database, f"{NEWER_SECRET},{SECRET}") as app:
         await app.replay(held["id"])
 
         assert (await app.token(wallet)).is_active is False
         assert await app.event_types(wallet) == ["token.created", "token.disabled"]
 
 
-async def test_a_token_is_complete_in_charges_and_events_and_shortened_in_texts(
+async def test_a_token_id_is_complete_in_events_and_shortened_in_the_texts_of_objects(
     app: TokenApp,
 ) -> None:
     wallet = a_wallet()

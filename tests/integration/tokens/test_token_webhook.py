@@ -1,4 +1,4 @@
-"""The token webhook has its own key, and its signature covers the raw bytes."""
+"""The token webhook has its own key; the signature is computed from the raw bytes."""
 
 from __future__ import annotations
 
@@ -66,14 +66,13 @@ async def test_a_notification_that_is_not_authentic_is_refused_and_has_no_effect
     body = wallet.webhook("created", 1)
     reserialised = json.dumps(json.loads(body), indent=1).encode()
     standard_key = client.caller.system.environment["ADYEN_HMAC_KEY"]
-    of_standard = signing.sign_bytes(body, standard_key)
+    signature_with_standard_key = signing.sign_bytes(body, standard_key)
     signature = signing.sign_bytes(body, key_of(client))
     forged = [
         await deliver(client, body, {}),
         await deliver(client, body, {"HmacSignature": ""}),
         await deliver(client, body, {"HmacSignature": "forged"}),
-        # The standard webhook has another key.
-        await deliver(client, body, {"HmacSignature": of_standard}),
+        await deliver(client, body, {"HmacSignature": signature_with_standard_key}),
         await deliver(client, body, {"X-HmacSignature": signature}),
         await deliver(client, body + b" ", {"HmacSignature": signature}),
         await deliver(client, reserialised, {"HmacSignature": signature}),
@@ -81,7 +80,7 @@ async def test_a_notification_that_is_not_authentic_is_refused_and_has_no_effect
             client, body.replace(wallet.shopper.encode(), b"me"), {"HmacSignature": signature}
         ),
     ]
-    # This valid notification comes last, so the others would be read before it.
+    # Notifications are read in order. Once this valid one is read, any stored before it is read.
     valid = later.webhook("created", 1)
     await deliver(client, valid, {"HmacSignature": signing.sign_bytes(valid, key_of(client))})
     await until_token_exists(client, later)

@@ -1,4 +1,4 @@
-"""A token that no signature covers is checked against Adyen's list before it is charged."""
+"""A token whose notification does not sign it is checked against Adyen's list before a charge."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Adyen:
     has_list: bool = True
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
-        """Answer a call."""
+        """Answer a call; without a list, answer the GET with 502."""
         if request.method == "GET" and not self.has_list:
             return web.Response(status=502, body=b"<html>")
         if request.method == "GET":
@@ -44,10 +44,10 @@ class Adyen:
 
     @property
     def calls(self) -> list[str]:
-        """The HTTP methods of the calls."""
-        return [asked.split(" ")[0] for asked, _, _ in self.fake_server.asked]
+        """The HTTP methods of the calls: GET asks for the list, POST charges."""
+        return [line.split(" ")[0] for line, _, _ in self.fake_server.asked]
 
-    async def report_outside_the_signature(self, **changes: Any) -> None:
+    async def report_by_authorisation(self, **changes: Any) -> None:
         """Send an AUTHORISATION, whose signature does not cover the token and its shopper."""
         extra = {
             "tokenization.storedPaymentMethodId": TOKEN,
@@ -56,7 +56,7 @@ class Adyen:
         }
         await self._post(notification_item(additionalData=extra, **changes))
 
-    async def report_contract(self) -> None:
+    async def report_by_contract(self) -> None:
         """Send a RECURRING_CONTRACT, whose signature covers the token but not its shopper."""
         await self._post(
             notification_item(
@@ -130,7 +130,7 @@ async def charge(kasir: Parts, key: str = "charge-1") -> tuple[int, Mapping[str,
     return answer.status, answer.json(), payment.status
 
 
-@pytest.mark.parametrize("report", ["report_outside_the_signature", "report_contract"])
+@pytest.mark.parametrize("report", ["report_by_authorisation", "report_by_contract"])
 async def test_a_token_that_adyen_does_not_list_is_not_charged(adyen: Adyen, report: str) -> None:
     await getattr(adyen, report)()
     with capture_logs() as logs:
@@ -140,13 +140,13 @@ async def test_a_token_that_adyen_does_not_list_is_not_charged(adyen: Adyen, rep
     assert adyen.calls == ["GET"]
     assert (status, answer["errorCode"], payment_status) == (422, "803", "failed")
     assert token.is_active is False
-    assert [(one["event"], one["token"]) for one in logs] == [
+    assert [(line["event"], line["token"]) for line in logs] == [
         ("a token is not on Adyen's list", token.id)
     ]
     assert TOKEN not in repr(logs)
 
 
-@pytest.mark.parametrize("report", ["report_outside_the_signature", "report_contract"])
+@pytest.mark.parametrize("report", ["report_by_authorisation", "report_by_contract"])
 async def test_a_token_that_adyen_lists_is_checked_once_and_charged(
     adyen: Adyen, report: str
 ) -> None:
@@ -160,7 +160,7 @@ async def test_a_token_that_adyen_lists_is_checked_once_and_charged(
 
 
 async def test_a_token_from_the_token_webhook_is_charged_without_a_check(adyen: Adyen) -> None:
-    await adyen.report_outside_the_signature()
+    await adyen.report_by_authorisation()
     await adyen.report_by_token_webhook()
     status, _, _ = await charge(adyen.kasir)
 
@@ -170,7 +170,7 @@ async def test_a_token_from_the_token_webhook_is_charged_without_a_check(adyen: 
 async def test_while_adyens_list_is_unavailable_nothing_is_sent_and_the_check_is_repeated(
     adyen: Adyen,
 ) -> None:
-    await adyen.report_outside_the_signature()
+    await adyen.report_by_authorisation()
     adyen.has_list = False
     with capture_logs() as logs:
         status, answer, payment_status = await charge(adyen.kasir)
@@ -180,7 +180,7 @@ async def test_while_adyens_list_is_unavailable_nothing_is_sent_and_the_check_is
 
     assert set(calls) == {"GET"}
     assert (status, answer["errorCode"], payment_status) == (503, "703", "unknown")
-    assert [one["event"] for one in logs] == ["a token could not be checked"]
+    assert [line["event"] for line in logs] == ["a token could not be checked"]
     assert (again[0], again[1]["resultCode"]) == (200, "Authorised")
     assert adyen.calls.count("POST") == 1
 
@@ -188,7 +188,7 @@ async def test_while_adyens_list_is_unavailable_nothing_is_sent_and_the_check_is
 async def test_a_charge_that_may_have_been_sent_stays_unknown_when_its_token_is_not_listed(
     adyen: Adyen,
 ) -> None:
-    await adyen.report_outside_the_signature()
+    await adyen.report_by_authorisation()
     adyen.has_list = False
     await charge(adyen.kasir)
     adyen.has_list = True
@@ -198,17 +198,19 @@ async def test_a_charge_that_may_have_been_sent_stays_unknown_when_its_token_is_
     assert "POST" not in adyen.calls
 
 
-async def test_unsigned_fields_do_not_enable_a_removed_token(adyen: Adyen) -> None:
+async def test_a_notification_that_does_not_sign_the_token_enables_no_removed_token(
+    adyen: Adyen,
+) -> None:
     await adyen.report_by_token_webhook()
-    adyen.fake_server.handler = _removed
-    asked = {"shopperReference": SHOPPER, "merchantAccount": "TwinMerchant"}
-    await adyen.kasir.stored.remove(TOKEN, asked, 72)
+    adyen.fake_server.handler = _answer_204
+    query = {"shopperReference": SHOPPER, "merchantAccount": "TwinMerchant"}
+    await adyen.kasir.stored.remove(TOKEN, query, version=72)
     adyen.fake_server.handler, adyen.fake_server.asked = adyen.answer, []
-    await adyen.report_outside_the_signature(eventDate="2099-01-01T00:00:00Z")
+    await adyen.report_by_authorisation(eventDate="2099-01-01T00:00:00Z")
     status, answer, _ = await charge(adyen.kasir)
 
     assert (adyen.calls, status, answer["errorCode"]) == (["GET"], 422, "803")
 
 
-async def _removed(_: web.Request) -> web.StreamResponse:
+async def _answer_204(_: web.Request) -> web.StreamResponse:
     return web.Response(status=204)

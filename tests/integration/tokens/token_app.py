@@ -1,4 +1,4 @@
-"""Kasir on a real database, and signed notifications of tokens, without Adyen."""
+"""Kasir on a real database without Adyen; tests post signed notifications of tokens to it."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ SECRET: Final = "the-key-that-seals-what-is-kept-here"
 
 @asynccontextmanager
 async def app_on(database: str, secret: str = SECRET) -> AsyncIterator[TokenApp]:
-    """Open a Kasir on a database; tests post notifications to it."""
+    """Open a Kasir on a database, with this key for its encryption."""
     async with kasir_on(database, ADYEN_TOKEN_HMAC_KEY=OTHER_KEY, KASIR_SECRET_KEY=secret) as kasir:
         yield TokenApp(kasir)
 
@@ -51,7 +51,7 @@ class SavedWallet:
     payment_id: PaymentId
 
     def webhook(self, kind: str, minute: int, **changes: Any) -> bytes:
-        """A token notification; `changes` replace fields of `data` or outside it."""
+        """A token notification, created `minute` minutes after noon; `changes` replace fields."""
         data = {
             "merchantAccount": ACCOUNT,
             "storedPaymentMethodId": self.token,
@@ -70,7 +70,7 @@ class SavedWallet:
         return json.dumps(outer | {"data": data}).encode()
 
     def authorisation(self, minute: int, **changes: Any) -> bytes:
-        """The payment's AUTHORISATION, with the token and the id of the wallet."""
+        """The payment's AUTHORISATION, with the token and the id of the GoPay account."""
         extra = {
             "GoPay.gopayAccountId": f"62{self.psp_reference}",
             "tokenization.storedPaymentMethodId": self.token,
@@ -113,7 +113,7 @@ class SavedWallet:
 
 
 def a_wallet() -> SavedWallet:
-    """A wallet with new names."""
+    """A wallet with ids that no other wallet has."""
     suffix = secrets.token_hex(7).upper()
     return SavedWallet(
         shopper=f"shopper-{suffix}",
@@ -131,7 +131,7 @@ def at(minute: int) -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class TokenApp:
-    """Posts notifications to Kasir and returns the stored results."""
+    """A Kasir to which tests post notifications, and whose stored rows they read."""
 
     kasir: Parts
 
@@ -194,7 +194,7 @@ class TokenApp:
             model=model,
             shopper_reference=wallet.shopper,
         )
-        await self.kasir.payments.open(intent, question, None)
+        await self.kasir.payments.open(intent, question, shop_key=None)
         return question
 
     async def replay(self, notice_id: int) -> None:
@@ -229,7 +229,7 @@ class TokenApp:
 
     async def _record(self, question: Question, fields: Mapping[str, Any]) -> None:
         result = of_reply(question, Answer(200, msgspec.json.encode(fields)), at(1))
-        await self.kasir.payments.record(question, result, None)
+        await self.kasir.payments.record(question, result, ask_again_at=None)
 
     def _question(
         self, wallet: SavedWallet, key: str, kind: Kind, body: Mapping[str, Any]
@@ -253,7 +253,9 @@ class TokenApp:
 
     async def events(self, wallet: SavedWallet) -> list[dict[str, Any]]:
         """The events of a wallet's token, in order."""
-        every = [json.loads(event.payload) for event in await self.kasir.events.after(None, 10_000)]
+        every = [
+            json.loads(event.payload) for event in await self.kasir.events.after(None, limit=10_000)
+        ]
         return [
             event
             for event in every

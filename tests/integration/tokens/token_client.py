@@ -13,7 +13,7 @@ from kasir.demo.client import until
 from raw_http import Caller, HttpReply
 from twin_fixtures import charge_body, payment_body
 
-#: Within this time the twin sends the notification of a token.
+#: Within this time of its clock, in seconds, the twin sends the notification of a token.
 SETTLED_S: Final = 11
 
 
@@ -48,10 +48,10 @@ class TokenClient:
         result = parse_qs(urlsplit(wallet["location"]).query)["redirectResult"][0]
         await self.caller.post("/v72/payments/details", {"details": {"redirectResult": result}})
         await self.twin("POST", "clock", {"advance_s": SETTLED_S})
-        made = (await self.twin("GET", f"tokens?shopperReference={quote(shopper)}"))["tokens"][-1]
-        token: str = made["storedPaymentMethodId"]
+        newest = (await self.twin("GET", f"tokens?shopperReference={quote(shopper)}"))["tokens"][-1]
+        token: str = newest["storedPaymentMethodId"]
         await until(
-            lambda: self.token_states(shopper), lambda found: len(found) > before, "the token"
+            lambda: self.token_states(shopper), lambda states: len(states) > before, "the token"
         )
         return token
 
@@ -75,34 +75,36 @@ class TokenClient:
         key: str | None = None,
         **changes: Any,
     ) -> HttpReply:
-        """Charge a token with only the fields in Adyen's documentation of GoPay."""
-        named = {"shopperReference": shopper, "reference": unique("CHARGE")}
-        body = charge_body(token, model, **named | changes)
+        """Charge a token, by default with the fields that Adyen documents for GoPay."""
+        fields = {"shopperReference": shopper, "reference": unique("CHARGE")}
+        body = charge_body(token, model, **fields | changes)
         return await self.caller.post("/v72/payments", body, key=key)
 
     async def payment(self, reference: str) -> dict[str, Any]:
         """The newest payment of a reference in Kasir's API; empty if there is none."""
         listed = await self.caller.call("GET", f"/api/payments?reference={reference}")
-        found: dict[str, Any] = next(iter(listed.json["payments"]), {})
-        return found
+        newest: dict[str, Any] = next(iter(listed.json["payments"]), {})
+        return newest
 
     async def wait_for_status(self, reference: str, expected: str) -> dict[str, Any]:
         """Wait until a payment has the expected status; return it."""
         return await until(
             lambda: self.payment(reference),
-            lambda found: found.get("status") == expected,
+            lambda payment: payment.get("status") == expected,
             f"status {expected}",
         )
 
     async def stored_methods(
         self, shopper: str, token: str = "", *, method: str = "GET", **query: str
     ) -> HttpReply:
-        """Call `/storedPaymentMethods`."""
+        """List the stored payment methods of a shopper, or remove one with DELETE."""
         query_string = urlencode(
             {"merchantAccount": "TwinMerchant", "shopperReference": shopper} | query
         )
-        part = f"/{quote(token, safe='')}" if token else ""
-        return await self.caller.call(method, f"/v72/storedPaymentMethods{part}?{query_string}")
+        token_path = f"/{quote(token, safe='')}" if token else ""
+        return await self.caller.call(
+            method, f"/v72/storedPaymentMethods{token_path}?{query_string}"
+        )
 
     async def classic(self, path: str, shopper: str, **more: Any) -> HttpReply:
         """Call the classic Recurring API."""
