@@ -39,21 +39,21 @@ with embedded(Path(sys.argv[1])) as dsn:
     sys.stdin.read()
 """
 
-# A process that uses the database once more after Ctrl-C. It waits a tenth of a second at a time: a
-# plain read could miss a signal that comes just before it blocks.
+# A process that uses the database once more after Ctrl-C. Python ignores Ctrl-C if its parent does, as
+# a shell's background job does, so the process sets Python's usual handler.
 INTERRUPTED_PROGRAM = """
-import asyncio, select, sys, asyncpg
+import asyncio, signal, sys, asyncpg
 from pathlib import Path
 from kasir.embedded.server import embedded
 async def ask():
     connection = await asyncpg.connect(dsn)
     print(await connection.fetchval("SELECT 'still here'"), flush=True)
     await connection.close()
+signal.signal(signal.SIGINT, signal.default_int_handler)
 with embedded(Path(sys.argv[1])) as dsn:
     try:
         print(dsn, flush=True)
-        while not select.select([sys.stdin], [], [], 0.1)[0]:
-            pass
+        sys.stdin.read()
     except KeyboardInterrupt:
         asyncio.run(ask())
 """
