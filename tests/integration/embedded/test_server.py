@@ -39,8 +39,8 @@ with embedded(Path(sys.argv[1])) as dsn:
     sys.stdin.read()
 """
 
-# A process that uses the database once more after Ctrl-C. Python ignores Ctrl-C if its parent does, as
-# a shell's background job does, so the process sets Python's usual handler.
+# A process that uses the database once more after Ctrl-C. Python ignores Ctrl-C if its parent does,
+# as a shell's background job does, so the process sets Python's usual handler.
 INTERRUPTED_PROGRAM = """
 import asyncio, signal, sys, asyncpg
 from pathlib import Path
