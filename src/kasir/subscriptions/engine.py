@@ -303,8 +303,8 @@ class _Position:
     def _lost(self, renewal: Renewal, last: Attempt) -> Turn:
         """Record a failed attempt, because the token was lost after the last attempt.
 
-        The new attempt is handled like a refused one: the shopper gets a link, the shop an event. When
-        there is a token again, it is charged at once. If the last attempt was refused for a
+        The new attempt is handled like a refused one: the shopper gets a link, the shop an event.
+        When there is a token again, it is charged at once. If the last attempt was refused for a
         lost token, the link and the event were sent then, and are not sent again.
         """
         turn = self._charged(renewal, self.now)
