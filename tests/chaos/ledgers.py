@@ -49,6 +49,8 @@ class ShopEvents:
         self._after = ""
         self._of_payment: dict[str, list[Event]] = {}
         self._paid: dict[str, Payment] = {}
+        #: The payments of each reference, by id, as the newest event of each shows it.
+        self._newest: dict[str, dict[str, Payment]] = {}
         self.events: list[Event] = []
 
     async def fetch(self) -> None:
@@ -66,6 +68,7 @@ class ShopEvents:
         payment = event["data"]
         self.events.append(event)
         self._of_payment.setdefault(payment["id"], []).append(event)
+        self._newest.setdefault(payment.get("reference", ""), {})[payment["id"]] = payment
         if event["type"] == "payment.authorised":
             self._paid.setdefault(payment["reference"], payment)
 
@@ -82,6 +85,14 @@ class ShopEvents:
     def paid(self, reference: str) -> Payment | None:
         """The first paid payment of a reference, as its `payment.authorised` event shows it."""
         return self._paid.get(reference)
+
+    def is_cancelled(self, reference: str, attempts: int) -> bool:
+        """Whether the last of this many attempts at an order was reported as cancelled."""
+        payments = self._newest.get(reference, {}).values()
+        if len(payments) < attempts:
+            return False
+        last = max(payments, key=lambda payment: _moment(payment["createdAt"]))
+        return bool(last["status"] == "cancelled")
 
 
 async def twin_payments(journey_client: JourneyClient) -> dict[str, list[Payment]]:

@@ -1,12 +1,13 @@
 """In any order of notifications, a payment ends with the twin's status, and the shop is notified.
 
 The twin repeats, reorders and delays notifications, does not answer calls, and changes results that
-it has reported. There are 200 seeds with 20 orders each (see `plans.py`), some with two attempts.
+it has reported. Each seed has 20 orders (see `plans.py`), some with two attempts.
 `make torture SEEDS=17,18` runs only those two seeds.
 
-In one test, notifications do not contain our id, answers to `/payments/details` do not contain the
-reference, and a second system makes payments under the same references. Kasir then holds each
-notification that may be of another system, and notifies the shop.
+In one test, of 200 seeds, notifications do not contain our id, answers to `/payments/details` do
+not contain the reference, and a second system makes payments under the same references. Kasir then
+holds each notification that may be of another system, and notifies the shop. In the other tests, of
+fewer seeds, Kasir is alone on the account.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from opened_kasir import a_database
 pytestmark = pytest.mark.long
 
 SEEDS: Final = range(1, 201)
+ALONE_SEEDS: Final = range(1, 51)
 CAPTURE_SEEDS: Final = range(1, 21)
 #: The number of seeds that run at the same time.
 AT_ONCE: Final = 50
@@ -166,7 +168,19 @@ class Chaos:
         for task in running_tasks.values():
             task.cancel()
         await asyncio.gather(*running_tasks.values(), return_exceptions=bool(unfinished))
-        assert unfinished == [], "unfinished after all steps of the clock"
+        assert unfinished == [], await self._state_of(unfinished)
+
+    async def _state_of(self, orders: list[str]) -> str:
+        """What the twin, Kasir and the shop know of unfinished orders, for the error message."""
+        truth = await ledgers.twin_payments(self._client)
+        kasirs = await ledgers.kasir_payments(self._client, orders)
+        lines = ["unfinished after all steps of the clock:"]
+        for order in orders:
+            lines.append(f"{order} at the twin: {truth.get(order)}")
+            for payment in kasirs[order]:
+                types = [event["type"] for event in self._events.of(payment)]
+                lines.append(f"{order} at Kasir: {payment}; the shop received {types}")
+        return "\n".join(lines)
 
     async def _begin(self, order_plan: Plan) -> None:
         """Make the attempts of an order, one after another."""
@@ -230,12 +244,18 @@ class Chaos:
             await decision
 
     async def _change(self, order_plan: Plan) -> None:
-        """Request the changes of an order, once it is reported as paid."""
+        """Request the changes of an order, once it is reported as paid.
+
+        An attempt may be paid and then cancelled by Kasir: its notifications are much later than
+        those of other orders, and the shopper's return does not prove which attempt was paid.
+        """
         order = order_plan.reference
         while not (paid := self._events.paid(order)):
             await self._clock.moved()
             if order in self._held:
                 return  # Kasir reports the payment only after a person has checked it.
+            if self._events.is_cancelled(order, len(order_plan.decisions)):
+                return
 
         path = f"/v72/payments/{paid['pspReference']}"
 
@@ -315,7 +335,7 @@ async def test_on_a_shared_account_every_payment_is_ours_or_held_or_of_the_other
     assert wrong == [], "\n".join(wrong)
 
 
-@pytest.mark.parametrize("seeds", _groups(SEEDS), ids=lambda seeds: f"{seeds[0]}-{seeds[-1]}")
+@pytest.mark.parametrize("seeds", _groups(ALONE_SEEDS), ids=lambda seeds: f"{seeds[0]}-{seeds[-1]}")
 async def test_every_payment_ends_with_the_twins_status_and_the_shop_is_notified(
     running: Programs, seeds: list[int]
 ) -> None:
