@@ -32,6 +32,8 @@ _PASSWORD_LETTERS_MIN: Final = 12
 #: The fewest bytes of KASIR_EVENTS_SECRET. Source: the Standard Webhooks specification.
 _EVENTS_SECRET_BYTES_MIN: Final = 24
 _LOCAL_URL: Final = "http://127.0.0.1:8000"
+#: How the names of all settings begin.
+_PREFIXES: Final = ("ADYEN_", "KASIR_")
 #: A whole number of days, from 1 to 99999.
 _DAYS: Final = re.compile(r"[1-9][0-9]{0,4}", re.ASCII)
 
@@ -74,6 +76,8 @@ class Settings:
     follow_twin_clock: bool = False
     kept: Retention = field(default_factory=Retention)
     limits: Limits = field(default_factory=Limits)
+    #: The variables that the settings were read from, for the accounts of the database.
+    environ: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @property
     def is_live(self) -> bool:
@@ -142,6 +146,7 @@ def settings_from(environ: Mapping[str, str] | None = None) -> Settings:
         metrics_key=env.get("KASIR_METRICS_KEY") or None,
         follow_twin_clock=twin and env.get("KASIR_FOLLOW_TWIN_CLOCK", "") == "1",
         kept=_kept(env),
+        environ={name: text for name, text in env.items() if name.startswith(_PREFIXES)},
     )
     if environment is Environment.LIVE:
         _refuse_guessable(settings)

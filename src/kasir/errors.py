@@ -12,6 +12,7 @@ The type of an error shows who must act. A refusal by the wallet is a status, no
     ├── CutOff                the shop: Kasir was stopped before it had the answer; retry
     ├── DatabaseUnavailable   the operator: PostgreSQL does not answer
     │   └── DatabaseReadOnly  the operator: PostgreSQL accepts no writes
+    ├── AccountUnavailable    the operator: an account of the database cannot be used
     ├── NotAuthentic          the sender: a notification without a valid signature
     └── Unreadable            the sender: a message in the wrong format
 """
@@ -136,6 +137,14 @@ class DatabaseUnavailable(KasirError):
 
 class DatabaseReadOnly(DatabaseUnavailable):
     """PostgreSQL answers but accepts no writes: a replaced primary, or a standby."""
+
+
+class AccountUnavailable(KasirError):
+    """The settings or the tables of an account of the database cannot be used."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"the account {name!r} cannot be used")
+        self.name = name
 
 
 class NotAuthentic(KasirError):

@@ -9,6 +9,8 @@ from typing import Final, NewType, Protocol
 PaymentId = NewType("PaymentId", str)
 LinkId = NewType("LinkId", str)
 
+#: The kind of the ids of payment links.
+LINK: Final = "PL"
 # Crockford's base 32, without I, L, O and U, which are easily mistaken when an id is read aloud.
 _ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 #: How many digits of an id are its time, and how many are random.
@@ -36,6 +38,29 @@ class SortableIds:
         time = _base_32(self._now_ms(), _TIME_DIGITS)
         random = _base_32(secrets.randbits(80), _RANDOM_DIGITS)
         return f"{kind}_{time}{random}"
+
+
+class AccountIds(SortableIds):
+    """Ids of an account of the database: the id of a payment link begins with the account's tag.
+
+    The pages of a link have no key, so the id alone shows whose link it is.
+    """
+
+    def __init__(self, now_ms: Callable[[], int], tag: str) -> None:
+        """Make the source of ids; `tag` is the account's."""
+        super().__init__(now_ms)
+        self._tag = tag
+
+    def new(self, kind: str) -> str:
+        """Make an id; that of a link is such as `PL_1f2e3d4c_01JD0Q8V6N5RZ0ZT3MSK6Y1V7B`."""
+        return super().new(f"{kind}_{self._tag}" if kind == LINK else kind)
+
+
+def tag_of_link(link_id: str) -> str:
+    """Return the tag in the id of a link; empty if it has none."""
+    kind, _, rest = link_id.partition("_")
+    tag, separator, _ = rest.partition("_")
+    return tag if kind == LINK and separator else ""
 
 
 def _base_32(number: int, digits: int) -> str:

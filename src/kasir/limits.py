@@ -132,6 +132,17 @@ class Limits:
     job_retry_after_s: float = 600.0
     #: Connections to PostgreSQL held by one process.
     database_connections_max: int = 16
+    #: The most of them that one account of the database uses at a time.
+    account_connections_max: int = 6
+    #: The wait between two reads of changes of the accounts of the database.
+    accounts_read_every_s: float = 5.0
+    #: How long a worker keeps looking for an account's due work, often, after its last work.
+    account_awake_s: float = 15.0
+    #: The shortest and the longest wait between two looks for the work of an account without any.
+    account_look_first_s: float = 1.0
+    account_look_longest_s: float = 15.0
+    #: Jobs of one account of the database that one worker holds at once.
+    account_jobs_held_max: int = 40
     #: How long connecting to PostgreSQL may take, for all servers of the address together.
     database_connect_s: float = 4.0
     #: How long the wait for a connection of the pool may take, including a new connection.

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Self
 
+from kasir.accounts import Accounts
 from kasir.clock import Clock, SystemClock
 from kasir.config import DatabaseSettings, Settings, settings_from
 from kasir.embedded.server import embedded, kept_running
@@ -20,7 +21,7 @@ from kasir.gateway.token_answers import TokenRecordingProvider
 from kasir.gateway.token_checks import TokenCheckingProvider
 from kasir.gateway.twin_clock import twin_clock
 from kasir.gateway.wire import Wire
-from kasir.ids import SortableIds
+from kasir.ids import AccountIds, SortableIds
 from kasir.jobs import engine
 from kasir.jobs.closing import Closing, Waits
 from kasir.jobs.due import Due
@@ -40,6 +41,7 @@ from kasir.requests.stored_methods import StoredMethods
 from kasir.requests.subscriptions import SubscriptionRequests
 from kasir.shop_events.delivery import EventDelivery
 from kasir.store import database
+from kasir.store.accounts import Account
 from kasir.store.api_keys import ApiKeys
 from kasir.store.database import Pool
 from kasir.store.doctor import DoctorCounts
@@ -47,11 +49,35 @@ from kasir.store.inbox import GroupInbox
 from kasir.store.links import PostgresLinks
 from kasir.store.open_attempts import PostgresOpenAttempts
 from kasir.store.outbox import EventFeed, Outbox
+from kasir.store.schemas import schema_pool
 from kasir.store.subscription_rows import RenewalRows
 from kasir.store.subscriptions import SubscriptionBook
 from kasir.store.vault import Vault
 from kasir.webhooks.notices import Notices
 from kasir.webhooks.reading import Reader
+
+
+@dataclass(frozen=True, slots=True)
+class _Base:
+    """What the parts of an account are built on.
+
+    Attributes:
+        settings: The account's settings.
+        pool: The database, with the account's tables.
+        wire: The account's connections to Adyen.
+        clock: Kasir's clock.
+        machine: The machine's clock.
+        ids: Makes the account's ids.
+        asker: The number of this process (see `store.askers`); None to choose one.
+    """
+
+    settings: Settings
+    pool: Pool
+    wire: Wire
+    clock: Clock
+    machine: Clock
+    ids: SortableIds
+    asker: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,11 +137,10 @@ class Parts:
     pool: Pool
 
     @classmethod
-    def built(
-        cls, settings: Settings, pool: Pool, wire: Wire, clock: Clock, machine: Clock
-    ) -> Self:
+    def built(cls, base: _Base) -> Self:
         """Build every part, on an open database and connections to Adyen."""
-        limits, shared = settings.limits, _Shared.built(settings, pool, wire, clock)
+        settings, pool, wire, clock = base.settings, base.pool, base.wire, base.clock
+        limits, shared = settings.limits, _Shared.built(base)
         ids, account, book, vault = shared.ids, shared.account, shared.book, shared.vault
         tokens = Tokens(pool, shared.token_ledger, vault)
         stored = StoredMethods(wire, tokens, clock, account, shared.token_check_gaps)
@@ -161,7 +186,7 @@ class Parts:
             ),
             clock=clock,
             times=ClockCheck(
-                machine=machine,
+                machine=base.machine,
                 database_now=DoctorCounts(pool).now,
                 adyen=wire,
                 apart_max=timedelta(seconds=limits.clock_apart_max_s),
@@ -188,8 +213,9 @@ class _Shared:
     book: PostgresPaymentBook
 
     @classmethod
-    def built(cls, settings: Settings, pool: Pool, wire: Wire, clock: Clock) -> Self:
-        limits, ids = settings.limits, SortableIds(_milliseconds)
+    def built(cls, base: _Base) -> Self:
+        settings, pool, clock, ids = base.settings, base.pool, base.clock, base.ids
+        limits = settings.limits
         vault, timeouts = Vault(settings.secrets), _timeouts(limits)
         outbox = Outbox(ids, clock, vault, is_pushed=settings.events_url is not None)
         ledger = Ledger(clock, timedelta(seconds=limits.settle_after_s), outbox)
@@ -197,7 +223,7 @@ class _Shared:
         return cls(
             settings=settings,
             pool=pool,
-            wire=wire,
+            wire=base.wire,
             clock=clock,
             ids=ids,
             timeouts=timeouts,
@@ -206,7 +232,9 @@ class _Shared:
             ledger=ledger,
             token_ledger=TokenLedger(ids, clock, vault, outbox),
             token_check_gaps=check_gaps,
-            book=PostgresPaymentBook(pool, vault, ledger, timeouts.lease, check_gaps[0]),
+            book=PostgresPaymentBook(
+                pool, vault, ledger, timeouts.lease, check_gaps[0], base.asker
+            ),
         )
 
     @property
@@ -332,10 +360,42 @@ async def open_parts(
         if chosen.follow_twin_clock and clock is None:
             clock = await stack.enter_async_context(twin_clock(wire))
         machine = machine or SystemClock()
-        parts = Parts.built(chosen, pool, wire, clock or machine, machine)
+        base = _Base(chosen, pool, wire, clock or machine, machine, SortableIds(_milliseconds))
+        parts = Parts.built(base)
         await stack.enter_async_context(parts.payments.asker.alive())
         await stack.enter_async_context(parts.inbox.writing())
         yield parts
+
+
+@asynccontextmanager
+async def open_accounts(parts: Parts) -> AsyncIterator[Accounts[Parts]]:
+    """Open the accounts of the database beside the environment's; follow their changes.
+
+    Args:
+        parts: The open parts of the environment's account.
+    """
+
+    @asynccontextmanager
+    async def open_account(account: Account, settings: Settings) -> AsyncIterator[Parts]:
+        pool = schema_pool(parts.pool, account.schema, settings.limits.account_connections_max)
+        async with Wire.of(settings) as wire:
+            base = _Base(
+                settings=settings,
+                pool=pool,
+                wire=wire,
+                clock=parts.clock,
+                machine=parts.times.machine,
+                ids=AccountIds(_milliseconds, account.tag),
+                asker=parts.payments.asker.number,
+            )
+            own = Parts.built(base)
+            async with own.inbox.writing():
+                yield own
+
+    accounts = Accounts(parts, parts.pool, open_account)
+    await accounts.refresh()
+    async with accounts.following():
+        yield accounts
 
 
 @contextmanager

@@ -103,6 +103,22 @@ def envelope(body: bytes) -> Envelope:
         raise Unreadable(f"this is not a token notification: {error}") from error
 
 
+class _Owner(msgspec.Struct, rename="camel"):
+    merchant_account: str = ""
+
+
+class _Owned(msgspec.Struct):
+    data: _Owner
+
+
+def merchant_account_of(body: bytes) -> str:
+    """Return the merchant account that a body names, before it is verified; empty without one."""
+    try:
+        return storable(msgspec.convert(read_json(body), _Owned).data.merchant_account)
+    except (Unreadable, msgspec.ValidationError, RecursionError):
+        return ""
+
+
 def is_signed(body: bytes, signature: str, keys: Iterable[bytes]) -> bool:
     """Whether `signature`, from the header, signs the raw body under any of `keys`."""
     given = signature.strip().encode()

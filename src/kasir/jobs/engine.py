@@ -11,18 +11,24 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import timedelta
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Final, cast
 
 import structlog
 from pgqueuer.adapters.drivers.asyncpg import AsyncpgDriver, AsyncpgPoolDriver
+from pgqueuer.adapters.persistence.qb import QueryBuilderEnvironment, QueryQueueBuilder
 from pgqueuer.adapters.persistence.queries import Queries
 from pgqueuer.core.qm import QueueManager
 from pgqueuer.domain.errors import RetryRequested
 from pgqueuer.domain.models import Job
+from pgqueuer.domain.settings import DBSettings
+from pgqueuer.domain.types import Channel
+from pgqueuer.ports.driver import Driver, NotifyCallback
 
 from kasir.clock import pause
 from kasir.jobs.kinds import JobKind
 from kasir.store.database import UNAVAILABLE, Connection, Pool
+from kasir.store.listening import Listening
 
 if TYPE_CHECKING:
     import asyncpg
@@ -44,15 +50,23 @@ _INDEX_FAILED_JOBS: Final = (
     "CREATE INDEX kasir_failed_jobs ON pgqueuer (updated) WHERE status = 'failed'"
 )
 
+#: The version of the engine, and so of its tables.
+VERSION: Final = version("pgqueuer")
+
 _log = structlog.get_logger("kasir.jobs")
 
 
-async def install(pool: Pool) -> None:
-    """Create the engine's tables, or upgrade them; any number of processes may call it at once."""
+async def install(pool: Pool, channel: str | None = None) -> None:
+    """Create the engine's tables, or upgrade them; any number of processes may call it at once.
+
+    Args:
+        pool: The database.
+        channel: The NOTIFY channel of new jobs; None for that of the environment's account.
+    """
     async with pool.acquire() as connection:
         await connection.execute("SELECT pg_advisory_lock($1)", _INSTALL_LOCK)
         try:
-            queries = queries_on(connection)
+            queries = _queries(AsyncpgDriver(_bare(connection)), channel)
             if await queries.schema_is_installed():
                 await queries.upgrade()
             else:
@@ -82,6 +96,7 @@ async def work(
     held_max: int,
     cut: asyncio.Event,
     at_once: Mapping[str, int] | None = None,
+    queue: AccountQueue | None = None,
 ) -> None:
     """Run jobs until `stop` is set; starts again after any error.
 
@@ -93,10 +108,11 @@ async def work(
         cut: Set to queue running jobs again instead of finishing them.
         at_once: The most jobs of a kind that run at a time, over all workers, so that jobs that
             wait for another system do not use all of `held_max`. A missing kind has no limit.
+        queue: The queue of an account of the database; None for that of the environment's account.
     """
     most_at_once = at_once or {}
     while not stop.is_set():
-        manager = QueueManager(Queries(AsyncpgPoolDriver(pool)))
+        manager = queue.manager(pool) if queue else QueueManager(Queries(AsyncpgPoolDriver(pool)))
         for name, handler in handlers.items():
             _register(manager, name, _until(cut, name, handler), stop, most_at_once.get(name, 0))
         stopper = asyncio.create_task(_stop_with(manager, stop))
@@ -118,8 +134,55 @@ async def work(
 
 def queries_on(connection: Connection) -> Queries:
     """The engine's own statements, on a connection of the caller's."""
+    return Queries(AsyncpgDriver(_bare(connection)))
+
+
+def _bare(connection: Connection) -> asyncpg.Connection[asyncpg.Record]:
     # The engine is typed for a bare connection; a pool's proxy behaves the same.
-    return Queries(AsyncpgDriver(cast("asyncpg.Connection[asyncpg.Record]", connection)))
+    return cast("asyncpg.Connection[asyncpg.Record]", connection)
+
+
+def _queries(driver: Driver, channel: str | None) -> Queries:
+    if channel is None:
+        return Queries(driver)
+    settings = DBSettings(channel=Channel(channel))
+    return Queries(driver, QueryBuilderEnvironment(settings), QueryQueueBuilder(settings))
+
+
+class AccountQueue:
+    """The job queue of an account of the database.
+
+    Its new jobs are announced on a channel of its own. All accounts share one connection that
+    listens, so the number of connections does not grow with the number of accounts.
+    """
+
+    def __init__(self, channel: str, listening: Listening) -> None:
+        self._channel = channel
+        self._listening = listening
+
+    def manager(self, pool: Pool) -> QueueManager:
+        """Make the engine's object that runs the queue's jobs, once."""
+        driver = _SharedListenerDriver(pool, self._listening)
+        return QueueManager(_queries(driver, self._channel), channel=Channel(self._channel))
+
+
+class _SharedListenerDriver(AsyncpgPoolDriver):
+    """A driver that listens over the connection that all accounts share."""
+
+    def __init__(self, pool: Pool, listening: Listening) -> None:
+        super().__init__(pool)
+        self._listening = listening
+        self._callbacks: list[tuple[str, NotifyCallback]] = []
+
+    async def add_listener(self, channel: str, callback: NotifyCallback) -> None:
+        """Call `callback` with the payload of each notification on `channel`."""
+        self._listening.add(channel, callback)
+        self._callbacks.append((channel, callback))
+
+    async def __aexit__(self, *exc: object) -> None:
+        for channel, callback in self._callbacks:
+            self._listening.remove(channel, callback)
+        self._callbacks.clear()
 
 
 def _until(cut: asyncio.Event, name: str, handler: Handler) -> Handler:

@@ -1,14 +1,21 @@
-"""Brings the schema up to date: Kasir's own tables and the job engine's."""
+"""Brings the schema up to date: Kasir's own tables and the job engine's, of every account."""
 
 from __future__ import annotations
 
+from typing import Final
+
 from kasir.jobs import engine
 from kasir.limits import Limits
-from kasir.store import database
+from kasir.store import accounts, database
+from kasir.store.database import Pool
+from kasir.store.schemas import schema_pool
+
+#: The version of the tables of an account of the database.
+TABLES: Final = f"{database.migrations()[-1]} pgqueuer {engine.VERSION}"
 
 
 async def bring_up_to_date(dsn: str, limits: Limits) -> list[str]:
-    """Bring the schema up to date; returns the names of the migrations that were applied.
+    """Bring the schema of every account up to date; returns the names of what was applied.
 
     Raises:
         DatabaseUnavailable: PostgreSQL cannot be used, or refused a change.
@@ -16,4 +23,18 @@ async def bring_up_to_date(dsn: str, limits: Limits) -> list[str]:
     async with database.changing(dsn, limits) as pool:
         done = await database.migrate(pool)
         await engine.install(pool)
+        await accounts.migrate_control_table(pool)
+        for name, tables in (await accounts.tables(pool)).items():
+            if tables != TABLES:
+                done += await _bring_account_up_to_date(pool, name)
     return done
+
+
+async def _bring_account_up_to_date(pool: Pool, name: str) -> list[str]:
+    """Bring the tables of an account of the database up to date."""
+    schema = accounts.schema_of(name)
+    own = schema_pool(pool, schema, 1)
+    done = await database.migrate(own)
+    await engine.install(own, schema)
+    await accounts.set_tables(pool, name, TABLES)
+    return [f"{name} {migration}" for migration in done]

@@ -46,7 +46,13 @@ class PostgresPaymentBook:
     """Payments and questions in PostgreSQL."""
 
     def __init__(
-        self, pool: Pool, vault: Vault, ledger: Ledger, lease: timedelta, first_check: timedelta
+        self,
+        pool: Pool,
+        vault: Vault,
+        ledger: Ledger,
+        lease: timedelta,
+        first_check: timedelta,
+        asker: int | None = None,
     ) -> None:
         """Make the book.
 
@@ -58,8 +64,9 @@ class PostgresPaymentBook:
                 that sent it is gone.
             first_check: How long after a payment that saves or charges a token the shopper's tokens
                 are compared with the provider's list.
+            asker: The number of this process, if another book of it has one already.
         """
-        self.asker = Asker(pool, lease.total_seconds())
+        self.asker = Asker(pool, lease.total_seconds(), asker)
         self._pool = pool
         self._vault = vault
         self._questions = Questions(vault)

@@ -7,7 +7,7 @@ from typing import Any
 
 from litestar import Response
 
-from kasir.http_types import AnyRequest
+from kasir.http_types import AnyRequest, chosen_parts
 from kasir.payment_form.form_requests import FORM_PATH, path_of
 from kasir.payment_form.pages import Visit
 
@@ -19,7 +19,7 @@ def is_form_path(request: AnyRequest) -> bool:
 
 def error_page(request: AnyRequest, response: Response[Any]) -> Response[str]:
     """Turn the API's response to an error into a page with the same status."""
-    visit = Visit.of(request, request.app.state.parts)
+    visit = Visit.of(request, chosen_parts(request.scope))
     status = response.status_code or HTTPStatus.INTERNAL_SERVER_ERROR
     page = visit.message_page(_text_key(status), status)
     for name in ("Allow", "Retry-After"):

@@ -9,8 +9,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 
 from kasir.ids import LinkId, PaymentId
+from kasir.store.database import Pool
+from kasir.store.links import marks
 
 #: Reads the version of each link, given the ids of the links and of their payments. The version
 #: changes whenever the link or one of its payments changes.
@@ -66,3 +69,21 @@ class ChangePoller:
             if versions.get(link_id) is None or versions.get(link_id) != seen.get(link_id):
                 event.set()
         return versions
+
+
+class ChangePollers:
+    """The pollers of a process: one for each account that has subscribers, or had some.
+
+    Args:
+        poll_s: The wait between two polls, in seconds.
+    """
+
+    def __init__(self, poll_s: float) -> None:
+        self._poll_s = poll_s
+        self._pollers: dict[Pool, ChangePoller] = {}
+
+    def of(self, pool: Pool) -> ChangePoller:
+        """Return the poller of the account with these tables."""
+        if pool not in self._pollers:
+            self._pollers[pool] = ChangePoller(partial(marks, pool), self._poll_s)
+        return self._pollers[pool]

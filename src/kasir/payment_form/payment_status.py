@@ -15,7 +15,7 @@ from kasir.clock import pause
 from kasir.http_types import AnyRequest, OurParts
 from kasir.payment_form.form_requests import READ_METHODS
 from kasir.payment_form.link_lookup import find_payment, payment_of
-from kasir.payment_form.live_updates import ChangePoller
+from kasir.payment_form.live_updates import ChangePollers
 from kasir.payment_form.pages import Page, Visit
 from kasir.payment_form.rate_limits import client_key, visitor_limits
 from kasir.payment_form.status_views import (
@@ -78,8 +78,10 @@ async def _stream(
         yield _message(visit, open_link, payment, view)
         if not has_slot or view.is_final:
             return
-        poller: ChangePoller = request.app.state.changes
-        async with poller.subscribe(open_link.link.id, payment.intent.id) as changed:
+        pollers: ChangePollers = request.app.state.changes
+        async with pollers.of(visit.parts.pool).subscribe(
+            open_link.link.id, payment.intent.id
+        ) as changed:
             async for message in _changes(request, visit, open_link, payment, changed):
                 yield message
 

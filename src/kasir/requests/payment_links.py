@@ -18,7 +18,7 @@ from kasir.clock import Clock
 from kasir.errors import Fault, NotFound
 from kasir.gateway.methods import GOPAY
 from kasir.gateway.payment_link_checks import expiry_faults, gopay_faults, saving_faults
-from kasir.ids import Ids, LinkId, PaymentId
+from kasir.ids import LINK, Ids, LinkId, PaymentId
 from kasir.ledger.payment_book import PostgresPaymentBook
 from kasir.payments.links import Link, LinkStatus, link_status
 from kasir.payments.payment import Payment
@@ -204,7 +204,7 @@ class PaymentLinks:
         )
         fields.setdefault("merchantAccount", self.merchant_account)
         link = Link(
-            id=LinkId(self.ids.new("PL")),
+            id=LinkId(self.ids.new(LINK)),
             request=fields,
             created_at=now,
             expires_at=self._expires_at(fields, now),

@@ -14,7 +14,7 @@ from kasir.clock import Clock
 from kasir.errors import Fault
 from kasir.gateway.methods import GOPAY
 from kasir.gateway.renewal_messages import SUBSCRIPTION
-from kasir.ids import Ids
+from kasir.ids import LINK, Ids
 from kasir.ledger.tokens import Tokens
 from kasir.money import Money
 from kasir.payments.question import ShopKey
@@ -324,7 +324,7 @@ class SubscriptionRequests:
                 amount=first_amount(plan),
                 reference=reference_of(reference, period, signs_up=True),
                 attempts=() if by_link else (attempt,),
-                link_id=self.ids.new("PL") if by_link else "",
+                link_id=self.ids.new(LINK) if by_link else "",
             ),
         )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Final
@@ -14,16 +15,46 @@ from kasir.store.database import Pool, queries
 SQL: Final = queries("api_keys")
 
 
-async def create(pool: Pool, name: str, now: datetime) -> str:
+#: How the key of an account of the database begins; its tag and another period follow. The other
+#: keys that Kasir creates have no period.
+_TAGGED: Final = "kasir."
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    """A key that was created: its name, and when."""
+
+    name: str
+    created_at: datetime
+
+
+def tag_of_key(key: str) -> str:
+    """Return the tag of the account that a key was created for; empty without one."""
+    tag, period, _ = key.removeprefix(_TAGGED).partition(".")
+    return tag if period and key.startswith(_TAGGED) else ""
+
+
+async def create(pool: Pool, name: str, now: datetime, tag: str = "") -> str:
     """Create a key and return it; afterwards only its hash is known.
+
+    Args:
+        pool: The account's tables.
+        name: The key's name.
+        now: The time.
+        tag: The tag of an account of the database, which the key then names.
 
     Raises:
         SettingError: A key of that name exists.
     """
-    key = f"kasir_{secrets.token_urlsafe(32)}"
+    key = f"{f'{_TAGGED}{tag}.' if tag else 'kasir_'}{secrets.token_urlsafe(32)}"
     if not await SQL.add_api_key(pool, hash=_hash(key), name=name, now=now):
         raise SettingError("NAME", f"there is a key named {name!r} already; choose another name")
     return key
+
+
+async def listed(pool: Pool) -> list[ApiKey]:
+    """Return the keys that were created, by name."""
+    return [ApiKey(row["name"], row["created_at"]) async for row in SQL.api_keys(pool)]
 
 
 async def withdraw(pool: Pool, name: str) -> None:

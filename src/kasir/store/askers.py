@@ -50,8 +50,9 @@ class Asker:
         number: Identifies this process for as long as it holds its lock.
     """
 
-    def __init__(self, pool: Pool, patience_s: float) -> None:
-        self.number = secrets.randbelow(_NUMBER_MAX) + 1
+    def __init__(self, pool: Pool, patience_s: float, number: int | None = None) -> None:
+        # The accounts of a process share its number, and the lock that one of them holds.
+        self.number = number or secrets.randbelow(_NUMBER_MAX) + 1
         self._pool = pool
         # After this time others may send an abandoned question, even if that was not recorded.
         self._patience_s = patience_s

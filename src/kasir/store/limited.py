@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
     _Connection = asyncpg.Connection[asyncpg.Record]
     _Pool = asyncpg.Pool[asyncpg.Record]
+    #: A pool's proxy of a connection; it passes `use_schema` on.
+    _Lent = Any
 else:  # The classes take no parameters at run time.
     _Connection, _Pool = asyncpg.Connection, asyncpg.Pool
 
@@ -73,6 +75,22 @@ class LimitedConnection(_Connection):
     def __init__(self, protocol: Any, transport: Any, *rest: Any) -> None:
         super().__init__(protocol, transport, *rest)
         self.socket: socket.socket = transport.get_extra_info("socket")
+        self._schema: str | None = ""
+        self._mark = ""
+
+    async def use_schema(self, schema: str) -> None:
+        """Use the tables of a schema, or those of the session's own search path for an empty name.
+
+        A statement is prepared once for each schema. Its text therefore begins with the schema's
+        name: the driver looks prepared statements up by their text, and the types of their
+        parameters and results may belong to the schema in which they were prepared.
+        """
+        if schema == self._schema:
+            return
+        self._schema = None  # Unknown until the server has answered.
+        quoted = schema.replace('"', '""')
+        await self.execute(f'SET search_path TO "{quoted}"' if schema else "RESET search_path")
+        self._schema, self._mark = schema, f"/* {schema} */ " if schema else ""
 
     def transaction(self, **options: Any) -> LimitedTransaction:
         """As the driver's method, but returns a `LimitedTransaction`."""
@@ -81,25 +99,25 @@ class LimitedConnection(_Connection):
 
     async def execute(self, query: str, *args: object, **more: Any) -> str:
         """As the driver's method, but a timeout closes the connection."""
-        return await self._bounded(super().execute(query, *args, **more))
+        return await self._bounded(super().execute(self._mark + query, *args, **more))
 
     async def executemany(
         self, command: str, args: Iterable[Sequence[object]], **more: Any
     ) -> None:
         """As the driver's method, but a timeout closes the connection."""
-        await self._bounded(super().executemany(command, args, **more))
+        await self._bounded(super().executemany(self._mark + command, args, **more))
 
     async def fetch(self, query: str, *args: object, **more: Any) -> list[Any]:
         """As the driver's method, but a timeout closes the connection."""
-        return await self._bounded(super().fetch(query, *args, **more))
+        return await self._bounded(super().fetch(self._mark + query, *args, **more))
 
     async def fetchrow(self, query: str, *args: object, **more: Any) -> Any:
         """As the driver's method, but a timeout closes the connection."""
-        return await self._bounded(super().fetchrow(query, *args, **more))
+        return await self._bounded(super().fetchrow(self._mark + query, *args, **more))
 
     async def fetchval(self, query: str, *args: object, **more: Any) -> Any:
         """As the driver's method, but a timeout closes the connection."""
-        return await self._bounded(super().fetchval(query, *args, **more))
+        return await self._bounded(super().fetchval(self._mark + query, *args, **more))
 
     async def close(self, **more: Any) -> None:
         """Close, without an error if the server does not answer."""
@@ -151,9 +169,30 @@ class LimitedPool(_Pool):
         )
         self._limits = limits
 
+    @property
+    def acquire_s(self) -> float:
+        """How long the wait for a connection may take, in seconds."""
+        return self._limits.database_acquire_s
+
     def acquire(self, *, timeout: float | None = None) -> PoolAcquireContext[asyncpg.Record]:
         """Lend a connection; the timeout limits both the wait for it and its return."""
         return super().acquire(timeout=timeout or self._limits.database_acquire_s)
+
+    async def lend(self, schema: str, seconds: float | None = None) -> _Lent:
+        """Lend a connection that uses the tables of a schema (see `use_schema`)."""
+        lent: _Lent = await super()._acquire(  # type: ignore[misc]  # The stubs lack it.
+            seconds or self._limits.database_acquire_s
+        )
+        try:
+            await lent.use_schema(schema)
+        except BaseException:
+            await self.release(lent)
+            raise
+        return lent
+
+    async def _acquire(self, timeout: float | None) -> _Lent:  # noqa: ASYNC109
+        """Lend a connection that uses the session's own search path; for `acquire`."""
+        return await self.lend("", timeout)
 
     async def _begin(self, connection: Any) -> None:
         """Set up a new connection, which is a `LimitedConnection`."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from kasir.ids import Ids
+from kasir.ids import LINK, Ids
 from kasir.payments.status import Status
 from kasir.subscriptions import dunning
 from kasir.subscriptions.dunning import Reason, Timetable
@@ -225,7 +225,7 @@ class _Position:
         planned = replace(renewal, attempts=attempts, next_try=self._next_try(renewal, attempt))
         invites = self._needs_shopper(attempt) and not (planned.link_id or self._is_to_stop)
         if invites:
-            planned = replace(planned, link_id=self.ids.new("PL"))
+            planned = replace(planned, link_id=self.ids.new(LINK))
         subscription = replace(self.subscription, renewal=planned)
         event = Event(
             kind=SubscriptionEvent.RENEWAL_FAILED,

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from functools import partial
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from litestar import Litestar, Response
 from litestar.datastructures import State
@@ -15,15 +14,15 @@ from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
 
 from kasir.config import Settings
-from kasir.http_types import AnyRequest
+from kasir.http_types import AnyRequest, chosen_parts, parts_of_link
 from kasir.limits import Limits
 from kasir.payment_form.error_pages import error_page, is_form_path
-from kasir.payment_form.live_updates import ChangePoller
+from kasir.payment_form.form_requests import FORM_PATH
+from kasir.payment_form.live_updates import ChangePollers
 from kasir.payment_form.rate_limits import VisitorLimits
 from kasir.payment_form.routes import ROUTES as FORM_ROUTES
 from kasir.python_api import kasir_of
 from kasir.shutdown import Shutdown, track_requests
-from kasir.store.links import marks
 from kasir.web import (
     checkout_api,
     events_api,
@@ -36,7 +35,10 @@ from kasir.web import (
 )
 from kasir.web.problems import error_response
 from kasir.web.request_bodies import draining
-from kasir.wiring import Parts, open_parts
+from kasir.wiring import Parts, open_accounts, open_parts
+
+if TYPE_CHECKING:
+    from litestar.types import Scope
 
 _OPENAPI: Final = OpenAPIConfig(
     title="Kasir",
@@ -52,10 +54,18 @@ _OPENAPI: Final = OpenAPIConfig(
 )
 
 
-def parts_of(state: State) -> Parts:
-    """Return the parts of Kasir that answer this app's requests."""
-    parts: Parts = state.parts
-    return parts
+async def parts_of(scope: Scope) -> Parts:
+    """Return the parts of the account that a request is for.
+
+    A route that requires a key has chosen them before (`web.keys`).
+
+    Raises:
+        AccountUnavailable: The account's settings or tables cannot be used.
+    """
+    link_id = scope["path_params"].get("link_id")
+    if link_id and scope["path_template"].startswith(FORM_PATH):
+        return await parts_of_link(scope, link_id)
+    return chosen_parts(scope)
 
 
 def respond_to_error(request: AnyRequest, error: Exception) -> Response[Any]:
@@ -73,9 +83,9 @@ def create_app(settings: Settings | None = None) -> Litestar:
 
     @asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
-        async with open_parts(settings) as parts:
+        async with open_parts(settings) as parts, open_accounts(parts) as accounts:
             app.state.parts, app.state.kasir = parts, kasir_of(parts)
-            app.state.changes = ChangePoller(partial(marks, parts.pool), limits.follow_poll_s)
+            app.state.accounts = accounts
             yield
 
     limits = settings.limits if settings else Limits()
@@ -94,10 +104,16 @@ def create_app(settings: Settings | None = None) -> Litestar:
             webhooks.tokens,
             *FORM_ROUTES,
         ],
-        dependencies={"parts": Provide(parts_of, sync_to_thread=False)},
+        dependencies={"parts": Provide(parts_of)},
         exception_handlers={Exception: respond_to_error},
         lifespan=[lifespan],
-        state=State({"shutdown": Shutdown(), "visitor_limits": VisitorLimits.of(limits)}),
+        state=State(
+            {
+                "shutdown": Shutdown(),
+                "visitor_limits": VisitorLimits.of(limits),
+                "changes": ChangePollers(limits.follow_poll_s),
+            }
+        ),
         openapi_config=_OPENAPI,
         request_max_body_size=limits.request_bytes_max,
         logging_config=None,

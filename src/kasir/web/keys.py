@@ -9,8 +9,7 @@ from litestar import Router
 from litestar.exceptions import NotAuthorizedException
 from litestar.handlers import HTTPRouteHandler
 
-from kasir.http_types import AnyRequest
-from kasir.wiring import Parts
+from kasir.http_types import AnyRequest, parts_of_key
 
 #: Optional whitespace around a header's value; it does not belong to the value (RFC 9110, 5.5).
 WHITESPACE: Final = " \t"
@@ -27,17 +26,17 @@ Check = Callable[[AnyRequest], Awaitable[None]]
 
 
 async def require_api_key(request: AnyRequest) -> None:
-    """Refuse a request without a valid API key.
+    """Refuse a request without a valid API key, and choose the account whose key it is.
 
     This is a `before_request` hook and not a Litestar guard, because Litestar copies the route's
     handler for each guarded request.
 
     Raises:
         NotAuthorizedException: The key is missing or unknown; the message begins as Adyen's does.
+        AccountUnavailable: The settings or the tables of the key's account cannot be used.
     """
-    parts: Parts = request.app.state.parts
     key = request.headers.get("x-api-key", "").strip(WHITESPACE)
-    if not await parts.api_keys.admits(key):
+    if await parts_of_key(request.scope, key) is None:
         raise NotAuthorizedException(f"{_UNAUTHORIZED}: {_UNKNOWN if key else _MISSING}.")
 
 

@@ -18,6 +18,7 @@ from litestar.exceptions import (
 from kasir.adyen import replies
 from kasir.adyen.replies import Answer
 from kasir.errors import (
+    AccountUnavailable,
     CutOff,
     DatabaseUnavailable,
     Fault,
@@ -92,7 +93,7 @@ def answer_to(  # noqa: PLR0911  # One return per kind of error.
         case NotFound():
             hint = f": {_HINTS[error.what]}" if error.what in _HINTS else ""
             return replies.error(404, "187", f"There is {error}{hint}.")
-        case _ if isinstance(error, _UNAVAILABLE):
+        case _ if isinstance(error, (AccountUnavailable, *_UNAVAILABLE)):
             return replies.error(503, "703", _INTERNAL, "internal", transient=True)
         case RecursionError():
             # Only the request's JSON can be nested so deeply, and it is decoded before any work.

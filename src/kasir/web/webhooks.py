@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import base64
 import hmac
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
@@ -15,13 +16,21 @@ import structlog
 from litestar import asgi
 from litestar.response.base import ASGIResponse
 
-from kasir.errors import DatabaseUnavailable, NotAuthentic, Unreadable
+from kasir.accounts import Accounts
+from kasir.config import Settings
+from kasir.errors import AccountUnavailable, DatabaseUnavailable, NotAuthentic, Unreadable
+from kasir.http_types import accounts_of, default_parts
 from kasir.webhooks import receiving
+from kasir.webhooks.receiving import Inbox
+from kasir.webhooks.recipients import (
+    Recipient,
+    receive_for_accounts,
+    receive_token_for_accounts,
+)
+from kasir.wiring import Parts
 
 if TYPE_CHECKING:
     from litestar.types import Receive, Scope, Send
-
-    from kasir.wiring import Parts
 
 _log = structlog.get_logger("kasir.webhooks")
 
@@ -55,6 +64,14 @@ async def tokens(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 async def _store_standard(parts: Parts, scope: Scope, body: bytes) -> None:
+    if recipients := _recipients(scope):
+        await receive_for_accounts(
+            body,
+            is_form=_header(scope, b"content-type").startswith(_FORM),
+            recipients=recipients,
+            received_at=parts.clock.now(),
+        )
+        return
     await receiving.receive(
         body,
         is_form=_header(scope, b"content-type").startswith(_FORM),
@@ -67,9 +84,15 @@ async def _store_standard(parts: Parts, scope: Scope, body: bytes) -> None:
 
 
 async def _store_token(parts: Parts, scope: Scope, body: bytes) -> None:
+    signature = _header(scope, b"hmacsignature").decode("latin-1")
+    if recipients := _recipients(scope):
+        await receive_token_for_accounts(
+            body, signature=signature, recipients=recipients, received_at=parts.clock.now()
+        )
+        return
     await receiving.receive_token(
         body,
-        signature=_header(scope, b"hmacsignature").decode("latin-1"),
+        signature=signature,
         keys=parts.settings.token_hmac_keys,
         inbox=parts.inbox,
         received_at=parts.clock.now(),
@@ -77,7 +100,7 @@ async def _store_token(parts: Parts, scope: Scope, body: bytes) -> None:
 
 
 async def _respond(scope: Scope, receive: Receive, send: Send, store: Store) -> None:
-    parts: Parts = scope["litestar_app"].state.parts
+    parts = default_parts(scope)
     status, body = await _receive(parts, scope, receive, store)
     headers = _REQUIRED_HEADERS.get(status, {})
     response = ASGIResponse(body=body, status_code=status, media_type="text/plain", headers=headers)
@@ -86,10 +109,11 @@ async def _respond(scope: Scope, receive: Receive, send: Send, store: Store) -> 
 
 async def _receive(parts: Parts, scope: Scope, receive: Receive, store: Store) -> tuple[int, bytes]:
     """Authenticate, verify and store a request; return the response's status and body."""
-    settings = parts.settings
+    settings, recipients = parts.settings, _recipients(scope)
     if scope.get("method") != "POST":
         return 405, b"notifications are posted"
-    if not _is_authenticated(scope, settings.webhook_user, settings.webhook_password):
+    all_settings = recipients.accounts.settings() if recipients else [settings]
+    if not any(_is_authenticated(scope, each) for each in all_settings):
         return 401, b"basic authentication failed"
     try:
         await store(parts, scope, await _body(receive, settings.limits.webhook_bytes_max))
@@ -100,13 +124,51 @@ async def _receive(parts: Parts, scope: Scope, receive: Receive, store: Store) -
     except NotAuthentic as error:
         _log.warning("not authentic", error=str(error))
         return 401, b"no valid HMAC signature"
-    except DatabaseUnavailable as error:
+    except (DatabaseUnavailable, AccountUnavailable) as error:
         _log.error("not kept", error=str(error))
         return 503, b"not kept; send again"
     return 202, ACCEPTED
 
 
-def _is_authenticated(scope: Scope, user: str | None, password: str | None) -> bool:
+@dataclass(frozen=True, slots=True)
+class _AccountRecipients:
+    """The accounts, as a request may write to them: see `webhooks.recipients`."""
+
+    accounts: Accounts[Parts]
+    scope: Scope
+
+    async def named(self, name: str) -> Recipient | None:
+        """Return the account with this code."""
+        settings = await self.accounts.settings_of(name)
+        return self._recipient(settings) if settings else None
+
+    def all(self) -> Iterator[Recipient]:
+        """Return every account, the environment's first."""
+        return map(self._recipient, self.accounts.settings())
+
+    def _recipient(self, settings: Settings) -> Recipient:
+        is_authenticated = _is_authenticated(self.scope, settings)
+
+        async def inbox() -> Inbox:
+            return (await self.accounts.parts_of(settings.merchant_account)).inbox
+
+        return Recipient(
+            name=settings.merchant_account,
+            keys=settings.hmac_keys if is_authenticated else (),
+            token_keys=settings.token_hmac_keys if is_authenticated else (),
+            is_admitted=is_authenticated and settings.webhook_password is not None,
+            inbox=inbox,
+        )
+
+
+def _recipients(scope: Scope) -> _AccountRecipients | None:
+    """The accounts; None if there is only the environment's."""
+    accounts = accounts_of(scope)
+    return _AccountRecipients(accounts, scope) if accounts and accounts.others else None
+
+
+def _is_authenticated(scope: Scope, settings: Settings) -> bool:
+    user, password = settings.webhook_user, settings.webhook_password
     if user is None or password is None:
         return True
     expected = b"Basic " + base64.b64encode(f"{user}:{password}".encode())

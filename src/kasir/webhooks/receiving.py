@@ -73,14 +73,24 @@ async def receive(
     except Unreadable as error:
         if not is_admitted:
             raise
-        await _keep_unread(body, NoticeKind.RAW, error, inbox, received_at)
+        await keep_raw(body, error, inbox, received_at)
         return
     signed = [item for item in items if signing.is_signed(item, keys)]
     if signed:
-        await inbox.keep([_notice(item, received_at) for item in signed])
+        await keep_items(signed, inbox, received_at)
     if len(signed) < len(items):
         unsigned = len(items) - len(signed)
         raise NotAuthentic(f"{unsigned} of {len(items)} items have no valid signature")
+
+
+async def keep_items(items: Sequence[Item], inbox: Inbox, received_at: datetime) -> None:
+    """Store items of a standard notification, whose signatures were verified."""
+    await inbox.keep([_notice(item, received_at) for item in items])
+
+
+async def keep_raw(body: bytes, error: Unreadable, inbox: Inbox, received_at: datetime) -> None:
+    """Store the body of a standard notification that cannot be parsed, from a proven sender."""
+    await _keep_unread(body, NoticeKind.RAW, error, inbox, received_at)
 
 
 async def receive_token(

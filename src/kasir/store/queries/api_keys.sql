@@ -8,3 +8,6 @@ DELETE FROM api_key WHERE name = :name RETURNING name;
 
 -- name: api_key_name(hash)$
 SELECT name FROM api_key WHERE hash = :hash;
+
+-- name: api_keys()
+SELECT name, created_at FROM api_key ORDER BY name;

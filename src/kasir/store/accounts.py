@@ -1,0 +1,171 @@
+"""The merchant accounts of the database. Each has its tables in a schema of its own.
+
+The account of the environment is not among them: its tables are where they always were, in the
+schema that the session's search path names (`public`). The control table is in the schema
+`kasir_accounts`, which is made with the first account, so a shop with one account needs no right
+to create schemas.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from hashlib import sha256
+from importlib.resources import files
+from typing import Final
+
+import msgspec
+
+from kasir.errors import SettingError
+from kasir.store.database import Connection, Pool, queries, transaction
+from kasir.store.vault import Vault
+
+SQL: Final = queries("accounts")
+
+#: The key of an advisory lock that no other program uses: "kasir" in ASCII, then 2.
+_LOCK: Final = 0x6B61_7369_7202
+#: The hexadecimal digits of a tag.
+_TAG_DIGITS: Final = 8
+_FOLDER: Final = files("kasir.store") / "account_migrations"
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A merchant account of the database.
+
+    Attributes:
+        name: The merchant account's code at Adyen.
+        tag: Its short name: in the ids of its links, in its API keys, in its schema's name.
+        variables: Its settings, as environment variables. Some are secret.
+        is_enabled: Whether it is served. Notifications of others are kept too.
+        tables: The version of its tables; empty before they exist.
+        created_at: When it was added.
+    """
+
+    name: str
+    tag: str
+    variables: Mapping[str, str] = field(repr=False)
+    is_enabled: bool
+    tables: str
+    created_at: datetime
+
+    @property
+    def schema(self) -> str:
+        """The schema of its tables."""
+        return schema_of(self.name)
+
+
+def tag_of(name: str) -> str:
+    """Return the tag of an account: it depends on nothing but the name."""
+    return sha256(name.encode()).hexdigest()[:_TAG_DIGITS]
+
+
+def schema_of(name: str) -> str:
+    """Return the schema of an account's tables, which is also the channel of its new jobs."""
+    return f"kasir_{tag_of(name)}"
+
+
+async def state(pool: Pool) -> str:
+    """Return a text that changes with every change of an account; empty without accounts."""
+    return str(await SQL.state(pool)) if await SQL.is_made(pool) else ""
+
+
+async def accounts(pool: Pool, vault: Vault) -> list[Account]:
+    """Return all accounts, by name.
+
+    Raises:
+        SettingError: The settings cannot be decrypted with the keys of `vault`.
+    """
+    if not await SQL.is_made(pool):
+        return []
+    return [
+        Account(
+            name=row["name"],
+            tag=row["tag"],
+            variables=msgspec.json.decode(vault.open(row["settings"]), type=dict[str, str]),
+            is_enabled=row["is_enabled"],
+            tables=row["tables"],
+            created_at=row["created_at"],
+        )
+        async for row in SQL.accounts(pool)
+    ]
+
+
+async def add(
+    pool: Pool, vault: Vault, name: str, variables: Mapping[str, str], now: datetime
+) -> None:
+    """Add an account; its schema is made empty.
+
+    Raises:
+        SettingError: There is an account of that name.
+    """
+    async with transaction(pool) as connection:
+        await _make_control_table(connection)
+        tag, sealed = tag_of(name), _sealed(vault, variables)
+        if not await SQL.add(connection, name=name, tag=tag, settings=sealed, now=now):
+            raise SettingError("NAME", f"there is an account {name!r} already; change it instead")
+        await connection.execute(f"CREATE SCHEMA {schema_of(name)}")
+
+
+async def change(
+    pool: Pool,
+    vault: Vault,
+    name: str,
+    variables: Mapping[str, str],
+    now: datetime,
+    *,
+    is_enabled: bool,
+) -> None:
+    """Replace the settings of an account.
+
+    Raises:
+        SettingError: There is no account of that name.
+    """
+    sealed = _sealed(vault, variables)
+    changed = await SQL.is_made(pool) and await SQL.change(
+        pool, name=name, settings=sealed, is_enabled=is_enabled, now=now
+    )
+    if not changed:
+        raise SettingError("NAME", f"there is no account {name!r}; `kasir account list` lists them")
+
+
+async def tables(pool: Pool) -> dict[str, str]:
+    """Return the version of the tables of each account, by its name."""
+    if not await SQL.is_made(pool):
+        return {}
+    return {row["name"]: row["tables"] async for row in SQL.accounts(pool)}
+
+
+async def set_tables(pool: Pool, name: str, tables: str) -> None:
+    """Record the version of an account's tables."""
+    await SQL.set_tables(pool, name=name, tables=tables)
+
+
+async def migrate_control_table(pool: Pool) -> None:
+    """Bring the control table up to date, if there is one."""
+    if await SQL.is_made(pool):
+        async with transaction(pool) as connection:
+            await _make_control_table(connection)
+
+
+def _sealed(vault: Vault, variables: Mapping[str, str]) -> bytes:
+    return vault.seal(msgspec.json.encode(dict(variables)))
+
+
+async def _make_control_table(connection: Connection) -> None:
+    """Make the control table, or bring it up to date, in the caller's transaction."""
+    await connection.execute("SELECT pg_advisory_xact_lock($1)", _LOCK)
+    await connection.execute("CREATE SCHEMA IF NOT EXISTS kasir_accounts")
+    await connection.execute(
+        "CREATE TABLE IF NOT EXISTS kasir_accounts.migration"
+        " (name text PRIMARY KEY, at timestamptz NOT NULL)"
+    )
+    rows = await connection.fetch("SELECT name FROM kasir_accounts.migration")
+    done = {row["name"] for row in rows}
+    for name in sorted(entry.name for entry in _FOLDER.iterdir() if entry.name.endswith(".sql")):
+        if name not in done:
+            await connection.execute((_FOLDER / name).read_text("utf-8"))
+            await connection.execute(
+                "INSERT INTO kasir_accounts.migration VALUES ($1, now())", name
+            )
