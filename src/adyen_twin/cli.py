@@ -26,6 +26,7 @@ def serve(  # noqa: PLR0913  # Each argument is an option of the command.
     lenient: Annotated[bool, Parameter(negative=())] = False,
     api_key: Annotated[str, Parameter(env_var="ADYEN_TWIN_API_KEY")] = "twin-api-key",
     merchant_account: str = "TwinMerchant",
+    more_merchant_accounts: tuple[str, ...] = (),
     public_url: str | None = None,
     tls_cert: Path | None = None,
     tls_key: Path | None = None,
@@ -39,7 +40,8 @@ def serve(  # noqa: PLR0913  # Each argument is an option of the command.
         lenient: Require browserInfo or channel in GoPay payments, instead of both.
         api_key: The key that callers must send in X-API-Key. Other users of the machine can
             read the options of a command, but not its environment.
-        merchant_account: The only merchant account.
+        merchant_account: The merchant account.
+        more_merchant_accounts: A further merchant account; may be repeated.
         public_url: The base URL that shoppers use, if it is not the one that the shop calls.
         tls_cert: The certificate for https; without one, the twin serves http.
         tls_key: The key of the certificate.
@@ -57,6 +59,7 @@ def serve(  # noqa: PLR0913  # Each argument is an option of the command.
     settings = Settings(
         api_key=api_key,
         merchant_account=merchant_account,
+        more_merchant_accounts=more_merchant_accounts,
         public_url=public_url,
         state_file=state,
     )

@@ -141,6 +141,10 @@ class Limits:
     #: The shortest and the longest wait between two looks for the work of an account without any.
     account_look_first_s: float = 1.0
     account_look_longest_s: float = 15.0
+    #: The wait between two queries for due work of an account of the database that is awake.
+    account_poll_every_s: float = 1.0
+    #: Events of one account of the database that all workers together deliver at once.
+    account_deliveries_max: int = 20
     #: Jobs of one account of the database that one worker holds at once.
     account_jobs_held_max: int = 40
     #: How long connecting to PostgreSQL may take, for all servers of the address together.

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Self
 
-from kasir.accounts import Accounts
 from kasir.clock import Clock, SystemClock
 from kasir.config import DatabaseSettings, Settings, settings_from
 from kasir.embedded.server import embedded, kept_running
@@ -21,7 +20,7 @@ from kasir.gateway.token_answers import TokenRecordingProvider
 from kasir.gateway.token_checks import TokenCheckingProvider
 from kasir.gateway.twin_clock import twin_clock
 from kasir.gateway.wire import Wire
-from kasir.ids import AccountIds, SortableIds
+from kasir.ids import SortableIds
 from kasir.jobs import engine
 from kasir.jobs.closing import Closing, Waits
 from kasir.jobs.due import Due
@@ -41,7 +40,6 @@ from kasir.requests.stored_methods import StoredMethods
 from kasir.requests.subscriptions import SubscriptionRequests
 from kasir.shop_events.delivery import EventDelivery
 from kasir.store import database
-from kasir.store.accounts import Account
 from kasir.store.api_keys import ApiKeys
 from kasir.store.database import Pool
 from kasir.store.doctor import DoctorCounts
@@ -49,7 +47,6 @@ from kasir.store.inbox import GroupInbox
 from kasir.store.links import PostgresLinks
 from kasir.store.open_attempts import PostgresOpenAttempts
 from kasir.store.outbox import EventFeed, Outbox
-from kasir.store.schemas import schema_pool
 from kasir.store.subscription_rows import RenewalRows
 from kasir.store.subscriptions import SubscriptionBook
 from kasir.store.vault import Vault
@@ -58,7 +55,7 @@ from kasir.webhooks.reading import Reader
 
 
 @dataclass(frozen=True, slots=True)
-class _Base:
+class Base:
     """What the parts of an account are built on.
 
     Attributes:
@@ -137,7 +134,7 @@ class Parts:
     pool: Pool
 
     @classmethod
-    def built(cls, base: _Base) -> Self:
+    def built(cls, base: Base) -> Self:
         """Build every part, on an open database and connections to Adyen."""
         settings, pool, wire, clock = base.settings, base.pool, base.wire, base.clock
         limits, shared = settings.limits, _Shared.built(base)
@@ -213,7 +210,7 @@ class _Shared:
     book: PostgresPaymentBook
 
     @classmethod
-    def built(cls, base: _Base) -> Self:
+    def built(cls, base: Base) -> Self:
         settings, pool, clock, ids = base.settings, base.pool, base.clock, base.ids
         limits = settings.limits
         vault, timeouts = Vault(settings.secrets), _timeouts(limits)
@@ -360,42 +357,11 @@ async def open_parts(
         if chosen.follow_twin_clock and clock is None:
             clock = await stack.enter_async_context(twin_clock(wire))
         machine = machine or SystemClock()
-        base = _Base(chosen, pool, wire, clock or machine, machine, SortableIds(_milliseconds))
+        base = Base(chosen, pool, wire, clock or machine, machine, SortableIds(milliseconds))
         parts = Parts.built(base)
         await stack.enter_async_context(parts.payments.asker.alive())
         await stack.enter_async_context(parts.inbox.writing())
         yield parts
-
-
-@asynccontextmanager
-async def open_accounts(parts: Parts) -> AsyncIterator[Accounts[Parts]]:
-    """Open the accounts of the database beside the environment's; follow their changes.
-
-    Args:
-        parts: The open parts of the environment's account.
-    """
-
-    @asynccontextmanager
-    async def open_account(account: Account, settings: Settings) -> AsyncIterator[Parts]:
-        pool = schema_pool(parts.pool, account.schema, settings.limits.account_connections_max)
-        async with Wire.of(settings) as wire:
-            base = _Base(
-                settings=settings,
-                pool=pool,
-                wire=wire,
-                clock=parts.clock,
-                machine=parts.times.machine,
-                ids=AccountIds(_milliseconds, account.tag),
-                asker=parts.payments.asker.number,
-            )
-            own = Parts.built(base)
-            async with own.inbox.writing():
-                yield own
-
-    accounts = Accounts(parts, parts.pool, open_account)
-    await accounts.refresh()
-    async with accounts.following():
-        yield accounts
 
 
 @contextmanager
@@ -423,5 +389,6 @@ def _timeouts(limits: Limits) -> Timeouts:
     )
 
 
-def _milliseconds() -> int:
+def milliseconds() -> int:
+    """The milliseconds since 1970, for new ids."""
     return time.time_ns() // 1_000_000

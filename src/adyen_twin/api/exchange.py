@@ -82,7 +82,9 @@ def check(rules_of_call: tuple[rules.Rule, ...], twin: Twin, call: Call) -> None
     request = rules.Request(
         body=call.body,
         version=call.version,
-        merchant_account=twin.settings.merchant_account,
+        merchant_accounts=frozenset(
+            {twin.settings.merchant_account, *twin.settings.more_merchant_accounts}
+        ),
         strict=knobs.strict,
         amounts=range(knobs.amount_min, knobs.amount_max + 1),
         answers={

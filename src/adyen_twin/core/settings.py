@@ -116,6 +116,8 @@ class Settings:
 
     api_key: str = "twin-api-key"
     merchant_account: str = "TwinMerchant"
+    #: Further merchant accounts, with the same API key and webhooks.
+    more_merchant_accounts: tuple[str, ...] = ()
     #: The base URL that shoppers use; None: that of the current request.
     public_url: str | None = None
     state_file: Path | None = None

@@ -24,7 +24,7 @@ class Request:
     body: Body
     #: The version of the Checkout API that was called.
     version: int
-    merchant_account: str
+    merchant_accounts: frozenset[str]
     #: Whether GoPay requires both `browserInfo` and `channel`, and ContAuth for a charge.
     strict: bool
     #: The amounts that GoPay accepts, in minor units.
@@ -51,8 +51,8 @@ def check(rules: tuple[Rule, ...], request: Request) -> None:
 
 
 def merchant_account(request: Request) -> None:
-    """`merchantAccount` is the twin's. GUESS: a missing one has the same answer."""
-    if request.body.get("merchantAccount") != request.merchant_account:
+    """`merchantAccount` is one of the twin's. GUESS: a missing one has the same answer."""
+    if request.body.get("merchantAccount") not in request.merchant_accounts:
         raise errors.wrong_merchant()
 
 

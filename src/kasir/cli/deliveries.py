@@ -12,9 +12,11 @@ from kasir.store import deliveries
 from kasir.store.deliveries import Delivery, DeliveryState
 
 
-async def list_deliveries(state: str, most: int, *, as_json: bool) -> None:
+async def list_deliveries(
+    state: str, most: int, account: str | None = None, *, as_json: bool
+) -> None:
     """Print the deliveries in a state, newest first."""
-    async with opened() as (pool, _):
+    async with opened(account) as (pool, _):
         rows = await deliveries.deliveries(pool, DeliveryState(state), most)
     table(rows, _line, state, as_json=as_json)
 
@@ -25,7 +27,7 @@ def _line(delivery: Delivery) -> str:
     return f"{delivery.id}  {when}  {delivery.event:<28} {delivery.subject}  {last}"
 
 
-async def resend_deliveries(ids: Sequence[str]) -> None:
+async def resend_deliveries(ids: Sequence[str], account: str | None = None) -> None:
     """Make events due again, and print how many.
 
     Raises:
@@ -33,7 +35,7 @@ async def resend_deliveries(ids: Sequence[str]) -> None:
             events are sent nevertheless.
     """
     now = SystemClock().now()
-    async with opened() as (pool, _):
+    async with opened(account) as (pool, _):
         resent = await deliveries.resend(pool, ids, now)
         older = 0 if ids else await deliveries.left(pool, now, Limits().counts_max)
     print(f"{len(resent)} to be sent again")

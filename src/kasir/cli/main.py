@@ -16,11 +16,13 @@ from typing import Annotated, Literal
 from cyclopts import App, CycloptsError, Parameter
 from cyclopts.validators import Number
 
+from kasir.cli.account_commands import account
 from kasir.errors import KasirError
 
 app = App(name="kasir", help="Take GoPay through Adyen.", version_flags=["--version"])
 apikey = App(name="apikey", help="Keys that shops call Kasir with.")
 app.command(apikey)
+app.command(account)
 notices = App(name="notices", help="Notifications from Adyen, and what was done with each.")
 app.command(notices)
 jobs = App(name="jobs", help="Jobs of the worker that failed.")
@@ -31,6 +33,8 @@ app.command(deliveries)
 Port = Annotated[int, Parameter(validator=Number(gte=0, lte=65535))]
 #: An id or a number of rows: no larger than the database's bigint.
 Count = Annotated[int, Parameter(validator=Number(gte=1, lte=2**63 - 1))]
+#: The code of a merchant account; None for the environment's.
+AccountName = Annotated[str | None, Parameter(name="--account")]
 AsJson = Annotated[bool, Parameter(name="--json", negative="")]
 NoticeStateName = Literal["unread", "read", "ignored", "unheard_of", "foreign", "waiting", "held"]
 DeliveryStateName = Literal["waiting", "delivered", "given_up"]
@@ -85,35 +89,55 @@ def migrate() -> None:
 
 
 @apikey.command(name="create")
-def create_key(name: str) -> None:
+def create_key(name: str, *, account: AccountName = None) -> None:
     """Create an API key and print it. It cannot be shown again.
 
-    All keys of one Kasir belong to one shop: they share payments, saved wallets, subscriptions,
-    events and idempotency keys. So a key can be changed, and a repeated call still pays once. Shops
-    that must not see each other's payments need a Kasir each.
+    All keys of one merchant account belong to one shop: they share payments, saved wallets,
+    subscriptions, events and idempotency keys. So a key can be changed, and a repeated call still
+    pays once. Shops that must not see each other's payments need an account each.
 
     Parameters
     ----------
     name
         A name for the key.
+    account
+        The merchant account; by default that of the environment.
     """
     from kasir.cli.operator import create_key as run
 
-    asyncio.run(run(name))
+    asyncio.run(run(name, account))
+
+
+@apikey.command(name="list")
+def list_keys(*, account: AccountName = None, as_json: AsJson = False) -> None:
+    """List the names of the keys of an account.
+
+    Parameters
+    ----------
+    account
+        The merchant account; by default that of the environment.
+    as_json
+        Print JSON instead of a table.
+    """
+    from kasir.cli.operator import list_keys as run
+
+    asyncio.run(run(account, as_json=as_json))
 
 
 @apikey.command(name="withdraw")
-def withdraw_key(name: str) -> None:
+def withdraw_key(name: str, *, account: AccountName = None) -> None:
     """Withdraw a key; within seconds it is refused.
 
     Parameters
     ----------
     name
         The name it was created with.
+    account
+        The merchant account; by default that of the environment.
     """
     from kasir.cli.operator import withdraw_key as run
 
-    asyncio.run(run(name))
+    asyncio.run(run(name, account))
 
 
 @notices.default
@@ -121,6 +145,7 @@ def list_notices(
     *,
     state: NoticeStateName = "held",
     most: Count = 100,
+    account: AccountName = None,
     as_json: AsJson = False,
 ) -> None:
     """List Adyen's notifications in a state; by default those that need a person.
@@ -131,32 +156,37 @@ def list_notices(
         The state: unread, read, ignored, unheard_of, foreign, waiting or held.
     most
         How many at most, newest first.
+    account
+        The merchant account; by default that of the environment.
     as_json
         Print JSON instead of a table.
     """
     from kasir.cli.operator import list_notices as run
 
-    asyncio.run(run(state, most, as_json=as_json))
+    asyncio.run(run(state, most, account, as_json=as_json))
 
 
 @notices.command(name="replay")
-def replay_notices(*ids: Count) -> None:
+def replay_notices(*ids: Count, account: AccountName = None) -> None:
     """Let the worker read notifications again. Those that were read are not changed.
 
     Parameters
     ----------
     ids
         The ids that `kasir notices` shows; without ids, all held ones.
+    account
+        The merchant account; by default that of the environment.
     """
     from kasir.cli.operator import replay_notices as run
 
-    asyncio.run(run(ids))
+    asyncio.run(run(ids, account))
 
 
 @jobs.command(name="failed")
 def failed_jobs(
     *,
     most: Count = 100,
+    account: AccountName = None,
     as_json: AsJson = False,
 ) -> None:
     """List the jobs that failed, newest first, with the reason.
@@ -165,26 +195,30 @@ def failed_jobs(
     ----------
     most
         How many at most.
+    account
+        The merchant account; by default that of the environment.
     as_json
         Print JSON instead of a table.
     """
     from kasir.cli.operator import list_failed_jobs as run
 
-    asyncio.run(run(most, as_json=as_json))
+    asyncio.run(run(most, account, as_json=as_json))
 
 
 @jobs.command(name="retry")
-def retry_jobs(*ids: Count) -> None:
+def retry_jobs(*ids: Count, account: AccountName = None) -> None:
     """Let the worker run failed jobs again.
 
     Parameters
     ----------
     ids
         The ids that `kasir jobs failed` shows; without ids, all of them.
+    account
+        The merchant account; by default that of the environment.
     """
     from kasir.cli.operator import retry_jobs as run
 
-    asyncio.run(run(ids))
+    asyncio.run(run(ids, account))
 
 
 @deliveries.default
@@ -192,6 +226,7 @@ def list_deliveries(
     *,
     state: DeliveryStateName = "given_up",
     most: Count = 100,
+    account: AccountName = None,
     as_json: AsJson = False,
 ) -> None:
     """List events with their deliveries; by default those that are no longer sent.
@@ -202,26 +237,30 @@ def list_deliveries(
         The state: waiting, delivered or given_up.
     most
         How many at most, newest first.
+    account
+        The merchant account; by default that of the environment.
     as_json
         Print JSON instead of a table.
     """
     from kasir.cli.deliveries import list_deliveries as run
 
-    asyncio.run(run(state, most, as_json=as_json))
+    asyncio.run(run(state, most, account, as_json=as_json))
 
 
 @deliveries.command(name="resend")
-def resend_deliveries(*ids: str) -> None:
+def resend_deliveries(*ids: str, account: AccountName = None) -> None:
     """Let the worker send events again, delivered ones too.
 
     Parameters
     ----------
     ids
         The ids that `kasir deliveries` shows; without ids, those given up in the last seven days.
+    account
+        The merchant account; by default that of the environment.
     """
     from kasir.cli.deliveries import resend_deliveries as run
 
-    asyncio.run(run(ids))
+    asyncio.run(run(ids, account))
 
 
 @app.command

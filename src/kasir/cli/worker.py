@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import signal
 
+from kasir.account_parts import open_accounts
 from kasir.cli.start import print_status, used
-from kasir.jobs.worker import work
+from kasir.jobs.account_worker import work_for_all
 from kasir.limits import Limits
 from kasir.wiring import open_parts
 
@@ -31,10 +32,10 @@ async def run() -> None:
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, signalled)
     try:
-        async with open_parts() as parts:
+        async with open_parts() as parts, open_accounts(parts) as accounts:
             is_open = True
             print_status(f"worker; {used(parts.settings)}")
-            await work(parts, stop, cut)
+            await work_for_all(parts, accounts, stop, cut)
     except asyncio.CancelledError:
         if is_open or not stop.is_set():
             raise  # The cause was not a signal.

@@ -6,7 +6,7 @@ Any number of workers may run on one database, in this process or in others.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from typing import Final, Protocol
 
@@ -97,7 +97,7 @@ async def work(parts: WorkerParts, stop: asyncio.Event, cut: asyncio.Event | Non
         limits = parts.settings.limits
         handlers = await handlers_of(parts, stack)
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(_find_due(parts, stop))
+            tasks.create_task(find_due(parts, stop, limits.poll_every_s))
             held_max, cut_off = limits.jobs_held_max, cut or asyncio.Event()
             at_once: dict[str, int] = {JobKind.DELIVER: limits.event_deliveries_max}
             tasks.create_task(engine.work(parts.pool, handlers, stop, held_max, cut_off, at_once))
@@ -166,14 +166,28 @@ def _while_clocks_agree(parts: WorkerParts, handler: engine.Handler) -> engine.H
     return run
 
 
-async def _find_due(parts: WorkerParts, stop: asyncio.Event) -> None:
-    """Search for due work repeatedly, without a pause after a full batch."""
+async def find_due(
+    parts: WorkerParts,
+    stop: asyncio.Event,
+    every_s: float,
+    note: Callable[[int], None] = lambda _: None,
+) -> None:
+    """Search for due work repeatedly, without a pause after a full batch.
+
+    Args:
+        parts: Open parts.
+        stop: Set to stop.
+        every_s: The pause after a search, in seconds.
+        note: Called after each search with the number of what was found.
+    """
     limits = parts.settings.limits
     while not stop.is_set():
         # Notices are read here too: their job may have failed while the database was unavailable.
-        wait_s = limits.poll_every_s if await _read_notices(parts) else _AFTER_FAILURE_S
+        wait_s = every_s if await _read_notices(parts) else _AFTER_FAILURE_S
         try:
-            if await _take_due(parts) >= limits.due_batch_max:
+            found = await _take_due(parts)
+            note(found)
+            if found >= limits.due_batch_max:
                 continue
         except Exception as error:  # noqa: BLE001  # The database may be unavailable; work goes on.
             _log.warning("search for due work failed", error=type(error).__name__)
@@ -200,6 +214,13 @@ async def _read_notices(parts: WorkerParts) -> bool:
 
 async def _clean(parts: WorkerParts, stop: asyncio.Event) -> None:
     """Regularly clean up, seal old links, and retry failed jobs."""
+    while not stop.is_set():
+        await clean_once(parts, stop)
+        await pause(parts.settings.limits.clean_every_s, stop)
+
+
+async def clean_once(parts: WorkerParts, stop: asyncio.Event) -> None:
+    """Clean up, seal old links, and retry failed jobs. A failure is logged."""
     limits = parts.settings.limits
     cleaning = Cleaning(
         pool=parts.pool,
@@ -208,17 +229,15 @@ async def _clean(parts: WorkerParts, stop: asyncio.Event) -> None:
         batch_max=limits.clean_batch_max,
         pause_s=limits.clean_pause_s,
     )
-    while not stop.is_set():
-        try:
-            # Links that earlier versions of Kasir stored unsealed; later there are none.
-            while not stop.is_set() and await parts.links_kept.seal(limits.due_batch_max):
-                pass
-            most, after_s = limits.clean_batch_max, limits.job_retry_after_s
-            retries = limits.job_retries_max
-            retried = await failed.retry_automatically(parts.pool, retries, after_s, most)
-            removed = await cleaning.clean(stop)
-            if retried or removed:
-                _log.info("cleaned up", retried=retried, removed=removed)
-        except Exception as error:  # noqa: BLE001  # The database may be unavailable; work goes on.
-            _log.warning("cleaning failed", error=type(error).__name__)
-        await pause(limits.clean_every_s, stop)
+    try:
+        # Links that earlier versions of Kasir stored unsealed; later there are none.
+        while not stop.is_set() and await parts.links_kept.seal(limits.due_batch_max):
+            pass
+        most, after_s = limits.clean_batch_max, limits.job_retry_after_s
+        retries = limits.job_retries_max
+        retried = await failed.retry_automatically(parts.pool, retries, after_s, most)
+        removed = await cleaning.clean(stop)
+        if retried or removed:
+            _log.info("cleaned up", retried=retried, removed=removed)
+    except Exception as error:  # noqa: BLE001  # The database may be unavailable; work goes on.
+        _log.warning("cleaning failed", error=type(error).__name__)

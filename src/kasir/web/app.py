@@ -13,6 +13,7 @@ from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
 
+from kasir.account_parts import open_accounts
 from kasir.config import Settings
 from kasir.http_types import AnyRequest, chosen_parts, parts_of_link
 from kasir.limits import Limits
@@ -35,7 +36,7 @@ from kasir.web import (
 )
 from kasir.web.problems import error_response
 from kasir.web.request_bodies import draining
-from kasir.wiring import Parts, open_accounts, open_parts
+from kasir.wiring import Parts, open_parts
 
 if TYPE_CHECKING:
     from litestar.types import Scope

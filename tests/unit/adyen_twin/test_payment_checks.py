@@ -24,7 +24,7 @@ def request(
     return rules.Request(
         body=payment_body(**changes),
         version=version,
-        merchant_account="TwinMerchant",
+        merchant_accounts=frozenset({"TwinMerchant"}),
         strict=strict,
         amounts=range(1, 20_000_001),
         answers=answers,

@@ -1,3 +1,17 @@
+-- name: has_work(now)$
+-- Whether a worker would find anything to do: one entry of an index for each kind of work.
+SELECT EXISTS (SELECT FROM pgqueuer WHERE status = 'queued' AND execute_after <= now())
+    OR EXISTS (
+        SELECT FROM pgqueuer WHERE status = 'picked' AND heartbeat < now() - interval '1 minute'
+    )
+    OR EXISTS (SELECT FROM notice WHERE state = 'unread')
+    OR EXISTS (SELECT FROM event WHERE due_at <= :now)
+    OR EXISTS (SELECT FROM question WHERE status IS NULL AND ask_again_at <= :now)
+    OR EXISTS (SELECT FROM payment WHERE close_due_at <= :now)
+    OR EXISTS (SELECT FROM payment WHERE tell_at <= :now)
+    OR EXISTS (SELECT FROM shopper WHERE look_at <= :now)
+    OR EXISTS (SELECT FROM subscription WHERE due_at <= :now);
+
 -- due_questions, due_closings and due_events find due rows and postpone them, in the transaction
 -- that queues a job for each row. So no other worker finds these rows, and if a job is lost, its
 -- row is due again.

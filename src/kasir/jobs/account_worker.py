@@ -1,0 +1,249 @@
+"""The work of all accounts: that of the environment's account, and of those of the database.
+
+An account of the database sleeps while it has nothing to do: a look whether it has is one
+statement, and the looks become rarer. A new job of it wakes it at once. While it is awake, a
+worker of its own runs, with its own limits, so its failures and its slow calls delay no other
+account.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from time import monotonic
+from typing import Final, Protocol
+
+import structlog
+
+from kasir.clock import pause
+from kasir.jobs import engine
+from kasir.jobs.engine import AccountQueue, Handler
+from kasir.jobs.kinds import JobKind
+from kasir.jobs.worker import WorkerParts, clean_once, find_due, handlers_of, work
+from kasir.store.accounts import Account
+from kasir.store.database import queries
+from kasir.store.listening import Listening
+from kasir.store.schemas import schema_pool
+
+SQL: Final = queries("due")
+
+#: How often it is checked whether an account still has work, and which accounts there are.
+_CHECK_EVERY_S: Final = 1.0
+#: How many accounts look for work at the same time, so that looks leave connections to others.
+_LOOKS_MAX: Final = 2
+#: How much more rarely the tables of an account are cleaned that had no work since the last time.
+_UNUSED_CLEANED_RARELY: Final = 6
+
+_log = structlog.get_logger("kasir.worker")
+
+
+class WorkerAccounts(Protocol):
+    """The accounts that a worker works for; `kasir.accounts.Accounts` has them."""
+
+    @property
+    def others(self) -> Sequence[Account]:
+        """The accounts of the database."""
+
+    async def parts_of(self, name: str) -> WorkerParts:
+        """Return the parts of an account.
+
+        Raises:
+            AccountUnavailable: They cannot be built.
+        """
+
+
+@dataclass(slots=True)
+class _Activity:
+    """What a worker of an account does.
+
+    Attributes:
+        running: How many jobs run.
+        last_at: The monotonic second in which something was last found or done.
+    """
+
+    running: int = 0
+    last_at: float = field(default_factory=monotonic)
+
+    def found(self, count: int) -> None:
+        """Note how much due work a search has found."""
+        if count:
+            self.last_at = monotonic()
+
+    def noting(self, handler: Handler) -> Handler:
+        """A handler whose runs are noted."""
+
+        async def run(payload: bytes) -> None:
+            self.running += 1
+            try:
+                await handler(payload)
+            finally:
+                self.running -= 1
+                self.last_at = monotonic()
+
+        return run
+
+    def idle_s(self) -> float:
+        """For how long nothing was found or done."""
+        return 0.0 if self.running else monotonic() - self.last_at
+
+
+async def work_for_all(
+    parts: WorkerParts,
+    accounts: WorkerAccounts,
+    stop: asyncio.Event,
+    cut: asyncio.Event | None = None,
+) -> None:
+    """Work for all accounts until `stop` is set; see `worker.work`.
+
+    Args:
+        parts: The parts of the environment's account.
+        accounts: The accounts of the database; those that are added later too.
+        stop: Set to stop.
+        cut: Set to queue running jobs again, for another worker, instead of finishing them.
+    """
+    cut_off, listening = cut or asyncio.Event(), Listening(parts.pool)
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(work(parts, stop, cut_off))
+        tasks.create_task(_work_for_others(parts, accounts, listening, stop, cut_off))
+        try:
+            await stop.wait()
+        finally:
+            stop.set()
+
+
+async def _work_for_others(
+    parts: WorkerParts,
+    accounts: WorkerAccounts,
+    listening: Listening,
+    stop: asyncio.Event,
+    cut: asyncio.Event,
+) -> None:
+    """Run a task for each enabled account of the database, and one that listens for them."""
+    running: dict[str, tuple[Account, asyncio.Event]] = {}
+    shared = _Shared(parts, accounts, listening, asyncio.Semaphore(_LOOKS_MAX), cut)
+    is_listening = False
+    async with asyncio.TaskGroup() as tasks:
+        while not stop.is_set():
+            enabled = {each.name: each for each in accounts.others if each.is_enabled}
+            for name, (account, stop_one) in [*running.items()]:
+                if enabled.get(name) != account:  # It was changed or disabled.
+                    stop_one.set()
+                    del running[name]
+            if enabled and not is_listening:
+                is_listening = True
+                tasks.create_task(listening.run(stop))
+            for name in enabled.keys() - running.keys():
+                running[name] = enabled[name], asyncio.Event()
+                tasks.create_task(_AccountWorker(enabled[name], shared).run(running[name][1]))
+            await pause(_CHECK_EVERY_S, stop)
+        for _, stop_one in running.values():
+            stop_one.set()
+
+
+@dataclass(frozen=True, slots=True)
+class _Shared:
+    """What the tasks of all accounts share.
+
+    Attributes:
+        parts: The parts of the environment's account.
+        accounts: The accounts of the database.
+        listening: Listens for new jobs.
+        looking: Limits how many accounts look for work at the same time.
+        cut: Set to queue running jobs again.
+    """
+
+    parts: WorkerParts
+    accounts: WorkerAccounts
+    listening: Listening
+    looking: asyncio.Semaphore
+    cut: asyncio.Event
+
+
+class _AccountWorker:
+    """Works for one account of the database."""
+
+    def __init__(self, account: Account, shared: _Shared) -> None:
+        self._account = account
+        self._shared = shared
+        self._limits = shared.parts.settings.limits
+        self._pool = schema_pool(shared.parts.pool, account.schema, 1)
+        self._woken = asyncio.Event()
+        self._has_worked = False
+        self._cleaned_at = monotonic()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Look for work until `stop` is set, and do it."""
+        first_s, longest_s = self._limits.account_look_first_s, self._limits.account_look_longest_s
+        gap_s, channel, listening = first_s, self._account.schema, self._shared.listening
+        listening.add(channel, self._wake)
+        try:
+            while not stop.is_set():
+                gap_s = first_s if await self._take_turn(stop) else min(2 * gap_s, longest_s)
+                await self._sleep(gap_s, stop)
+        finally:
+            listening.remove(channel, self._wake)
+
+    async def _take_turn(self, stop: asyncio.Event) -> bool:
+        """Do the account's work, if there is some; return whether there was."""
+        self._woken.clear()
+        try:
+            async with self._shared.looking:
+                has_work = await self._has_work()
+            if has_work:
+                await self._work(await self._parts(), stop)
+                self._has_worked = True
+            if monotonic() >= self._cleaned_at + self._clean_every_s():
+                self._cleaned_at, self._has_worked = monotonic(), False
+                await clean_once(await self._parts(), stop)
+        except Exception as error:  # noqa: BLE001  # The other accounts go on after any error.
+            name = type(error).__name__
+            _log.warning("account's work failed", account=self._account.name, error=name)
+            return False
+        return has_work
+
+    async def _has_work(self) -> bool:
+        now = self._shared.parts.due.clock.now()
+        return bool(await SQL.has_work(self._pool, now=now))
+
+    async def _parts(self) -> WorkerParts:
+        return await self._shared.accounts.parts_of(self._account.name)
+
+    def _clean_every_s(self) -> float:
+        every_s = self._limits.clean_every_s
+        return every_s if self._has_worked else _UNUSED_CLEANED_RARELY * every_s
+
+    async def _work(self, parts: WorkerParts, stop: asyncio.Event) -> None:
+        """Work until nothing was found or done for a while, or until `stop` is set."""
+        limits, activity, over = self._limits, _Activity(), asyncio.Event()
+        queue = AccountQueue(self._account.schema, self._shared.listening)
+        at_once: dict[str, int] = {JobKind.DELIVER: limits.account_deliveries_max}
+        async with AsyncExitStack() as stack:
+            handlers = await handlers_of(parts, stack)
+            noting = {kind: activity.noting(handler) for kind, handler in handlers.items()}
+            async with asyncio.TaskGroup() as tasks:
+                every_s, held_max = limits.account_poll_every_s, limits.account_jobs_held_max
+                tasks.create_task(find_due(parts, over, every_s, activity.found))
+                tasks.create_task(
+                    engine.work(
+                        parts.pool, noting, over, held_max, self._shared.cut, at_once, queue
+                    )
+                )
+                try:
+                    while not stop.is_set() and activity.idle_s() < limits.account_awake_s:
+                        await pause(_CHECK_EVERY_S, stop)
+                finally:
+                    over.set()
+
+    async def _sleep(self, seconds: float, stop: asyncio.Event) -> None:
+        """Sleep for some seconds, until the account has a new job, or until `stop` is set."""
+        waits = [asyncio.create_task(one.wait()) for one in (self._woken, stop)]
+        try:
+            await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+
+    def _wake(self, _payload: str) -> None:
+        self._woken.set()
