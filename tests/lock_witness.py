@@ -8,6 +8,7 @@ transaction has locked a row already. tests/integration/store/test_lock_order.py
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from importlib import resources
@@ -74,6 +75,9 @@ _BY_ID: Final = "runs in its own transaction and locks rows in the order of thei
 _LEAF: Final = "takes the advisory lock of `event`, which is allowed at any time: docs/adr/0015"
 #: Statements that lock rows and never wait for another transaction, and the reason.
 NEVER_WAITS: Final = {
+    "accounts.add": "runs after the advisory lock of the control table, which it alone takes",
+    "accounts.change": _ALONE,
+    "accounts.set_tables": _ALONE,
     "api_keys.add_api_key": _ALONE,
     "api_keys.remove_api_key": _ALONE,
     "askers.abandon": _ALONE,
@@ -128,6 +132,8 @@ _IN_A_TURN: Final = {
     "payments.write_changes",
     "subscriptions.drop_unopened",
 }
+#: The beginning of a statement on the tables of an account of the database.
+_SCHEMA: Final = re.compile(r"\A/\* \w+ \*/ ")
 FILES: Final = sorted(
     Path(file.name).stem for file in (resources.files("kasir.store") / "queries").iterdir()
 )
@@ -164,7 +170,7 @@ class Watch:
 
     def record(self, record: Any) -> None:
         """Record a statement that was executed."""
-        text = record.query.strip()
+        text = _SCHEMA.sub("", record.query).strip()
         # With the semicolon, because "ROLLBACK TO" a savepoint does not end the transaction.
         if text.startswith(("BEGIN", "COMMIT", "ROLLBACK;")):
             self.is_open = text.startswith("BEGIN")

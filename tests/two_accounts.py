@@ -71,7 +71,11 @@ async def add_account(
 def variables_of(name: str, **more: str) -> dict[str, str]:
     """The settings of an account, with an HMAC key that is not the first account's."""
     key = KEYS.get(name, f"the-key-of-{name}")
-    return {"ADYEN_HMAC_KEY": OTHER_KEY, "KASIR_API_KEY": key, **more}
+    return {
+        "ADYEN_HMAC_KEY": OTHER_KEY,
+        "ADYEN_TOKEN_HMAC_KEY": OTHER_KEY,
+        "KASIR_API_KEY": key,
+    } | more
 
 
 @asynccontextmanager
@@ -79,7 +83,11 @@ async def two_accounts(
     dsn: str, *, limits: Mapping[str, Any] | None = None, **environ: str
 ) -> AsyncIterator[Shops]:
     """Open a Kasir on a database with the accounts FIRST and those that the database has."""
-    own = {"ADYEN_HMAC_KEY": KEY, "KASIR_API_KEY": KEYS[FIRST], **environ}
+    own = {
+        "ADYEN_HMAC_KEY": KEY,
+        "ADYEN_TOKEN_HMAC_KEY": KEY,
+        "KASIR_API_KEY": KEYS[FIRST],
+    } | environ
     settings = settings_on(dsn, **own)
     settings = replace(settings, limits=replace(settings.limits, **(limits or {})))
     async with open_parts(settings) as parts, open_accounts(parts) as accounts:

@@ -16,6 +16,7 @@ DECODES: Final = {
     "demo/alone.py": "a file that the demo wrote",
     "demo/doctor_check.py": "the output of one of our commands",
     "jobs/closing.py": "a question that Kasir stored",
+    "store/accounts.py": "the settings of an account, which Kasir stored",
     "store/payments.py": "a fact that Kasir stored",
     "requests/subscription_fields.py": "a body with a repeated field, to name the field",
     "store/links.py": "a link that Kasir stored",

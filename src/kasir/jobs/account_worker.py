@@ -1,7 +1,7 @@
 """The work of all accounts: that of the environment's account, and of those of the database.
 
 An account of the database sleeps while it has nothing to do: a look whether it has is one
-statement, and the looks become rarer. A new job of it wakes it at once. While it is awake, a
+statement, and the looks become rarer. A new job of it ends its sleep at once. While it is awake, a
 worker of its own runs, with its own limits, so its failures and its slow calls delay no other
 account.
 """
@@ -169,7 +169,7 @@ class _AccountWorker:
         self._shared = shared
         self._limits = shared.parts.settings.limits
         self._pool = schema_pool(shared.parts.pool, account.schema, 1)
-        self._woken = asyncio.Event()
+        self._new_job = asyncio.Event()
         self._has_worked = False
         self._cleaned_at = monotonic()
 
@@ -177,17 +177,17 @@ class _AccountWorker:
         """Look for work until `stop` is set, and do it."""
         first_s, longest_s = self._limits.account_look_first_s, self._limits.account_look_longest_s
         gap_s, channel, listening = first_s, self._account.schema, self._shared.listening
-        listening.add(channel, self._wake)
+        listening.add(channel, self._notified)
         try:
             while not stop.is_set():
                 gap_s = first_s if await self._take_turn(stop) else min(2 * gap_s, longest_s)
                 await self._sleep(gap_s, stop)
         finally:
-            listening.remove(channel, self._wake)
+            listening.remove(channel, self._notified)
 
     async def _take_turn(self, stop: asyncio.Event) -> bool:
         """Do the account's work, if there is some; return whether there was."""
-        self._woken.clear()
+        self._new_job.clear()
         try:
             async with self._shared.looking:
                 has_work = await self._has_work()
@@ -238,12 +238,12 @@ class _AccountWorker:
 
     async def _sleep(self, seconds: float, stop: asyncio.Event) -> None:
         """Sleep for some seconds, until the account has a new job, or until `stop` is set."""
-        waits = [asyncio.create_task(one.wait()) for one in (self._woken, stop)]
+        waits = [asyncio.create_task(one.wait()) for one in (self._new_job, stop)]
         try:
             await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         finally:
             for wait in waits:
                 wait.cancel()
 
-    def _wake(self, _payload: str) -> None:
-        self._woken.set()
+    def _notified(self, _payload: str) -> None:
+        self._new_job.set()
