@@ -339,11 +339,15 @@ API: Final[Mapping[tuple[str, str], Callable[[Owned], Tries]]] = {
     ],
     ("GET", "/api/subscriptions/metrics"): lambda _: [({}, None)],
     ("GET", "/api/subscriptions/{subscription_id}"): lambda _: [({}, None)],
-    ("PATCH", "/api/subscriptions/{subscription_id}"): lambda _: [({}, {"cycles": 3})],
+    ("PATCH", "/api/subscriptions/{subscription_id}"): lambda _: [
+        ({}, {"amount": {"currency": "IDR", "value": 25_000}})
+    ],
     ("POST", "/api/subscriptions/{subscription_id}/cancel"): lambda _: [({}, {})],
     ("POST", "/api/subscriptions/{subscription_id}/pause"): lambda _: [({}, {})],
     ("POST", "/api/subscriptions/{subscription_id}/resume"): lambda _: [({}, {})],
-    ("POST", "/api/subscriptions/{subscription_id}/payment"): lambda _: [({}, {})],
+    ("POST", "/api/subscriptions/{subscription_id}/payment"): lambda v: [
+        ({}, {name: _payment(v)[name] for name in ("channel", "browserInfo", "returnUrl")})
+    ],
 }
 
 
