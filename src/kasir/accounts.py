@@ -211,7 +211,7 @@ class Accounts(Generic[P]):
         async with self._locks[account.name]:
             if opened := self._current(account):
                 return opened.parts
-            settings = self._known.settings.get(account.name) or self._settings(account)
+            settings = self._known.settings.get(account.name)
             if settings is None or account.tables != TABLES:
                 raise AccountUnavailable(account.name)
             stack = AsyncExitStack()
