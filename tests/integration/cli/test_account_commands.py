@@ -2,38 +2,72 @@
 
 from __future__ import annotations
 
-import subprocess
+import io
+import os
+import sys
+from dataclasses import dataclass
 
-from command import KASIR, PATIENCE_S, TWIN, environment, is_one_line, kasir
+import pytest
+
+from command import TWIN, is_one_line
 from fakes import KEY, OTHER_KEY
+from kasir.cli.main import main
 
 NAME = "SecondMerchant"
 API_KEY = "the-key-of-the-second-shop"
 
+# Cyclopts warns if a test passes no arguments; these tests set sys.argv as a shell does.
+pytestmark = pytest.mark.filterwarnings("ignore:Cyclopts application invoked without tokens")
 
-def with_stdin(text: str, *arguments: str, **given: str) -> subprocess.CompletedProcess[str]:
-    """Run `kasir` with a text on its standard input."""
-    return subprocess.run(
-        [*KASIR, *arguments],
-        env=environment(given),
-        input=text,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE_S,
-        check=False,
-    )
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What a command printed, and its exit code."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+@dataclass(frozen=True, slots=True)
+class Shell:
+    """Runs commands in this process, because starting a program for each takes a second."""
+
+    monkeypatch: pytest.MonkeyPatch
+    capsys: pytest.CaptureFixture[str]
+
+    def run(self, *arguments: str, stdin: str = "", **given: str) -> Done:
+        """Run `kasir` with these arguments and environment variables."""
+        for name in list(os.environ):
+            if name.startswith(("ADYEN_", "KASIR_")):
+                self.monkeypatch.delenv(name)
+        for name, text in given.items():
+            self.monkeypatch.setenv(name, text)
+        self.monkeypatch.setattr(sys, "argv", ["kasir", *arguments])
+        self.monkeypatch.setattr(sys, "stdin", io.StringIO(stdin))
+        code = 0
+        try:
+            main()
+        except SystemExit as exited:
+            code = int(exited.code or 0)
+        printed = self.capsys.readouterr()
+        return Done(code, printed.out, printed.err)
+
+
+@pytest.fixture
+def shell(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Shell:
+    """A shell."""
+    return Shell(monkeypatch, capsys)
 
 
 def test_an_account_is_added_listed_changed_and_disabled_without_showing_a_secret(
-    fresh_database: str,
+    fresh_database: str, shell: Shell
 ) -> None:
     common = TWIN | {"KASIR_DATABASE_URL": fresh_database}
     own = common | {"ADYEN_HMAC_KEY": KEY}
-    added = with_stdin(
-        f"ADYEN_HMAC_KEY={OTHER_KEY}\n\nKASIR_API_KEY={API_KEY}\n",
-        *("account", "add", NAME, "--from-stdin"),
-        **common,
-    )
+    lines = f"ADYEN_HMAC_KEY={OTHER_KEY}\n\nKASIR_API_KEY={API_KEY}\n"
+    kasir = shell.run
+    added = kasir("account", "add", NAME, "--from-stdin", stdin=lines, **common)
     changed = kasir("account", "change", NAME, "ADYEN_HMAC_KEY", **own)
     unset = kasir("account", "change", NAME, "--unset", "KASIR_API_KEY", **common)
     key = kasir("apikey", "create", "till", "--account", NAME, **common)
@@ -56,18 +90,17 @@ def test_an_account_is_added_listed_changed_and_disabled_without_showing_a_secre
 
 
 def test_a_setting_or_a_name_that_cannot_be_used_is_refused_in_one_line(
-    fresh_database: str,
+    fresh_database: str, shell: Shell
 ) -> None:
     common = TWIN | {"KASIR_DATABASE_URL": fresh_database, "KASIR_API_KEY": API_KEY}
-    good = f"ADYEN_HMAC_KEY={OTHER_KEY}\n"
+    good, kasir = f"ADYEN_HMAC_KEY={OTHER_KEY}\n", shell.run
+    adding = ("account", "add", NAME, "--from-stdin")
     refused = {
-        "no setting of an account": with_stdin(
-            "KASIR_PUBLIC_URL=x", "account", "add", NAME, "--from-stdin", **common
-        ),
-        "NAME=VALUE": with_stdin("malformed", "account", "add", NAME, "--from-stdin", **common),
-        "ADYEN_HMAC_KEY": with_stdin("", "account", "add", NAME, "--from-stdin", **common),
+        "no setting of an account": kasir(*adding, stdin="KASIR_PUBLIC_URL=x", **common),
+        "NAME=VALUE": kasir(*adding, stdin="malformed", **common),
+        "ADYEN_HMAC_KEY": kasir(*adding, **common),
         "is not set in the environment": kasir("account", "add", NAME, "ADYEN_API_KEY", **common),
-        "already": with_stdin(good, "account", "add", "TwinMerchant", "--from-stdin", **common),
+        "already": kasir("account", "add", "TwinMerchant", "--from-stdin", stdin=good, **common),
         "key of another account": kasir(
             "account", "add", NAME, "ADYEN_HMAC_KEY", "KASIR_API_KEY", **common
         ),
