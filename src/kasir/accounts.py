@@ -122,8 +122,11 @@ class Accounts(Generic[P]):
 
     async def close(self) -> None:
         """Close the parts of all accounts of the database."""
-        for task in self._closing:
-            task.cancel()
+        closing = [*self._closing]
+        for task in closing:
+            task.cancel()  # Ends its wait; it closes the parts then.
+        if closing:
+            await asyncio.wait(closing)
         opened, self._opened = [*self._opened.values()], {}
         for one in opened:
             await one.stack.aclose()

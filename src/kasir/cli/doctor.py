@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 from urllib.parse import urlsplit
 
 import msgspec
 
+from kasir.account_parts import open_accounts
+from kasir.accounts import Accounts
 from kasir.adyen.environments import Environment
 from kasir.config import Settings, settings_from
 from kasir.errors import KasirError
@@ -61,20 +64,44 @@ async def findings_of(environ: Mapping[str, str]) -> list[Finding]:
     try:
         async with open_parts(settings) as parts:
             findings.append(Finding("database", is_well=True, says="reachable, its schema is ours"))
-            findings += await check_account(parts.checkout.wire, settings.merchant_account)
-            findings.append(await _clocks(parts))
-            findings += await _notices(parts)
-            findings += await _questions(parts)
-            findings.append(await _owners(parts))
-            findings.append(await _ends(parts))
-            findings.append(await _jobs(parts))
-            findings.append(await _events(parts))
-            findings.append(await _tokens(parts))
+            findings += await _account(parts)
+            async with open_accounts(parts) as accounts:
+                findings += await _others(accounts)
     except KasirError as error:
         findings.append(Finding("database", is_well=False, says=str(error)))
     except database.DRIVER_ERRORS as error:
         says = str(database.unusable(error))
         findings.append(Finding("database", is_well=False, says=says))
+    return findings
+
+
+async def _account(parts: Parts) -> list[Finding]:
+    """Run the checks of one merchant account."""
+    return [
+        *await check_account(parts.checkout.wire, parts.settings.merchant_account),
+        await _clocks(parts),
+        *await _notices(parts),
+        *await _questions(parts),
+        await _owners(parts),
+        await _ends(parts),
+        await _jobs(parts),
+        await _events(parts),
+        await _tokens(parts),
+    ]
+
+
+async def _others(accounts: Accounts[Parts]) -> list[Finding]:
+    """Run the checks of each enabled account of the database; its name begins each finding."""
+    findings = []
+    for account in accounts.others:
+        if not account.is_enabled:
+            continue
+        try:
+            parts = await accounts.open(account)
+            own = [*live_and_test(parts.settings), *await _account(parts)]
+        except (KasirError, *database.DRIVER_ERRORS) as error:
+            own = [Finding("the account can be used", is_well=False, says=str(error))]
+        findings += [replace(finding, what=f"{account.name}: {finding.what}") for finding in own]
     return findings
 
 

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import hmac
+from collections.abc import Sequence
 from typing import Final
 
 from litestar import Response, get
 from litestar.exceptions import NotAuthorizedException
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
 
-from kasir.errors import DatabaseReadOnly, DatabaseUnavailable
-from kasir.http_types import AnyRequest, OurParts
+from kasir.accounts import Accounts
+from kasir.errors import AccountUnavailable, DatabaseReadOnly, DatabaseUnavailable
+from kasir.http_types import AnyRequest, OurParts, accounts_of
 from kasir.store import database
 from kasir.store.figures import figures
 from kasir.web.keys import WHITESPACE
 from kasir.web.query_parameters import NO_PARAMETERS, check_parameters_and_no_body
+from kasir.wiring import Parts
 
 #: Without the charset: Litestar adds it, and Prometheus cannot read a type that has it twice.
 _CONTENT_TYPE: Final = CONTENT_TYPE_LATEST.removesuffix("; charset=utf-8")
@@ -49,12 +52,52 @@ async def metrics(request: AnyRequest, parts: OurParts) -> Response[bytes]:
     """
     _require_metrics_key(request, parts.settings.metrics_key)
     await check_parameters_and_no_body(request, NO_PARAMETERS)
+    accounts = accounts_of(request.scope)
+    labels = ["account"] if accounts and accounts.others else []
+    gauges = _Gauges(CollectorRegistry(), labels)
+    await _set(gauges, parts)
+    if accounts and labels:
+        await _set_others(gauges, accounts)
+    return Response(generate_latest(gauges.registry), media_type=_CONTENT_TYPE)
+
+
+async def _set_others(gauges: _Gauges, accounts: Accounts[Parts]) -> None:
+    """Set the gauges of the accounts of the database; those of a broken one are left out."""
+    for account in accounts.others:
+        is_usable = True
+        try:
+            await _set(gauges, await accounts.open(account))
+        except (AccountUnavailable, *database.DRIVER_ERRORS):
+            is_usable = False
+        help_text = "Whether an account of the database can be used"
+        gauges.set("kasir_account_usable", help_text, account.name, is_usable)
+
+
+class _Gauges:
+    """Gauges that have the label `account` where there are several accounts."""
+
+    def __init__(self, registry: CollectorRegistry, labels: Sequence[str]) -> None:
+        self.registry = registry
+        self._labels = labels
+        self._gauges: dict[str, Gauge] = {}
+
+    def set(self, name: str, help_text: str, account: str, figure: float, **more: str) -> None:
+        """Set a gauge, for an account and the further labels."""
+        if name not in self._gauges:
+            names = [*self._labels, *more]
+            self._gauges[name] = Gauge(name, help_text, names, registry=self.registry)
+        values = [*([account] if self._labels else []), *more.values()]
+        gauge = self._gauges[name]
+        (gauge.labels(*values) if values else gauge).set(figure)
+
+
+async def _set(gauges: _Gauges, parts: Parts) -> None:
+    """Set the gauges of an account."""
+    account = parts.settings.merchant_account
     differences = await parts.times.apart()
     counts = await figures(parts.pool, parts.clock.now(), parts.settings.limits.counts_max)
-    registry = CollectorRegistry()
-    notices = Gauge("kasir_notices", "Notices by state", ["state"], registry=registry)
     for state, count in counts.notices.items():
-        notices.labels(state).set(count)
+        gauges.set("kasir_notices", "Notices by state", account, count, state=state)
     for name, help_text, figure in (
         ("kasir_oldest_unread_notice_seconds", "How long a notice has waited", counts.unread_s),
         ("kasir_payments_unknown", "Payments whose outcome is not known", counts.unknown),
@@ -79,8 +122,7 @@ async def metrics(request: AnyRequest, parts: OurParts) -> Response[bytes]:
         ("kasir_subscriptions_due", "Subscriptions with something to do by now", counts.due),
         ("kasir_jobs_failed", "Jobs that failed: kasir jobs failed", counts.failed_jobs),
     ):
-        Gauge(name, help_text, registry=registry).set(figure)
-    return Response(generate_latest(registry), media_type=_CONTENT_TYPE)
+        gauges.set(name, help_text, account, figure)
 
 
 def _require_metrics_key(request: AnyRequest, key: str | None) -> None:
