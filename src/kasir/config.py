@@ -77,7 +77,7 @@ class Settings:
     kept: Retention = field(default_factory=Retention)
     limits: Limits = field(default_factory=Limits)
     #: The variables that the settings were read from, for the accounts of the database.
-    environ: Mapping[str, str] = field(default_factory=dict, repr=False)
+    environ: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def is_live(self) -> bool:
