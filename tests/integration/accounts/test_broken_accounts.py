@@ -187,6 +187,7 @@ async def test_the_accounts_stay_as_they_are_while_they_cannot_be_read(
             assert await is_served(shops)
 
 
+@pytest.mark.long
 async def test_a_lost_connection_that_listens_is_opened_again(third: Shops) -> None:
     await third.pay(THIRD)
     cut = (
