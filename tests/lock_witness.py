@@ -33,6 +33,8 @@ ORDER: Final = (
     "question",
     "payment_link",
     "notice",
+    "relay",
+    "relay_queue",
     "pace",
 )
 
@@ -64,6 +66,10 @@ WAITS: Final = {
     "inbox.keep_notices": ("notice",),
     "inbox.replay": ("notice",),
     "inbox.mark_unread": ("notice",),
+    # The notices themselves are locked already.
+    "inbox.settle": ("relay",),
+    "relay.accept": ("relay", "relay_queue"),
+    "relay.drop_waiting": ("relay", "relay_queue"),
     "subscriptions.pace": ("pace",),
 }
 _NEW: Final = "writes rows that no other transaction can write"
@@ -97,13 +103,18 @@ NEVER_WAITS: Final = {
     "inbox.take_unread": _SKIPS,
     "inbox.take_some": _SKIPS,
     "inbox.recheck_unclaimed": _SKIPS,
-    "inbox.settle": _HELD,
     "jobs.lock_failed": _BY_ID,
     "jobs.retry": _SKIPS,
     "links.clear_links": _SKIPS,
     "links.open_links": _NEW,
     "links.seal_links": _HELD,
     "payments.open_payment": _NEW,
+    "inbox.queue_for_relay": _NEW,
+    "relay.fail": _ALONE,
+    "relay.first": _ALONE,
+    "relay.release": _ALONE,
+    "relay.skip": _ALONE,
+    "relay.take": _SKIPS,
     "questions.assignable_answers": _SKIPS,
     "questions.assign_answers": _HELD,
     "subscriptions.add_plan": _NEW,

@@ -32,6 +32,7 @@ from kasir.ledger.payments import Ledger
 from kasir.ledger.tokens import TokenLedger, Tokens
 from kasir.limits import Limits
 from kasir.payments.flow import Flow, Timeouts
+from kasir.relay.relaying import Relay
 from kasir.requests.changes import ChangeRequests
 from kasir.requests.payment_link_attempts import AttemptTimes
 from kasir.requests.payment_links import PaymentLinks
@@ -43,7 +44,7 @@ from kasir.store import database
 from kasir.store.api_keys import ApiKeys
 from kasir.store.database import Pool
 from kasir.store.doctor import DoctorCounts
-from kasir.store.inbox import GroupInbox
+from kasir.store.inbox import GroupInbox, NoticeKind
 from kasir.store.links import PostgresLinks
 from kasir.store.open_attempts import PostgresOpenAttempts
 from kasir.store.outbox import EventFeed, Outbox
@@ -66,6 +67,7 @@ class Parts:
         closing: Closes unfinished attempts.
         events: The shop's events, page by page.
         delivery: Delivers events to the shop; run by the worker.
+        relay: Relays notifications to the shop's own Adyen handler; run by the worker.
         due: Finds due work and enqueues it.
         links: `/paymentLinks` and the form behind them.
         links_kept: The stored links; encrypts those that an earlier version stored unencrypted.
@@ -92,6 +94,7 @@ class Parts:
     closing: Closing
     events: EventFeed
     delivery: EventDelivery
+    relay: Relay
     due: Due
     links: PaymentLinks
     links_kept: PostgresLinks
@@ -135,11 +138,12 @@ class Parts:
             delivery=EventDelivery(
                 pool, vault, [timedelta(seconds=gap) for gap in limits.event_gaps_s], clock
             ),
+            relay=shared.relay(),
             due=due,
             links=shared.links(links, checkout, closing),
             links_kept=links,
             payments=book,
-            inbox=GroupInbox(pool, vault, engine.enqueue_reading, limits.inbox_batch_max),
+            inbox=shared.inbox(),
             notices=Notices(pool, vault),
             reader=shared.reader(),
             tokens=tokens,
@@ -239,8 +243,34 @@ class _Shared:
             batch_max=limits.due_batch_max,
             late_after=timedelta(seconds=limits.late_after_s),
             behind_max=timedelta(seconds=limits.behind_max_s),
+            relay_lease=self.relay_lease if self.settings.relay else None,
             # A jump of the twin's clock does not mean that Kasir was down.
             test_clock_since=self.clock.now() if self.settings.follow_twin_clock else None,
+        )
+
+    @property
+    def relay_lease(self) -> timedelta:
+        return timedelta(seconds=self.settings.limits.relay_lease_s)
+
+    def inbox(self) -> GroupInbox:
+        relay, batch_max = self.settings.relay, self.settings.limits.inbox_batch_max
+        relayed = {*NoticeKind} if relay else set()
+        if relay and relay.tokens_url is None:
+            relayed.remove(NoticeKind.TOKENS)
+        enqueue = engine.enqueue_reading
+        return GroupInbox(self.pool, self.vault, enqueue, batch_max, frozenset(relayed))
+
+    def relay(self) -> Relay:
+        limits = self.settings.limits
+        return Relay(
+            pool=self.pool,
+            vault=self.vault,
+            clock=self.clock,
+            gaps=[timedelta(seconds=gap) for gap in limits.relay_gaps_s],
+            lease=self.relay_lease,
+            run_max=limits.relay_run_max,
+            is_live=self.settings.is_live,
+            settings=self.settings.relay,
         )
 
     def open_attempts(self) -> PostgresOpenAttempts:
