@@ -28,6 +28,9 @@ app.command(jobs)
 deliveries = App(name="deliveries", help="Events, and their delivery to the shop.")
 app.command(deliveries)
 
+relay = App(name="relay", help="Notifications that wait for the shop's own Adyen handler.")
+app.command(relay)
+
 Port = Annotated[int, Parameter(validator=Number(gte=0, lte=65535))]
 #: An id or a number of rows: no larger than the database's bigint.
 Count = Annotated[int, Parameter(validator=Number(gte=1, lte=2**63 - 1))]
@@ -222,6 +225,24 @@ def resend_deliveries(*ids: str) -> None:
     from kasir.cli.deliveries import resend_deliveries as run
 
     asyncio.run(run(ids))
+
+
+@relay.command(name="drop")
+def drop_relayed(
+    *ids: Count, all_waiting: Annotated[bool, Parameter(name="--all", negative="")] = False
+) -> None:
+    """Remove notifications from the relay's queue; the handler never gets them.
+
+    Parameters
+    ----------
+    ids
+        The ids that `kasir doctor` and the log show.
+    all_waiting
+        Remove everything that waits.
+    """
+    from kasir.cli.operator import drop_relayed as run
+
+    asyncio.run(run(ids, all_waiting=all_waiting))
 
 
 @app.command

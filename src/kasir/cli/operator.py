@@ -1,4 +1,4 @@
-"""The small commands: migrations, API keys, notifications, failed jobs."""
+"""The small commands: migrations, API keys, notifications, the relay, failed jobs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from kasir.jobs import engine, failed
 from kasir.jobs.failed import FailedJob
 from kasir.jobs.schema import bring_up_to_date
 from kasir.limits import Limits
-from kasir.store import api_keys, database
+from kasir.store import api_keys, database, relay
 from kasir.store.database import Pool
 from kasir.store.inbox import NoticeState
 from kasir.store.vault import Vault
@@ -129,6 +129,19 @@ async def retry_jobs(ids: Sequence[int]) -> None:
     async with opened() as (pool, _):
         count = await failed.retry(pool, ids)
     print(f"{count} to be run again")
+
+
+async def drop_relayed(ids: Sequence[int], *, all_waiting: bool) -> None:
+    """Remove notices from the relay's queue, and print how many.
+
+    Raises:
+        SettingError: Neither ids nor `all_waiting` was given, or both were.
+    """
+    if bool(ids) is all_waiting:
+        raise SettingError("IDS", "give the ids of notifications, or --all")
+    async with opened() as (pool, _):
+        count = await relay.drop(pool, ids, SystemClock().now())
+    print(f"{count} removed from the relay's queue")
 
 
 @asynccontextmanager

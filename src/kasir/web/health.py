@@ -11,8 +11,8 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, gen
 
 from kasir.errors import DatabaseReadOnly, DatabaseUnavailable
 from kasir.http_types import AnyRequest, OurParts
-from kasir.store import database
-from kasir.store.figures import figures
+from kasir.store import database, relay
+from kasir.store.figures import figures, seconds_since
 from kasir.web.keys import WHITESPACE
 from kasir.web.query_parameters import NO_PARAMETERS, check_parameters_and_no_body
 
@@ -51,6 +51,7 @@ async def metrics(request: AnyRequest, parts: OurParts) -> Response[bytes]:
     await check_parameters_and_no_body(request, NO_PARAMETERS)
     differences = await parts.times.apart()
     counts = await figures(parts.pool, parts.clock.now(), parts.settings.limits.counts_max)
+    relayed = await relay.backlog(parts.pool, parts.settings.limits.counts_max)
     registry = CollectorRegistry()
     notices = Gauge("kasir_notices", "Notices by state", ["state"], registry=registry)
     for state, count in counts.notices.items():
@@ -76,6 +77,13 @@ async def metrics(request: AnyRequest, parts: OurParts) -> Response[bytes]:
         ("kasir_events_waiting", "Events that the shop has not accepted", counts.events),
         ("kasir_oldest_waiting_event_seconds", "How old the oldest of them is", counts.events_s),
         ("kasir_events_given_up", "Events given up in the last seven days", counts.given_up),
+        ("kasir_relay_waiting", "Notifications that the relay has not sent", relayed.waiting),
+        (
+            "kasir_oldest_waiting_relay_seconds",
+            "How long ago the oldest of them came",
+            seconds_since(relayed.since, parts.clock.now()),
+        ),
+        ("kasir_relay_failures", "Tries to send the oldest of them that failed", relayed.failures),
         ("kasir_subscriptions_due", "Subscriptions with something to do by now", counts.due),
         ("kasir_jobs_failed", "Jobs that failed: kasir jobs failed", counts.failed_jobs),
     ):
