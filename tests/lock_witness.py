@@ -66,8 +66,6 @@ WAITS: Final = {
     "inbox.keep_notices": ("notice",),
     "inbox.replay": ("notice",),
     "inbox.mark_unread": ("notice",),
-    # The notices themselves are locked already.
-    "inbox.settle": ("relay",),
     "relay.accept": ("relay", "relay_queue"),
     "relay.drop_waiting": ("relay", "relay_queue"),
     "subscriptions.pace": ("pace",),
@@ -103,6 +101,7 @@ NEVER_WAITS: Final = {
     "inbox.take_unread": _SKIPS,
     "inbox.take_some": _SKIPS,
     "inbox.recheck_unclaimed": _SKIPS,
+    "inbox.settle": _HELD,
     "jobs.lock_failed": _BY_ID,
     "jobs.retry": _SKIPS,
     "links.clear_links": _SKIPS,

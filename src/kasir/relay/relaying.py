@@ -65,11 +65,12 @@ class Relay:
 
         `holder` is the token of the job that has taken the queue.
         """
-        if (settings := self.settings) is None:
-            return  # The job is from before the setting was removed.
         for _ in range(self.run_max):
+            # Without settings, the job is from before they were removed.
+            if (settings := self.settings) is None or stop.is_set():
+                break
             notice = await relay.first(self.pool, holder, self.lease)
-            if notice is None or stop.is_set():
+            if notice is None:
                 break
             is_sent = is_wanted(settings.send, notice.state)
             if is_sent is None:

@@ -31,7 +31,7 @@ async def relaying(
     *,
     clock: Clock | None = None,
     limits: dict[str, Any] | None = None,
-    **environ: str,
+    **environ: Any,
 ) -> AsyncIterator[Parts]:
     """Kasir on a database, with a relay to `url`; without `url`, with none."""
     more = {"ADYEN_TOKEN_HMAC_KEY": OTHER_KEY} | environ
