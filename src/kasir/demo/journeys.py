@@ -12,6 +12,7 @@ from kasir.demo import (
     ends,
     field_faults,
     identity,
+    relayed,
     renewal_run,
     saved,
     subscription_commands,
@@ -120,6 +121,7 @@ JOURNEYS: Final[dict[str, Journey]] = {
     **sums.JOURNEYS,
     **ends.JOURNEYS,
     **saved.JOURNEYS,
+    **relayed.JOURNEYS,
     **doctor_check.JOURNEYS,
     **identity.JOURNEYS,  # After the doctor, because they leave a held notice.
     **subscriptions.JOURNEYS,

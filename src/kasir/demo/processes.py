@@ -93,7 +93,7 @@ def running_demo(
             refuse_taken(number, option)
         chosen = os.environ if given is None else given
         keys = keys_of(folder)
-        env = keys | _environment(chosen, port, twin_port, folder)
+        env = keys | _environment(chosen, port, twin_port, shop_port, folder)
         # The database starts before every program and stops after all of them.
         dsn = stack.enter_context(database_of(settings_from(env), pause))
         env["KASIR_DATABASE_URL"] = dsn
@@ -120,7 +120,7 @@ def running_demo(
 
 
 def _environment(
-    environ: Mapping[str, str], port: int, twin_port: int, folder: Path
+    environ: Mapping[str, str], port: int, twin_port: int, shop_port: int, folder: Path
 ) -> dict[str, str]:
     """Return the demo's settings. `environ` overrides those before `**given`, not those after."""
     given = {name: text for name, text in environ.items() if text}
@@ -130,6 +130,8 @@ def _environment(
         "KASIR_API_KEY": DEMO_KEY,
         "KASIR_PUBLIC_URL": f"http://{_HOST}:{port}",
         "KASIR_DATA_DIR": str(folder),
+        # The shop's own handler of Adyen's notifications: `shop_handler`.
+        "KASIR_RELAY_URL": f"http://{_HOST}:{shop_port}/adyen",
         **given,
         "ADYEN_ENVIRONMENT": "twin",
         "ADYEN_TWIN_URL": f"http://{_HOST}:{twin_port}",
