@@ -46,7 +46,7 @@ async def down_for_a_day(client: JourneyClient) -> None:
         await _wait_for(client, {"eventCode": "AUTHORISATION", "merchantReference": order})
     accepted = (await _handler(client))["accepted"]
     ours = [one["merchantReference"] for one in accepted if one.get("merchantReference") in orders]
-    expect(ours, orders, "the orders that the handler was told of")
+    expect(ours, orders, "the orders in the notifications that the handler accepted")
 
 
 JOURNEYS: Final = {

@@ -6,7 +6,6 @@ The text of an item is sent byte for byte as it came. If it is signed anew, only
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -105,6 +104,6 @@ def resealed(raw: bytes, key: bytes) -> bytes:
 
 def _text(token: bytes) -> Any:
     try:
-        return json.loads(token)
-    except ValueError:
+        return read_json(token)
+    except Unreadable:
         return None
