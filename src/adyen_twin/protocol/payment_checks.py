@@ -20,8 +20,13 @@ def reference(request: rules.Request) -> None:
 
 
 def return_url(request: rules.Request) -> None:
-    """There is a `returnUrl`; on the web it is an http address."""
+    """There is a `returnUrl`; on the web it is an http address.
+
+    GUESS: a charge for which no shopper is present needs none.
+    """
     url = request.body.get("returnUrl")
+    if url in (None, "") and is_charged_alone(request.body):
+        return
     if url in (None, ""):
         raise errors.no_return_url()
     longest = limits.longest_text("returnUrl", request.version)
@@ -72,6 +77,14 @@ def gopay_token(request: rules.Request) -> None:
         raise errors.invalid("shopperInteraction")
 
 
+def is_charged_alone(body: rules.Body) -> bool:
+    """Return whether a token is charged while no shopper is present."""
+    method = body["paymentMethod"]
+    return stored_token(method) is not None and (
+        body.get("recurringProcessingModel") == "Subscription"
+    )
+
+
 def saves_token(body: rules.Body) -> bool:
     """Return whether a payment saves a token; the last two fields are older names."""
     if stored_token(body["paymentMethod"]):
@@ -104,13 +117,15 @@ def gopay_country(request: rules.Request) -> None:
 def gopay_browser(request: rules.Request) -> None:
     """There are `browserInfo` and `channel`, as GoPay's page says; an older page: one of them.
 
-    GUESS: the code. An implementer reported that browserInfo is mandatory. The page does
+    GUESS: the code, and that an app needs no `browserInfo`: Adyen's page about GoPay in Android
+    apps sends none. An implementer reported that browserInfo is mandatory. The page does
     not name them among the fields of a payment with a token.
     """
     if stored_token(request.body["paymentMethod"]):
         return
     present = [name for name in ("browserInfo", "channel") if request.body.get(name) is not None]
-    if request.strict and "browserInfo" not in present:
+    is_app = request.body.get("channel") in limits.APP_CHANNELS
+    if request.strict and "browserInfo" not in present and not is_app:
         raise errors.invalid("browserInfo")
     if request.strict and "channel" not in present:
         raise errors.invalid("channel")

@@ -12,8 +12,9 @@ from hashlib import sha256
 from typing import Final
 from urllib.parse import unquote
 
-#: Versions of Checkout that Kasir answers, and the one it uses for its own calls.
-VERSIONS: Final = (71, 72)
+#: Versions of Checkout that Kasir answers, and the one it uses for its own calls. Adyen's older
+#: pages about GoPay call v68 to v70.
+VERSIONS: Final = (68, 69, 70, 71, 72)
 OWN_VERSION: Final = 72
 #: The one version of the classic Recurring API that Kasir answers and uses.
 RECURRING_VERSION: Final = 68

@@ -170,7 +170,8 @@ def of_reply(question: Question, answer: Answer, at: datetime) -> CallResult:
         # money. As a final answer it would let the shop ask for the same under another key.
         verdict = Verdict.UNKNOWN
     if verdict in {Verdict.THEIRS, Verdict.UNKNOWN}:
-        return unanswered(question, at, f"HTTP {answer.status} {fields.get('errorCode', '')}")
+        why = f"HTTP {answer.status} {fields.get('errorCode', '')}"
+        return unanswered(question, at, why, error_of(answer))
     kept = KeptAnswer(
         status=answer.status,
         body=answer.body,
@@ -254,7 +255,16 @@ def _change_fact(
     )
 
 
-def unanswered(question: Question, at: datetime, why: str) -> CallResult:
+def error_of(answer: Answer) -> str:
+    """Describe an error for people: whose it is, its status, and Adyen's code and message."""
+    if not answer.is_adyens:
+        return f"something other than Adyen answered with HTTP {answer.status}"
+    code, message = answer.error_code, _text(answer.json(), "message")
+    details = ", ".join(filter(None, (code and f"errorCode {code}", cut(message))))
+    return f"Adyen answered with an error: HTTP {answer.status} {details}".strip()
+
+
+def unanswered(question: Question, at: datetime, why: str, error: str = "") -> CallResult:
     """No final answer: the outcome is unknown until the question is asked again."""
     is_change = question.kind not in {Kind.PAYMENTS, Kind.DETAILS}
     fact = Fact(
@@ -266,7 +276,7 @@ def unanswered(question: Question, at: datetime, why: str) -> CallResult:
         about=question.key,
         words=why.strip(),
     )
-    return CallResult(answer=None, facts=(fact,))
+    return CallResult(answer=None, facts=(fact,), error=error)
 
 
 def of_item(item: Item) -> Fact | None:

@@ -63,7 +63,7 @@ def method_of(fields: Mapping[str, Any]) -> Method | Fault:
         cure = f'give {{"type": "{GOPAY.type}"}}.'
         return Fault("paymentMethod", cure, "14_006")
     name = wanted.get("type")
-    if name is None and wanted.keys() & gopay.STORED_NAMES:
+    if name in (None, "") and gopay.names_token(wanted):
         return GOPAY  # A token needs no type; Adyen's GoPay page sends none.
     if isinstance(name, str) and name in METHODS:
         return METHODS[name]

@@ -18,7 +18,14 @@ from kasir.errors import StillRunning
 from kasir.ids import LinkId, PaymentId
 from kasir.payments.facts import Fact
 from kasir.payments.payment import Intent, Payment
-from kasir.payments.question import CallResult, Decide, KeptAnswer, Question, ShopKey
+from kasir.payments.question import (
+    CallResult,
+    Decide,
+    KeptAnswer,
+    Question,
+    ShopKey,
+    Unanswered,
+)
 
 #: How long a caller that waits for another's answer pauses between looks; doubled every time.
 _LOOK_AGAIN_S: Final = 0.05
@@ -188,12 +195,12 @@ class Flow:
 
     async def pay(
         self, intent: Intent, question: Question, shop_key: ShopKey | None = None
-    ) -> tuple[PaymentId, KeptAnswer | None]:
+    ) -> tuple[PaymentId, KeptAnswer | Unanswered]:
         """Ask for a payment, once per shop key.
 
         Returns:
             The payment's id (of the first one, if the shop key was used before), and the
-            provider's answer, or None while the outcome is unknown.
+            provider's answer, or why the outcome is unknown.
 
         Raises:
             KeyReused: The shop key came before with another body.
@@ -206,11 +213,11 @@ class Flow:
         kept = await self._again(first.key, shop_key.key if shop_key else first.key)
         return first.payment_id or intent.id, kept
 
-    async def resume(self, key: str) -> KeptAnswer | None:
+    async def resume(self, key: str) -> KeptAnswer | Unanswered:
         """Give the kept answer to a question, or send it again with the same key and body.
 
         Returns:
-            The provider's answer, or None while the outcome is unknown.
+            The provider's answer, or why the outcome is unknown.
 
         Raises:
             StillRunning: Another caller is waiting for its answer.
@@ -218,11 +225,11 @@ class Flow:
         """
         return await self._again(key, key)
 
-    async def finish(self, question: Question) -> KeptAnswer | None:
+    async def finish(self, question: Question) -> KeptAnswer | Unanswered:
         """Ask for the status of a payment, once per key; later and concurrent callers get the same.
 
         Returns:
-            The provider's answer, or None while the outcome is unknown.
+            The provider's answer, or why the outcome is unknown.
         """
         async with self.book.asking(question):
             if await self.book.open_question(question):
@@ -233,17 +240,17 @@ class Flow:
                 return await self._again(question.key, question.key)
             except StillRunning:
                 if self.clock.now() >= give_up_at:
-                    return None
+                    return Unanswered()
             await asyncio.sleep(gap_s)
             gap_s = min(2 * gap_s, _LOOK_AGAIN_MAX_S)
 
     async def change(
         self, question: Question, decide: Decide, shop_key: ShopKey | None = None
-    ) -> KeptAnswer | None:
+    ) -> KeptAnswer | Unanswered:
         """Ask for a change of a payment (a refund, a cancel), once per shop key.
 
         Returns:
-            The provider's answer, or None while the outcome is unknown.
+            The provider's answer, or why the outcome is unknown.
 
         Raises:
             KeyReused: The shop key came before with another body.
@@ -261,13 +268,14 @@ class Flow:
         with suppress(StillRunning):
             await self.resume(key)
 
-    async def _again(self, key: str, shop_key: str) -> KeptAnswer | None:
+    async def _again(self, key: str, shop_key: str) -> KeptAnswer | Unanswered:
         """Give the kept answer, or take over a question that nobody waits for."""
         known, kept = await self.book.question(key)
         while kept is None:
             now = self.clock.now()
             if now >= known.opened_at + self.timeouts.key_lifetime:
-                return None  # The provider may have forgotten it: this might be a second payment.
+                # The provider may have forgotten the key: this might be a second payment.
+                return Unanswered()
             is_leased = now < known.asked_at + self.timeouts.lease
             if not is_leased or await self.book.is_abandoned(known):
                 asked = replace(known, asked_at=now)
@@ -281,11 +289,13 @@ class Flow:
             # Meanwhile it was answered, released or taken over: what was decided is out of date.
         return kept
 
-    async def _ask(self, question: Question, opened: Intent | None = None) -> KeptAnswer | None:
+    async def _ask(
+        self, question: Question, opened: Intent | None = None
+    ) -> KeptAnswer | Unanswered:
         """Send a question, outside any transaction, and write down what came of it."""
         result = await self.provider.ask(question)
         await self.book.record(question, result, self._next_time(question), opened)
-        return result.answer
+        return result.answer or Unanswered(result.error)
 
     def _next_time(self, question: Question) -> datetime | None:
         """When a worker sends it again without an answer; None once the key may be forgotten."""

@@ -30,6 +30,7 @@ from kasir.requests.fields import (
     key_faults,
     refuse,
     shop_key_of,
+    with_number,
 )
 from kasir.requests.payment_link_attempts import AttemptTimes
 from kasir.requests.payments import PaymentRequests
@@ -127,6 +128,11 @@ class OpenLink:
         return str(self.link.request.get("shopperReference") or "")
 
     @property
+    def shop_url(self) -> str:
+        """Where the shopper goes afterwards; empty where the shop gave no address."""
+        return str(self.link.request.get("returnUrl") or "")
+
+    @property
     def lets_remove(self) -> bool:
         """Whether the shopper may remove a saved wallet here."""
         return self.link.request.get("showRemovePaymentMethodButton") is not False
@@ -184,7 +190,7 @@ class PaymentLinks:
             InvalidRequest: One or more fields are wrong; nothing was kept.
             KeyReused: The shop key came before with another body.
         """
-        fields = body_fields(body)
+        fields = with_number(body_fields(body))
         now = self.clock.now()
         shop_key = shop_key_of(key, fields, "/paymentLinks", OWN_VERSION)
         refuse(
@@ -197,7 +203,7 @@ class PaymentLinks:
             saving_faults(fields),
             expiry_faults(fields, now, self.lifetime_max),
         )
-        fields.setdefault("merchantAccount", self.merchant_account)
+        fields = {**fields, "merchantAccount": self.merchant_account}
         link = Link(
             id=LinkId(self.ids.new("PL")),
             request=fields,

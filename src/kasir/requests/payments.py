@@ -29,6 +29,7 @@ from kasir.adyen.calls import (
 from kasir.adyen.replies import Answer, ResultCode, Verdict, error, of_fields
 from kasir.clock import Clock
 from kasir.errors import Fault
+from kasir.gateway.meanings import error_of
 from kasir.gateway.methods import GOPAY, Method, method_of, stored_id_of
 from kasir.gateway.provider import reply_of
 from kasir.gateway.wire import NoAnswer, Wire
@@ -37,7 +38,7 @@ from kasir.ledger.tokens import Tokens
 from kasir.money import Money
 from kasir.payments.flow import Flow
 from kasir.payments.payment import Intent
-from kasir.payments.question import KeptAnswer, Kind, Question
+from kasir.payments.question import KeptAnswer, Kind, Question, Unanswered
 from kasir.requests.fields import (
     Fields,
     account_faults,
@@ -46,13 +47,15 @@ from kasir.requests.fields import (
     refuse,
     reject,
     shop_key_of,
+    with_number,
 )
 
 #: The latest end that a shop may give an attempt: a date far beyond it overflows.
 _AGES: Final = timedelta(days=3650)
-_NO_ANSWER: Final = (
-    "Adyen has not answered, so the outcome is not known yet. Kasir keeps this payment and will "
-    "not pay it twice: ask again with the same Idempotency-Key, or wait for the notification."
+_NO_ANSWER: Final = "Adyen has not answered, so the outcome is not known yet."
+_KEPT: Final = (
+    "Kasir keeps this payment and will not pay it twice: ask again with the same Idempotency-Key, "
+    "or wait for the notification."
 )
 
 
@@ -79,7 +82,7 @@ class PaymentRequests:
             InvalidRequest: A field is wrong; nothing was sent.
         """
         own = {"merchantAccount": self.merchant_account, "countryCode": GOPAY.country}
-        fields = {**asked, **{name: text for name, text in own.items() if name not in asked}}
+        fields = {**with_number(asked), **{name: own[name] for name in own if not asked.get(name)}}
         amount = fields.get("amount")
         if isinstance(amount, dict) and "currency" not in amount:
             fields["amount"] = {**amount, "currency": GOPAY.currency}
@@ -124,6 +127,7 @@ class PaymentRequests:
             KeyReused: The shop key came before with another body.
             StillRunning: The first request with this shop key has no answer yet.
         """
+        fields = with_number(fields)
         method = method_of(fields)
         common = *key_faults(shop_key), *account_faults(fields, self.merchant_account)
         if isinstance(method, Fault):
@@ -183,7 +187,7 @@ class PaymentRequests:
             asked_at=now,
         )
         kept = await self.flow.finish(question)
-        if kept is None:
+        if isinstance(kept, Unanswered):
             # Not an error: the shopper has been to the wallet, and the notification will say.
             return of_fields(HTTPStatus.OK, {"resultCode": ResultCode.RECEIVED})
         return answer_of(kept)
@@ -223,7 +227,7 @@ class PaymentRequests:
             reference=fields["reference"],
             amount=Money(method.currency, fields["amount"]["value"]),
             method=method.type,
-            return_url=fields["returnUrl"],
+            return_url=fields.get("returnUrl") or "",
             created_at=now,
             close_at=_close_at(fields, now, now + self.attempt_lifetime),
             captures_itself=not _is_manual(fields),
@@ -252,23 +256,27 @@ class PaymentRequests:
         )
 
 
-def no_answer() -> Answer:
-    """The answer for an outcome that is not known: Adyen's own transient error, our message."""
-    return error(503, "703", _NO_ANSWER, "internal", transient=True)
+def no_answer(why: str = "") -> Answer:
+    """The answer for an outcome that is not known: Adyen's own transient error, our message.
+
+    `why` is the error that came instead of an answer; empty where nothing came.
+    """
+    reason = f"{why[0].upper()}{why[1:]}. So the outcome is not known yet." if why else _NO_ANSWER
+    return error(503, "703", f"{reason} {_KEPT}", "internal", transient=True)
 
 
-def answer_of(kept: KeptAnswer | None) -> Answer:
+def answer_of(kept: KeptAnswer | Unanswered) -> Answer:
     """The answer for the shop: Adyen's, or that there is none yet."""
-    if kept is None:
-        return no_answer()
+    if isinstance(kept, Unanswered):
+        return no_answer(kept.error)
     answer = reply_of(kept)
-    return answer if answer.verdict is not Verdict.UNKNOWN else no_answer()
+    return answer if answer.verdict is not Verdict.UNKNOWN else no_answer(error_of(answer))
 
 
 def _close_at(fields: Fields, now: datetime, latest: datetime) -> datetime:
     """When an unfinished attempt is closed: at `sessionValidity`, or at `latest` without one."""
     until = fields.get("sessionValidity")
-    if not isinstance(until, str):
+    if not until:
         return latest
     return min(max(now, datetime.fromisoformat(until)), now + _AGES)
 
