@@ -1,4 +1,4 @@
-"""The results of a benchmark: ratios, each with its target and the underlying figures."""
+"""The results of a benchmark: ratios, each with its target and the figures that it is made of."""
 
 from __future__ import annotations
 
@@ -8,16 +8,17 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import Any, Final
 
+#: How the table shows whether a target is met.
 _MET: Final = {True: "met", False: "missed", None: "reported"}
-_WIDE: Final = 22
-#: How long one comparison may take before it stops with fewer rounds.
+_ROW_WIDTH: Final = 22
+#: After this time a comparison stops, even with fewer rounds than planned.
 WITHIN_S: Final = 40.0
-_LEAST: Final = 5
+_ROUNDS_MIN: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The target of a ratio: at most, or at least, a bound."""
+    """The target of a ratio: it is at least `bound`, or at most if `is_ceiling`."""
 
     bound: float
     is_ceiling: bool = False
@@ -35,10 +36,10 @@ class Result:
     """One line of the table.
 
     Attributes:
-        row: Its name.
-        ratios: One for each round; the median counts.
-        target: The target of the median; None if it is only reported.
-        parts: The medians that the ratio is computed from, with units in their names.
+        row: The name of the line.
+        ratios: One for each round; their median is the result.
+        target: The target of the median; None if the median is only reported.
+        parts: The medians of the figures behind the ratio; their names contain the units.
     """
 
     row: str
@@ -73,27 +74,28 @@ class Result:
 def in_turn(
     measure: Callable[[], dict[str, float]], most: int, *, within_s: float = WITHIN_S
 ) -> list[dict[str, float]]:
-    """Measure `most` times after a warm-up; after `within_s` stop, but not before 5 rounds."""
+    """Measure `most` times after a warm-up; after `within_s`, 5 rounds are enough."""
     measure()
     give_up_at = time.monotonic() + within_s
-    found: list[dict[str, float]] = []
-    while len(found) < most and (len(found) < _LEAST or time.monotonic() < give_up_at):
-        found.append(measure())
-    return found
+    rounds: list[dict[str, float]] = []
+    while len(rounds) < most and (len(rounds) < _ROUNDS_MIN or time.monotonic() < give_up_at):
+        rounds.append(measure())
+    return rounds
 
 
 def medians(rounds: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    """The median of each figure over the rounds, in the first round's order."""
+    """The median of each figure over all rounds."""
     return {name: median(each[name] for each in rounds) for name in rounds[0]}
 
 
 def table(results: Sequence[Result]) -> str:
     """The results as a table of text."""
     head = _line("row", "ratio", "target", "", "rounds")
-    return "\n".join([head, "-" * len(head), *(line for result in results for line in _of(result))])
+    lines = (line for result in results for line in _lines_of(result))
+    return "\n".join([head, "-" * len(head), *lines])
 
 
-def _of(result: Result) -> list[str]:
+def _lines_of(result: Result) -> list[str]:
     ratio = "" if result.ratio is None else f"{result.ratio:.2f}"
     spread = f"{min(result.ratios):.2f} to {max(result.ratios):.2f}" if result.ratios else ""
     target = str(result.target) if result.target else ""
@@ -102,4 +104,4 @@ def _of(result: Result) -> list[str]:
 
 
 def _line(row: str, ratio: str, target: str, met: str, spread: str) -> str:
-    return f"{row:<{_WIDE}} {ratio:>7}  {target:<14} {met:<9} {spread}".rstrip()
+    return f"{row:<{_ROW_WIDTH}} {ratio:>7}  {target:<14} {met:<9} {spread}".rstrip()

@@ -1,4 +1,7 @@
-"""Whether Kasir slows down as its tables grow: the same work on a small and a large database."""
+"""Measures whether large tables make Kasir slower.
+
+The same work is done on a young database, with few payments, and on an old one, with many.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ _TARGET: Final = Target(0.85)
 
 
 def history(site: Site) -> list[Result]:
-    """The rate of payments and intake with a million stored payments, over that with 10,000."""
+    """Divide the rates of intake and payments with a million payments by those with 10,000."""
     few, many = site.size(10_000, 1_000), site.size(1_000_000, 20_000)
     with (
         site.twin() as twin,
@@ -25,12 +28,12 @@ def history(site: Site) -> list[Result]:
         seeds.grow(site, young_dsn, young, twin, seeds.Outcome.PAID, few)
         seeds.grow(site, old_dsn, old, twin, seeds.Outcome.PAID, many)
         return [
-            _compared(site, "history, intake", young, old, _intake_rate, site.size(1500, 400)),
-            _compared(site, "history, payment", young, old, _payment_rate, site.size(320, 64)),
+            _compare(site, "history, intake", young, old, _intake_rate, site.size(1500, 400)),
+            _compare(site, "history, payment", young, old, _payment_rate, site.size(320, 64)),
         ]
 
 
-def _compared(
+def _compare(
     site: Site,
     row: str,
     young: Server,
@@ -38,13 +41,13 @@ def _compared(
     rate: Callable[[Server, int], float],
     size: int,
 ) -> Result:
-    """Measure both alternately; the first round is a warm-up."""
-    found = in_turn(
+    """Measure both servers alternately; `rate` does work of a given size and returns its rate."""
+    rounds = in_turn(
         lambda: {"young, per s": rate(young, size), "old, per s": rate(old, size)},
         site.size(15, 3),
     )
-    ratios = [each["old, per s"] / each["young, per s"] for each in found]
-    return Result(row=row, ratios=ratios, target=_TARGET, parts=medians(found))
+    ratios = [figures["old, per s"] / figures["young, per s"] for figures in rounds]
+    return Result(row=row, ratios=ratios, target=_TARGET, parts=medians(rounds))
 
 
 def _intake_rate(server: Server, size: int) -> float:
@@ -52,4 +55,4 @@ def _intake_rate(server: Server, size: int) -> float:
 
 
 def _payment_rate(server: Server, size: int) -> float:
-    return payment.volley(server.url, size).rate
+    return payment.fire_payments(server.url, size).rate

@@ -1,7 +1,7 @@
-"""A lean client: keep-alive connections, prepared requests, one in progress on each.
+"""A lean HTTP client: keep-alive connections, prepared requests, one at a time on each connection.
 
-It does only what HTTP requires. It shares the machine with the server, and so the server is what is
-measured. Every figure is reported with the share of a core that the client used.
+It does only what HTTP requires, because it shares the machine with the server that is measured.
+Every figure is reported with the share of a core that the client used.
 """
 
 from __future__ import annotations
@@ -16,23 +16,28 @@ from urllib.parse import urlsplit
 
 import uvloop
 
-_END: Final = b"\r\n\r\n"
+#: What ends the head of a response, and the header lines that matter.
+_HEAD_END: Final = b"\r\n\r\n"
 _LENGTH: Final = b"content-length:"
 _CLOSES: Final = b"connection: close"
+#: Where the status is in a response that begins with `HTTP/1.1 200`.
 _STATUS: Final = slice(9, 12)
-_ASK_AGAIN: Final = b"503"  # "Not known yet: repeat with the same key", as a shop then does.
-_AGAIN_MAX: Final = 3
-_SHOWN: Final = 400
+#: With this status the outcome is not known yet; a shop repeats the request with the same key.
+_RETRY_STATUS: Final = b"503"
+_RETRIES_MAX: Final = 3
+#: How many bytes of an unexpected response are shown.
+_SHOWN_BYTES: Final = 400
+#: All requests must be answered within this time.
 _WITHIN_S: Final = 300
 
 
 class LoadError(Exception):
-    """An answer was not the one that the benchmark measures."""
+    """An answer was not the expected one, or a connection failed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """The results of a number of requests."""
+    """The results of `count` requests; `latencies_s` has the seconds of each."""
 
     count: int
     seconds: float
@@ -79,24 +84,35 @@ def fire(url: str, requests: Sequence[bytes], *, connections: int, status: int) 
 async def _fire(url: str, requests: Sequence[bytes], connections: int, status: int) -> Load:
     parts = urlsplit(url)
     loop = asyncio.get_running_loop()
-    volley = _Volley(iter(requests), len(requests), b"%d" % status, loop.create_future())
-    lines = [_Line(volley, parts.hostname or "", parts.port or 80) for _ in range(connections)]
-    for line in lines:
-        await line.connect()
+    batch = _Batch(
+        requests=iter(requests),
+        count=len(requests),
+        status=b"%d" % status,
+        done=loop.create_future(),
+    )
+    host, port = parts.hostname or "", parts.port or 80
+    opened = [_Connection(batch, host, port) for _ in range(connections)]
+    for connection in opened:
+        await connection.connect()
     cpu, began = time.process_time(), time.perf_counter()
-    for line in lines:
-        line.send_next()
+    for connection in opened:
+        connection.send_next()
     try:
-        await asyncio.wait_for(volley.done, _WITHIN_S)
+        await asyncio.wait_for(batch.done, _WITHIN_S)
     finally:
-        for line in lines:
-            line.close()
+        for connection in opened:
+            connection.close()
     seconds = time.perf_counter() - began
-    return Load(len(requests), seconds, volley.latencies_s, time.process_time() - cpu)
+    return Load(
+        count=len(requests),
+        seconds=seconds,
+        latencies_s=batch.latencies_s,
+        client_cpu_s=time.process_time() - cpu,
+    )
 
 
-class _Volley:
-    """The state that the connections share: the remaining requests, and the answers so far."""
+class _Batch:
+    """The state that all connections share: the remaining requests and the latencies so far."""
 
     def __init__(
         self, requests: Iterator[bytes], count: int, status: bytes, done: asyncio.Future[None]
@@ -110,26 +126,26 @@ class _Volley:
     def next(self) -> bytes | None:
         return next(self._requests, None)
 
-    def answered(self, seconds: float) -> None:
+    def record_answer(self, seconds: float) -> None:
         self.latencies_s.append(seconds)
         if len(self.latencies_s) == self._count and not self.done.done():
             self.done.set_result(None)
 
-    def failed(self, why: str) -> None:
+    def fail(self, why: str) -> None:
         if not self.done.done():
             self.done.set_exception(LoadError(why))
 
 
-class _Line(asyncio.Protocol):
-    """One connection, opened again if the server closes it after an answer."""
+class _Connection(asyncio.Protocol):
+    """One connection; it is opened again if the server closes it after an answer."""
 
-    def __init__(self, volley: _Volley, host: str, port: int) -> None:
-        self._volley = volley
+    def __init__(self, batch: _Batch, host: str, port: int) -> None:
+        self._batch = batch
         self._address = (host, port)
         self._transport: asyncio.Transport | None = None
         self._request: bytes | None = None
         self._sent_at = 0.0
-        self._again = 0
+        self._retries = 0
         self._received = b""
 
     async def connect(self) -> None:
@@ -140,44 +156,44 @@ class _Line(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)
 
     def send_next(self) -> None:
-        self._request = self._volley.next()
+        self._request = self._batch.next()
         if self._request is not None:
             self._sent_at = time.perf_counter()
             self._send()
 
     def data_received(self, data: bytes) -> None:
         self._received += data
-        head_end = self._received.find(_END)
+        head_end = self._received.find(_HEAD_END)
         if head_end < 0:
             return
         head = self._received[:head_end].lower()
-        if len(self._received) < head_end + len(_END) + _length(head):
+        if len(self._received) < head_end + len(_HEAD_END) + _length(head):
             return
         status = self._received[_STATUS]
-        if status == _ASK_AGAIN and self._again < _AGAIN_MAX:
-            self._again, self._received = self._again + 1, b""
+        if status == _RETRY_STATUS and self._retries < _RETRIES_MAX:
+            self._retries, self._received = self._retries + 1, b""
             self._send()
             return
-        if status != self._volley.status:
-            self._volley.failed(f"not {self._volley.status!r}: {self._received[:_SHOWN]!r}")
+        if status != self._batch.status:
+            self._batch.fail(f"not {self._batch.status!r}: {self._received[:_SHOWN_BYTES]!r}")
             return
-        self._received, self._request, self._again = b"", None, 0
-        self._volley.answered(time.perf_counter() - self._sent_at)
+        self._received, self._request, self._retries = b"", None, 0
+        self._batch.record_answer(time.perf_counter() - self._sent_at)
         if _CLOSES not in head:
-            self.send_next()  # If the server closes it, connection_lost sends the next one.
+            self.send_next()  # Else `connection_lost` reconnects and sends the next request.
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None
-        if self._volley.done.done():
+        if self._batch.done.done():
             return
         if self._request is not None:
-            self._volley.failed(f"the connection broke: {exc}")
+            self._batch.fail(f"the connection broke: {exc}")
             return
-        self._request = self._volley.next()
+        self._request = self._batch.next()
         if self._request is not None:
             self._sent_at = time.perf_counter()
-            again = asyncio.get_running_loop().create_task(self._connect_and_send())
-            again.add_done_callback(self._connected)
+            task = asyncio.get_running_loop().create_task(self._connect_and_send())
+            task.add_done_callback(self._connected)
 
     async def _connect_and_send(self) -> None:
         await self.connect()
@@ -185,7 +201,7 @@ class _Line(asyncio.Protocol):
 
     def _connected(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()):
-            self._volley.failed(f"no connection: {error}")
+            self._batch.fail(f"no connection: {error}")
 
     def _send(self) -> None:
         assert self._transport
@@ -198,6 +214,7 @@ class _Line(asyncio.Protocol):
 
 
 def _length(head: bytes) -> int:
+    """Return the length of the body by its header; 0 without the header."""
     start = head.find(_LENGTH)
     if start < 0:
         return 0

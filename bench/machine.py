@@ -7,8 +7,8 @@ import subprocess
 from pathlib import Path
 from typing import Final
 
-_STAT_AFTER_NAME: Final = ") "  # A process's name may contain spaces; the fields after it never do.
-_UTIME, _STIME = 11, 12  # Counted from after the name: proc(5).
+_STAT_AFTER_NAME: Final = ") "  # A process's name may contain spaces; later fields do not.
+_UTIME, _STIME = 11, 12  # Positions among the fields after the name, see proc(5).
 _KIB: Final = 1024
 
 

@@ -1,4 +1,4 @@
-"""The messages that are sent: payments as from a shop, notifications signed as by Adyen."""
+"""The messages of the benchmarks: a shop's payments, and notifications with Adyen's signature."""
 
 from __future__ import annotations
 
@@ -56,13 +56,16 @@ def payment(reference: str) -> dict[str, Any]:
 
 
 def notifications(tag: str, count: int) -> Iterator[bytes]:
-    """Authentic, distinct notifications of one item each, of payments that are not Kasir's."""
+    """Yield authentic notifications of one item each, for payments that are not Kasir's.
+
+    The tag and a number make each notification different.
+    """
     for number in range(count):
         yield notification(f"{tag}-{number}", psp_reference(tag, number))
 
 
 def notification(reference: str, psp: str, payment_id: str = "") -> bytes:
-    """The authorisation of one payment, signed by Adyen's own library."""
+    """The authorisation of one payment, signed with Adyen's own library."""
     extra = {"GoPay.gopayAccountId": "GoPay-62812"}
     if payment_id:
         extra[f"metadata.{METADATA_PAYMENT_ID}"] = payment_id

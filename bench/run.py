@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Final
 
 ROOT: Final = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT))  # When it runs as a file, it imports its neighbours as `bench.*`.
+sys.path.insert(0, str(ROOT))  # So that `bench.*` can be imported when this file is run.
 
 from bench import history, intake, payment, reading, start, subscriptions  # noqa: E402
 from bench.figures import Result, table  # noqa: E402
@@ -38,46 +38,48 @@ ROWS: Final[Mapping[str, Callable[[Site], list[Result]]]] = {
     "reading": reading.reading,
     "history": history.history,
     "renewals": subscriptions.renewals,
-    "renewals-look": subscriptions.looks,
+    "renewals-look": subscriptions.searches,
 }
 
 
-def main(words: Sequence[str] | None = None) -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Run the rows that are named, or all of them."""
-    asked = _arguments(words)
+    options = _arguments(arguments)
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
-    os.environ["NO_PROXY"] = os.environ["no_proxy"] = HOST  # Everything is on this machine.
+    # No call goes through a proxy, because every program runs on this machine.
+    os.environ["NO_PROXY"] = os.environ["no_proxy"] = HOST
     results: list[Result] = []
     faults: list[str] = []
     try:
-        with site(quick=asked.quick) as place:
-            for name in asked.only or ROWS:
+        with site(quick=options.quick) as environment:
+            for name in options.only or ROWS:
                 try:
-                    results += _measured(name, place)
+                    results += _run_row(name, environment)
                 except (SiteError, LoadError) as error:
                     faults.append(f"bench: {name}: {error}")
                     print(faults[-1], file=sys.stderr)
     except KeyboardInterrupt:
         print("\nbench: interrupted; everything is stopped and removed", file=sys.stderr)
         sys.exit(130)
-    _write(results, quick=asked.quick)
+    _write(results, quick=options.quick)
     print(f"\n{table(results)}")
     sys.exit(1 if faults else 0)
 
 
-def _arguments(words: Sequence[str] | None) -> argparse.Namespace:
+def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__.split("\n")[0])
     rows = ", ".join(ROWS)
     parser.add_argument("--only", action="append", choices=ROWS, metavar="ROW", help=rows)
     parser.add_argument("--quick", action="store_true", help="fewer, smaller rounds: does it run?")
-    return parser.parse_args(words)
+    return parser.parse_args(arguments)
 
 
-def _measured(name: str, place: Site) -> list[Result]:
+def _run_row(name: str, environment: Site) -> list[Result]:
+    """Run a row; print its name and how long it took."""
     began = time.monotonic()
     print(f"{name} ...", end=" ", file=sys.stderr, flush=True)
-    results = ROWS[name](place)
+    results = ROWS[name](environment)
     print(f"{time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
     return results
 

@@ -1,4 +1,4 @@
-"""Fill a database: one real payment, made by the real programs, copied many times.
+"""Fills a database with copies of one payment, which the real programs created.
 
 The rows that the real payment created are copied table by table, so that a change of the schema
 needs no change here. Every copy has its own ids, references and keys.
@@ -22,19 +22,23 @@ from bench.site import API_KEY, HMAC_KEY, Server, Site, SiteError
 from kasir.ids import SortableIds
 
 _WITHIN_S: Final = 30
+#: The length of a SHA-256 digest.
 _DIGEST_BYTES: Final = 32
-_LOOK_S: Final = 0.05
+_POLL_S: Final = 0.05
+#: The reference of the original payment.
 _REFERENCE: Final = "seed-00000000000000000000000000"
 
-#: Tables that have rows of payments, parents first; those that a payment does not use stay empty.
+#: Tables whose rows do not belong to a payment; they are not copied.
 _NOT_OF_PAYMENTS: Final = ("migration", "api_key", "payment_link")
 
+#: The tables to copy: without $1, the job queue's tables and single partitions.
 _TABLES: Final = """
     SELECT relname FROM pg_class
     WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition
       AND relname <> ALL ($1) AND relname NOT LIKE 'pgq%'
     ORDER BY relname
 """
+#: The columns of table $1 that a row is inserted with, and their types.
 _COLUMNS: Final = """
     SELECT attname AS name, format_type(atttypid, NULL) AS type
     FROM pg_attribute
@@ -42,10 +46,12 @@ _COLUMNS: Final = """
       AND attidentity = '' AND attgenerated = ''
     ORDER BY attnum
 """
+#: Copies, in order; $1 is the original's reference.
 _SOME: Final = """
     SELECT id, reference FROM payment WHERE reference <> $1 ORDER BY id OFFSET $2 LIMIT $3
 """
-_OWN_NAMES: Final = """
+#: The columns of table $1 that are unique without another column.
+_UNIQUE_COLUMNS: Final = """
     SELECT attname FROM pg_index JOIN pg_attribute ON attrelid = indrelid AND attnum = indkey[0]
     WHERE indrelid = $1::regclass AND indisunique AND indnkeyatts = 1
 """
@@ -70,7 +76,7 @@ class Seeded:
 
 @dataclass(frozen=True, slots=True)
 class _Original:
-    """The strings by which the rows of the original are recognised."""
+    """The ids and references in the original's rows that a copy replaces by its own."""
 
     payment_id: str
     reference: str
@@ -80,13 +86,13 @@ class _Original:
 def grow(
     site: Site, dsn: str, kasir: Server, twin: Server, outcome: Outcome, payments: int
 ) -> None:
-    """Make one payment and copy it until there are `payments` of them."""
-    original = _paid(site, dsn, kasir, twin, outcome)
-    asyncio.run(_copied(dsn, original, payments))
+    """Create one payment and copy it `payments` times."""
+    original = _create_original(site, dsn, kasir, twin, outcome)
+    asyncio.run(_copy(dsn, original, payments))
 
 
 def some(dsn: str, size: int, skip: int = 0) -> list[Seeded]:
-    """Some of the copies, in the order of their ids."""
+    """Return `size` of the copies after the first `skip`, in the order of their ids."""
     return asyncio.run(_some(dsn, size, skip))
 
 
@@ -96,11 +102,13 @@ async def _some(dsn: str, size: int, skip: int) -> list[Seeded]:
         rows = await connection.fetch(_SOME, _REFERENCE, skip, size)
     finally:
         await connection.close()
-    return [Seeded(row["id"], row["reference"]) for row in rows]
+    return [Seeded(id=row["id"], reference=row["reference"]) for row in rows]
 
 
-def _paid(site: Site, dsn: str, kasir: Server, twin: Server, outcome: Outcome) -> _Original:
-    """Pay once, as a shop and a shopper would."""
+def _create_original(
+    site: Site, dsn: str, kasir: Server, twin: Server, outcome: Outcome
+) -> _Original:
+    """Create the original payment over HTTP; for `PAID`, the shopper approves it."""
     tls = site.tls()
     hook = {"url": f"{kasir.url}/webhooks/adyen", "hmacKey": HMAC_KEY}
     _call("PUT", f"{twin.url}/twin/webhooks/standard", hook, tls)
@@ -110,23 +118,28 @@ def _paid(site: Site, dsn: str, kasir: Server, twin: Server, outcome: Outcome) -
     if outcome is Outcome.PAID:
         approval = {"url": answer["action"]["url"], "do": "approve"}
         _call("POST", f"{twin.url}/twin/wallet", approval, tls)
-        with site.program("worker", site.kasir_words("worker"), site.settings(dsn, twin.url)):
-            payment = _settled(kasir, outcome)
+        with site.program("worker", site.kasir_command("worker"), site.settings(dsn, twin.url)):
+            payment = _wait_for_outcome(kasir, outcome)
     else:
-        payment = _settled(kasir, outcome)
+        payment = _wait_for_outcome(kasir, outcome)
     _call("DELETE", f"{twin.url}/twin/webhooks/standard", None, tls)
-    return _Original(payment["id"], _REFERENCE, payment.get("pspReference") or "")
+    return _Original(
+        payment_id=payment["id"],
+        reference=_REFERENCE,
+        psp_reference=payment.get("pspReference") or "",
+    )
 
 
-def _settled(kasir: Server, outcome: Outcome) -> dict[str, Any]:
+def _wait_for_outcome(kasir: Server, outcome: Outcome) -> dict[str, Any]:
+    """Wait until the original payment has this outcome; return the payment."""
     deadline = time.monotonic() + _WITHIN_S
     payment: dict[str, Any] = {}
     while time.monotonic() < deadline:
-        found = _call("GET", f"{kasir.url}/api/payments?reference={_REFERENCE}", None)
-        payment = found["payments"][0]
+        answer = _call("GET", f"{kasir.url}/api/payments?reference={_REFERENCE}", None)
+        payment = answer["payments"][0]
         if payment["status"] == outcome.value:
             return payment
-        time.sleep(_LOOK_S)
+        time.sleep(_POLL_S)
     raise SiteError(f"the payment to copy is {payment.get('status')}, not {outcome.value}")
 
 
@@ -142,18 +155,21 @@ def _call(
         return json.loads(response.read() or b"null")
 
 
-async def _copied(dsn: str, original: _Original, payments: int) -> None:
+async def _copy(dsn: str, original: _Original, payments: int) -> None:
     connection = await asyncpg.connect(dsn)
     try:
-        # The foreign keys of a copy are as valid as the original's: skip the million checks.
+        # The foreign keys of a copy are as valid as the original's, so the checks are skipped.
         await connection.execute("SET session_replication_role = replica")
         await connection.execute(
             "CREATE TEMP TABLE seed (id text, reference text, psp_reference text)"
         )
+        # The milliseconds that ids begin with are counted, so that each copy has another one.
         ids = SortableIds(iter(range(1_700_000_000_000, 10**15)).__next__)
-        names = (ids.new("pay") for _ in range(payments))
-        rows = ((name, f"seed-{name[4:]}", name[-16:]) for name in names)
+        new_ids = (ids.new("pay") for _ in range(payments))
+        # A copy's references are made from its id, without the prefix `pay_`.
+        rows = ((new_id, f"seed-{new_id[4:]}", new_id[-16:]) for new_id in new_ids)
         await connection.copy_records_to_table("seed", records=rows)
+        # The table `old` has one row, with what a copy replaces by the values in its row of `seed`.
         await connection.execute("CREATE TEMP TABLE old (LIKE seed)")
         await connection.execute(
             "INSERT INTO old VALUES ($1, $2, $3)",
@@ -172,16 +188,16 @@ async def _copied(dsn: str, original: _Original, payments: int) -> None:
 
 
 async def _copy_table(connection: Any, table: str) -> None:
-    """Copy a table's rows once for each seed; all rows belong to the original payment."""
+    """Copy all rows of a table once for each row of `seed`; they belong to the original payment."""
     columns = await connection.fetch(_COLUMNS, table)
-    own_names = {row[0] for row in await connection.fetch(_OWN_NAMES, table)}
+    unique = {row[0] for row in await connection.fetch(_UNIQUE_COLUMNS, table)}
     names = ", ".join(f'"{column["name"]}"' for column in columns)
     values = ", ".join(
-        _copied_value(f'original."{column["name"]}"', column["type"], column["name"] in own_names)
+        _copied_value(f'original."{column["name"]}"', column["type"], column["name"] in unique)
         for column in columns
     )
     await connection.execute(
-        f"CREATE TEMP TABLE original AS SELECT * FROM {table}"  # From the catalogue.
+        f"CREATE TEMP TABLE original AS SELECT * FROM {table}"  # The name comes from the catalogue.
     )
     await connection.execute(
         f"INSERT INTO {table} ({names}) SELECT {values} FROM original, seed, old"
@@ -189,20 +205,20 @@ async def _copy_table(connection: Any, table: str) -> None:
     await connection.execute("DROP TABLE original")
 
 
-def _copied_value(column: str, kind: str, is_own_name: bool) -> str:
-    """A column of the copy, as SQL: the original's names replaced by the copy's."""
+def _copied_value(column: str, kind: str, is_unique: bool) -> str:
+    """The SQL of a column's copy, with the copy's ids and references for the original's."""
     match kind:
         case "text":
-            copied = _replaced(column)
-            if is_own_name:  # An id such as evt_...: the same prefix, other letters.
+            copied = _with_names_replaced(column)
+            if is_unique:  # An id such as evt_... keeps its prefix and gets other letters.
                 return (
                     f"CASE WHEN {copied} <> {column} THEN {copied} "
                     f"ELSE left({column}, 4) || substr(seed.id, 5) END"
                 )
             return copied
         case "text[]":
-            return f"ARRAY(SELECT {_replaced('word')} FROM unnest({column}) AS word)"
-        case "bytea":  # A digest is made unique; an encrypted value is copied as it is.
+            return f"ARRAY(SELECT {_with_names_replaced('word')} FROM unnest({column}) AS word)"
+        case "bytea":  # A digest is made unique; an encrypted value is copied unchanged.
             return (
                 f"CASE WHEN length({column}) = {_DIGEST_BYTES} "
                 f"THEN sha256(convert_to(seed.id, 'UTF8')) ELSE {column} END"
@@ -210,7 +226,8 @@ def _copied_value(column: str, kind: str, is_own_name: bool) -> str:
     return column
 
 
-def _replaced(text: str) -> str:
+def _with_names_replaced(text: str) -> str:
+    """The SQL that replaces the original's ids and references in a text."""
     for name in ("id", "reference", "psp_reference"):
         text = f"replace({text}, old.{name}, seed.{name})"
     return text

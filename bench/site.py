@@ -1,7 +1,7 @@
 """The environment of the benchmarks: a separate PostgreSQL, and the programs on free ports.
 
-This module starts every process and stops it in all cases; every file is in one temporary folder
-that is removed at the end. PostgreSQL is Kasir's embedded one, with its durable settings.
+This module stops every process that it starts, in all cases. All files are in one temporary folder
+that is removed at the end. PostgreSQL is Kasir's embedded server, with its durable settings.
 """
 
 from __future__ import annotations
@@ -38,15 +38,17 @@ TWIN_KEY: Final = "twin-api-key"
 MERCHANT: Final = "TwinMerchant"
 HMAC_KEY: Final = "0123456789ABCDEF" * 4
 
+#: Ports outside the range of ephemeral ports.
 _PORTS: Final = range(20_000, 30_000)
 _READY_S: Final = 60.0
 _STOP_S: Final = 15.0
-_LOOK_S: Final = 0.02
+_POLL_S: Final = 0.02
+#: How many lines of a program's log are shown if it does not start.
 _LOG_LINES: Final = 20
 
 
 class SiteError(Exception):
-    """A program did not start; the message has its last output."""
+    """A benchmark could not be run or its result is wrong; the message has the reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,13 @@ class Server:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
-    """The running environment. `quick`: fewer and smaller rounds, to check that all works."""
+    """The running environment.
+
+    Attributes:
+        quick: Whether rounds are fewer and smaller, only to check that everything works.
+        folder: The folder of all files.
+        dsn: The DSN of the PostgreSQL server.
+    """
 
     quick: bool
     folder: Path
@@ -71,11 +79,11 @@ class Site:
 
     @property
     def ca_file(self) -> Path:
-        """The file of the authority that signed the twin's certificate."""
+        """The certificate of the authority that signed the twin's certificate."""
         return self.folder / "ca.pem"
 
     def tls(self) -> ssl.SSLContext:
-        """What a client needs to trust the twin."""
+        """Return the TLS context of a client that trusts the twin."""
         return ssl.create_default_context(cafile=self.ca_file)
 
     @contextmanager
@@ -92,11 +100,11 @@ class Site:
     def twin(self) -> Iterator[Server]:
         """Adyen's twin, over TLS."""
         port = free_port()
-        words = [_beside_python("adyen-twin"), "serve", "--port", str(port)]
-        words += ["--tls-cert", str(self.folder / "twin.pem"), "--tls-key"]
-        words += [str(self.folder / "twin.key")]
+        command = [_beside_python("adyen-twin"), "serve", "--port", str(port)]
+        command += ["--tls-cert", str(self.folder / "twin.pem"), "--tls-key"]
+        command += [str(self.folder / "twin.key")]
         url = f"https://{HOST}:{port}"
-        with self.program("twin", words, {}) as process:
+        with self.program("twin", command, {}) as process:
             self._wait(process, "twin", lambda: _answers(f"{url}/twin/health", self.tls()))
             yield Server(url, process.pid)
 
@@ -105,52 +113,58 @@ class Site:
         """`kasir serve` on a database, with the twin as its Adyen."""
         port = free_port()
         url = f"http://{HOST}:{port}"
-        words = self.kasir_words("serve", "--port", str(port))
-        with self.program("kasir", words, self.settings(dsn, twin_url)) as process:
+        command = self.kasir_command("serve", "--port", str(port))
+        with self.program("kasir", command, self.settings(dsn, twin_url)) as process:
             self._wait(process, "kasir", lambda: _answers(f"{url}/health/ready"))
             yield Server(url, process.pid)
 
     @contextmanager
     def served(
-        self, name: str, words: Callable[[int], Sequence[str]], env: Mapping[str, str]
+        self, name: str, command: Callable[[int], Sequence[str]], env: Mapping[str, str]
     ) -> Iterator[Server]:
-        """Any other program that answers HTTP on the port it is given."""
+        """Run a program that answers HTTP.
+
+        Args:
+            name: The name of the program, for its log.
+            command: Makes the command line from the port to listen on.
+            env: Variables that are added to the environment.
+        """
         port = free_port()
         url = f"http://{HOST}:{port}"
-        with self.program(name, words(port), env) as process:
+        with self.program(name, command(port), env) as process:
             self._wait(process, name, lambda: _answers(url))
             yield Server(url, process.pid)
 
     @contextmanager
     def program(
-        self, name: str, words: Sequence[str], env: Mapping[str, str]
+        self, name: str, command: Sequence[str], env: Mapping[str, str]
     ) -> Iterator[subprocess.Popen[bytes]]:
         """Run a program and stop it at the end; its output goes to a log file."""
         with (self.folder / f"{name}.log").open("ab") as log:
             process = subprocess.Popen(
-                words,
+                command,
                 env={**_environment(), **env},
                 cwd=ROOT,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                start_new_session=True,  # Ctrl-C reaches only us; we stop the program.
+                start_new_session=True,  # Ctrl-C reaches only us; `_stop` stops the program.
             )
             try:
                 yield process
             finally:
                 _stop(process)
 
-    def kasir_words(self, *words: str) -> list[str]:
-        """A command of Kasir's."""
-        return [_beside_python("kasir"), *words]
+    def kasir_command(self, *arguments: str) -> list[str]:
+        """The command line of a `kasir` command."""
+        return [_beside_python("kasir"), *arguments]
 
     def settings(self, dsn: str, twin_url: str = "") -> dict[str, str]:
         """The environment of Kasir's programs."""
         return {
             "ADYEN_ENVIRONMENT": "twin",
-            "ADYEN_TWIN_URL": twin_url
-            or f"http://{HOST}:9",  # Nothing listens there, and nothing calls it.
+            # Without a twin, a port on which no program listens; Kasir does not call it.
+            "ADYEN_TWIN_URL": twin_url or f"http://{HOST}:9",
             "ADYEN_API_KEY": TWIN_KEY,
             "ADYEN_MERCHANT_ACCOUNT": MERCHANT,
             "ADYEN_HMAC_KEY": HMAC_KEY,
@@ -166,10 +180,10 @@ class Site:
         while time.monotonic() < deadline and process.poll() is None:
             if is_ready():
                 return
-            time.sleep(_LOOK_S)
+            time.sleep(_POLL_S)
         log = self.folder / f"{name}.log"
-        said = log.read_text(errors="replace").splitlines()[-_LOG_LINES:]
-        raise SiteError(f"the {name} did not start: {' | '.join(said) or 'it said nothing'}")
+        output = log.read_text(errors="replace").splitlines()[-_LOG_LINES:]
+        raise SiteError(f"the {name} did not start: {' | '.join(output) or 'it printed nothing'}")
 
 
 @contextmanager
@@ -177,9 +191,7 @@ def site(*, quick: bool) -> Iterator[Site]:
     """Run the environment while the context lasts."""
     folder = Path(tempfile.mkdtemp(prefix="kasir-bench-"))
     try:
-        folder.chmod(
-            0o755
-        )  # Under root, PostgreSQL runs as another account, which must enter here.
+        folder.chmod(0o755)  # If root runs this, PostgreSQL opens the folder as another user.
         _certify(folder)
         with embedded(folder / "database") as dsn:
             yield Site(quick=quick, folder=folder, dsn=dsn)
@@ -188,7 +200,7 @@ def site(*, quick: bool) -> Iterator[Site]:
 
 
 def free_port() -> int:
-    """A port that is not in use, outside the range of ephemeral ports."""
+    """Return a port that is not in use, outside the range of ephemeral ports."""
     while True:
         port = secrets.choice(_PORTS)
         with socket.socket() as probe:
@@ -201,6 +213,7 @@ def free_port() -> int:
 
 
 def _certify(folder: Path) -> None:
+    """Make a certificate authority, and the twin's certificate and key."""
     authority = trustme.CA()
     certificate = authority.issue_cert(HOST)
     authority.cert_pem.write_to_path(folder / "ca.pem")
@@ -209,7 +222,7 @@ def _certify(folder: Path) -> None:
 
 
 def _environment() -> dict[str, str]:
-    """This process's environment, without variables that would change what Kasir's programs use."""
+    """This process's environment, without variables that configure Kasir's programs."""
     return {
         name: text
         for name, text in os.environ.items()
@@ -226,9 +239,7 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
     try:
         process.wait(_STOP_S)
     except subprocess.TimeoutExpired:
-        os.killpg(
-            process.pid, signal.SIGKILL
-        )  # It has its own session, which includes its children.
+        os.killpg(process.pid, signal.SIGKILL)  # Its session includes its children.
         process.wait()
 
 
@@ -237,7 +248,7 @@ def _answers(url: str, tls: ssl.SSLContext | None = None) -> bool:
         with urllib.request.urlopen(url, timeout=2, context=tls) as response:
             response.read()
     except urllib.error.HTTPError as error:
-        return error.code < 500  # noqa: PLR2004  # Not found is an answer too.
+        return error.code < 500  # noqa: PLR2004  # A 404 is an answer too.
     except OSError:
         return False
     return True

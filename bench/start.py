@@ -1,4 +1,4 @@
-"""How long Kasir takes to start."""
+"""Measures how long Kasir takes to start."""
 
 from __future__ import annotations
 
@@ -15,13 +15,15 @@ from typing import Final
 from bench.figures import Result
 from bench.site import HOST, ROOT, Site, SiteError, free_port
 
-_LAST_WORDS: Final = "Ctrl-C stops everything."
+#: The line that the demo prints when every program answers.
+_LAST_LINE: Final = "Ctrl-C stops everything."
 _WITHIN_S: Final = 120
 
 
 def start(site: Site) -> list[Result]:
-    """`kasir --help`, over an interpreter that runs nothing; and the demo, until it is ready."""
+    """Divide the time of `kasir --help` by that of an empty program; measure the demo's start."""
     kasir = str(Path(sys.executable).with_name("kasir"))
+    # In each pair: the seconds of `kasir --help`, and of an empty program.
     pairs = [
         (_wall_s([kasir, "--help"]), _wall_s([sys.executable, "-c", "pass"]))
         for _ in range(site.size(9, 3))
@@ -32,38 +34,38 @@ def start(site: Site) -> list[Result]:
         "python -c pass, s": median(bare_s for _, bare_s in pairs),
         "demo to ready, s": median(demos),
     }
-    return [Result(row="start", ratios=[helps / bare for helps, bare in pairs], parts=parts)]
+    return [Result(row="start", ratios=[help_s / bare_s for help_s, bare_s in pairs], parts=parts)]
 
 
-def _wall_s(words: Sequence[str]) -> float:
+def _wall_s(command: Sequence[str]) -> float:
     began = time.perf_counter()
-    subprocess.run(words, check=True, capture_output=True)
+    subprocess.run(command, check=True, capture_output=True)
     return time.perf_counter() - began
 
 
 def _demo_s(kasir: str) -> float:
-    """Seconds from the command to its last line, which it prints when everything answers."""
+    """Return the seconds from the start of the demo until every program answers."""
     port = _two_free_ports()
-    words = [kasir, "demo", "--port", str(port), "--twin-port", str(free_port())]
+    command = [kasir, "demo", "--port", str(port), "--twin-port", str(free_port())]
     env = {name: text for name, text in os.environ.items() if not name.startswith("KASIR_")}
     began = time.perf_counter()
     demo = subprocess.Popen(
-        words, cwd=ROOT, env=env, stdout=subprocess.PIPE, text=True, start_new_session=True
+        command, cwd=ROOT, env=env, stdout=subprocess.PIPE, text=True, start_new_session=True
     )
     assert demo.stdout
     try:
         for line in demo.stdout:
-            if _LAST_WORDS in line:
+            if _LAST_LINE in line:
                 return time.perf_counter() - began
     finally:
-        demo.terminate()  # Not SIGINT: a process in the background may ignore it.
+        demo.terminate()  # Not SIGINT, because a process in the background may ignore it.
         demo.wait(_WITHIN_S)
         demo.stdout.close()
     raise SiteError("the demo ended before it was ready")
 
 
 def _two_free_ports() -> int:
-    """A free port whose successor is also free: the demo's shop uses that one."""
+    """Return a free port whose successor is free too: the demo's shop uses the successor."""
     while not _is_free((port := free_port()) + 1):
         pass
     return port

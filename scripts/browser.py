@@ -1,13 +1,16 @@
-"""Finds the browser that the tests drive, and fetches one where there is none.
+"""Finds the browser that the tests drive, and downloads one if there is none.
 
-It tries the system's Chromium or Chrome first: it is installed, the system updates it, and
-it needs no download. Then Playwright's own, already fetched or fetched now; then, on Debian
-and as root, the distribution's package. Each candidate must print its version before it is
-used: Ubuntu's `chromium-browser` may be a stub that only names the snap, and Playwright's
-download may lack the system's libraries.
+The script tries three browsers, in this order:
 
-It prints one line, and writes the path to `.browser/path`, which `tests/browser.py` reads.
-It never installs anything but a browser.
+1. The system's Chromium or Chrome: it needs no download, and the system updates it.
+2. Playwright's own, which the script downloads if necessary.
+3. The distribution's package, if the script runs on Debian as root.
+
+Each one must print its version before it is used: Ubuntu's `chromium-browser` may be a stub that
+only names the snap, and Playwright's download may lack libraries of the system.
+
+The script prints one line, and writes the path to `.browser/path`, which `tests/browser.py` reads.
+It installs nothing but a browser.
 """
 
 import os
@@ -26,7 +29,7 @@ MAC_APPS = (
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
     "/Applications/Chromium.app/Contents/MacOS/Chromium",
 )
-NOTE = Path(__file__).resolve().parent.parent / ".browser" / "path"
+PATH_FILE = Path(__file__).resolve().parent.parent / ".browser" / "path"
 
 VERSION_S_MAX = 60.0
 PLAYWRIGHT_INSTALL_S_MAX = 300.0
@@ -39,11 +42,11 @@ def main() -> int:
         version = version_of(path)
         if version is None:
             continue
-        NOTE.parent.mkdir(exist_ok=True)
-        NOTE.write_text(path + "\n", encoding="utf-8")
+        PATH_FILE.parent.mkdir(exist_ok=True)
+        PATH_FILE.write_text(path + "\n", encoding="utf-8")
         print(f"browser: {version} at {path} ({why})")
         return 0
-    NOTE.unlink(missing_ok=True)
+    PATH_FILE.unlink(missing_ok=True)
     print(
         "browser: none found and none could be fetched; install Chromium or Chrome, "
         "or run: .venv/bin/playwright install --with-deps chromium",
@@ -53,7 +56,7 @@ def main() -> int:
 
 
 def candidates() -> Iterator[tuple[str, str]]:
-    """Paths to try and their origin, cheapest first; each is fetched only when needed."""
+    """Yield paths and where they come from, the cheapest first; download only when needed."""
     yield from on_this_system()
     with sync_playwright() as playwright:
         own = playwright.chromium.executable_path
@@ -67,7 +70,7 @@ def candidates() -> Iterator[tuple[str, str]]:
 
 
 def on_this_system() -> Iterator[tuple[str, str]]:
-    """Browsers that are already installed."""
+    """Yield the paths of installed browsers, and where they come from."""
     for name in ON_PATH:
         if path := shutil.which(name):
             yield path, "the system's own"
@@ -77,18 +80,18 @@ def on_this_system() -> Iterator[tuple[str, str]]:
 
 
 def install_debian_package() -> bool:
-    """Install Debian's Chromium with its package manager."""
+    """Install Debian's Chromium; return whether that succeeded."""
     install = ["apt-get", "install", "-y", "--no-install-recommends", "chromium"]
     return run(["apt-get", "update"], APT_S_MAX) and run(install, APT_S_MAX)
 
 
 def version_of(path: str) -> str | None:
-    """The browser's name and version; None if it does not start."""
+    """Return the browser's name and version; None if it does not start."""
     try:
         answer = subprocess.run(
             [path, "--version"],
             stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,  # Wrapper scripts print unrelated warnings here.
+            stderr=subprocess.DEVNULL,  # Wrapper scripts print unrelated warnings there.
             text=True,
             timeout=VERSION_S_MAX,
             check=True,
@@ -99,7 +102,7 @@ def version_of(path: str) -> str | None:
 
 
 def run(command: Sequence[str], seconds_max: float) -> bool:
-    """Run a program that may fail; after `seconds_max` kill it with all its children."""
+    """Run a program, and kill it and its children after `seconds_max`; return its success."""
     print(f"browser: trying {' '.join(command)}", flush=True)
     with (
         TemporaryFile("w+", encoding="utf-8", errors="replace") as output,
@@ -116,18 +119,18 @@ def run(command: Sequence[str], seconds_max: float) -> bool:
             if program.wait(timeout=seconds_max) == 0:
                 return True
             output.seek(0)
-            print(f"browser: that failed: {complaint(output.read())}", flush=True)
+            print(f"browser: that failed: {cause_in(output.read())}", flush=True)
         except subprocess.TimeoutExpired:
             print(f"browser: gave up after {seconds_max:.0f} s", flush=True)
         finally:
-            # Playwright's installer is a Node program behind a Python one.
+            # Playwright's installer starts a Node program, which must be killed too.
             if program.poll() is None:
                 os.killpg(program.pid, signal.SIGKILL)
     return False
 
 
-def complaint(output: str) -> str:
-    """The line with the cause, among the output of an installer."""
+def cause_in(output: str) -> str:
+    """Return the line with the cause in the output of an installer."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     errors = (line for line in lines if line.startswith(("Error:", "E:")))
     return next(errors, lines[-1] if lines else "it gave no reason")

@@ -1,4 +1,4 @@
-"""Generate docs/payment-status.md from the code: no part of that page is edited by hand.
+"""Generates the whole page docs/payment-status.md from the code.
 
 `python scripts/document_status.py` writes the page. tests/tidy/test_pages_keep_up.py fails when
 the page differs from the code.
@@ -30,10 +30,11 @@ from kasir.shop_events import event_policy
 
 PAGE: Final = Path(__file__).resolve().parent.parent / "docs" / "payment-status.md"
 
-_OF_REFUNDS: Final = refunds._PRECEDENCE  # noqa: SLF001  # The page documents this table.
+_REFUND_PRECEDENCE: Final = refunds._PRECEDENCE  # noqa: SLF001  # The page documents this table.
+#: The statuses whose event to the shop is held back.
 _HELD: Final = event_policy.HELD_BACK
 
-#: The facts that an attempt can have, in the order of a payment's life.
+#: The facts that an attempt can have, in the usual order.
 _FACTS: Final = (
     Says.UNKNOWN,
     Says.FAILED,
@@ -72,8 +73,8 @@ def page() -> str:
     parts = (
         _HEAD,
         _statuses(),
-        _ladder(),
-        _next(),
+        _precedence(),
+        _effects(),
         _identity(),
         _refunds(),
         _sums(),
@@ -84,16 +85,16 @@ def page() -> str:
 
 
 def _statuses() -> str:
-    said = _sentences(Status)
+    meanings = _sentences(Status)
     rows = [
         (
-            f"`{one}`",
-            said[one.name],
-            "yes" if one in FINAL else "",
-            f"`{event_policy.OF_STATUS[one]}`" if one in event_policy.OF_STATUS else "",
-            "yes" if one in _HELD else "",
+            f"`{each}`",
+            meanings[each.name],
+            "yes" if each in FINAL else "",
+            f"`{event_policy.OF_STATUS[each]}`" if each in event_policy.OF_STATUS else "",
+            "yes" if each in _HELD else "",
         )
-        for one in Status
+        for each in Status
     ]
     head = ("status", "meaning", "final", "event to the shop", "held back")
     return "## Statuses\n\n" + _table(head, rows) + _ABOUT_STATUSES
@@ -115,29 +116,29 @@ shows `paymentPending` during that time; one that the shop withdrew shows `expir
 """
 
 
-def _ladder() -> str:
-    """The precedence as a list: the higher status wins."""
+def _precedence() -> str:
+    """Return the precedence as a list: the higher status wins."""
     sources: dict[Status, list[str]] = {}
     for says, one in PRECEDENCE:
         sources.setdefault(one, []).append(says.replace("_", " "))
     width = max(len(one) for one in Status)
     lines = [f"{Status.AUTHORISED:<{width}}  <-  an attempt is authorised and not voided"]
     lines.append(f"{'-' * width}      no attempt is paid: the higher status wins")
-    lines += [f"{one:<{width}}  <-  {', '.join(words)}" for one, words in sources.items()]
+    lines += [f"{one:<{width}}  <-  {', '.join(facts)}" for one, facts in sources.items()]
     lines.append(f"{Status.CREATED:<{width}}  <-  no facts yet")
     return "## Precedence\n\n```\n" + "\n".join(lines) + "\n```\n\n" + _RULES
 
 
-def _next() -> str:
-    """The status after each new fact: the code itself computes every cell."""
+def _effects() -> str:
+    """Return a table of the status after each new fact; the code computes every cell."""
     rows = []
     for before in _FACTS:
-        facts = _known_at(before)
+        facts = _facts_at(before)
         cells = []
         for added in _FACTS:
-            then = status({*facts, _fact(added, "again")})
-            cells.append("" if then is status(facts) else f"**{then}**")
-        rows.append((f"`{status(facts)}`{_how(before)}", *cells))
+            after = status({*facts, _fact(added, "again")})
+            cells.append("" if after is status(facts) else f"**{after}**")
+        rows.append((f"`{status(facts)}`{_note_on(before)}", *cells))
     head = ("status before", *(added.replace("_", " ") for added in _FACTS))
     return _ABOUT_FACTS + _table(head, rows)
 
@@ -185,19 +186,21 @@ the attempt it names, because one cancel may end several.
 
 
 def _identity() -> str:
-    """Which payment a message belongs to: the code itself computes every cell."""
+    """Return tables of the payment that a message belongs to; the code computes every cell."""
     rows = []
-    for proof, owners, echo, payments in _PROOFS:
+    for proof, owners, payment_id, payments in _PROOFS:
         reference = "ANOTHER" if "another reference" in proof else "R"
         cells = []
         for message in _MESSAGES.values():
             fields: dict[str, Any] = {"attempt": "A", "reference": reference, "method": "m"}
-            clues = Clues(**(fields | {"payment_id": echo} | message))
-            ruled = match(clues, owners, payments)
-            cells.append(f"**{ruled.ruling}**" if ruled.payment_id else str(ruled.ruling))
+            clues = Clues(**(fields | {"payment_id": payment_id} | message))
+            matched = match(clues, owners, payments)
+            cells.append(f"**{matched.ruling}**" if matched.payment_id else str(matched.ruling))
         rows.append((proof, *cells))
-    said = _sentences(Ruling)
-    sentences = _table(("result", "meaning"), [(f"**{one}**", said[one.name]) for one in Ruling])
+    meanings = _sentences(Ruling)
+    sentences = _table(
+        ("result", "meaning"), [(f"**{ruling}**", meanings[ruling.name]) for ruling in Ruling]
+    )
     return _ABOUT_IDENTITY + _table(("proof", *_MESSAGES), rows) + "\n" + sentences
 
 
@@ -210,7 +213,9 @@ def _candidate(payment_id: PaymentId = _OURS, **more: Any) -> Candidate:
 
 
 _ENDED: Final = _candidate(is_open=False, has_attempt=True)
-#: Each proof: its description, the owners of the message's names, the id, and the payments.
+#: For each proof: its description, the owner of each PSP reference, the payment id that the message
+#: contains, and Kasir's payments with the message's reference. In `_identity` the message gets the
+#: attempt A, the reference R and the method m.
 _PROOFS: Final[Sequence[tuple[str, Mapping[str, PaymentId], str, Sequence[Candidate]]]] = (
     ("our id", {}, _OURS, [_candidate()]),
     ("our id, with another reference", {}, _OURS, [_candidate()]),
@@ -229,6 +234,7 @@ _PROOFS: Final[Sequence[tuple[str, Mapping[str, PaymentId], str, Sequence[Candid
     ("none; the open one has an attempt", {}, "", [_candidate(has_attempt=True)]),
     ("none; no payment has its reference", {}, "", []),
 )
+#: For each kind of message: its description, and the fields by which it differs.
 _MESSAGES: Final[Mapping[str, dict[str, Any]]] = {
     "paid, the requested amount": {"amount": _PAID, "pays": True},
     "paid, another amount": {"amount": Money(IDR, 1), "pays": True},
@@ -239,17 +245,18 @@ _MESSAGES: Final[Mapping[str, dict[str, Any]]] = {
 }
 
 
-def _how(before: Says) -> str:
+def _note_on(before: Says) -> str:
     return " (voided)" if before is Says.VOIDED else ""
 
 
-def _known_at(says: Says) -> set[Fact]:
+def _facts_at(says: Says) -> set[Fact]:
+    """Return the facts of an attempt in one state; a voided attempt was authorised before."""
     before = {_fact(Says.AUTHORISED, "before")} if says is Says.VOIDED else set()
     return {_fact(says, "first"), *before}
 
 
 def _fact(says: Says, key: str) -> Fact:
-    """A fact of the one attempt; `unknown` is about a call that was never answered."""
+    """Return a fact of the attempt; `unknown` is about a call that was never answered."""
     is_unanswered = says is Says.UNKNOWN
     return Fact(
         key=f"{says}:{key}",
@@ -262,17 +269,17 @@ def _fact(says: Says, key: str) -> Fact:
 
 
 def _refunds() -> str:
-    said, says_said = _sentences(RefundStatus), _sentences(Says)
-    rows = [(f"`{one}`", said[one.name], _event_of_refund(one)) for one in RefundStatus]
+    meanings, meanings_of_facts = _sentences(RefundStatus), _sentences(Says)
+    rows = [(f"`{one}`", meanings[one.name], _event_of_refund(one)) for one in RefundStatus]
     statuses = _table(("refund", "meaning", "event to the shop"), rows)
-    ladder = _table(
+    precedence = _table(
         ("fact, the highest wins", "meaning", "the refund is"),
         [
-            (f"`{says}`", says_said[says.name], f"`{one}`" if one else "no refund")
-            for says, one in _OF_REFUNDS
+            (f"`{says}`", meanings_of_facts[says.name], f"`{one}`" if one else "no refund")
+            for says, one in _REFUND_PRECEDENCE
         ],
     )
-    return _ABOUT_REFUNDS + statuses + "\n" + ladder + _AFTER_REFUNDS
+    return _ABOUT_REFUNDS + statuses + "\n" + precedence + _AFTER_REFUNDS
 
 
 _ABOUT_REFUNDS: Final = """\
@@ -289,20 +296,26 @@ _AFTER_REFUNDS: Final = """
 
 
 def _sums() -> str:
-    """The sums after each chain of facts: the code itself computes every number."""
+    """Return a table of the sums after each chain of facts; the code computes every number."""
     held: set[Why] = set()
     rows = []
     for chain in _CHAINS:
         known = _known_sums(chain)
-        back, more = known.refundable("ATTEMPT"), known.capturable("ATTEMPT")
-        held |= {*back.held, *more.held}
-        numbers = (known.captured, known.refunded, known.charged_back, back.left, more.left)
+        refundable, capturable = known.refundable("ATTEMPT"), known.capturable("ATTEMPT")
+        held |= {*refundable.held, *capturable.held}
+        numbers = (
+            known.captured,
+            known.refunded,
+            known.charged_back,
+            refundable.left,
+            capturable.left,
+        )
         added = ", ".join(f"`{says}`" + ("" if sum_ else " without a sum") for says, sum_ in chain)
         rows.append((added or "nothing", *(f"{number.minor_units:,}" for number in numbers)))
     if missing := set(Why) - held:
         raise ValueError(f"no row shows what {sorted(missing)} holds")
-    said = _sentences(Why)
-    reasons = [(f"… {one}", said[one.name]) for one in Why]
+    meanings = _sentences(Why)
+    reasons = [(f"… {why}", meanings[why.name]) for why in Why]
     head = ("facts added", "captured", "refunded", "chargedBack", "refundable", "capturable")
     return (
         _ABOUT_SUMS
@@ -349,6 +362,7 @@ Where something is not known, Kasir counts so that less money may leave:
   in [payments/changes.py](../src/kasir/payments/changes.py)).
 """
 
+#: The amount of the attempt; the amounts of facts that are not of 10,000, where None is the whole.
 _WHOLE: Final = 25_000
 _AMOUNTS: Final = {
     Says.REVERSAL_ASKED: None,
@@ -361,13 +375,14 @@ _AMOUNTS: Final = {
 
 
 def _chain(*chain: Says) -> tuple[tuple[Says, int | None], ...]:
-    """The facts of one change, each with its amount."""
+    """Return the facts of one change, each with its amount."""
     amounts = {says: _AMOUNTS.get(says, 10_000) for says in chain}
     if Says.REVERSAL_ASKED in chain:
-        amounts |= {Says.REFUND_CONFIRMED: 20_000}
+        amounts |= {Says.REFUND_CONFIRMED: 20_000}  # All that was captured.
     return tuple((says, amounts[says] or _WHOLE) for says in chain)
 
 
+#: For each row of the table of sums: the facts that are added, with their amounts.
 _CHAINS: Final[tuple[tuple[tuple[Says, int | None], ...], ...]] = (
     (),
     _chain(Says.REFUND_ASKED),
@@ -395,7 +410,7 @@ _CHAINS: Final[tuple[tuple[tuple[Says, int | None], ...], ...]] = (
 
 
 def _known_sums(chain: Sequence[tuple[Says, int | None]]) -> Sums:
-    """The sums of an attempt that was captured in part, after the facts of one change."""
+    """Return the sums of an attempt captured in part, after the facts of one change."""
     at = datetime(2026, 1, 1, tzinfo=UTC)
     intent = Intent(
         id=PaymentId("pay_1"),
@@ -466,23 +481,23 @@ of*.
 
 
 def _reason(code: EventCode) -> str:
-    """The reason; "the same" means the reason of the nearest entry above."""
+    """Return the reason; "the same" means the reason of the nearest entry above."""
     codes = list(IGNORED)
-    place = codes.index(code)
+    position = codes.index(code)
     return next(
-        IGNORED[above] for above in reversed(codes[: place + 1]) if IGNORED[above] != "the same"
+        IGNORED[above] for above in reversed(codes[: position + 1]) if IGNORED[above] != "the same"
     )
 
 
 def _sentences(enum: type[StrEnum]) -> Mapping[str, str]:
-    """The `#:` comment above each member in the source."""
+    """Return the `#:` comment above each member in the source, by the member's name."""
     source = inspect.getsource(enum)
     members = re.findall(r"((?:^ +#: .*\n)+) +(\w+) = ", source, flags=re.MULTILINE)
-    found = {name: " ".join(re.findall(r"#: (.*)", above)) for above, name in members}
-    missing = set(enum.__members__) - set(found)
+    sentences = {name: " ".join(re.findall(r"#: (.*)", above)) for above, name in members}
+    missing = set(enum.__members__) - set(sentences)
     if missing:
         raise ValueError(f"{enum.__name__}: no sentence above {sorted(missing)}")
-    return found
+    return sentences
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

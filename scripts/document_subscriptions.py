@@ -1,6 +1,6 @@
-"""Generate the parts of docs/subscriptions.md that come from the code: states, moves, dunning.
+"""Generates the parts of docs/subscriptions.md that come from the code: states, moves, dunning.
 
-Run it when the code changes; a test fails while the page differs from the code.
+Run this after a change of that code; a test fails while the page differs from the code.
 """
 
 from __future__ import annotations
@@ -15,11 +15,12 @@ from kasir.subscriptions.dunning import Reason, Timetable
 from kasir.subscriptions.states import Move, State, diagram
 
 PAGE: Final = Path(__file__).resolve().parents[1] / "docs" / "subscriptions.md"
-_DRAWN: Final = re.compile(r"(<!-- (\w+) -->\n).*?(<!-- /\2 -->)", re.DOTALL)
+#: A generated part, between comments with its name.
+_GENERATED: Final = re.compile(r"(<!-- (\w+) -->\n).*?(<!-- /\2 -->)", re.DOTALL)
 
 
 def drawn(page: str) -> str:
-    """Return the page with its generated parts brought up to date."""
+    """Return the page with its generated parts updated."""
     parts = {
         "diagram": f"```mermaid\n{diagram()}\n```\n",
         "states": _table("state", State),
@@ -27,17 +28,17 @@ def drawn(page: str) -> str:
         "days": f"{', '.join(map(str, Timetable().days))}\n",
         "reasons": f"{', '.join(f'`{reason}`' for reason in Reason)}\n",
     }
-    return _DRAWN.sub(lambda found: f"{found[1]}{parts[found[2]]}{found[3]}", page)
+    return _GENERATED.sub(lambda part: f"{part[1]}{parts[part[2]]}{part[3]}", page)
 
 
 def _table(head: str, members: type[State | Move]) -> str:
-    said = _sentences()
-    rows = [f"| `{member}` | {said[member.name]} |" for member in members]
+    meanings = _sentences()
+    rows = [f"| `{member}` | {meanings[member.name]} |" for member in members]
     return "\n".join([f"| {head} | what it says |", "|---|---|", *rows]) + "\n"
 
 
 def _sentences() -> dict[str, str]:
-    """The `#:` comment above each member in the source."""
+    """Return the `#:` comment above each member in the source, by the member's name."""
     source = Path(states.__file__).read_text("utf-8")
     lines = source.splitlines()
     members = [

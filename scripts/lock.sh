@@ -1,8 +1,8 @@
 #!/bin/sh
-# Pins requirements.lock anew: names, versions and hashes for every Python from 3.11 and every
-# system, and no addresses, so that each machine installs from the index it is used to.
+# Writes requirements.lock again: names, versions and hashes for every Python from 3.11 and every
+# system. It contains no addresses, so that each machine installs from its own package index.
 #
-# uv does the resolving, from an environment that is thrown away: it is no dependency of ours.
+# uv resolves the versions. It runs in a temporary environment, because Kasir does not depend on it.
 set -eu
 cd "$(dirname "$0")/.."
 . scripts/python.sh

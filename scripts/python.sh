@@ -1,8 +1,9 @@
-# Finds the Python that Kasir is set up with. Sourced by setup.sh and lock.sh; sets `python`.
+# Finds the Python to set Kasir up with. Sourced by setup.sh and lock.sh; sets `python`.
 #
-# Names are tried by running them: a version manager leaves commands on the path that only
-# say that nothing stands behind them, and Debian ships Python without its venv module.
+# Each name is tried by running it: a version manager may leave commands on the path that only
+# print that no such Python is installed, and Debian ships Python without its venv module.
 
+# Python that fails if it is too old, or has no venv module.
 fits='import sys
 assert sys.version_info >= (3, 11)
 import ensurepip, venv'

@@ -1,13 +1,13 @@
 #!/bin/sh
-# Puts Kasir and the packages of requirements.lock into .venv. Run by make, which knows when.
+# Installs Kasir and the packages of requirements.lock into .venv. make runs this when it is needed.
 #
-# Everything installed from an index is pinned by hash. Kasir itself goes in last, editable,
-# built with the pinned hatchling, so that nothing unpinned is ever fetched.
+# Everything installed from an index is pinned by hash. Kasir itself is installed last, editable. The
+# pinned hatchling builds it, so that nothing unpinned is ever downloaded.
 set -eu
 cd "$(dirname "$0")/.."
 
-# What pip says goes to a log, which is shown whole when it fails: on a machine with several
-# indexes its warnings are a page long and mean nothing.
+# pip's output goes to a log, which is shown only if pip fails: on a machine with several indexes
+# pip prints a page of warnings that mean nothing.
 pip_install() {
     log=.venv/setup.log
     if ! .venv/bin/python -m pip install --disable-pip-version-check "$@" >"$log" 2>&1; then
@@ -17,8 +17,8 @@ pip_install() {
     fi
 }
 
-# A half-made environment, a moved one, one of an older Python, or one of another Python than `PYTHON`
-# is made anew.
+# .venv is made again if it is incomplete or was moved, or if its Python is older than 3.11 or is not
+# `PYTHON`.
 wanted=${PYTHON:+$("$PYTHON" -c 'import sys; print(sys.version)' 2>/dev/null || true)}
 if ! .venv/bin/python -c 'import pip, sys
 assert sys.version_info >= (3, 11) and sys.argv[1] in ("", sys.version)' "$wanted" >/dev/null 2>&1; then

@@ -13,15 +13,15 @@ from kasir.wiring import Parts
 
 @asynccontextmanager
 async def app_client(kasir: Parts, **headers: str) -> AsyncIterator[httpx.AsyncClient]:
-    """A client of an open Kasir, with these headers in each request.
+    """A client of an open Kasir, with these headers in each request; `_` in a name becomes `-`.
 
-    Litestar's own test client would block the event loop, on which fakes of Adyen run.
+    Litestar's own test client would block the event loop, on which the tests' fakes of Adyen run.
     """
     app = create_app(kasir.settings)
     app.state.parts = kasir
     transport = httpx.ASGITransport(app=app)  # type: ignore[arg-type]  # ASGI, with Litestar's own types.
-    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    sent = {name.replace("_", "-"): value for name, value in headers.items()}
     async with httpx.AsyncClient(
-        transport=transport, base_url="http://kasir", headers=named
+        transport=transport, base_url="http://kasir", headers=sent
     ) as client:
         yield client

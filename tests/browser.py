@@ -24,14 +24,15 @@ FLAGS = (
     "--disable-quic",
     "--disable-sync",
     "--no-first-run",
-    # No test depends on a logo at Adyen, a font or a metric.
+    # The browser connects only to this machine, so no test depends on a logo at Adyen.
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
 )
 PHONE_AGENT = (
     "Mozilla/5.0 (Linux; Android 14; Pixel 8) AppleWebKit/537.36 (KHTML, like Gecko) "
     "Chrome/130.0.0.0 Mobile Safari/537.36"
 )
-PATIENCE_MS = 90_000.0  # Shared cores, several workers and a cold cache make pages slow.
+#: The time limit of each step in a browser: pages are slow if several workers share the cores.
+TIMEOUT_MS = 90_000.0
 
 
 @pytest.fixture(scope="session")
@@ -59,7 +60,7 @@ async def phone(
         timezone_id="Asia/Jakarta",
         java_script_enabled=javascript,
     )
-    context.set_default_timeout(PATIENCE_MS)
+    context.set_default_timeout(TIMEOUT_MS)
     async with context, _without_errors(await context.new_page()) as page:
         yield page
 
@@ -76,7 +77,7 @@ async def desktop(
         timezone_id="Asia/Jakarta",
         java_script_enabled=javascript,
     )
-    context.set_default_timeout(PATIENCE_MS)
+    context.set_default_timeout(TIMEOUT_MS)
     async with context, _without_errors(await context.new_page()) as page:
         yield page
 
@@ -89,7 +90,7 @@ async def picture(page: Page, name: str) -> None:
 
 @asynccontextmanager
 async def _without_errors(page: Page) -> AsyncIterator[Page]:
-    """The page; at the end, fail if its scripts raised errors."""
+    """Yield the page, and fail at the end if its scripts raised errors."""
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
     yield page
@@ -97,10 +98,10 @@ async def _without_errors(page: Page) -> AsyncIterator[Page]:
 
 
 async def _start(playwright: Playwright) -> Browser:
-    """Start Chromium in its own sandbox if possible.
+    """Start Chromium, in its own sandbox if possible.
 
-    Root cannot use it, and some users cannot: Ubuntu forbids it to a browser that is not the
-    system's, and most containers forbid it too. Every page here is ours, so they need no sandbox.
+    The sandbox does not work for root and in most containers, nor on Ubuntu for a browser that
+    Ubuntu did not install. The tests visit only our own pages, so they do not need it.
     """
     path = _path()
     if os.geteuid() != 0:
@@ -109,7 +110,7 @@ async def _start(playwright: Playwright) -> Browser:
                 executable_path=path, args=FLAGS, chromium_sandbox=True
             )
         except Error:
-            pass  # The second attempt shows whether the sandbox was the reason.
+            pass  # The second attempt also fails if the sandbox was not the reason.
     return await playwright.chromium.launch(
         executable_path=path, args=FLAGS, chromium_sandbox=False
     )

@@ -17,9 +17,9 @@ import asyncpg
 from fakes import KEY
 
 KASIR: Final = [sys.executable, "-c", "from kasir.cli.main import main; main()"]
-#: How long a test waits for a program before it fails: many times what a loaded machine takes.
+#: The time after which a test that waits for a program fails; a loaded machine needs far less.
 PATIENCE_S: Final = 300.0
-#: Settings sufficient to run with a twin that is not running.
+#: The settings that Kasir needs to start. No server listens at the twin's URL.
 TWIN: Final = {
     "ADYEN_ENVIRONMENT": "twin",
     "ADYEN_TWIN_URL": "http://127.0.0.1:9",
@@ -28,17 +28,17 @@ TWIN: Final = {
 
 
 def environment(given: dict[str, str]) -> dict[str, str]:
-    """The environment of a command: the caller's without its settings, and the given ones."""
-    plain = {
+    """This process's environment variables without Kasir's settings, plus the given variables."""
+    without_settings = {
         name: text for name, text in os.environ.items() if not name.startswith(("ADYEN_", "KASIR_"))
     }
-    return plain | given
+    return without_settings | given
 
 
-def kasir(*words: str, **given: str) -> subprocess.CompletedProcess[str]:
-    """Run a command to its end."""
+def kasir(*arguments: str, **given: str) -> subprocess.CompletedProcess[str]:
+    """Run `kasir` with these arguments and environment variables until it exits."""
     return subprocess.run(
-        [*KASIR, *words],
+        [*KASIR, *arguments],
         env=environment(given),
         capture_output=True,
         text=True,
@@ -48,15 +48,15 @@ def kasir(*words: str, **given: str) -> subprocess.CompletedProcess[str]:
 
 
 def is_one_line(text: str) -> bool:
-    """Whether a fault is reported in one line, as every command promises."""
+    """Whether an error message is one line without a traceback, as it must be."""
     return len(text.splitlines()) == 1 and "Traceback" not in text
 
 
 @contextmanager
-def running(*words: str, **given: str) -> Iterator[subprocess.Popen[str]]:
-    """A running command; killed at the end if it still runs."""
+def running(*arguments: str, **given: str) -> Iterator[subprocess.Popen[str]]:
+    """Start `kasir` with these arguments; it is killed at the end if it still runs."""
     with subprocess.Popen(
-        [*KASIR, *words],
+        [*KASIR, *arguments],
         env=environment(given),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -69,18 +69,18 @@ def running(*words: str, **given: str) -> Iterator[subprocess.Popen[str]]:
 
 
 def until_ready(url: str) -> None:
-    """Wait until a server answers that it is ready."""
+    """Wait until the Kasir server at this URL answers that it is ready."""
     deadline = time.monotonic() + PATIENCE_S
     while True:
         try:
             with urllib.request.urlopen(f"{url}/health/ready", timeout=30):
                 return
         except OSError:
-            assert time.monotonic() < deadline, "it never became ready"
+            assert time.monotonic() < deadline, f"{url} never became ready"
             time.sleep(0.05)
 
 
-async def until_it_works(dsn: str, process: subprocess.Popen[str]) -> None:
+async def until_worker_listens(dsn: str, process: subprocess.Popen[str]) -> None:
     """Wait until a worker listens for jobs in this database."""
     connection = await asyncpg.connect(dsn)
     deadline = time.monotonic() + PATIENCE_S
@@ -90,7 +90,7 @@ async def until_it_works(dsn: str, process: subprocess.Popen[str]) -> None:
             " AND pid <> pg_backend_pid() AND query ILIKE '%listen%'"
         ):
             assert process.poll() is None, process.stderr
-            assert time.monotonic() < deadline, "it never listened"
+            assert time.monotonic() < deadline, "the worker never listened"
             await asyncio.sleep(0.05)
     finally:
         await connection.close()

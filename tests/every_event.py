@@ -1,6 +1,7 @@
-"""Every event, as it is written for the shop, with only its required fields.
+"""One example of every event, as the outbox stores it, with only the required fields.
 
-The list comes from the code's enums, so it contains a new event; a new kind raises a KeyError.
+The types come from the enums in `src`, so a new type is included. `every_event` raises a KeyError
+if the part of its name before the dot is not in `_DATA`.
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ _SUBSCRIPTION: Final = SubscriptionOut(
     time_zone="Asia/Jakarta",
     created_at=NOW,
 )
-#: The data of an event, by the first part of its name.
+#: The data of an event, by the first part of its type.
 _DATA: Final[dict[str, msgspec.Struct]] = {
     **dict.fromkeys(("payment", "capture", "cancel", "refund"), _PAYMENT),
     "token": _TOKEN,
@@ -61,12 +62,12 @@ _DATA: Final[dict[str, msgspec.Struct]] = {
 
 
 def every_event() -> Iterator[OutgoingEvent]:
-    """Each event once."""
+    """Each type of event once."""
     for event in (*EventType, *SubscriptionEvent):
         yield OutgoingEvent("subject", event, _DATA[event.partition(".")[0]])
 
 
 def body_of(event: OutgoingEvent) -> bytes:
-    """The body that is delivered."""
+    """The JSON body with which Kasir delivers this event."""
     body = {"type": event.type, "timestamp": NOW, "data": event.data}
     return msgspec.json.encode(body)

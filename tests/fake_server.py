@@ -1,4 +1,4 @@
-"""A real server that stands in for Adyen and answers as a test's handler does, also with faults."""
+"""A real HTTP server in place of Adyen; the test's handler gives its answers, including faults."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 @dataclass
 class FakeServer:
-    """A server that stands in for Adyen, with answers from the test's handler."""
+    """A server in place of Adyen, with answers from the test's handler."""
 
     url: str = ""
     handler: Handler | None = None
-    #: Every request: its method and path, its headers, its body.
+    #: Every request as (method and path, headers, body).
     asked: list[tuple[str, dict[str, str], bytes]] = field(default_factory=list)
-    #: The sockets from which requests came.
+    #: The client address (host and port) of each connection that sent a request.
     peers: set[object] = field(default_factory=set)
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
@@ -36,7 +36,7 @@ class FakeServer:
 
 @asynccontextmanager
 async def serving(tls: ssl.SSLContext | None = None) -> AsyncIterator[FakeServer]:
-    """A server that answers with its `handler`; it ends with the context."""
+    """Run a server that answers with its `handler` while the context lasts."""
     fake_server = FakeServer()
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", fake_server.answer)
@@ -54,7 +54,7 @@ def plain(status: int, body: bytes, **headers: str) -> Handler:
     """Give every request this answer; `_` in the name of a header becomes `-`."""
 
     async def answer(_: web.Request) -> web.StreamResponse:
-        named = {name.replace("_", "-"): text for name, text in headers.items()}
-        return web.Response(status=status, body=body, headers=named)
+        sent = {name.replace("_", "-"): text for name, text in headers.items()}
+        return web.Response(status=status, body=body, headers=sent)
 
     return answer

@@ -1,6 +1,6 @@
-"""Data and fakes for tests: requests, notifications, a clock, and fakes of our ports.
+"""Data and fakes for tests: requests, notifications, a clock, a provider and a `PaymentBook`.
 
-A fake passes the same suite as the real implementation: tests/contract.
+The fake `PaymentBook` passes the same tests as the one in PostgreSQL: tests/contract.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ NOW: Final = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
 
 
 def notification_item(*, key: str = KEY, **changes: Any) -> dict[str, Any]:
-    """One item of a notification, signed by the twin; a change of None leaves it out."""
+    """One item of a notification, signed by the twin; a field that is None is left out."""
     fields = {
         "pspReference": "QFQTPCQ8HXSKGK82",
         "merchantAccountCode": "TwinMerchant",
@@ -68,8 +68,8 @@ def notification_item(*, key: str = KEY, **changes: Any) -> dict[str, Any]:
 
 def envelope(*items: dict[str, Any]) -> bytes:
     """The envelope around items, as Adyen posts it."""
-    boxes = [{"NotificationRequestItem": item} for item in items]
-    return json.dumps({"live": "false", "notificationItems": boxes}).encode()
+    wrapped = [{"NotificationRequestItem": item} for item in items]
+    return json.dumps({"live": "false", "notificationItems": wrapped}).encode()
 
 
 def an_intent(name: str = "pay_1", **changes: Any) -> Intent:
@@ -87,7 +87,7 @@ def an_intent(name: str = "pay_1", **changes: Any) -> Intent:
 
 
 def a_question(name: str = "pay_1", **changes: Any) -> Question:
-    """The call that requests that payment."""
+    """The stored call that requests this payment."""
     fields: dict[str, Any] = {
         "key": f"kasir-{name}",
         "kind": Kind.PAYMENTS,
@@ -102,7 +102,7 @@ def a_question(name: str = "pay_1", **changes: Any) -> Question:
 
 
 def a_fact(says: Says, psp_reference: str = "", **changes: Any) -> Fact:
-    """A fact; its key differs from that of every fact with another content."""
+    """A fact; its key contains what it says and what it is about."""
     parts = (says, psp_reference, changes.get("about", ""), changes.get("modification", ""))
     fields: dict[str, Any] = {
         "key": ":".join(parts),
@@ -115,7 +115,7 @@ def a_fact(says: Says, psp_reference: str = "", **changes: Any) -> Fact:
 
 
 def an_answer(*facts: Fact, body: bytes = b'{"resultCode":"RedirectShopper"}') -> CallResult:
-    """A final answer with its facts."""
+    """The result of a call with a final answer and these facts."""
     return CallResult(answer=KeptAnswer(status=200, body=body, psp_reference="PSP"), facts=facts)
 
 
@@ -135,13 +135,13 @@ class FrozenClock:
 
 
 class CountedIds:
-    """Names that a test can predict: pay_1, pay_2 and so on."""
+    """Ids that a test can predict: pay_1, pay_2 and so on."""
 
     def __init__(self) -> None:
         self._given = 0
 
     def new(self, kind: str) -> str:
-        """Give the next name."""
+        """Return the next id."""
         self._given += 1
         return f"{kind}_{self._given}"
 
@@ -152,16 +152,16 @@ _PATIENCE_S: Final = 10.0
 
 @dataclass
 class ScriptedProvider:
-    """A provider that gives the test's answer, and records its questions."""
+    """A provider that answers with the test's function, and records the questions."""
 
     answer: Callable[[Question], CallResult]
     asked: list[Question] = field(default_factory=list)
-    #: If given, each call waits until it is set.
+    #: If given, each call waits until this event is set.
     may_answer: asyncio.Event | None = None
     was_asked: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def ask(self, question: Question) -> CallResult:
-        """Answer, when allowed to."""
+        """Record the question, wait for `may_answer`, and answer."""
         self.asked.append(question)
         self.was_asked.set()
         if self.may_answer:
@@ -171,20 +171,20 @@ class ScriptedProvider:
 
 
 @dataclass
-class _Page:
-    """A question in the memory book, with its answer."""
+class _StoredQuestion:
+    """A question in `MemoryBook`, with its answer."""
 
     question: Question
     answer: KeptAnswer | None = None
 
 
 class MemoryBook:
-    """The book of payments in memory. Passes tests/contract, as the one in PostgreSQL does."""
+    """A `PaymentBook` in memory."""
 
     def __init__(self) -> None:
         self._intents: dict[PaymentId, Intent] = {}
         self._facts: dict[PaymentId, dict[str, Fact]] = {}
-        self._pages: dict[str, _Page] = {}
+        self._questions: dict[str, _StoredQuestion] = {}
         self._shop_keys: dict[str, tuple[bytes, str]] = {}
         self._owners: dict[str, PaymentId] = {}
 
@@ -197,7 +197,7 @@ class MemoryBook:
         self._claim(shop_key, question)
         self._intents[intent.id] = intent
         self._facts[intent.id] = {}
-        self._pages[question.key] = _Page(question)
+        self._questions[question.key] = _StoredQuestion(question)
         return None
 
     async def open_change(
@@ -211,48 +211,48 @@ class MemoryBook:
             raise NotFound("payment", str(payment_id))
         facts = decide(self._payment(payment_id))
         self._claim(shop_key, question)
-        self._pages[question.key] = _Page(question)
+        self._questions[question.key] = _StoredQuestion(question)
         self._add(payment_id, facts)
         return None
 
     async def open_question(self, question: Question) -> bool:
         """Store a question; False if one with its key exists already."""
-        if question.key in self._pages:
+        if question.key in self._questions:
             return False
-        self._pages[question.key] = _Page(question)
+        self._questions[question.key] = _StoredQuestion(question)
         return True
 
     async def question(self, key: str) -> tuple[Question, KeptAnswer | None]:
         """Return a question and its stored answer, if it has one."""
-        page = self._pages.get(key)
-        if page is None:
+        stored = self._questions.get(key)
+        if stored is None:
             raise NotFound("question", key)
-        return page.question, page.answer
+        return stored.question, stored.answer
 
     @asynccontextmanager
     async def asking(self, question: Question) -> AsyncIterator[None]:
-        """A context for sending a question: if it is interrupted, the question is released."""
+        """Release the question for another caller if the block is interrupted."""
         try:
             yield
         except KasirError:
             raise
         except BaseException:
-            page = self._pages.get(question.key)
-            if page and page.question.asked_at == question.asked_at:
-                tries = page.question.tries + 1
-                page.question = replace(page.question, asked_at=_LONG_AGO, tries=tries)
+            stored = self._questions.get(question.key)
+            if stored and stored.question.asked_at == question.asked_at:
+                tries = stored.question.tries + 1
+                stored.question = replace(stored.question, asked_at=_LONG_AGO, tries=tries)
             raise
 
     async def is_abandoned(self, question: Question) -> bool:
-        """Whether its sender is gone: never, because there is one process."""
+        """Return False: the only process that sends questions is this one."""
         return False
 
     async def take_over(self, question: Question, now: datetime) -> bool:
         """Claim an unanswered question: True if it was not asked since `question.asked_at`."""
-        page = self._pages.get(question.key)
-        if page is None or page.answer or page.question.asked_at != question.asked_at:
+        stored = self._questions.get(question.key)
+        if stored is None or stored.answer or stored.question.asked_at != question.asked_at:
             return False
-        page.question = replace(page.question, asked_at=now)
+        stored.question = replace(stored.question, asked_at=now)
         return True
 
     async def record(
@@ -263,16 +263,16 @@ class MemoryBook:
         opened: Intent | None = None,
     ) -> None:
         """Store the answer and record the facts."""
-        page = self._pages[question.key]
+        stored = self._questions[question.key]
         payment_id = self._record(question, result)
         if result.answer is None:
-            if not page.answer and page.question.asked_at == question.asked_at:
-                tries = page.question.tries + 1
-                page.question = replace(page.question, asked_at=_LONG_AGO, tries=tries)
-        elif page.answer is None:
-            page.answer = result.answer
-            page.question = replace(
-                page.question, payment_id=payment_id or page.question.payment_id
+            if not stored.answer and stored.question.asked_at == question.asked_at:
+                tries = stored.question.tries + 1
+                stored.question = replace(stored.question, asked_at=_LONG_AGO, tries=tries)
+        elif stored.answer is None:
+            stored.answer = result.answer
+            stored.question = replace(
+                stored.question, payment_id=payment_id or stored.question.payment_id
             )
 
     async def payment(self, payment_id: PaymentId) -> Payment | None:
@@ -281,20 +281,22 @@ class MemoryBook:
 
     async def payments_of(self, reference: str, limit: int) -> Sequence[Payment]:
         """Return the payments of a shop's reference with their facts, newest first."""
-        found = [intent for intent in self._intents.values() if intent.reference == reference]
-        found.sort(key=lambda intent: (intent.created_at, intent.id), reverse=True)
-        return [self._payment(intent.id) for intent in found[:limit]]
+        intents = [intent for intent in self._intents.values() if intent.reference == reference]
+        intents.sort(key=lambda intent: (intent.created_at, intent.id), reverse=True)
+        return [self._payment(intent.id) for intent in intents[:limit]]
 
     def _first(self, shop_key: ShopKey) -> Question | None:
-        known = self._shop_keys.get(shop_key.key)
-        if known is None:
+        """Return the question that was stored with this shop key before, if there is one."""
+        stored = self._shop_keys.get(shop_key.key)
+        if stored is None:
             return None
-        fingerprint, key = known
+        fingerprint, key = stored
         if fingerprint != shop_key.fingerprint:
             raise KeyReused(shop_key.key)
-        return self._pages[key].question
+        return self._questions[key].question
 
     def _claim(self, shop_key: ShopKey | None, question: Question) -> None:
+        """Store which question a shop key belongs to."""
         if shop_key:
             self._shop_keys[shop_key.key] = shop_key.fingerprint, question.key
 
@@ -308,18 +310,19 @@ class MemoryBook:
         self._owners |= dict.fromkeys(names_in(facts), payment_id)
 
     def _record(self, question: Question, result: CallResult) -> PaymentId | None:
-        """Record the facts at the payment of an answer; return that payment if it is known."""
+        """Record a result's facts on the payment that it belongs to; return that payment's id."""
         if result.clues is None:
             if question.payment_id:
                 self._add(question.payment_id, result.facts)
             return question.payment_id
         unreported = Reported(Status.CREATED, None)
-        every = {one: LockedPayment(self._payment(one), unreported) for one in self._intents}
-        attribution = Attribution(every, self._owners)
+        locked = {each: LockedPayment(self._payment(each), unreported) for each in self._intents}
+        attribution = Attribution(locked, self._owners)
         payment_id = attribution.attribute_answer(result)
-        for one, facts in attribution.facts.items():
-            self._add(one, facts)
+        for each, facts in attribution.facts.items():
+            self._add(each, facts)
         return payment_id
 
 
+#: The `asked_at` of a released question: any caller may ask it again at once.
 _LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)

@@ -1,4 +1,4 @@
-"""A shop that sends its shoppers to the hosted form, and the steps of such a shopper."""
+"""A shop that uses the hosted payment form, and the steps of its shoppers."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ BASKET = [
 
 @dataclass(frozen=True)
 class Reply:
-    """An answer with its body; redirects are not followed."""
+    """An HTTP answer. `kind` is its content type. Redirects are not followed."""
 
     status: int
     headers: Mapping[str, str]
@@ -33,28 +33,28 @@ class Reply:
     kind: str
 
     @property
-    def place(self) -> str:
-        """The URL to which it redirects the browser."""
+    def location(self) -> str:
+        """The URL to which the answer redirects the browser."""
         return self.headers["Location"]
 
 
 @dataclass
 class Shop:
-    """A shop's backend that makes payment links, and controls the twin."""
+    """A shop's backend that makes payment links. It also controls the twin."""
 
     system: RunningDemo
     http: aiohttp.ClientSession
 
     async def link(self, **changes: Any) -> dict[str, Any]:
-        """Make a link to a form for a basket of 25,000 rupiah."""
+        """Make a payment link for a basket of 25,000 rupiah."""
         body = {
             "reference": f"FORM-{secrets.token_hex(5)}",
             "amount": {"currency": "IDR", "value": 25000},
             "returnUrl": f"{self.system.kasir_url}/health/live?order=7&lang=jv",
             "lineItems": BASKET,
         } | changes
-        made: dict[str, Any] = await self._kasir("POST", "/v72/paymentLinks", body)
-        return made
+        link: dict[str, Any] = await self._kasir("POST", "/v72/paymentLinks", body)
+        return link
 
     async def withdraw(self, link: dict[str, Any]) -> None:
         """Withdraw a link."""
@@ -62,8 +62,8 @@ class Shop:
 
     async def payments(self, link: dict[str, Any]) -> list[dict[str, Any]]:
         """The payments made through a link, newest first."""
-        found = await self._kasir("GET", f"/api/payments?reference={link['reference']}")
-        payments: list[dict[str, Any]] = found["payments"]
+        answer = await self._kasir("GET", f"/api/payments?reference={link['reference']}")
+        payments: list[dict[str, Any]] = answer["payments"]
         return payments
 
     async def wait_for_status(self, link: dict[str, Any], status: str) -> dict[str, Any]:
@@ -72,16 +72,16 @@ class Shop:
         async def newest() -> dict[str, Any]:
             return (await self.payments(link))[0]
 
-        return await until(newest, lambda one: one["status"] == status, f"status {status}")
+        return await until(newest, lambda payment: payment["status"] == status, f"status {status}")
 
-    async def offers(self, link: dict[str, Any]) -> int:
-        """How many payments the twin has for a link."""
-        found = await self.twin("GET", f"payments?reference={link['reference']}")
-        count: int = found["count"]
+    async def twin_payment_count(self, link: dict[str, Any]) -> int:
+        """The number of a link's payments at the twin."""
+        answer = await self.twin("GET", f"payments?reference={link['reference']}")
+        count: int = answer["count"]
         return count
 
     async def shopper(self, url: str, do: str) -> Any:
-        """Act at the wallet without a browser."""
+        """Do a shopper's action (`do`) at the wallet without a browser."""
         return await self.twin("POST", "wallet", {"url": url, "do": do})
 
     async def twin(self, method: str, path: str, body: Any = None) -> Any:
@@ -110,13 +110,13 @@ class Shop:
             await self.twin("DELETE", "knobs")
 
     async def submit(self, url: str, **fields: str) -> Reply:
-        """Post a form, as an English browser without scripts does."""
+        """Post a form as a browser without scripts does, in English."""
         return await self.visit(url, "POST", fields)
 
     async def visit(
         self, url: str, method: str = "GET", form: Mapping[str, str] | None = None
     ) -> Reply:
-        """Request a page, as that browser does."""
+        """Request a page as a browser without scripts does, in English."""
         headers = {"Accept-Language": "en"}
         async with self.http.request(
             method, url, data=form, headers=headers, allow_redirects=False
@@ -125,10 +125,10 @@ class Shop:
             return Reply(response.status, response.headers, text, response.content_type)
 
     async def start(self, link: dict[str, Any]) -> str:
-        """Start a payment as a browser without scripts does; returns the redirect URL."""
+        """Start a payment by posting the form; returns the redirect URL."""
         answer = await self.submit(link["url"], attempt=await self.attempt(link))
         assert answer.status == 303, answer.text
-        return answer.place
+        return answer.location
 
     async def pay(self, **changes: Any) -> str:
         """Start a payment without the form; returns the shopper's redirect URL."""
@@ -142,14 +142,14 @@ class Shop:
         return url
 
     async def attempt(self, link: dict[str, Any]) -> str:
-        """The name of the attempt that the form shows, once the last attempt has ended."""
+        """Wait until the form allows a new attempt; returns the value of its field `attempt`."""
 
-        async def look() -> str:
+        async def read() -> str:
             form = await self.visit(link["url"])
-            named = re.search(r'name="attempt" value="([^"]+)"', form.text)
-            return named[1] if named else ""
+            field = re.search(r'name="attempt" value="([^"]+)"', form.text)
+            return field[1] if field else ""
 
-        return await until(look, bool, "a form with a button")
+        return await until(read, bool, "a form with a button")
 
     async def _kasir(self, method: str, path: str, body: Any = None) -> Any:
         headers = {"X-API-Key": self.system.api_key}
@@ -160,21 +160,21 @@ class Shop:
 
 
 @asynccontextmanager
-async def without_complaints(page: Page) -> AsyncIterator[None]:
-    """Fail if the browser logs an error of our pages: a blocked script, a missing picture."""
+async def without_console_messages(page: Page) -> AsyncIterator[None]:
+    """Fail if the browser logs a message about our pages, such as a blocked script."""
     messages: list[tuple[str, str]] = []
     page.on("console", lambda message: messages.append((message.location["url"], message.text)))
     yield
     assert [text for url, text in messages if "/pay/" in url] == []
 
 
-async def fits(page: Page) -> None:
+async def assert_fits(page: Page) -> None:
     """Assert that the page is not wider than the screen."""
-    wider = await page.evaluate("document.documentElement.scrollWidth - innerWidth")
-    assert wider <= 0
+    excess_px = await page.evaluate("document.documentElement.scrollWidth - innerWidth")
+    assert excess_px <= 0
 
 
 async def enter_pin(page: Page) -> None:
-    """Approve at the wallet, on its phone page."""
+    """Enter the PIN on the wallet's page for phones, which approves the payment."""
     await page.fill("#pin", PIN)
     await page.click("form[data-pin] > button.main")

@@ -15,7 +15,7 @@ from kasir.web.app import create_app
 
 @asynccontextmanager
 async def in_process_app(database: str, **environ: str) -> AsyncIterator[AsyncTestClient[Litestar]]:
-    """A client of Kasir's app in this process, on this database."""
+    """A client of Kasir's app in this process; `database` is the DSN."""
     settings = settings_from(
         {
             "ADYEN_ENVIRONMENT": "twin",

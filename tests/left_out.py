@@ -1,6 +1,6 @@
-"""Prints which tests a selection by marker, such as `-m "not long"`, leaves out: a count by file.
+"""Prints how many tests of each file a marker expression, such as `-m "not long"`, deselects.
 
-pytest alone prints one number of deselected tests, and with pytest-xdist it prints nothing.
+pytest prints only their total, and with pytest-xdist not even that.
 """
 
 from __future__ import annotations
@@ -18,11 +18,12 @@ __all__ = [
     "pytest_testnodedown",
 ]
 
+#: The key under which a pytest configuration stores the number of deselected tests of each file.
 _LEFT_OUT: Final = pytest.StashKey[Counter[str]]()
 
 
 def pytest_deselected(items: Sequence[pytest.Item]) -> None:
-    """Count the tests that are left out, by file."""
+    """Count the deselected tests, by file."""
     for item in items:
         left_out = item.config.stash.setdefault(_LEFT_OUT, Counter())
         left_out[item.location[0]] += 1
@@ -38,15 +39,15 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
-    """Take the counts of a worker; every worker leaves out the same tests."""
-    # A worker that crashed has sent no counts.
+    """Store the counts of a worker; every worker deselects the same tests."""
+    # A crashed worker has sent no counts.
     counts = getattr(node, "workeroutput", {}).get("left_out", {})
     if counts:
         node.config.stash[_LEFT_OUT] = Counter(counts)
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    """Print the counts."""
+    """Print the counts if a marker expression was given."""
     left_out = config.stash.get(_LEFT_OUT, None)
     if not (left_out and config.option.markexpr):
         return

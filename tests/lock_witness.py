@@ -1,9 +1,9 @@
-"""Checks in every test that opens Kasir that each transaction takes its locks in one order.
+"""Checks, in every test that opens Kasir, that each transaction takes its locks in one order.
 
-docs/adr/0015 gives the order. A statement is identified by its text. `WAITS` lists what it may wait
-for, and tests/tidy/test_locks.py fails if a statement that locks is missing. What the text of a
-statement does not show (the parts of one statement, rows that are held already) is tested by
-tests/integration/store/test_lock_order.py.
+docs/adr/0015 defines the order. A statement is identified by its text. `WAITS` lists the tables
+whose locks each statement may wait for, and tests/tidy/test_locks.py fails if a statement that
+locks is not listed. This check cannot see the order of locks within one statement, nor that the
+transaction has locked a row already. tests/integration/store/test_lock_order.py tests these cases.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from kasir.store.limited import LimitedConnection
 
 __all__ = ["_locks_in_order", "lock_faults"]
 
+#: The tables, in the order in which a transaction must lock their rows.
 ORDER: Final = (
     "shopper",
     "shop_request",
@@ -35,7 +36,7 @@ ORDER: Final = (
     "pace",
 )
 
-#: What a statement may wait for, by its file and name.
+#: The tables whose locks a statement may wait for, by the statement's file and name.
 WAITS: Final = {
     "tokens.watch": ("shopper",),
     "tokens.looked": ("shopper",),
@@ -66,11 +67,11 @@ WAITS: Final = {
     "subscriptions.pace": ("pace",),
 }
 _NEW: Final = "writes rows that no other transaction can write"
-_HELD: Final = "writes rows that the transaction holds, or that belong to one it holds"
-_SKIPS: Final = "takes free rows and does not wait"
-_ALONE: Final = "is a separate transaction, of one row"
-_BY_ID: Final = "is a separate transaction, of rows in the order of their ids"
-_LEAF: Final = "may be taken anywhere: see the decision"
+_HELD: Final = "writes rows that the transaction has locked, or that belong to such a row"
+_SKIPS: Final = "skips locked rows"
+_ALONE: Final = "runs in its own transaction and locks one row"
+_BY_ID: Final = "runs in its own transaction and locks rows in the order of their ids"
+_LEAF: Final = "takes the advisory lock of `event`, which is allowed at any time: docs/adr/0015"
 #: Statements that lock rows and never wait for another transaction, and the reason.
 NEVER_WAITS: Final = {
     "api_keys.add_api_key": _ALONE,
@@ -78,15 +79,15 @@ NEVER_WAITS: Final = {
     "askers.abandon": _ALONE,
     "askers.hold": _ALONE,
     **{
-        f"cleaning.{what}": _SKIPS
-        for what in ("log", "statistics", "failed_jobs", "notices", "events")
+        f"cleaning.{name}": _SKIPS
+        for name in ("log", "statistics", "failed_jobs", "notices", "events")
     },
     "charges.open_charges": _NEW,
     "charges.withdraw": _HELD,
     "due.due_questions": _SKIPS,
     "due.due_closings": _SKIPS,
     "due.due_events": _SKIPS,
-    "due.due_tellings": _SKIPS,
+    "due.due_held_back": _SKIPS,
     "due.close_free_attempts_of": _SKIPS,
     "events.add_events": _LEAF,
     "events.wait_for_event_writers": _LEAF,
@@ -119,8 +120,9 @@ NEVER_WAITS: Final = {
     "tokens.due_shoppers": _SKIPS,
     "tokens.write_changes": _HELD,
 }
-#: In a subscription's turn: the payment of a withdrawn charge was locked before and has no names to
-#: claim; the key of a payment that was not opened is the exception in the decision.
+#: Statements that are not checked in a subscription's turn. If the turn withdraws a charge, it has
+#: already locked the charge's payment, which has no pspReference to claim. docs/adr/0015 allows
+#: the turn to lock the key of an unopened payment out of order.
 _IN_A_TURN: Final = {
     "payments.lock_payments",
     "payments.write_changes",
@@ -132,20 +134,28 @@ FILES: Final = sorted(
 
 
 def statements() -> dict[str, str]:
-    """Every statement by its text: its file and name."""
-    found: dict[str, str] = {}
+    """Every statement of `queries/*.sql`: its file and name (`inbox.settle`), by its text."""
+    names: dict[str, str] = {}
     for file in FILES:
-        every: aiosql.queries.Queries = queries(file)
-        for name in every.available_queries:
-            sql = getattr(getattr(every, name), "sql", None)
+        file_queries: aiosql.queries.Queries = queries(file)
+        for name in file_queries.available_queries:
+            sql = getattr(getattr(file_queries, name), "sql", None)
+            # aiosql adds a variant `..._cursor` of a query, with the same text.
             if sql and not name.endswith("_cursor"):
-                found[sql.strip()] = f"{file}.{name}"
-    return found
+                names[sql.strip()] = f"{file}.{name}"
+    return names
 
 
 @dataclass
 class Watch:
-    """The transactions of one connection, and the locks that they took out of order."""
+    """Watches the transactions of one connection for locks that are taken out of order.
+
+    Attributes:
+        known: The result of `statements`.
+        faults: The list to which faults are added.
+        is_open: Whether a transaction is open.
+        statements: The checked statements of the open transaction.
+    """
 
     known: dict[str, str]
     faults: list[str]
@@ -155,42 +165,44 @@ class Watch:
     def record(self, record: Any) -> None:
         """Record a statement that was executed."""
         text = record.query.strip()
+        # With the semicolon, because "ROLLBACK TO" a savepoint does not end the transaction.
         if text.startswith(("BEGIN", "COMMIT", "ROLLBACK;")):
             self.is_open = text.startswith("BEGIN")
             self.statements.clear()
         elif self.is_open and (name := self.known.get(text)):
-            self._locked(name)
+            self._check(name)
 
-    def _locked(self, name: str) -> None:
-        before = [table for one in self.statements for table in WAITS.get(one, ())]
+    def _check(self, name: str) -> None:
+        """Check a statement against those that the transaction executed before."""
+        locked = [table for earlier in self.statements for table in WAITS.get(earlier, ())]
         is_turn = "subscriptions.lock_unsent" in self.statements
         if not (is_turn and name in _IN_A_TURN):
-            reached = max((ORDER.index(table) for table in before), default=0)
-            late = [table for table in WAITS.get(name, ()) if ORDER.index(table) < reached]
-            if late:
-                self.faults.append(f"{name} waits for {late} after {self.statements}")
+            last_index = max((ORDER.index(table) for table in locked), default=0)
+            too_late = [table for table in WAITS.get(name, ()) if ORDER.index(table) < last_index]
+            if too_late:
+                self.faults.append(f"{name} waits for {too_late} after {self.statements}")
             self.statements.append(name)
 
 
 @pytest.fixture(scope="session", autouse=True)
 def lock_faults() -> Iterator[list[str]]:
     """Watch every connection that Kasir opens in this process; yields the list of faults."""
-    known, faults, make = statements(), list[str](), LimitedConnection.__init__
+    known, faults, original_init = statements(), list[str](), LimitedConnection.__init__
 
-    def make_watched(connection: LimitedConnection, *args: Any, **more: Any) -> None:
-        make(connection, *args, **more)
+    def watched_init(connection: LimitedConnection, *args: Any, **more: Any) -> None:
+        original_init(connection, *args, **more)
         connection.add_query_logger(Watch(known, faults).record)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(LimitedConnection, "__init__", make_watched)
+        patch.setattr(LimitedConnection, "__init__", watched_init)
         yield faults
 
 
 @pytest.fixture(autouse=True)
 def _locks_in_order(lock_faults: list[str]) -> Iterator[None]:
-    """Fail if a transaction waited for a lock that comes before one that it held."""
+    """Fail if a transaction held a lock while it waited for one that is earlier in the order."""
     yield
-    found = lock_faults[:]
+    faults_of_test = lock_faults[:]
     lock_faults.clear()
 
-    assert found == [], "\n".join(found)
+    assert faults_of_test == [], "\n".join(faults_of_test)

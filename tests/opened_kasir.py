@@ -16,11 +16,10 @@ from kasir.clock import Clock
 from kasir.config import Settings, settings_from
 from kasir.wiring import Parts, open_parts
 
-#: No server listens there: a call to Adyen fails at once.
+#: A URL at which no server listens: a call to Adyen fails at once.
 NOWHERE: Final = "http://127.0.0.1:9"
 
-
-#: A database of each test server with Kasir's schema and no rows: see `a_database`.
+#: The name of the database that `a_database` copies: it has Kasir's schema and no rows.
 TEMPLATE: Final = "kasir_template"
 #: PostgreSQL's template of an empty database.
 EMPTY: Final = "template0"
@@ -28,11 +27,14 @@ EMPTY: Final = "template0"
 
 @asynccontextmanager
 async def a_database(server: str, template: str = TEMPLATE) -> AsyncIterator[str]:
-    """A new database with Kasir's schema, or an empty one; dropped at the end, even if in use."""
+    """Make a database as a copy of `template`; yields its DSN.
+
+    At the end the database is dropped, even if it is still in use.
+    """
     name = f"test_{secrets.token_hex(8)}"
     connection = await asyncpg.connect(server)
     try:
-        # Copied file by file: faster than through the log, because the server does not sync.
+        # The test server does not sync files, so copying them is faster than writing to the WAL.
         await connection.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
         yield named(server, name)
     finally:
@@ -41,7 +43,7 @@ async def a_database(server: str, template: str = TEMPLATE) -> AsyncIterator[str
 
 
 async def make_template(server: str) -> None:
-    """Make the database that `a_database` copies: migrating each database takes much longer."""
+    """Make the database that `a_database` copies, because migrating each one is much slower."""
     connection = await asyncpg.connect(server)
     try:
         await connection.execute(f"CREATE DATABASE {TEMPLATE} TEMPLATE {EMPTY}")
@@ -52,7 +54,7 @@ async def make_template(server: str) -> None:
 
 
 def named(server: str, name: str) -> str:
-    """The DSN of another database of a server."""
+    """The DSN of the database with this name on a server; `server` is the server's DSN."""
     return urlsplit(server)._replace(path=f"/{name}").geturl()
 
 
@@ -78,10 +80,10 @@ def settings_on(database: str, **environ: str) -> Settings:
     )
 
 
-async def until(good: Callable[[], Awaitable[object]]) -> None:
-    """Wait until this is true."""
+async def until(condition: Callable[[], Awaitable[object]]) -> None:
+    """Wait until the condition returns a true value."""
     async with asyncio.timeout(300):
         while True:
-            if await good():
+            if await condition():
                 return
             await asyncio.sleep(0.02)

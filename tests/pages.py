@@ -1,4 +1,4 @@
-"""Every page of Kasir for shoppers, in every state."""
+"""Every page of Kasir's payment form, in every state."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from form_shop import Reply, Shop
 from kasir.demo.client import until
 from kasir.limits import Limits
 
-#: Fifty million rupiah is the largest amount that any provider names.
+#: The twin's limit is 20,000,000 rupiah: the first amount is accepted, the second is not.
 LARGE: Final = {"currency": "IDR", "value": 19_999_999}
 BEYOND: Final = {"currency": "IDR", "value": 20_000_001}
 HOUR_S: Final = 3600
@@ -30,13 +30,13 @@ Action = Callable[[Page], Awaitable[None]]
 
 @dataclass(frozen=True)
 class Shown:
-    """A page in a state, and a text of it.
+    """A page in one state.
 
     Attributes:
-        name: The name of its pictures.
-        url: Its URL, or the URL from which `then` leads to it.
-        text: A text on it that is on no page before it.
-        then: What a shopper does at the URL to open it.
+        name: The name of its screenshots.
+        url: The URL of the page, or the URL at which `then` starts.
+        text: A text on the page that is not on the page at which `then` starts.
+        then: The shopper's action that leads from the URL to the page, if one is needed.
         locale: The browser's locale.
     """
 
@@ -58,7 +58,10 @@ async def press(page: Page, button: str = "button.main") -> None:
 
 
 async def ended(shop: Shop, do: str, **changes: Any) -> dict[str, Any]:
-    """A link whose one payment ended with this action, and the URL of that payment."""
+    """A link whose only payment ended with this action (`do`) of the shopper at the wallet.
+
+    Its additional field `payment` is the URL of the payment's page.
+    """
     link = await shop.link(**changes)
     wallet_answer = await shop.shopper(await shop.start(link), do)
     if wallet_answer["location"]:
@@ -69,7 +72,10 @@ async def ended(shop: Shop, do: str, **changes: Any) -> dict[str, Any]:
 
 
 async def refused_for(shop: Shop, reason: str, code: str) -> dict[str, Any]:
-    """A link whose payment GoPay refused with this reason and code of Adyen."""
+    """A link whose payment was refused with this reason and code.
+
+    Its additional field `payment` is the URL of the payment's page.
+    """
     reference = f"FORM-{secrets.token_hex(5)}"
     fault = {"fault": "wallet_refuses", "reference": reference, "reason": reason, "code": code}
     async with shop.faults(fault):
@@ -80,8 +86,11 @@ async def refused_for(shop: Shop, reason: str, code: str) -> dict[str, Any]:
     return link | {"payment": f"{link['url']}/payments/{payment['id']}"}
 
 
-async def twice_saved(shop: Shop) -> dict[str, Any]:
-    """A link of a shopper with two saved wallets."""
+async def with_two_saved_wallets(shop: Shop) -> dict[str, Any]:
+    """A link of a shopper with two saved wallets.
+
+    Its additional field `remove` is the URL of the page that removes one of them.
+    """
     shopper = f"shopper-{secrets.token_hex(4)}"
     for number in (1, 2):
         account = {"account": f"20000000000{number}"}
@@ -100,23 +109,23 @@ async def twice_saved(shop: Shop) -> dict[str, Any]:
         recurringProcessingModel="CardOnFile",
     )
 
-    async def saved() -> list[str]:
+    async def removal_paths() -> list[str]:
         form = await shop.visit(link["url"])
         return re.findall(r'href="[^"]*(/saved/tok_\w+)"', form.text)
 
-    found = await until(saved, lambda rows: len(rows) == 2, "two saved wallets")
-    return link | {"remove": link["url"] + found[0]}
+    paths = await until(removal_paths, lambda paths: len(paths) == 2, "two saved wallets")
+    return link | {"remove": link["url"] + paths[0]}
 
 
 @asynccontextmanager
-async def kasirs(shop: Shop) -> AsyncIterator[list[Shown]]:
-    """The form in each of its states."""
+async def form_pages(shop: Shop) -> AsyncIterator[list[Shown]]:
+    """The form in each state."""
     plain, large = await shop.link(), await shop.link(amount=LARGE, lineItems=large_lines())
-    started, beyond, over = await shop.link(), await shop.link(amount=BEYOND), await shop.link()
+    started, beyond, expired = await shop.link(), await shop.link(amount=BEYOND), await shop.link()
     wallet = await shop.start(started)
     (waiting,) = await shop.payments(started)
-    await shop.withdraw(over)
-    two = await twice_saved(shop)
+    await shop.withdraw(expired)
+    two = await with_two_saved_wallets(shop)
     without_amount = [{"description": "Kopi Gayo 250 g", "quantity": 2}]
     consent = await shop.link(
         description="Kopi tiap bulan", lineItems=without_amount, **saving("Subscription")
@@ -128,39 +137,39 @@ async def kasirs(shop: Shop) -> AsyncIterator[list[Shown]]:
     yield [
         form,
         form.indonesian("Berlaku sampai"),
-        Shown("form-dear", large["url"], "Rp19.999.999"),
+        Shown("form-large", large["url"], "Rp19.999.999"),
         Shown("form-started", started["url"], "Continue in GoPay"),
         saved,
         saved.indonesian("Sejak"),
         Shown("form-another", two["url"], "I will still be asked for my PIN", _choose_another),
-        Shown("form-told", consent["url"], "may charge it again"),
+        Shown("form-consent", consent["url"], "may charge it again"),
         Shown("form-removed", f"{two['url']}?said=removed", "has been removed"),
         Shown("form-gone", f"{plain['url']}?said=gone", "Please pay with GoPay in the usual way"),
         remove,
         remove.indonesian("Hapus GoPay yang tersimpan?"),
         Shown("not-removed", two["remove"], "Not removed yet", _fail_to_remove(shop)),
         Shown("not-offered", beyond["url"], "not available for this order"),
-        Shown("link-over", over["url"], "no longer valid"),
+        Shown("link-expired", expired["url"], "no longer valid"),
         Shown("not-found", f"{shop.system.kasir_url}/pay/NONE", "not found"),
         Shown("waiting", f"{started['url']}/payments/{waiting['id']}", "Waiting for word"),
     ]
 
 
 @asynccontextmanager
-async def ends(shop: Shop) -> AsyncIterator[list[Shown]]:
-    """The page of a payment in each of its end states."""
+async def payment_pages(shop: Shop) -> AsyncIterator[list[Shown]]:
+    """The page of a payment in each final status, and while it is pending."""
     failed = await shop.link(amount=BEYOND, lineItems=[])
     attempt = await shop.attempt(await shop.link())
-    failure = (await shop.submit(failed["url"], attempt=attempt)).place
+    failure = (await shop.submit(failed["url"], attempt=attempt)).location
     paid, expired = await ended(shop, "approve"), await ended(shop, "expire")
     large = await ended(
         shop, "approve_without_return", amount=_PAYABLE, lineItems=large_lines(4_999_999)
     )
     refused, cancelled = await ended(shop, "refuse"), await ended(shop, "cancel")
-    over = await ended(shop, "refuse")
-    await shop.withdraw(over)
-    empty = await refused_for(shop, "Not enough balance", "12")
-    above = await refused_for(shop, "Withdrawal amount exceeded", "28")
+    refused_and_withdrawn = await ended(shop, "refuse")
+    await shop.withdraw(refused_and_withdrawn)
+    no_balance = await refused_for(shop, "Not enough balance", "12")
+    above_limit = await refused_for(shop, "Withdrawal amount exceeded", "28")
     failing = Shown("failed", shop.system.kasir_url + failure, "above what GoPay lets you pay")
     paying = Shown("paid", paid["url"], "Payment successful")
     yield [
@@ -169,11 +178,11 @@ async def ends(shop: Shop) -> AsyncIterator[list[Shown]]:
         paying,
         paying.indonesian("Pembayaran berhasil"),
         Shown("paid-just-now", paid["payment"], "You will be back at the shop"),
-        Shown("paid-dear", large["url"], "Rp9.999.999"),
+        Shown("paid-large", large["url"], "Rp9.999.999"),
         Shown("refused", refused["payment"], "Payment not successful"),
-        Shown("refused-over", over["payment"], "This link is no longer valid"),
-        Shown("refused-empty", empty["payment"], "balance is not enough"),
-        Shown("refused-limit", above["payment"], "above what GoPay lets you pay"),
+        Shown("refused-expired", refused_and_withdrawn["payment"], "This link is no longer valid"),
+        Shown("refused-no-balance", no_balance["payment"], "balance is not enough"),
+        Shown("refused-limit", above_limit["payment"], "above what GoPay lets you pay"),
         Shown("cancelled", cancelled["payment"], "Payment cancelled"),
         Shown("expired", expired["payment"], "The time to pay ran out"),
         Shown("pending", await pending(shop), "Your payment is being processed"),
@@ -181,20 +190,20 @@ async def ends(shop: Shop) -> AsyncIterator[list[Shown]]:
 
 
 @asynccontextmanager
-async def ways_out(shop: Shop) -> AsyncIterator[list[Shown]]:
-    """Pages that follow a button: those that lead to the wallet, and refusals."""
-    link, crowded, strange = await shop.link(), await shop.link(), await shop.link()
+async def button_pages(shop: Shop) -> AsyncIterator[list[Shown]]:
+    """Pages that follow the press of a button: those that lead to the wallet, and errors."""
+    link, limited, other = await shop.link(), await shop.link(), await shop.link()
     leaving = Shown("leaving", link["url"], "If the GoPay page does not open", _press_with(shop))
     app = Shown("app", (await shop.link())["url"], "Open the GoPay app", _press_with(shop, "app"))
-    elsewhere = f"{shop.system.twin_url}/gopay/none"
+    other_origin = f"{shop.system.twin_url}/gopay/none"
     async with damaged(shop, await shop.link()) as broken:
         yield [
             leaving,
             leaving.indonesian("Jika halaman GoPay tidak terbuka"),
             app,
             app.indonesian("Buka aplikasi GoPay"),
-            Shown("too-many", crowded["url"], "Too many tries", _crowd(shop, crowded)),
-            Shown("not-ours", elsewhere, "could not be understood", _posted_from(strange["url"])),
+            Shown("too-many", limited["url"], "Too many tries", _press_too_often(shop, limited)),
+            Shown("not-ours", other_origin, "could not be understood", _post_to(other["url"])),
             Shown("broken", broken, "Something went wrong on our side"),
         ]
 
@@ -210,11 +219,11 @@ async def pending(shop: Shop) -> str:
         {"fault": "details_say", "resultCode": "Pending", "reference": link["reference"]},
         {"fault": "delay_notice", "seconds": 24 * HOUR_S, "reference": link["reference"]},
     )
-    # Only an answer that names its payment can report that it is pending.
+    # Only an answer with the payment's reference makes the payment pending.
     async with shop.faults(*faults), shop.knobs(detailsReference="present"):
         wallet_answer = await shop.shopper(await shop.start(link), "approve")
         page = await shop.visit(wallet_answer["location"])
-    return shop.system.kasir_url + page.place
+    return shop.system.kasir_url + page.location
 
 
 @asynccontextmanager
@@ -222,8 +231,8 @@ async def damaged(shop: Shop, link: dict[str, Any]) -> AsyncIterator[str]:
     """The page of a link with an invalid row in the database; the row is deleted at the end."""
     connection = await asyncpg.connect(shop.system.environment["KASIR_DATABASE_URL"])
     try:
-        spoil = "UPDATE payment_link SET sealed_request = 'spoilt' WHERE id = $1"
-        await connection.execute(spoil, link["id"])
+        damage = "UPDATE payment_link SET sealed_request = 'spoilt' WHERE id = $1"
+        await connection.execute(damage, link["id"])
         yield link["url"]
     finally:
         await connection.execute("DELETE FROM payment_link WHERE id = $1", link["id"])
@@ -231,12 +240,15 @@ async def damaged(shop: Shop, link: dict[str, Any]) -> AsyncIterator[str]:
 
 
 @asynccontextmanager
-async def late(shop: Shop) -> AsyncIterator[list[Shown]]:
-    """Pages of payments that expired at the wallet, and for which Adyen sends no notification."""
+async def closing_pages(shop: Shop) -> AsyncIterator[list[Shown]]:
+    """Pages of two payments whose time ran out, and for which Adyen sends no notification.
+
+    The first is old enough for a retry, and the second is not.
+    """
     knobs = shop.knobs(extraEvents=[], paymentExpiryS=10 * HOUR_S)
     now = datetime.fromisoformat((await shop.twin("GET", "clock"))["now"])
-    days = {"expiresAt": (now + timedelta(days=3)).isoformat(timespec="seconds")}
-    first, second = await shop.link(**days), await shop.link(**days)
+    in_three_days = (now + timedelta(days=3)).isoformat(timespec="seconds")
+    first, second = [await shop.link(expiresAt=in_three_days) for _ in range(2)]
     lost_notices = [
         {"fault": "lose_notice", "reference": link["reference"], "eventCode": "TECHNICAL_CANCEL"}
         for link in (first, second)
@@ -244,16 +256,17 @@ async def late(shop: Shop) -> AsyncIterator[list[Shown]]:
     async with knobs, shop.faults(*lost_notices):
         await shop.start(first)
         await shop.twin("POST", "clock", {"advance_s": 9 * HOUR_S + 180})
-        again = Shown("closing-again", await _page_of(shop, first), "not heard that you paid")
-        # Wait until Kasir's clock has followed, so that the second does not start in the past.
-        await until(partial(shop.visit, again.url), partial(_has_text, again), again.name)
+        retry = Shown("closing-again", await _page_of(shop, first), "not heard that you paid")
+        # Start the second attempt only after Kasir's clock has followed the twin's clock.
+        # Otherwise the second attempt would be too old.
+        await until(partial(shop.visit, retry.url), partial(_has_text, retry), retry.name)
         await shop.start(second)
         await shop.twin("POST", "clock", {"advance_s": HOUR_S + 180})
         closing = Shown("closing", await _page_of(shop, second), "just wait, and do not pay again")
         await until(partial(shop.visit, closing.url), partial(_has_text, closing), closing.name)
         yield [
-            again,
-            again.indonesian("belum mendengar"),
+            retry,
+            retry.indonesian("belum mendengar"),
             closing,
             closing.indonesian("tunggu saja"),
         ]
@@ -299,19 +312,19 @@ def _press_with(shop: Shop, way: str = "post") -> Action:
     return start
 
 
-def _crowd(shop: Shop, link: dict[str, Any]) -> Action:
-    """Press the button of a form after as many submissions as are allowed."""
+def _press_too_often(shop: Shop, link: dict[str, Any]) -> Action:
+    """Press the button of a form after the largest allowed number of submissions."""
 
-    async def crowd(page: Page) -> None:
+    async def press_too_often(page: Page) -> None:
         for _ in range(Limits().forms_per_link_max):
             await shop.submit(link["url"])
         await press(page)
 
-    return crowd
+    return press_too_often
 
 
-def _posted_from(url: str) -> Action:
-    """Post the form from a page of another origin."""
+def _post_to(url: str) -> Action:
+    """Post a form to this URL from the open page, which has another origin."""
 
     async def post(page: Page) -> None:
         form = f'<form method="post" action="{url}"><button class="main">Pay</button></form>'
@@ -321,21 +334,21 @@ def _posted_from(url: str) -> Action:
     return post
 
 
-def large_lines(machine: int = 14_999_999) -> list[dict[str, Any]]:
-    """A basket with a long name and large sums, of five million rupiah and the machine's price."""
+def large_lines(machine_price: int = 14_999_999) -> list[dict[str, Any]]:
+    """A basket with a long name and large amounts: the machine's price and five million rupiah."""
     return [
         {
             "description": "Mesin espresso dua grup dengan penggiling dan pemanas air",
             "quantity": 1,
-            "amountIncludingTax": machine,
+            "amountIncludingTax": machine_price,
         },
         {"description": "Kopi Gayo", "quantity": 50, "amountIncludingTax": 100_000},
     ]
 
 
 @asynccontextmanager
-async def elsewhere(shop: Shop) -> AsyncIterator[list[Shown]]:
-    """Pages that exist only while Adyen has faults."""
+async def fault_pages(shop: Shop) -> AsyncIterator[list[Shown]]:
+    """Pages that are shown only while Adyen has faults."""
     lost = await shop.link()
     faults = (
         {"fault": "lose_reply_after", "call": "payments", "reference": lost["reference"]},
@@ -343,9 +356,9 @@ async def elsewhere(shop: Shop) -> AsyncIterator[list[Shown]]:
     )
     attempt = await shop.attempt(lost)
     async with shop.faults(*faults):
-        place = (await shop.submit(lost["url"], attempt=attempt)).place
+        path = (await shop.submit(lost["url"], attempt=attempt)).location
         silent = await shop.link()
         yield [
-            Shown("checking", shop.system.kasir_url + place, "We are checking your payment"),
+            Shown("checking", shop.system.kasir_url + path, "We are checking your payment"),
             Shown("no-answer", silent["url"], "cannot be reached just now"),
         ]

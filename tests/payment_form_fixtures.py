@@ -1,4 +1,4 @@
-"""Shared by the unit tests of the payment form: a payment link, and a call that never returns."""
+"""Data for the unit tests of the payment form: a payment link, and a call that never returns."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ async def hang(*_: object) -> Answer:
 
 
 def payment_link(**more: object) -> Link:
-    """A link to pay 25,000 rupiah, with more fields in its request."""
+    """A link to pay 25,000 rupiah; `more` is added to the fields of its request."""
     now = datetime.now(UTC)
     request = {
         "amount": {"currency": "IDR", "value": 25000},

@@ -16,19 +16,24 @@ import pytest_asyncio
 from kasir.embedded.server import embedded
 from opened_kasir import EMPTY, a_database, make_template
 
-#: The server is deleted after the session, so it need not survive a power cut. A test of durability
-#: runs its own server, with the usual settings.
+#: The data is deleted after the session, so it need not survive a power cut. A test of durability
+#: runs its own server with the usual settings.
 NOT_DURABLE: Final = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
-#: Copying a database takes a tenth of the time there, because its files stay in memory.
+#: A folder in memory: copying a database takes a tenth of the time there.
 IN_MEMORY: Final = Path("/dev/shm")
-#: The server and its log take less than half of it. A container often has 64 MB there.
+#: The free space that `IN_MEMORY` must have: more than twice what the server needs. A container
+#: often has only 64 MB.
 IN_MEMORY_BYTES_MIN: Final = 4 << 30
 
 
 @pytest.fixture(scope="session")
 def postgres_dsn() -> Iterator[str]:
-    """A server for the whole session; not in pytest's folders, which only their owner can enter."""
-    folder = Path(tempfile.mkdtemp(prefix="kasir-tests-", dir=_place()))
+    """The DSN of a server for the whole session.
+
+    If the tests run as root, only root can enter pytest's folders, but PostgreSQL runs as another
+    user. So the data is in a separate folder.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="kasir-tests-", dir=_parent_folder()))
     try:
         with embedded(folder, NOT_DURABLE) as dsn:
             asyncio.run(make_template(dsn))
@@ -37,8 +42,8 @@ def postgres_dsn() -> Iterator[str]:
         shutil.rmtree(folder)
 
 
-def _place() -> Path | None:
-    """The folder for the server's data: in memory if it fits, else where temporary files go."""
+def _parent_folder() -> Path | None:
+    """Where to make the data folder: in memory, or None (the usual place) if memory is small."""
     if IN_MEMORY.is_dir() and shutil.disk_usage(IN_MEMORY).free >= IN_MEMORY_BYTES_MIN:
         return IN_MEMORY
     return None
@@ -59,7 +64,7 @@ async def empty_database(postgres_dsn: str) -> AsyncIterator[str]:
 
 
 def ask(dsn: str, query: str) -> object:
-    """The value that a query returns, over a separate connection."""
+    """Run a query over a separate connection; returns the first column of the first row."""
 
     async def answer() -> object:
         connection = await asyncpg.connect(dsn)

@@ -1,4 +1,4 @@
-"""Calls to Kasir over real HTTP with any bytes: for tests that send what no client sends."""
+"""Calls to Kasir over real HTTP with any bytes, including bytes that no ordinary client sends."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from kasir.demo.processes import RunningDemo
 #: The tables to which a refused request must write nothing.
 TABLES: Final = ("payment", "question", "shop_request", "payment_link", "subscription", "renewal")
 
+#: The values of `errorType` in Adyen's error body.
 ERROR_TYPES: Final = {"internal", "validation", "security", "configuration"}
 
 
@@ -55,17 +56,18 @@ class Caller:
         Args:
             method: The HTTP method.
             path: Path and query.
-            body: What to send.
-            api_key: The API key; empty: the system's own key, None: no key.
-            headers: More headers.
+            body: The body to send; None: no body.
+            api_key: The API key. Empty: the system's key; None: no key.
+            headers: Additional headers.
         """
         sent = {"Content-Type": "application/json", **(headers or {})}
         if api_key is not None:
             sent["X-API-Key"] = api_key or self.system.api_key
         data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
-        sending = None if data is None else io.BytesIO(data)  # Sent in chunks, as a large body is.
+        # aiohttp sends a file object in chunks, as clients send a large body.
+        stream = None if data is None else io.BytesIO(data)
         async with self.http.request(
-            method, self.system.kasir_url + path, data=sending, headers=sent, allow_redirects=False
+            method, self.system.kasir_url + path, data=stream, headers=sent, allow_redirects=False
         ) as response:
             return HttpReply(response.status, await response.read(), response.headers)
 
@@ -74,27 +76,27 @@ class Caller:
         headers = {} if key is None else {"Idempotency-Key": key}
         return await self.call("POST", path, body, headers=headers)
 
-    async def at_the_twin(self, reference: str) -> list[dict[str, Any]]:
+    async def twin_payments(self, reference: str) -> list[dict[str, Any]]:
         """The twin's payments of a reference."""
         url = f"{self.system.twin_url}/twin/payments"
         async with self.http.get(url, params={"reference": reference}) as response:
-            found: list[dict[str, Any]] = (await response.json())["payments"]
-            return found
+            payments: list[dict[str, Any]] = (await response.json())["payments"]
+            return payments
 
-    async def kept(self) -> tuple[int, ...]:
+    async def row_counts(self) -> tuple[int, ...]:
         """The number of payments at the twin, and the number of rows in each table of Kasir."""
         async with self.http.get(f"{self.system.twin_url}/twin/payments") as response:
-            at_the_twin: int = (await response.json())["count"]
+            twin_payments: int = (await response.json())["count"]
         connection = await asyncpg.connect(self.system.environment["KASIR_DATABASE_URL"])
         try:
             rows = [await connection.fetchval(f"SELECT count(*) FROM {name}") for name in TABLES]
         finally:
             await connection.close()
-        return at_the_twin, *rows
+        return twin_payments, *rows
 
 
 def is_adyens_error(reply: HttpReply) -> bool:
-    """Whether a reply is an error in Adyen's format, without internal details of Kasir."""
+    """Whether a reply is an error in Adyen's format that shows no internal details of Kasir."""
     if reply.headers.get("Content-Type", "").split(";")[0] != "application/json":
         return False
     fields = reply.json

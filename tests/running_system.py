@@ -1,4 +1,4 @@
-"""The whole system, running: twin, database, server and worker, each a real process."""
+"""The whole running system: twin, database, server, worker and shop, each a real process."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ import pytest_asyncio
 from kasir.demo.client import JourneyClient
 from kasir.demo.processes import RunningDemo, free_port, running_demo
 
-__all__ = ["system", "walker"]
+__all__ = ["journey_client", "system"]
 
 
 @pytest.fixture(scope="session")
 def system() -> Iterator[RunningDemo]:
     """One system for the whole session; each test uses its own references."""
-    # Without Kasir's settings in the environment of the test run.
+    # Kasir's settings in the environment of the test run are not passed on.
     given = {
         name: text for name, text in os.environ.items() if not name.startswith(("ADYEN_", "KASIR_"))
     }
@@ -29,7 +29,7 @@ def system() -> Iterator[RunningDemo]:
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def walker(system: RunningDemo) -> AsyncIterator[JourneyClient]:
+async def journey_client(system: RunningDemo) -> AsyncIterator[JourneyClient]:
     """A client that calls the system over HTTP, as a shop and as a shopper."""
     async with aiohttp.ClientSession() as http:
         yield JourneyClient(system, http)

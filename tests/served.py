@@ -1,4 +1,4 @@
-"""Kasir served in the test's own event loop, with limits that a test can reach, and its clients."""
+"""Kasir as a server in the test's own event loop, with limits that a test sets, and its clients."""
 
 from __future__ import annotations
 
@@ -24,28 +24,28 @@ from kasir.cli.serve import THIS_MACHINE
 from kasir.config import settings_from
 from kasir.limits import Limits
 from kasir.web.app import create_app
-from twin_fixtures import QuietServer, TwinAtWork, payment_body, serving
+from twin_fixtures import QuietServer, RunningTwin, payment_body, serving
 
 _HOST: Final = "127.0.0.1"
-#: The address of another machine, as the server sees it: no proxy has this address.
-STRANGER: Final = "127.0.0.2"
+#: The client address in tests of remote clients; the server trusts no proxy with this address.
+OUTSIDE_ADDRESS: Final = "127.0.0.2"
 _PATIENCE_S: Final = 150.0
 _API_KEY: Final = "a-shop-of-the-test"
 
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """A Kasir that serves requests, with the twin as its Adyen."""
+    """A Kasir that serves requests and calls the twin."""
 
     port: int
-    twin: TwinAtWork
+    twin: RunningTwin
     http: aiohttp.ClientSession
     database: str
     server: uvicorn.Server
 
     @property
     def url(self) -> str:
-        """Its base URL."""
+        """Kasir's base URL."""
         return f"http://{_HOST}:{self.port}"
 
     async def post(self, path: str, body: object, key: str | None = None) -> Any:
@@ -54,7 +54,7 @@ class Served:
         async with self.http.post(self.url + path, json=body, headers=headers) as response:
             return await response.json()
 
-    async def neighbour_pays(self, reference: str) -> str:
+    async def other_shopper_pays(self, reference: str) -> str:
         """Start a payment of another shopper; returns the result code."""
         body = payment_body(reference=reference, returnUrl="https://shop.example/")
         async with asyncio.timeout(_PATIENCE_S):
@@ -62,22 +62,22 @@ class Served:
         return str(answer.get("resultCode", answer))
 
     async def link(self, **changes: Any) -> dict[str, Any]:
-        """A link to the form."""
+        """Make a payment link."""
         body = {
             "reference": "A-LINK",
             "amount": {"currency": "IDR", "value": 25000},
             "returnUrl": "https://shop.example/",
         } | changes
-        made: dict[str, Any] = await self.post("/v72/paymentLinks", body)
-        # Kasir made the URL before its port was known.
-        return made | {"url": f"{self.url}/pay/{made['id']}"}
+        link: dict[str, Any] = await self.post("/v72/paymentLinks", body)
+        # The URL in Kasir's answer has another port, because Kasir's settings do not have ours.
+        return link | {"url": f"{self.url}/pay/{link['id']}"}
 
     async def payments(self, reference: str = "A-LINK") -> list[dict[str, Any]]:
         """The payments of a reference, newest first."""
         url = f"{self.url}/api/payments?reference={reference}"
         async with self.http.get(url, headers={"X-API-Key": _API_KEY}) as response:
-            found: list[dict[str, Any]] = (await response.json())["payments"]
-            return found
+            payments: list[dict[str, Any]] = (await response.json())["payments"]
+            return payments
 
     async def visit(
         self,
@@ -95,41 +95,41 @@ class Served:
     async def start(self, link: dict[str, Any]) -> str:
         """Start a payment at a link, without scripts; returns the wallet's URL."""
         _, page, _ = await self.visit(link["url"])
-        named = re.search(r'name="attempt" value="([^"]+)"', page)
-        assert named, page
-        status, text, wallet = await self.visit(link["url"], {"attempt": named[1]})
+        field = re.search(r'name="attempt" value="([^"]+)"', page)
+        assert field, page
+        status, text, wallet_url = await self.visit(link["url"], {"attempt": field[1]})
         assert status == 303, text
-        return wallet
+        return wallet_url
 
-    async def kept(self, query: str, *values: object) -> Any:
-        """One value from the database."""
+    async def fetch_value(self, query: str, *values: object) -> Any:
+        """Run a query on the database; returns the first column of the first row."""
         connection = await asyncpg.connect(self.database)
         try:
             return await connection.fetchval(query, *values)
         finally:
             await connection.close()
 
-    def here(self, location: str) -> str:
-        """A URL from Kasir, with the base URL of this test."""
+    def on_this_server(self, location: str) -> str:
+        """The URL `location` from an answer of Kasir, with its base URL replaced by `url`."""
         return self.url + urlsplit(location)._replace(scheme="", netloc="").geturl()
 
     @property
-    def strangers(self) -> int:
-        """The number of the server's connections from outside."""
-        each = self.server.server_state.connections
-        peers = [one.transport.get_extra_info("peername") for one in each]
-        return sum(peer is not None and peer[0] == STRANGER for peer in peers)
+    def outside_connections(self) -> int:
+        """The number of the server's open connections from `OUTSIDE_ADDRESS`."""
+        connections = self.server.server_state.connections
+        peers = [connection.transport.get_extra_info("peername") for connection in connections]
+        return sum(peer is not None and peer[0] == OUTSIDE_ADDRESS for peer in peers)
 
-    async def connect(self, address: str = STRANGER) -> Stranger:
-        """Open a connection on which a test sends any bytes."""
+    async def connect(self, address: str = OUTSIDE_ADDRESS) -> OutsideConnection:
+        """Open a connection from this address, on which a test can send any bytes."""
         host = address if ":" in address else _HOST
         reader, writer = await asyncio.open_connection(host, self.port, local_addr=(address, 0))
-        return Stranger(reader, writer)
+        return OutsideConnection(reader, writer)
 
 
 @dataclass(frozen=True, slots=True)
-class Stranger:
-    """A connection from outside."""
+class OutsideConnection:
+    """A TCP connection on which a test can send any bytes."""
 
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
@@ -160,11 +160,11 @@ class Stranger:
 
 @asynccontextmanager
 async def served(database: str, host: str = _HOST, /, **limits: Any) -> AsyncIterator[Served]:
-    """Serve Kasir on a database, as `kasir serve` does, within these limits.
+    """Serve Kasir on a database, as `kasir serve` does; `limits` are fields of `Limits`.
 
     With the host `::` it listens as `kasir serve --host :: --workers 2` does.
     """
-    within = replace(Limits(), **limits)
+    test_limits = replace(Limits(), **limits)
     async with serving(Twin(TwinSettings(), Knobs())) as twin:
         settings = settings_from(
             {
@@ -175,8 +175,8 @@ async def served(database: str, host: str = _HOST, /, **limits: Any) -> AsyncIte
                 "KASIR_API_KEY": _API_KEY,
             }
         )
-        app = create_app(replace(settings, limits=within))
-        http = type("Bounded", (BoundedHttp,), {"limits": within})
+        app = create_app(replace(settings, limits=test_limits))
+        http = type("Bounded", (BoundedHttp,), {"limits": test_limits})
         config = uvicorn.Config(
             app,
             log_config=None,
@@ -187,8 +187,9 @@ async def served(database: str, host: str = _HOST, /, **limits: Any) -> AsyncIte
             forwarded_allow_ips=THIS_MACHINE,
         )
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        # Without an explicit protocol asyncio leaves Nagle's algorithm on, which delays answers.
         listener = socket.socket(family, proto=socket.IPPROTO_TCP)
-        if family == socket.AF_INET6:
+        if family == socket.AF_INET6:  # Accept IPv4 connections too.
             listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
         listener.bind((host, 0))
         server = QuietServer(config)
@@ -198,8 +199,8 @@ async def served(database: str, host: str = _HOST, /, **limits: Any) -> AsyncIte
             await asyncio.sleep(0)
         async with aiohttp.ClientSession() as client:
             yield Served(listener.getsockname()[1], twin, client, database, server)
-        # The server notices closed connections before the database is dropped.
-        if under_way := server.server_state.tasks:
-            await asyncio.wait(under_way, timeout=_PATIENCE_S)
+        # The open requests must end before the database is dropped.
+        if open_requests := server.server_state.tasks:
+            await asyncio.wait(open_requests, timeout=_PATIENCE_S)
         server.stopping.set()
         await task

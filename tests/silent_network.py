@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 
 @dataclass(slots=True)
 class Proxy:
-    """A proxy: its DSN, and whether it forwards data."""
+    """A proxy to PostgreSQL. Clients connect to its `dsn`."""
 
     dsn: str
     _socket: str
@@ -19,16 +19,16 @@ class Proxy:
     _open: set[_Connection] = field(default_factory=set)
 
     def go_silent(self, *, answers_only: bool = False) -> None:
-        """Accept data and forward none of it, on old connections and on new ones.
+        """Accept data and forward none of it, on existing connections and on new ones.
 
-        With `answers_only` old connections still forward requests.
+        With `answers_only`, existing connections still forward requests.
         """
         self._is_silent = True
         for connection in self._open:
             connection.forwards_requests, connection.forwards_answers = answers_only, False
 
     def let_through(self) -> None:
-        """Serve new connections again; the silent ones stay silent for ever."""
+        """Forward data on new connections again; silent connections stay silent."""
         self._is_silent = False
 
     def under_way(self) -> list[asyncio.Task[object]]:
@@ -40,7 +40,7 @@ class Proxy:
         connection = _Connection(asyncio.current_task())
         connection.forwards_requests = connection.forwards_answers = not self._is_silent
         self._open.add(connection)
-        # The proxy ends, or one side closed the connection.
+        # OSError: one side closed the connection. CancelledError: the proxy ends.
         with suppress(OSError, asyncio.CancelledError):
             await connection.forward(reader, writer, self._socket)
         self._open.discard(connection)
@@ -49,7 +49,7 @@ class Proxy:
 
 @dataclass(eq=False, slots=True)
 class _Connection:
-    """A connection; the proxy never closes a silent one."""
+    """A client's connection. While it is silent, the proxy does not close it."""
 
     task: asyncio.Task[object] | None
     forwards_requests: bool = True
@@ -64,18 +64,24 @@ class _Connection:
             return
         answers, requests = await asyncio.open_unix_connection(socket)
         try:
-            await asyncio.gather(self._ask(reader, requests), self._answer(answers, writer))
+            await asyncio.gather(
+                self._forward_requests(reader, requests), self._forward_answers(answers, writer)
+            )
         finally:
             requests.close()
 
-    async def _ask(self, reader: asyncio.StreamReader, requests: asyncio.StreamWriter) -> None:
+    async def _forward_requests(
+        self, reader: asyncio.StreamReader, requests: asyncio.StreamWriter
+    ) -> None:
         while sent := await reader.read(65536):
             if self.forwards_requests:
                 requests.write(sent)
         if self.forwards_requests:
             requests.close()
 
-    async def _answer(self, answers: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _forward_answers(
+        self, answers: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
         while data := await answers.read(65536):
             if self.forwards_answers:
                 writer.write(data)

@@ -1,4 +1,4 @@
-"""A twin and a shop's webhook endpoint, running in the test's own loop on free ports.
+"""A twin and a shop's webhook endpoint, running in the test's own event loop on free ports.
 
 Import the fixtures by name into a test file: `from twin_fixtures import shop, twin`.
 """
@@ -26,6 +26,7 @@ from adyen_twin.app import build
 from adyen_twin.core.settings import Knobs, Settings
 from adyen_twin.core.twin import Twin
 
+#: HMAC keys as hexadecimal text: of the standard webhooks, and of the token webhooks.
 KEY = "44782DEF547AAA06C910C43932B1EB0C71FC68D9D0C057550C48EC2ACF6BA056"
 OTHER_KEY = "74F490DD33F7327BAECC88B2947C011FC02D014A473AAA33A8EC93E4DC069174"
 
@@ -42,7 +43,7 @@ BROWSER = {
 
 
 def payment_body(**changes: Any) -> dict[str, Any]:
-    """Return a complete one-off GoPay payment; a change of None leaves the field out."""
+    """Return a complete request for a one-off GoPay payment; a field that is None is left out."""
     body = {
         "merchantAccount": "TwinMerchant",
         "reference": "ORDER-1001",
@@ -70,7 +71,7 @@ class Answer:
         return json.loads(self.text)
 
 
-class TwinAtWork:
+class RunningTwin:
     """A running twin, and the calls that a test makes to it."""
 
     def __init__(self, twin: Twin, url: str, session: aiohttp.ClientSession) -> None:
@@ -81,7 +82,10 @@ class TwinAtWork:
     async def call(
         self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None
     ) -> Answer:
-        """Call the twin; a body of bytes is sent as it is, as JSON too."""
+        """Call the twin. Bytes are sent unchanged, any other body as JSON.
+
+        The header `Content-Type` is always that of JSON, unless `headers` has another one.
+        """
         raw = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
         data = None if raw is None else io.BytesIO(raw)
         url = path if path.startswith("http") else self.url + path
@@ -97,7 +101,7 @@ class TwinAtWork:
     async def api(
         self, path: str, body: Any, *, key: str | None = None, method: str = "POST"
     ) -> Answer:
-        """Call an Adyen API of the twin, with its key and perhaps an idempotency key."""
+        """Call an Adyen API of the twin with its API key, and an idempotency key if given."""
         headers = {"X-API-Key": "twin-api-key"}
         if key is not None:
             headers["Idempotency-Key"] = key
@@ -110,14 +114,14 @@ class TwinAtWork:
         return answer.body
 
     async def pay(self, *, key: str | None = None, **changes: Any) -> str:
-        """Start a payment; return its action.url."""
+        """Start a payment; return the URL of its action."""
         answer = await self.api("/v72/payments", payment_body(**changes), key=key)
         assert answer.status == 200, answer.text
         url: str = answer.body["action"]["url"]
         return url
 
     async def shopper(self, url: str, do: str = "approve", **more: Any) -> Any:
-        """Act as the shopper."""
+        """Do a shopper's action (`do`) at the wallet; `url` is the URL of the payment's action."""
         return await self.control("POST", "wallet", {"url": url, "do": do, **more})
 
     async def paid(self, **changes: Any) -> str:
@@ -127,7 +131,7 @@ class TwinAtWork:
         return psp_reference
 
     async def saved(self, model: str = "Subscription", **changes: Any) -> str:
-        """Make a payment that saves a token; return the token."""
+        """Make a payment that saves a token with this recurring processing model; return its id."""
         request: dict[str, Any] = {
             "storePaymentMethod": True,
             "shopperReference": "shopper-1",
@@ -144,13 +148,13 @@ class TwinAtWork:
         return await self.api("/v72/payments/details", body, key=key)
 
     async def settle(self, seconds: float = 0) -> None:
-        """Advance the clock; all that falls due is done when this returns."""
+        """Advance the clock; everything that becomes due is done when this returns."""
         await self.control("POST", "clock", {"advance_s": seconds})
 
 
 def charge_body(token: str, model: str = "Subscription", **changes: Any) -> dict[str, Any]:
-    """Return a payment with a token, with only the fields that GoPay's page names."""
-    named = {
+    """Return a request for a payment with a token, with only the fields on Adyen's GoPay page."""
+    charge_fields = {
         "reference": "SUB-7",
         "paymentMethod": {"storedPaymentMethodId": token},
         "shopperReference": "shopper-1",
@@ -159,11 +163,11 @@ def charge_body(token: str, model: str = "Subscription", **changes: Any) -> dict
         "browserInfo": None,
         "channel": None,
     }
-    return payment_body(**named | changes)
+    return payment_body(**charge_fields | changes)
 
 
 def result_of(location: str) -> str:
-    """Return the redirectResult of a return address, decoded once."""
+    """Return the redirectResult of a return URL, decoded once."""
     return parse_qs(urlsplit(location).query)["redirectResult"][0]
 
 
@@ -188,21 +192,21 @@ class Received:
 
 @dataclass
 class Shop:
-    """A shop's webhook endpoint: keeps what it receives, and answers what a test sets."""
+    """A shop's webhook endpoint: it stores what it receives, and answers as the test sets."""
 
     url: str = ""
     received: list[Received] = field(default_factory=list)
-    #: The statuses to answer, in order; then 202.
+    #: The statuses of the next answers, in order. When the list is empty, the status is 202.
     answers: list[int] = field(default_factory=list)
     answer_body: str = "[accepted]"
-    #: While it is not set, nothing is answered.
+    #: While this event is not set, the endpoint does not answer.
     may_answer: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:
         self.may_answer.set()
 
     async def receive(self, request: web.Request) -> web.Response:
-        """Keep a webhook and answer it."""
+        """Store a webhook and answer it."""
         self.received.append(Received(request.headers, await request.read()))
         await self.may_answer.wait()
         status = self.answers.pop(0) if self.answers else 202
@@ -224,7 +228,7 @@ class QuietServer(uvicorn.Server):
 
     async def main_loop(self) -> None:
         """Serve until the test stops it."""
-        await self.on_tick(0)
+        await self.on_tick(0)  # Sets the default headers of answers.
         await self.stopping.wait()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
@@ -243,19 +247,19 @@ class QuietServer(uvicorn.Server):
 
 @functools.cache
 def _application() -> Litestar:
-    # Building it takes longer than most tests; each test gives it another twin.
+    # Building the app takes longer than most tests, so it is built once; `serving` sets the twin.
     return build(Twin())
 
 
 @contextlib.asynccontextmanager
-async def serving(twin: Twin) -> AsyncIterator[TwinAtWork]:
+async def serving(twin: Twin) -> AsyncIterator[RunningTwin]:
     """Serve a twin on a free port."""
     app = _application()
     app.state.twin = twin
     config = uvicorn.Config(
         app, log_config=None, lifespan="on", ws="none", timeout_graceful_shutdown=1
     )
-    # With the protocol TCP, or asyncio leaves Nagle's algorithm on: 40 ms per answer.
+    # Without an explicit protocol asyncio leaves Nagle's algorithm on: 40 ms more per answer.
     listener = socket.socket(proto=socket.IPPROTO_TCP)
     listener.bind(("127.0.0.1", 0))
     server = QuietServer(config)
@@ -265,7 +269,7 @@ async def serving(twin: Twin) -> AsyncIterator[TwinAtWork]:
         await asyncio.sleep(0)
     try:
         async with aiohttp.ClientSession() as session:
-            yield TwinAtWork(twin, f"http://127.0.0.1:{listener.getsockname()[1]}", session)
+            yield RunningTwin(twin, f"http://127.0.0.1:{listener.getsockname()[1]}", session)
     finally:
         server.stopping.set()
         await task
@@ -288,22 +292,22 @@ async def listening() -> AsyncIterator[Shop]:
 
 
 @pytest.fixture
-async def twin() -> AsyncIterator[TwinAtWork]:
-    """A new strict twin without webhooks."""
-    async with serving(Twin(Settings(), Knobs())) as at_work:
-        yield at_work
+async def twin() -> AsyncIterator[RunningTwin]:
+    """A new twin with its default settings, which sends no webhooks."""
+    async with serving(Twin(Settings(), Knobs())) as running_twin:
+        yield running_twin
 
 
 @pytest.fixture
-async def token_shop(twin: TwinAtWork) -> AsyncIterator[Shop]:
-    """A shop that receives the twin's token webhooks, signed with a key of their own."""
+async def token_shop(twin: RunningTwin) -> AsyncIterator[Shop]:
+    """A shop that receives the twin's token webhooks, which are signed with a separate key."""
     async with listening() as endpoint:
         await twin.control("PUT", "webhooks/tokens", {"url": endpoint.url, "hmacKey": OTHER_KEY})
         yield endpoint
 
 
 @pytest.fixture
-async def shop(twin: TwinAtWork) -> AsyncIterator[Shop]:
+async def shop(twin: RunningTwin) -> AsyncIterator[Shop]:
     """A shop that receives the twin's standard webhooks."""
     async with listening() as endpoint:
         await twin.control("PUT", "webhooks/standard", {"url": endpoint.url, "hmacKey": KEY})

@@ -1,7 +1,7 @@
-"""Validation by Adyen's OpenAPI files. They are not part of this project.
+"""Validation against Adyen's OpenAPI files, which are not part of this project.
 
-The environment variable ADYEN_OPENAPI names their folder; without it the tests that need
-them are skipped with that reason.
+The environment variable ADYEN_OPENAPI names their folder. Without it, tests with `needs_openapi`
+are skipped.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
+#: Fields in `additionalData` that Adyen sends but its schemas do not name.
 UNNAMED = ("hmacSignature", "recurring.shopperReference")
 
 FOLDER = os.environ.get("ADYEN_OPENAPI") or None
@@ -28,7 +29,7 @@ needs_openapi = pytest.mark.skipif(
 
 @functools.cache
 def document(name: str) -> dict[str, Any]:
-    """Return an OpenAPI file; its objects allow no fields that it does not name."""
+    """Return a parsed OpenAPI file, changed so that objects allow only the fields it names."""
     assert FOLDER is not None
     parsed: dict[str, Any] = json.loads((Path(FOLDER) / f"{name}.json").read_text())
     for schema in parsed["components"]["schemas"].values():
@@ -38,20 +39,20 @@ def document(name: str) -> dict[str, Any]:
 
 
 def faults(name: str, schema: dict[str, Any], value: Any) -> list[str]:
-    """Return what is wrong with a value, by a schema of that file."""
-    whole = {**schema, "components": document(name)["components"]}
-    found = Draft202012Validator(whole).iter_errors(value)
-    return [f"{error.json_path}: {error.message}" for error in found]
+    """Return the errors of a value under a schema of this file."""
+    schema_with_components = {**schema, "components": document(name)["components"]}
+    errors = Draft202012Validator(schema_with_components).iter_errors(value)
+    return [f"{error.json_path}: {error.message}" for error in errors]
 
 
 def reply_faults(name: str, path: str, method: str, status: int, value: Any) -> list[str]:
-    """Return what is wrong with an answer to an API call."""
+    """Return the errors of an answer under the schema of its API call."""
     response = document(name)["paths"][path][method]["responses"][str(status)]
     return faults(name, response["content"]["application/json"]["schema"], value)
 
 
 def webhook_faults(value: dict[str, Any]) -> list[str]:
-    """Return what is wrong with a standard notification, by the schema of its eventCode."""
+    """Return the errors of a standard notification under the schema of its eventCode."""
     code = value["notificationItems"][0]["NotificationRequestItem"]["eventCode"]
     request = document("Webhooks-v1")["webhooks"][f"/{code}"]["post"]["requestBody"]
     return faults(
@@ -62,7 +63,7 @@ def webhook_faults(value: dict[str, Any]) -> list[str]:
 
 
 def token_webhook_faults(value: dict[str, Any]) -> list[str]:
-    """Return what is wrong with a token webhook, by the schema of its type."""
+    """Return the errors of a token webhook under the schema of its type."""
     operation = document("TokenizationNotification-v1")["webhooks"][value["type"]]["post"]
     schema = operation["requestBody"]["content"]["application/json"]["schema"]
     return faults("TokenizationNotification-v1", schema, value)
@@ -71,9 +72,9 @@ def token_webhook_faults(value: dict[str, Any]) -> list[str]:
 def _without_unnamed_fields(value: dict[str, Any]) -> dict[str, Any]:
     """Return a notification without the fields that Adyen sends but its schemas do not name.
 
-    `metadata.<key>` is described in prose. `hmacSignature` and `recurring.shopperReference`
-    are in the files' own examples of OFFER_CLOSED and RECURRING_CONTRACT, but missing in
-    their schemas; the signature has its own tests.
+    The files describe `metadata.<key>` only in prose. `hmacSignature` and
+    `recurring.shopperReference` are in the files' examples of OFFER_CLOSED and RECURRING_CONTRACT,
+    but not in their schemas. Other tests check the signature.
     """
     plain = copy.deepcopy(value)
     for wrapper in plain["notificationItems"]:

@@ -1,7 +1,8 @@
 """A server that reads the body and answers a bare 202: the upper limit of the intake rate.
 
-It is Kasir's own app, served as `kasir serve` serves it, with an additional route. So the ratio
-shows the cost of verifying and storing a notification, without that of the framework.
+The server is Kasir's own app with an additional route, served as `kasir serve` serves it. So the
+ratio of the two rates shows the cost of verifying and storing a notification, without the cost of
+the framework.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A webhook endpoint like the one in Adyen's samples: Flask, the library's check, nothing stored.
 
-Written for the comparison, with the steps of the samples: take the first item, check its signature
-with the library, answer 202. Served by gunicorn with two workers.
+The endpoint was written for the comparison, with the steps of the samples: read the first item,
+check its signature with the library, answer 202. Gunicorn serves it with two workers.
 """
 
 from __future__ import annotations

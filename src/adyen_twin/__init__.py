@@ -1,12 +1,18 @@
-"""A local, stateful Adyen and GoPay to test against. Not made by, nor affiliated with, either.
+"""A local, stateful simulation of Adyen and GoPay for tests; neither company made it.
 
-Read from the bottom up: `core` (state, settings, clock) and `protocol` (Adyen's rules) know
-nothing of each other; `webhooks` builds, queues and delivers notifications; `simulation` is
-what happens to payments and tokens; `http_types` is what all HTTP handlers share; `api`
-(Adyen's APIs), `gopay` (the shopper's pages) and `controls` (`/twin/`, for tests) do not
-import each other; `app` puts the parts together, `server` runs it, `cli` is the command.
+The packages and modules, from the lowest layer to the highest:
 
-Each imports only from what is named before it; the contract `twin-layers` in pyproject.toml
-checks that. The twin shares no code with `kasir`: docs/adr/0003 says why. Its page is
-docs/twin.md.
+- `core` (state, settings, clock) and `protocol` (Adyen's rules) do not import each other.
+- `webhooks` builds, queues and delivers notifications.
+- `simulation` changes payments and tokens.
+- `http_types` has the types and functions that all HTTP handlers share.
+- `api` (Adyen's APIs), `gopay` (the shopper's pages) and `controls` (`/twin/`, for tests) do
+  not import each other.
+- `app` builds the application, `server` runs it, and `cli` is the command.
+
+Each imports only from lower layers; the contract `twin-layers` in pyproject.toml checks this.
+Terms that all of them use: a knob is a setting that can change while the twin runs. A control
+is a call to `/twin/`. GUESS marks a behaviour of Adyen or GoPay that could not be established.
+
+docs/twin.md describes the twin. docs/adr/0003 explains why it shares no code with `kasir`.
 """

@@ -1,4 +1,4 @@
-"""The twin as an ASGI application: this module puts the parts together and decides nothing."""
+"""The twin as an ASGI application: routes, error handlers and background work."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from adyen_twin.simulation.engine import Engine
 
 BODY_BYTES_MAX: Final = 1024 * 1024
 
-#: The type that litestar gives to exception handlers.
+#: The type of request that litestar passes to exception handlers.
 AnyRequest = Request[Any, Any, Any]
 
 log = logging.getLogger(__name__)
@@ -45,10 +45,10 @@ def build(twin: Twin) -> Litestar:
         lifespan=[_running],
         state=State({"twin": twin}),
         exception_handlers={
-            ControlError: _own_error,
-            ManagementError: _own_error,
+            ControlError: _error_with_body,
+            ManagementError: _error_with_body,
             HTTPException: _http_error,
-            Exception: _broken,
+            Exception: _internal_error,
         },
         request_max_body_size=BODY_BYTES_MAX,
         openapi_config=None,
@@ -66,21 +66,21 @@ async def _running(app: Litestar) -> AsyncIterator[None]:
             yield
 
 
-def _own_error(_: AnyRequest, error: ControlError | ManagementError) -> HttpResponse:
+def _error_with_body(_: AnyRequest, error: ControlError | ManagementError) -> HttpResponse:
     return as_json(error.body, error.status)
 
 
 def _http_error(request: AnyRequest, error: HTTPException) -> HttpResponse:
     """Answer an error of litestar in the format of the API that was called."""
     if request.url.path.startswith("/twin/"):
-        call = f"{request.method} {request.url.path}: {error.detail}"
-        return as_json({"error": f"{call}; docs/twin.md lists the controls"}, error.status_code)
+        message = f"{request.method} {request.url.path}: {error.detail}"
+        return as_json({"error": f"{message}; docs/twin.md lists the controls"}, error.status_code)
     if error.status_code == errors.not_found().status:
         return as_json(errors.not_found().body(), error.status_code)
     adyen_error = errors.AdyenError(error.status_code, "000", error.detail)
     return as_json(adyen_error.body(), error.status_code)
 
 
-def _broken(request: AnyRequest, error: Exception) -> HttpResponse:
+def _internal_error(request: AnyRequest, error: Exception) -> HttpResponse:
     log.error("%s %s failed", request.method, request.url.path, exc_info=error)
-    return as_json(errors.broken().body(), 500)
+    return as_json(errors.internal_error().body(), 500)

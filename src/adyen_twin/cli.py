@@ -1,4 +1,4 @@
-"""The command `adyen-twin`. It imports the server only to serve, so that --help is quick."""
+"""The command `adyen-twin`. It imports the server only in `serve`, so that --help is quick."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ app = App(
 
 
 @app.command
-def serve(  # noqa: PLR0913  # Each is an option of the command.
+def serve(  # noqa: PLR0913  # Each argument is an option of the command.
     *,
     host: str = "127.0.0.1",
     port: int = 8700,
@@ -30,18 +30,18 @@ def serve(  # noqa: PLR0913  # Each is an option of the command.
     tls_cert: Path | None = None,
     tls_key: Path | None = None,
 ) -> None:
-    """Serve the twin until it is told to stop.
+    """Serve the twin until it receives SIGTERM or SIGINT.
 
     Args:
         host: The address to listen on.
         port: The port to listen on; 0 takes any free one.
-        state: A file to keep the state in; without it, in memory only.
-        lenient: Require browserInfo or channel in GoPay payments, not both.
+        state: The file to keep the state in; without one, the state is in memory only.
+        lenient: Require browserInfo or channel in GoPay payments, instead of both.
         api_key: The key that callers must send in X-API-Key. Other users of the machine can
             read the options of a command, but not its environment.
         merchant_account: The only merchant account.
         public_url: The base URL that shoppers use, if it is not the one that the shop calls.
-        tls_cert: A certificate, to serve https.
+        tls_cert: The certificate for https; without one, the twin serves http.
         tls_key: The key of the certificate.
 
     """

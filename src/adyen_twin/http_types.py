@@ -27,7 +27,7 @@ class HttpRequest(Request[Any, Any, Any]):
 
     @property
     def engine(self) -> Engine:
-        """Return the engine that works in the background."""
+        """Return the engine that runs tasks and deliveries in the background."""
         engine: Engine = self.app.state.engine
         return engine
 
@@ -39,7 +39,7 @@ class HttpRequest(Request[Any, Any, Any]):
     def break_connection(self) -> None:
         """Close the connection without an answer, as a network failure does.
 
-        ASGI has no such operation; uvicorn's transport has, and `receive` leads to it.
+        ASGI has no such operation, so this uses uvicorn's transport, found through `receive`.
         """
         transport = getattr(getattr(self.receive, "__self__", None), "transport", None)
         if transport is not None:
@@ -56,15 +56,15 @@ class HttpRequest(Request[Any, Any, Any]):
 
 
 class NotJsonError(Exception):
-    """The body is not JSON; the message says why."""
+    """The body is not JSON; the message is the reason."""
 
 
 def parse_json(raw: bytes, kind: Any = Any) -> Any:
     """Return the JSON of a body, converted to a type.
 
     Raises:
-        NotJsonError: It is not JSON, or nested too deeply.
-        msgspec.ValidationError: It is JSON, but not of that type.
+        NotJsonError: The body is not JSON, or nested too deeply.
+        msgspec.ValidationError: The body is JSON, but not of that type.
 
     """
     try:
@@ -92,7 +92,7 @@ def is_web_address(url: str) -> bool:
 
 
 def as_json(body: Any, status: int = 200, headers: dict[str, str] | None = None) -> HttpResponse:
-    """Return a JSON answer."""
+    """Return an answer with a body as JSON."""
     return Response(
         msgspec.json.encode(body), status_code=status, headers=headers, media_type=MediaType.JSON
     )

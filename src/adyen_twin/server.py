@@ -15,14 +15,15 @@ from adyen_twin.core import storage
 from adyen_twin.core.settings import Knobs, Settings
 from adyen_twin.core.twin import Twin
 
-#: How long running calls may take once the twin is told to stop.
+#: How many seconds calls may still run after a signal to stop.
 STOP_WITHIN_S: Final = 1
-#: Longer than clients keep idle connections, so that no call meets a closing one.
+#: How many seconds an idle connection is kept open: longer than by clients, so that the client
+#: closes it first.
 KEEP_ALIVE_S: Final = 75
 
 
 class CannotServeError(Exception):
-    """The twin cannot start; the message says why."""
+    """The twin cannot start; the message is the reason."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Listen:
 
 
 class _Server(uvicorn.Server):
-    """A server that prints its address once it serves."""
+    """A server that prints its address when it is ready."""
 
     def __init__(self, config: uvicorn.Config, address: str) -> None:
         super().__init__(config)
@@ -60,9 +61,10 @@ def run(settings: Settings, knobs: Knobs, listen: Listen) -> None:
         raise CannotServeError(str(error)) from error
     listener = _bind(listen)
     config = _config(Twin(settings, knobs, state=state), listen)
-    # uvicorn raises the signal again once it has stopped; the exit code must be 0 then.
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: None)
+    # uvicorn raises the signal again after it stopped. These handlers ignore it, so that the
+    # exit code is 0.
+    for signal_number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(signal_number, lambda *_: None)
     _Server(config, _address(listen, listener)).run(sockets=[listener])
 
 

@@ -12,7 +12,7 @@ __all__ = ["IDR", "Kasir", "KasirError", "Money"]
 
 
 def __getattr__(name: str) -> Any:
-    # Imported on use: it imports all of Kasir, which an app that only wants an error need not load.
+    # Imported on first use, because `python_api` imports all of Kasir.
     if name == "Kasir":
         from kasir.python_api import Kasir
 

@@ -11,10 +11,10 @@ _IPV6_BITS: Final = 128
 
 
 def parse_address(host: str) -> IPv4Address | IPv6Address | None:
-    """Parse an IP address; None if it is none.
+    """Parse an IP address; None where the text is not an IP address.
 
-    A socket that takes both families gives IPv4 addresses as IPv4-mapped IPv6 ones; these are
-    returned as IPv4.
+    A socket for IPv4 and IPv6 shows an IPv4 address as an IPv4-mapped IPv6 address. It is returned
+    as IPv4.
     """
     try:
         address = ip_address(host)
@@ -24,14 +24,15 @@ def parse_address(host: str) -> IPv4Address | IPv6Address | None:
 
 
 def canonical_address(host: str) -> str:
-    """Write an IP address in the form of its own family; anything else is returned unchanged."""
+    """Return an IP address in its canonical form; any other text is returned unchanged."""
     return str(parse_address(host) or host)
 
 
 def customer_network(host: str) -> str:
-    """Return what one network customer's addresses have in common, to count by.
+    """Return the network of one customer, so that its requests can be counted together.
 
-    That is an IPv4 address itself, the /64 network of an IPv6 address, or the host unchanged.
+    It is the address itself for IPv4, and the /64 network for IPv6. Any other text is returned
+    unchanged.
     """
     address = parse_address(host)
     if isinstance(address, IPv6Address):

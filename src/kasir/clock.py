@@ -1,4 +1,4 @@
-"""The time as an argument: nothing below `wiring` reads the machine's clock."""
+"""Clocks. Every part of Kasir gets its clock as an argument; `wiring` chooses it."""
 
 from __future__ import annotations
 
@@ -9,32 +9,32 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """Anything that knows the time."""
+    """A source of the current time."""
 
     def now(self) -> datetime:
-        """Return the present moment, with a time zone."""
+        """Return the current time, with a time zone."""
         ...
 
 
 class SystemClock:
-    """The machine's own time."""
+    """The machine's clock."""
 
     def now(self) -> datetime:
-        """Return the present moment in UTC."""
+        """Return the current time in UTC."""
         return datetime.now(UTC)
 
 
 class OffsetClock:
     """The machine's time plus an offset that the caller sets.
 
-    In the demo the offset is the twin's: moving the twin's clock by a month moves this one too.
+    In the demo it is the offset of the twin's clock, so that both clocks are moved together.
     """
 
     def __init__(self) -> None:
         self.offset = timedelta()
 
     def now(self) -> datetime:
-        """Return the present moment in UTC, plus the offset."""
+        """Return the current time in UTC, plus the offset."""
         return datetime.now(UTC) + self.offset
 
 

@@ -23,27 +23,27 @@ from kasir.guessable import TWIN_KEY, TWIN_MERCHANT, TWIN_SECRET, guessable, pub
 from kasir.limits import Limits
 
 _TWIN_URL: Final = "http://127.0.0.1:8700"
+#: The fewest characters of KASIR_SECRET_KEY.
 _SECRET_LETTERS_MIN: Final = 32
-#: Of a key that is sent over HTTP, in live.
+#: The fewest characters, in live, of a key that is sent over HTTP.
 _KEY_LETTERS_MIN: Final = 20
-#: Of the webhooks' password, in live: with it anybody can fill the inbox with unreadable messages.
+#: The fewest characters, in live, of the webhooks' password. With it a caller can fill the inbox.
 _PASSWORD_LETTERS_MIN: Final = 12
-#: Source: the Standard Webhooks specification.
+#: The fewest bytes of KASIR_EVENTS_SECRET. Source: the Standard Webhooks specification.
 _EVENTS_SECRET_BYTES_MIN: Final = 24
 _LOCAL_URL: Final = "http://127.0.0.1:8000"
+#: A whole number of days, from 1 to 99999.
 _DAYS: Final = re.compile(r"[1-9][0-9]{0,4}", re.ASCII)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Retention:
-    """How long data is kept that is not needed any more; the rest is never deleted.
-
-    docs/runbook.md says what that is.
+    """How long data is kept after it is no longer needed; see docs/runbook.md.
 
     Attributes:
-        jobs: The log of jobs, and failed jobs, after their end.
-        notices: The content of notices, after they were read.
-        events: Events, after the shop accepted them.
+        jobs: How long a finished or failed job is kept after its end.
+        notices: How long the content of a notice is kept after it was read.
+        events: How long an event is kept after the shop accepted it.
     """
 
     jobs: timedelta = timedelta(days=14)
@@ -53,7 +53,7 @@ class Retention:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Settings:
-    """The operator's settings. Its repr has no secrets."""
+    """The operator's settings; docs/settings.md explains each. The repr has no secrets."""
 
     environment: Environment
     addresses: Addresses
@@ -83,7 +83,7 @@ class Settings:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DatabaseSettings:
-    """Where the database is: the settings of a command that does not call Adyen."""
+    """The settings of a command that uses only the database."""
 
     database_url: str | None = field(repr=False)
     data_dir: Path
@@ -93,7 +93,7 @@ def database_settings_from(environ: Mapping[str, str] | None = None) -> Database
     """Read the settings of the database from the environment.
 
     Raises:
-        SettingError: Its address is malformed.
+        SettingError: The address is malformed.
     """
     env = _stripped(environ)
     return DatabaseSettings(database_url=_database_url(env), data_dir=_data_dir(env))
@@ -103,7 +103,7 @@ def secrets_from(environ: Mapping[str, str] | None = None) -> tuple[str, ...]:
     """Read from the environment the secrets that the database's contents are encrypted with.
 
     Raises:
-        SettingError: It is missing or too short.
+        SettingError: No secret is given, or a secret is too short.
     """
     env = _stripped(environ)
     return _secrets(env, TWIN_SECRET if _environment(env) is Environment.TWIN else None)
@@ -113,8 +113,8 @@ def settings_from(environ: Mapping[str, str] | None = None) -> Settings:
     """Read the settings from the environment.
 
     Raises:
-        SettingError: Some are missing, all of which are named, or one is malformed; the message
-            has the cure.
+        SettingError: Settings are missing, or one is malformed. The message names all missing
+            ones, each with its cure.
     """
     env = _stripped(environ)
     environment = _environment(env)
@@ -129,7 +129,7 @@ def settings_from(environ: Mapping[str, str] | None = None) -> Settings:
         merchant_account=env.get("ADYEN_MERCHANT_ACCOUNT") or TWIN_MERCHANT,
         hmac_keys=_hmac_keys(env, "ADYEN_HMAC_KEY"),
         token_hmac_keys=_hmac_keys(env, "ADYEN_TOKEN_HMAC_KEY"),
-        # With the twin nothing is secret, and a demo's database must open again later.
+        # With the twin nothing is secret, and a demo's database must stay readable.
         secrets=_secrets(env, TWIN_SECRET if twin else None),
         database_url=_database_url(env),
         data_dir=_data_dir(env),
@@ -149,10 +149,10 @@ def settings_from(environ: Mapping[str, str] | None = None) -> Settings:
 
 
 def _refuse_guessable(settings: Settings) -> None:
-    """Refuse secrets that are published, guessable or sent unencrypted, where money is real.
+    """Refuse secrets that are published or guessable, and addresses without TLS; for live only.
 
     Raises:
-        SettingError: A setting has one.
+        SettingError: A setting is refused.
     """
     key_maker, events_maker = "`openssl rand -hex 32`", "`openssl rand -base64 32`"
     hmac_maker = "Customer Area"
@@ -179,11 +179,12 @@ def _refuse_guessable(settings: Settings) -> None:
 def _weak(
     name: str, secrets: Iterable[str | bytes | None], least: int, maker: str
 ) -> Iterator[tuple[str, str | None]]:
-    """The cure of each secret of a setting, or None."""
+    """The name and the cure, for each secret of a setting; the cure of a good secret is None."""
     return ((name, guessable(secret, least, maker)) for secret in secrets if secret)
 
 
 def _open_cure(url: str | None) -> str | None:
+    """What is wrong with an address in live: it is not https; None if nothing is wrong."""
     return None if not url or url.startswith("https://") else "must begin with https:// in live"
 
 
@@ -238,11 +239,11 @@ def _missing(env: Mapping[str, str], environment: Environment) -> Iterator[tuple
 
 
 def _environment(env: Mapping[str, str]) -> Environment:
-    word = env.get("ADYEN_ENVIRONMENT") or "test"
+    name = env.get("ADYEN_ENVIRONMENT") or "test"
     try:
-        return Environment(word)
+        return Environment(name)
     except ValueError:
-        raise SettingError("ADYEN_ENVIRONMENT", f"{word!r} is not test, live or twin") from None
+        raise SettingError("ADYEN_ENVIRONMENT", f"{name!r} is not test, live or twin") from None
 
 
 def _addresses(env: Mapping[str, str], environment: Environment) -> Addresses:
@@ -254,10 +255,10 @@ def _addresses(env: Mapping[str, str], environment: Environment) -> Addresses:
 
 
 def _hmac_keys(env: Mapping[str, str], name: str) -> tuple[bytes, ...]:
-    """Current key first, previous second: both are accepted while rotating."""
+    """The keys of a webhook: the current key, and during a rotation the previous key."""
     text = env.get(name, "")
     if not text:
-        return ()  # Then that webhook accepts nothing.
+        return ()  # Without a key, that webhook accepts nothing.
     try:
         return tuple(key_from_hex(part) for part in text.split(","))
     except ValueError as error:
@@ -265,7 +266,7 @@ def _hmac_keys(env: Mapping[str, str], name: str) -> tuple[bytes, ...]:
 
 
 def _secrets(env: Mapping[str, str], default: str | None) -> tuple[str, ...]:
-    """Current first, previous second: what was encrypted with the previous one stays readable."""
+    """The current secret, then the previous one. Data encrypted with either can be read."""
     text = env.get("KASIR_SECRET_KEY") or default
     if not text:
         raise SettingError("KASIR_SECRET_KEY", f"is not set; {_NEEDED['KASIR_SECRET_KEY']}")
@@ -297,15 +298,20 @@ def _base(env: Mapping[str, str], name: str, default: str) -> str:
 
 
 def _url(env: Mapping[str, str], name: str, default: str) -> str:
+    """The web address in a setting, or `default`.
+
+    Raises:
+        SettingError: It is not an http or https address.
+    """
     url = env.get(name) or default
     parts = urlsplit(url)
     if url and (parts.scheme not in {"http", "https"} or not parts.netloc):
         raise SettingError(name, f"{url!r} is not an http:// or https:// address")
-    return parts.geturl()  # Its scheme in lower case.
+    return parts.geturl()  # This puts the scheme in lower case.
 
 
 def _events(env: Mapping[str, str]) -> tuple[str | None, tuple[str, ...]]:
-    """Where events are sent, and the secrets that they are signed with (current, previous)."""
+    """The address for events, and the secrets that sign them: current, then previous."""
     url = _url(env, "KASIR_EVENTS_URL", "")
     secrets = tuple(part.strip() for part in env.get("KASIR_EVENTS_SECRET", "").split(",") if part)
     if url and not secrets:
@@ -318,7 +324,7 @@ def _events(env: Mapping[str, str]) -> tuple[str | None, tuple[str, ...]]:
 
 
 def _events_key(secret: str) -> bytes:
-    """The key that events are signed with; empty where the secret is malformed or empty."""
+    """The key that events are signed with; empty if the secret is malformed or empty."""
     try:
         return base64.b64decode(secret.removeprefix("whsec_"), validate=True)
     except ValueError:
@@ -330,7 +336,10 @@ def _data_dir(env: Mapping[str, str]) -> Path:
 
 
 def _default_data_dir() -> str:
-    """The folder of the embedded database: not in root's home, which other users cannot enter."""
+    """The folder of the embedded database.
+
+    For root it is outside root's home, because other users cannot enter root's home.
+    """
     if sys.platform != "win32" and os.geteuid() == 0:
         return "/var/lib/kasir"
     return os.environ.get("XDG_DATA_HOME", "~/.local/share") + "/kasir"

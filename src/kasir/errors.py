@@ -1,15 +1,15 @@
 """All of Kasir's errors, in one tree.
 
-An error says who must act. A refusal by the wallet is no error: it is a status.
+The type of an error shows who must act. A refusal by the wallet is a status, not an error.
 
     KasirError
     ├── SettingError          the operator: a setting is missing or malformed
     ├── InvalidRequest        the shop: one or more fields are wrong, nothing was sent
-    ├── KeyReused             the shop: the same idempotency key came with another body
+    ├── KeyReused             the shop: the idempotency key was used before with another body
     ├── StillRunning          the shop: the first call with this key has no answer yet
-    ├── NotClaimedYet         the shop: a notification that is needed has not come; ask again
+    ├── NotClaimedYet         the shop: a needed notification has not arrived yet; retry
     ├── NotFound              the shop: no such payment or link
-    ├── CutOff                the shop: Kasir was stopped before it had the answer; ask again
+    ├── CutOff                the shop: Kasir was stopped before it had the answer; retry
     ├── DatabaseUnavailable   the operator: PostgreSQL does not answer
     │   └── DatabaseReadOnly  the operator: PostgreSQL accepts no writes
     ├── NotAuthentic          the sender: a notification without a valid signature
@@ -23,13 +23,13 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Final, Self
 
-#: How many faults one answer names, and how many characters of a text that a caller chose.
+#: The most faults that one answer names, and the most characters it repeats of a caller's text.
 _FAULTS_NAMED_MAX: Final = 10
 _TEXT_MAX: Final = 80
 
 
 def cut(text: str) -> str:
-    """A text as an error message repeats it: at most 80 characters of it."""
+    """The text, cut to 80 characters, so that an error message can repeat it."""
     return text if len(text) <= _TEXT_MAX else f"{text[:_TEXT_MAX]}…"
 
 
@@ -46,17 +46,22 @@ class SettingError(KasirError):
 
     @classmethod
     def several(cls, faults: Sequence[tuple[str, str]]) -> Self:
-        """One error about several settings, each with its cure; `name` is that of the first."""
+        """One error about several settings, from pairs of a name and a cure.
+
+        The attribute `name` is the first setting's.
+        """
         (name, cure), *more = faults
-        return cls(name, ". ".join([cure, *(f"{other}: {what}" for other, what in more)]))
+        return cls(
+            name, ". ".join([cure, *(f"{other}: {other_cure}" for other, other_cure in more)])
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing wrong with a request: which field, and what would be right.
+    """One thing that is wrong with a request: the field, and how to correct it.
 
-    `code` and `status` are Adyen's for this fault; where Adyen's are not known they are a guess
-    listed in docs/adyen.md.
+    `code` and `status` are those of Adyen's error for this fault. Some of them are guesses, which
+    docs/adyen.md lists.
     """
 
     field: str
@@ -76,15 +81,15 @@ class InvalidRequest(KasirError):
     """
 
     def __init__(self, faults: Iterable[Fault]) -> None:
-        left = iter(faults)
-        self.faults = tuple(islice(left, _FAULTS_NAMED_MAX))
-        self.more = sum(1 for _ in left)
+        rest = iter(faults)
+        self.faults = tuple(islice(rest, _FAULTS_NAMED_MAX))
+        self.more = sum(1 for _ in rest)
         named = " ".join(str(fault) for fault in self.faults)
         super().__init__(f"{named} And {self.more} more." if self.more else named)
 
 
 class KeyReused(KasirError):
-    """An idempotency key came again with another body: nothing was sent."""
+    """The idempotency key was used before with another body. Nothing was sent."""
 
     def __init__(self, key: str) -> None:
         super().__init__(f"Idempotency-Key {cut(key)!r} was first used with another request body")
@@ -100,7 +105,7 @@ class StillRunning(KasirError):
 
 
 class NotClaimedYet(KasirError):
-    """Adyen's answer named an attempt; the notification that says whose it is has not come."""
+    """Adyen named an attempt, but the notification that links it to a payment was not read yet."""
 
     def __init__(self, psp_reference: str) -> None:
         super().__init__(
@@ -111,7 +116,7 @@ class NotClaimedYet(KasirError):
 
 
 class NotFound(KasirError):
-    """No such thing here; `what` says which kind, `name` which one was asked for."""
+    """Kasir has no object of this name. `what` is the kind of object, `name` the requested name."""
 
     def __init__(self, what: str, name: str) -> None:
         super().__init__(f"no {what} {cut(name)!r}")
@@ -119,7 +124,7 @@ class NotFound(KasirError):
 
 
 class CutOff(KasirError):
-    """Kasir was stopped before it had the answer; what was stored is continued later."""
+    """Kasir was stopped before it had the answer. Work that is stored continues later."""
 
     def __init__(self) -> None:
         super().__init__("Kasir is being stopped, and could not wait for the answer")
@@ -134,8 +139,8 @@ class DatabaseReadOnly(DatabaseUnavailable):
 
 
 class NotAuthentic(KasirError):
-    """A notification whose signature is missing or wrong: nothing of it was stored."""
+    """A notification whose signature is missing or wrong. It was not stored."""
 
 
 class Unreadable(KasirError):
-    """A message that is not JSON, or not in the format of its address."""
+    """A message that is not JSON, or not in the format that its address accepts."""

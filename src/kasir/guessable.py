@@ -1,7 +1,7 @@
-"""Secrets that are published or can be guessed: good enough for the twin, not for real money.
+"""Secrets that are published or can be guessed. They may be used with the twin, not in live.
 
-A secret in this repository is published; a short one, or one that repeats a few characters, can be
-found by trying. No message here contains a secret.
+A secret in this repository is published. A short secret, or one that repeats a few characters, can
+be guessed. No message here contains a secret.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ _DIFFERENT_MIN: Final = 8
 
 
 def published(text: str) -> str | None:
-    """The fault of a value that is the twin's or the demo's; None where it is not."""
+    """What is wrong with a value that is the twin's or the demo's; None for any other value."""
     if text in PUBLISHED:
-        return "is the twin's or the demo's, which everybody knows; with live give your own"
+        return "is the twin's or the demo's, which is published; in live give your own"
     return None
 
 
 def guessable(secret: str | bytes, least: int, maker: str) -> str | None:
-    """Why a secret can be guessed, and how to make one that cannot; None where it cannot.
+    """Why a secret can be guessed, and how to make a better one; None for a good secret.
 
     Args:
         secret: The secret.
         least: How many characters, or bytes, it must have.
-        maker: What makes one, as the cure names it.
+        maker: The command or page that makes such a secret, as the message names it.
     """
     if isinstance(secret, str) and (known := published(secret)):
         return f"{known}; {maker} makes one"

@@ -1,4 +1,4 @@
-"""Type aliases by which Litestar injects the request and the app's parts into a handler."""
+"""Type aliases with which Litestar injects the request and the app's parts into a handler."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 Adyen's minor units are not ISO 4217's: at Adyen the rupiah has no decimals, so 25,000 rupiah are
 `Money(IDR, 25000)`. A library that follows ISO 4217 would send a hundred times the amount. Source:
 the tables of Adyen's Magento plugin (Helper/Data.php) and .NET library (AmountUtil), and Adyen's
-GoPay page for Android, which sends 1,000 rupiah as 1000. No float, no Decimal.
+GoPay page for Android, which sends 1,000 rupiah as 1000. An amount is never a float or a Decimal.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class Money:
     """An amount in one currency. Adding two currencies is an error, not a conversion."""
 
     currency: Currency
-    minor_units: int  # Adyen's: for IDR whole rupiah.
+    minor_units: int  # Adyen's minor units, so one rupiah is 1.
 
     def __str__(self) -> str:
         return f"{self.minor_units} {self.currency}"

@@ -1,4 +1,4 @@
-"""The library: what an app gets by `from kasir import Kasir` (docs/library.md)."""
+"""Kasir as a library: `from kasir import Kasir` (docs/library.md)."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ from kasir.wiring import Parts, open_parts
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kasir:
-    """Kasir, open. Get one by `async with Kasir.open() as kasir`.
+    """An open Kasir, from `async with Kasir.open() as kasir`.
 
     Attributes:
         checkout: `/paymentMethods`, `/payments` and `/payments/details`.
         changes: Captures, refunds, cancels and reversals.
         links: `/paymentLinks`.
-        tokens: Shoppers' saved wallets, as Kasir knows them.
-        stored: The same as Adyen lists them: to list and to remove.
+        tokens: Shoppers' saved wallets, as Kasir has recorded them.
+        stored: Shoppers' saved wallets in Adyen's list: to list and to remove.
         payments: Payments with all their facts.
         events: Events, for apps that fetch them.
     """
@@ -76,21 +76,22 @@ class Kasir:
         """Charge a token, once per key.
 
         Args:
-            token: Which token; from `kasir.tokens`.
-            amount: How much, in rupiah.
+            token: The token, from `kasir.tokens`.
+            amount: The amount, in rupiah.
             reference: The shop's own name for the payment, up to 80 characters.
-            return_url: Where the shopper comes back to; used with `CardOnFile` only, but Adyen
-                requires it with every payment.
-            model: `Subscription` (no shopper) or `CardOnFile` (the answer redirects to the PIN).
-            key: The same key returns the first answer again; give one per intent.
+            return_url: The address to which the shopper returns. Adyen requires it with every
+                payment, but uses it with `CardOnFile` only.
+            model: `Subscription` (charged without the shopper) or `CardOnFile` (the shopper is
+                redirected, and enters the PIN).
+            key: The idempotency key of the charge. The same key returns the first answer again.
 
         Returns:
-            Adyen's answer and the payment's id. Its `resultCode` is not final: the notification
-            is, and `kasir.payments` has what it said.
+            Adyen's answer and the payment's id. The answer's `resultCode` is not final. The
+            notification is final, and `kasir.payments` has its result.
 
         Raises:
             InvalidRequest: The token is disabled or something else is wrong; nothing was sent.
-            KeyReused: The key came before with another charge.
+            KeyReused: The key was used before with another charge.
             StillRunning: The first charge with this key has no answer yet.
         """
         fields = {
@@ -110,7 +111,7 @@ class Kasir:
 
 
 def kasir_of(parts: Parts) -> Kasir:
-    """The library's view of parts that are open, such as those of a mounted app."""
+    """A `Kasir` with parts that are already open, such as those of a mounted app."""
     return Kasir(
         checkout=parts.checkout,
         changes=parts.changes,

@@ -1,7 +1,7 @@
 """Graceful shutdown: requests in flight get time to finish, and then an error response.
 
-`kasir serve` forwards its signals to this. In another app's server nothing does, and requests end
-as that server ends them.
+`kasir serve` forwards its signals to `Shutdown`. If Kasir is mounted in another app, the server of
+that app ends the requests in its own way.
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ class Shutdown:
     """The requests that this process has in flight, and whether it is shutting down.
 
     Attributes:
-        is_requested: It is: whatever has no end of its own, such as a stream of events, ends.
-        is_cut: The time to finish is over.
+        is_requested: Whether the shutdown has begun. Endless responses, such as a stream of
+            events, end then.
+        is_cut: Whether the time to finish is over.
     """
 
     def __init__(self) -> None:
@@ -31,7 +32,7 @@ class Shutdown:
     def request(self, wait_s: float) -> None:
         """Begin to shut down; requests are cut after `wait_s` seconds. Only the first call counts.
 
-        To be called within the event loop that serves the requests.
+        The caller runs in the event loop that serves the requests.
         """
         if not self.is_requested:
             self.is_requested = True
@@ -44,14 +45,14 @@ class Shutdown:
             task.cancel()
 
     async def run(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
-        """Run an app for one request, which counts as in flight meanwhile.
+        """Run an app for one request, which counts as in flight until the app returns.
 
         Raises:
-            CutOff: It was cut before its response had begun.
+            CutOff: The request was cut before its response had begun.
         """
         task, has_begun = asyncio.current_task(), False
 
-        async def note_and_send(message: Message) -> None:
+        async def mark_begun_and_send(message: Message) -> None:
             nonlocal has_begun
             has_begun = True
             await send(message)
@@ -60,10 +61,10 @@ class Shutdown:
             raise RuntimeError("a request is answered in a task")
         self._in_flight.add(task)
         try:
-            await app(scope, receive, note_and_send)
+            await app(scope, receive, mark_begun_and_send)
         except asyncio.CancelledError:
             if not self.is_cut:
-                raise  # The server cancelled it, not this class.
+                raise  # The server cancelled the request, not this class.
             task.uncancel()
             if not has_begun:
                 raise CutOff from None

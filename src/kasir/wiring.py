@@ -56,32 +56,32 @@ from kasir.webhooks.reading import Reader
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """What the programs are made of, built once by `open_parts`; `library.Kasir` shows a few.
+    """Every part of Kasir, built once by `open_parts`; `python_api.Kasir` has some of them.
 
     Attributes:
-        settings: The settings it was opened with.
+        settings: The settings with which Kasir was opened.
         checkout: `/paymentMethods`, `/payments`, `/payments/details`.
         changes: Captures, refunds, cancels, reversals.
         flow: The flow of a payment, which `checkout` and `closing` share.
-        closing: Closes attempts that nobody finished.
+        closing: Closes unfinished attempts.
         events: The shop's events, page by page.
         delivery: Delivers events to the shop; run by the worker.
-        due: Looks for due work and enqueues it.
+        due: Finds due work and enqueues it.
         links: `/paymentLinks` and the form behind them.
-        links_kept: The stored links; encrypts those from before links were encrypted.
+        links_kept: The stored links; encrypts those that an earlier version stored unencrypted.
         payments: Every payment with all its facts.
         inbox: Stores notifications.
-        notices: Lists them.
+        notices: Lists stored notifications.
         reader: Reads stored notifications; run by the worker.
-        tokens: The shoppers' saved wallets, as Kasir knows them.
-        stored: The same as Adyen lists them: to list, remove and reconcile.
-        subscriptions: Plans and subscriptions, as Kasir knows them.
-        subscribing: What a shop may do with subscriptions.
+        tokens: The shoppers' saved wallets, as Kasir has recorded them.
+        stored: The shoppers' saved wallets in Adyen's list: to list, remove and reconcile.
+        subscriptions: Plans and subscriptions, as Kasir has recorded them.
+        subscribing: The shop's commands on subscriptions.
         renewing: Renews subscriptions; run by the worker.
-        due_subscriptions: Finds those that have something to do.
+        due_subscriptions: Finds subscriptions with due work.
         api_keys: The keys that shops call with.
-        clock: The time that Kasir acts by.
-        times: Compares the machine's clock with the database's and Adyen's.
+        clock: Kasir's clock, which may be the twin's.
+        times: Checks the machine's clock against the database's and Adyen's.
         pool: The connections to the database.
     """
 
@@ -111,12 +111,14 @@ class Parts:
     pool: Pool
 
     @classmethod
-    def built(cls, settings: Settings, pool: Pool, wire: Wire, clock: Clock, world: Clock) -> Self:
+    def built(
+        cls, settings: Settings, pool: Pool, wire: Wire, clock: Clock, machine: Clock
+    ) -> Self:
         """Build every part, on an open database and connections to Adyen."""
         limits, shared = settings.limits, _Shared.built(settings, pool, wire, clock)
         ids, account, book, vault = shared.ids, shared.account, shared.book, shared.vault
         tokens = Tokens(pool, shared.token_ledger, vault)
-        stored = StoredMethods(wire, tokens, clock, account, shared.token_look_gaps)
+        stored = StoredMethods(wire, tokens, clock, account, shared.token_check_gaps)
         flow = shared.flow(tokens, stored)
         lifetime = shared.attempt_lifetime
         checkout = PaymentRequests(flow, wire, ids, clock, account, lifetime, tokens)
@@ -159,7 +161,7 @@ class Parts:
             ),
             clock=clock,
             times=ClockCheck(
-                world=world,
+                machine=machine,
                 database_now=DoctorCounts(pool).now,
                 adyen=wire,
                 apart_max=timedelta(seconds=limits.clock_apart_max_s),
@@ -170,7 +172,7 @@ class Parts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Shared:
-    """What several parts need, and how the parts that need most of it are built."""
+    """Objects that several parts need, and methods that build the parts that need many objects."""
 
     settings: Settings
     pool: Pool
@@ -182,16 +184,16 @@ class _Shared:
     outbox: Outbox
     ledger: Ledger
     token_ledger: TokenLedger
-    token_look_gaps: Sequence[timedelta]
+    token_check_gaps: Sequence[timedelta]
     book: PostgresPaymentBook
 
     @classmethod
     def built(cls, settings: Settings, pool: Pool, wire: Wire, clock: Clock) -> Self:
         limits, ids = settings.limits, SortableIds(_milliseconds)
-        vault, timeouts = Vault(settings.secrets), _patience(limits)
+        vault, timeouts = Vault(settings.secrets), _timeouts(limits)
         outbox = Outbox(ids, clock, vault, is_pushed=settings.events_url is not None)
         ledger = Ledger(clock, timedelta(seconds=limits.settle_after_s), outbox)
-        look_gaps = [timedelta(seconds=gap) for gap in limits.token_look_gaps_s]
+        check_gaps = [timedelta(seconds=gap) for gap in limits.token_check_gaps_s]
         return cls(
             settings=settings,
             pool=pool,
@@ -203,8 +205,8 @@ class _Shared:
             outbox=outbox,
             ledger=ledger,
             token_ledger=TokenLedger(ids, clock, vault, outbox),
-            token_look_gaps=look_gaps,
-            book=PostgresPaymentBook(pool, vault, ledger, timeouts.lease, look_gaps[0]),
+            token_check_gaps=check_gaps,
+            book=PostgresPaymentBook(pool, vault, ledger, timeouts.lease, check_gaps[0]),
         )
 
     @property
@@ -237,8 +239,8 @@ class _Shared:
             batch_max=limits.due_batch_max,
             late_after=timedelta(seconds=limits.late_after_s),
             behind_max=timedelta(seconds=limits.behind_max_s),
-            # A leap of the twin's clock is no downtime.
-            watched_since=self.clock.now() if self.settings.follow_twin_clock else None,
+            # A jump of the twin's clock does not mean that Kasir was down.
+            test_clock_since=self.clock.now() if self.settings.follow_twin_clock else None,
         )
 
     def open_attempts(self) -> PostgresOpenAttempts:
@@ -310,8 +312,8 @@ async def open_parts(
 
     Args:
         settings: Read from the environment where None.
-        clock: The time that Kasir acts by; the machine's where None, or the twin's where it is
-            followed.
+        clock: Kasir's clock. Where None, the twin's clock if the settings follow it, or else the
+            machine's.
         machine: The machine's clock, which is compared with the database's and Adyen's.
 
     Raises:
@@ -329,8 +331,8 @@ async def open_parts(
         wire = await stack.enter_async_context(Wire.of(chosen))
         if chosen.follow_twin_clock and clock is None:
             clock = await stack.enter_async_context(twin_clock(wire))
-        world = machine or SystemClock()
-        parts = Parts.built(chosen, pool, wire, clock or world, world)
+        machine = machine or SystemClock()
+        parts = Parts.built(chosen, pool, wire, clock or machine, machine)
         await stack.enter_async_context(parts.payments.asker.alive())
         await stack.enter_async_context(parts.inbox.writing())
         yield parts
@@ -340,9 +342,9 @@ async def open_parts(
 def database_of(
     settings: Settings | DatabaseSettings, pause: Callable[[float], None] = time.sleep
 ) -> Iterator[str]:
-    """The DSN of the operator's own PostgreSQL, or of the embedded one, running meanwhile.
+    """The DSN of the operator's PostgreSQL, or of an embedded PostgreSQL that runs until the exit.
 
-    `pause` sleeps while the embedded one starts; it may raise, to stop waiting.
+    `pause` sleeps while the embedded PostgreSQL starts. It may raise an error to stop waiting.
     """
     if settings.database_url:
         yield settings.database_url
@@ -351,7 +353,7 @@ def database_of(
         yield dsn
 
 
-def _patience(limits: Limits) -> Timeouts:
+def _timeouts(limits: Limits) -> Timeouts:
     return Timeouts(
         lease=timedelta(seconds=limits.call_lease_s),
         wait=timedelta(seconds=limits.details_wait_s),

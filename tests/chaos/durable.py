@@ -1,4 +1,4 @@
-"""A database with production durability, which a test may stop, crash and restart."""
+"""A PostgreSQL with production durability that a test can stop, crash and restart."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import asyncpg
 
 from kasir.embedded.server import embedded
 
-#: How PostgreSQL may stop: all data written, no data written, or killed at once.
+#: The ways to stop PostgreSQL: it writes all data first, it writes no data, or it is killed.
 FAST: Final = signal.SIGINT
 IMMEDIATE: Final = signal.SIGQUIT
 CRASH: Final = signal.SIGKILL
@@ -31,35 +31,37 @@ class Database:
         self._stack = stack
 
     def restart(self, how: signal.Signals) -> None:
-        """Stop it with this signal, and start it again."""
+        """Stop the server with this signal, and start it again."""
         self.end(how)
         with (self.folder / "server.lock").open() as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)  # Each of its processes holds this lock until it ends.
-        again = self._stack.enter_context(embedded(self.folder))
-        assert again == self.dsn
+            # Every process of the server holds this lock until it ends.
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        dsn = self._stack.enter_context(embedded(self.folder))
+        assert dsn == self.dsn
 
     def end(self, how: signal.Signals) -> None:
-        """Stop it with this signal."""
+        """Send this signal to the server, and do not wait for its end."""
         pid_file = (self.folder / "postgres" / "data" / "postmaster.pid").read_text()
         os.kill(int(pid_file.splitlines()[0]), how)
 
     async def cut(self) -> int:
-        """Cut every connection to it; returns how many there were."""
+        """End all other connections to the database; returns their number."""
         connection = await asyncpg.connect(self.dsn)
         try:
-            cut = await connection.fetchval(
+            count = await connection.fetchval(
                 "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
                 " WHERE datname = current_database() AND pid <> pg_backend_pid()"
             )
         finally:
             await connection.close()
-        return int(cut)
+        return int(count)
 
 
 @contextmanager
 def durable() -> Iterator[Database]:
-    """Run such a database while the context lasts."""
-    # Not in pytest's folders: only their owner can enter them, and PostgreSQL does not run as root.
+    """Run a PostgreSQL with its production settings while the context lasts."""
+    # If the tests run as root, only root can enter pytest's folders, but PostgreSQL runs as
+    # another user.
     folder = Path(tempfile.mkdtemp(prefix="kasir-chaos-"))
     try:
         with ExitStack() as stack:

@@ -1,7 +1,7 @@
-"""Outages of all or a part of Kasir while shoppers pay, drawn from seeds.
+"""Outages of Kasir, or of a part of it, while shoppers pay. They are drawn from seeds.
 
-The twin, the endpoint for its notifications and Kasir's worker run in the test's own process, and
-the test moves the clock, so that three days take seconds.
+The twin, the endpoint for its notifications and Kasir's worker run in the test's own process. The
+test moves the clock, so three days take seconds.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ from kasir.store.database import Connection
 from kasir.webhooks.receiving import receive
 from kasir.wiring import Parts
 from opened_kasir import a_database, kasir_on
-from twin_fixtures import TwinAtWork, serving
+from twin_fixtures import RunningTwin, serving
 
 MINUTE: Final = 60
 HOUR: Final = 60 * MINUTE
 DAY: Final = 24 * HOUR
 
 PAYMENTS: Final = 10
-#: What is unavailable: all of Kasir, the notification endpoint, the worker, or Adyen's answers.
+#: The part that is unavailable. "all": all of Kasir; "answers": Adyen's answers.
 UNAVAILABLE: Final = ("all", "all", "endpoint", "worker", "answers")
 DECISIONS: Final = (
     *("approve_without_return",) * 5,
@@ -47,10 +47,12 @@ DECISIONS: Final = (
     "leave",
     "leave",
 )
-#: The test continues after an outage for longer than Adyen's queue may be behind.
+#: How long the test continues after an outage: longer than Adyen may delay a notification.
 AFTER_S: Final = 4 * DAY
-#: Later payments, in seconds after the outage: their notifications show Adyen's queue position.
+#: The times of later payments, in seconds after the outage. Their notifications show Kasir that
+#: Adyen's queue has delivered the earlier ones.
 LATER_PAYMENTS_S: Final = (1.2 * DAY, 2.2 * DAY)
+#: The events which report that a payment ended unpaid.
 ENDS: Final = frozenset(
     {"payment.expired", "payment.cancelled", "payment.refused", "payment.failed"}
 )
@@ -58,14 +60,14 @@ ENDS: Final = frozenset(
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PaymentPlan:
-    """The plan of one payment: when it is made, what its shopper does, and when.
+    """The plan of one payment. All times are in seconds after the start.
 
     Attributes:
-        reference: Its name; two may share one.
-        made_s: When it is made, in seconds after the start.
-        decision: What the shopper does.
-        decision_s: When the shopper does it.
-        validity_s: How long after `made_s` the wallet may accept it; None: the wallet's default.
+        reference: The shop's reference; two payments may share one.
+        made_s: When the payment is requested.
+        decision: The shopper's action at the wallet.
+        decision_s: When the shopper does this action.
+        validity_s: How long after `made_s` the wallet accepts the payment; None: its default.
     """
 
     reference: str
@@ -77,7 +79,7 @@ class PaymentPlan:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Outage:
-    """What is unavailable, from when to when, and the payments during that time."""
+    """The unavailable part, the time of the outage in seconds after the start, and the payments."""
 
     seed: int
     unavailable: str
@@ -88,8 +90,9 @@ class Outage:
 
 
 def outage(seed: int) -> Outage:
-    """The outage of a seed: of a minute to three days, at any stage of the payments."""
+    """The outage of a seed: it lasts from one minute to three days."""
     chance = random.Random(f"outage/{seed}")
+    # The logarithm of the length is uniform, so that minutes are as likely as days.
     lasts_s = MINUTE * (3 * DAY / MINUTE) ** chance.random()
     from_s = 3.0 * HOUR
     wallet_s = chance.choice((30 * MINUTE, 30 * MINUTE, 10 * HOUR))
@@ -135,10 +138,10 @@ def _plans(
         )
 
 
-class World:
-    """The twin, the endpoint and Kasir, and the one clock they use."""
+class Simulation:
+    """The twin, the notification endpoint and Kasir, with one clock."""
 
-    def __init__(self, planned: Outage, twin: TwinAtWork, http: aiohttp.ClientSession) -> None:
+    def __init__(self, planned: Outage, twin: RunningTwin, http: aiohttp.ClientSession) -> None:
         self.planned = planned
         self.twin = twin
         self._http = http
@@ -150,7 +153,7 @@ class World:
         self._chance = random.Random(f"world/{planned.seed}")
         self._faults: list[dict[str, str]] = []
         self._urls: dict[PaymentPlan, str] = {}
-        self._made: dict[PaymentId, PaymentPlan] = {}
+        self._plans_made: dict[PaymentId, PaymentPlan] = {}
 
     def now(self) -> datetime:
         """The current time."""
@@ -165,7 +168,7 @@ class World:
         return planned.from_s <= self._at_s < planned.until_s and planned.unavailable in parts
 
     async def receive(self, request: web.Request) -> web.Response:
-        """Receive a notification, if the endpoint is available; the worker may read it at once."""
+        """Store a notification, if the endpoint is available; sometimes the worker reads it now."""
         if self._is_unavailable("all", "endpoint"):
             return web.Response(status=503)
         await receive(
@@ -180,7 +183,7 @@ class World:
         return web.Response(status=202, text="[accepted]")
 
     async def open(self, kasir: Parts, stack: AsyncExitStack) -> None:
-        """Run Kasir's jobs through `work` from now on."""
+        """Connect to an open Kasir, so that `work` runs its jobs."""
         self.kasir = kasir
         self._handlers = await handlers_of(kasir, stack)
         self._due = replace(kasir.due, enqueue=self._enqueue)
@@ -189,7 +192,7 @@ class World:
         self._jobs += [(name, payload) for payload in payloads]
 
     async def work(self) -> None:
-        """Do the worker's due jobs, if it is available."""
+        """Do the worker's due jobs, if the worker is available."""
         if self._is_unavailable("all", "worker"):
             return
         await self.kasir.reader.read_all()
@@ -199,48 +202,51 @@ class World:
             await self._handlers[name](payload)
 
     async def run(self) -> list[str]:
-        """Run the plan; return the faults."""
-        for at_s, plan in self._moments():
-            await self._go_on(at_s)
+        """Run the plan; return the errors that were found."""
+        for at_s, plan in self._steps():
+            await self._advance_to(at_s)
             if plan and at_s == plan.made_s:
-                await self._make(plan)
+                await self._request(plan)
             elif plan and plan in self._urls:
                 await self._act(plan)
             await self.work()
-        return [fault async for fault in self._wrong()]
+        return [error async for error in self._errors()]
 
-    def _moments(self) -> list[tuple[float, PaymentPlan | None]]:
-        """The times of all steps: frequent near the ends of the outage, rarer elsewhere."""
+    def _steps(self) -> list[tuple[float, PaymentPlan | None]]:
+        """The time of each step in seconds after the start, with the payment that is due or None.
+
+        Steps are more frequent near the start and the end of the outage.
+        """
         planned = self.planned
-        moments: list[tuple[float, PaymentPlan | None]] = [
-            moment
+        steps: list[tuple[float, PaymentPlan | None]] = [
+            step
             for plan in planned.plans
-            for moment in ((plan.made_s, plan), (plan.decision_s, plan))
+            for step in ((plan.made_s, plan), (plan.decision_s, plan))
         ]
         for centre in (planned.from_s, planned.until_s):
-            moments += [(centre + n * 5 * MINUTE + 1, None) for n in range(-6, 36)]
-        intervals = int((planned.until_s + AFTER_S) / HOUR)
-        moments += [(n * 1.5 * HOUR, None) for n in range(intervals)]
-        last = planned.until_s + AFTER_S
-        in_range = [moment for moment in moments if 0 <= moment[0] <= last]
-        return sorted(in_range, key=lambda moment: (moment[0], moment[1] is None))
+            steps += [(centre + n * 5 * MINUTE + 1, None) for n in range(-6, 36)]
+        end_s = planned.until_s + AFTER_S
+        steps += [(n * 1.5 * HOUR, None) for n in range(int(end_s / HOUR))]
+        in_range = [step for step in steps if 0 <= step[0] <= end_s]
+        return sorted(in_range, key=lambda step: (step[0], step[1] is None))
 
-    async def _go_on(self, at_s: float) -> None:
-        """Move the clock to that time, and start and end the outage at its own times."""
-        for edge in (self.planned.from_s, self.planned.until_s, at_s):
-            if self._at_s < edge <= at_s:
-                await self._steer("POST", "clock", {"advance_s": edge - self._at_s})
+    async def _advance_to(self, at_s: float) -> None:
+        """Move the clock to this time; if the outage starts or ends before, stop there first."""
+        for stop_s in (self.planned.from_s, self.planned.until_s, at_s):
+            if self._at_s < stop_s <= at_s:
+                await self._control("POST", "clock", {"advance_s": stop_s - self._at_s})
         faults = [{"fault": "lose_reply_before"}] if self._is_unavailable("answers") else []
         if faults != self._faults:
-            await self._steer("PUT", "faults", faults)
+            await self._control("PUT", "faults", faults)
             self._faults = faults
 
-    async def _steer(self, method: str, path: str, body: Any) -> Any:
+    async def _control(self, method: str, path: str, body: Any) -> Any:
         """Make a control call to the twin."""
         async with self._http.request(method, f"{self.twin.url}/twin/{path}", json=body) as answer:
             return await answer.json()
 
-    async def _make(self, plan: PaymentPlan) -> None:
+    async def _request(self, plan: PaymentPlan) -> None:
+        """Request the payment, if Kasir is available."""
         if self._is_unavailable("all"):
             return
         body = payment_body(reference=plan.reference)
@@ -248,42 +254,47 @@ class World:
             expires_at = datetime.fromtimestamp(self.twin.twin.now() + plan.validity_s, UTC)
             body["sessionValidity"] = expires_at.isoformat(timespec="seconds")
         answer, payment_id = await self.kasir.checkout.payments(msgspec.json.encode(body), 72)
-        self._made[payment_id] = plan
+        self._plans_made[payment_id] = plan
         if "action" in answer.json():
             self._urls[plan] = answer.json()["action"]["url"]
 
     async def _act(self, plan: PaymentPlan) -> None:
+        """Do the shopper's action at the wallet, and return the result to Kasir if possible."""
         if plan.decision == "leave":
             return
         # The wallet may answer that the payment has ended: Kasir closed it, or it expired.
-        done = await self._steer("POST", "wallet", {"url": self._urls[plan], "do": plan.decision})
+        done = await self._control("POST", "wallet", {"url": self._urls[plan], "do": plan.decision})
         location = done.get("location")
         if location and not self._is_unavailable("all"):
             result = location.split("redirectResult=")[1]
             with suppress(KasirError):
                 body = {"details": {"redirectResult": result}}
                 await self.kasir.checkout.details(msgspec.json.encode(body), 72)
-        await self._steer("POST", "clock", {"advance_s": 0})
+        # After this call the twin has done everything that is due.
+        await self._control("POST", "clock", {"advance_s": 0})
 
-    async def _wrong(self) -> AsyncIterator[str]:
+    async def _errors(self) -> AsyncIterator[str]:
+        """Payments whose status differs from the twin's, and events that are wrong."""
         truth: dict[str, str] = {}
-        for payment in (await self._steer("GET", "payments", None))["payments"]:
+        for payment in (await self._control("GET", "payments", None))["payments"]:
             truth[payment["metadata"]["kasirPaymentId"]] = payment["status"]
-        for payment_id, plan in self._made.items():
-            found = await self.kasir.payments.payment(payment_id)
-            assert found is not None
+        for payment_id, plan in self._plans_made.items():
+            at_kasir = await self.kasir.payments.payment(payment_id)
+            assert at_kasir is not None
             events = await self._events(payment_id)
-            what = f"seed {self.planned.seed} ({self.planned.unavailable}), {plan.decision}"
+            case = f"seed {self.planned.seed} ({self.planned.unavailable}), {plan.decision}"
             for before, after in pairwise(events):
                 if before in ENDS and after != before:
-                    yield f"{what}: {before} was sent, then {after}"
+                    yield f"{case}: {before} was sent, then {after}"
+            # A request that never reached the twin expires.
             expected = truth.get(payment_id, "expired")
-            if found.status.value not in (expected, "failed"):
-                yield f"{what}: it is {found.status}, and {expected} at the twin"
-            if events[-1:] != [f"payment.{found.status}"]:
-                yield f"{what}: it is {found.status}, and the events are {events}"
+            if at_kasir.status.value not in (expected, "failed"):
+                yield f"{case}: the payment is {at_kasir.status}, and {expected} at the twin"
+            if events[-1:] != [f"payment.{at_kasir.status}"]:
+                yield f"{case}: the payment is {at_kasir.status}, and the events are {events}"
 
     async def _events(self, payment_id: PaymentId) -> list[str]:
+        """The types of the events of a payment, in their order."""
         rows = await self.kasir.pool.fetch(
             "SELECT type FROM event WHERE subject = $1 AND type LIKE 'payment.%' ORDER BY id",
             payment_id,
@@ -292,26 +303,26 @@ class World:
 
 
 @asynccontextmanager
-async def world(server: str, planned: Outage) -> AsyncIterator[World]:
-    """The world of an outage, at its start."""
+async def simulation(server: str, planned: Outage) -> AsyncIterator[Simulation]:
+    """Start the simulation of an outage, with its clock at 0."""
     async with AsyncExitStack() as stack:
-        at_work = await stack.enter_async_context(serving(Twin(Settings(), planned.knobs)))
+        running_twin = await stack.enter_async_context(serving(Twin(Settings(), planned.knobs)))
         http = await stack.enter_async_context(aiohttp.ClientSession())
-        made = World(planned, at_work, http)
+        simulated = Simulation(planned, running_twin, http)
         dsn = await stack.enter_async_context(a_database(server))
         kasir = await stack.enter_async_context(
-            kasir_on(dsn, clock=made, ADYEN_TWIN_URL=at_work.url)
+            kasir_on(dsn, clock=simulated, ADYEN_TWIN_URL=running_twin.url)
         )
-        await made.open(kasir, stack)
-        url = await stack.enter_async_context(_endpoint(made))
-        await at_work.control("PUT", "webhooks/standard", {"url": url, "hmacKey": KEY})
-        yield made
+        await simulated.open(kasir, stack)
+        url = await stack.enter_async_context(_endpoint(simulated))
+        await running_twin.control("PUT", "webhooks/standard", {"url": url, "hmacKey": KEY})
+        yield simulated
 
 
 @asynccontextmanager
-async def _endpoint(made: World) -> AsyncIterator[str]:
+async def _endpoint(simulated: Simulation) -> AsyncIterator[str]:
     app = web.Application()
-    app.router.add_post("/webhooks/adyen", made.receive)
+    app.router.add_post("/webhooks/adyen", simulated.receive)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()

@@ -1,8 +1,8 @@
-"""Plans of payments, drawn from seeds: how they are paid, how notifications arrive, what fails.
+"""Plans of orders, drawn from seeds, and the list of faults.
 
-The twin draws its faults from a fault's seed and from the reference of the payment, not from the
-order of arrival. A reference here contains the test's seed. So one list of faults gives every seed
-its own faults, and they are the same however many seeds run at once.
+The twin draws its faults from the fault's seed and the payment's reference, not from the order of
+arrival. The references here contain the test's seed. So one list of faults gives every seed its own
+faults, which do not depend on the other seeds that run at the same time.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any, Final
 ORDERS: Final = 20
 AMOUNT: Final = 25_000
 
-#: What the shopper does in each attempt at an order, by the order's number. "leave": the shopper
+#: The shopper's action in each attempt at an order, by the order's number. "leave": the shopper
 #: leaves the page. "withdraw": the shop cancels while the shopper approves.
 DECISIONS: Final = (
     *(("approve",),) * 5,
@@ -34,8 +34,9 @@ DECISIONS: Final = (
     ("leave", "leave"),
     ("refuse", "leave"),
 )
-#: What the shop requests for a paid payment: the call, and the amount (0: the call has none).
+#: A change of a paid payment: the call, and the amount (0: the call has no amount).
 Change = tuple[str, int]
+#: The changes that a shop may request for one payment.
 CHANGES: Final[tuple[tuple[Change, ...], ...]] = (
     (),
     (),
@@ -48,7 +49,7 @@ CHANGES: Final[tuple[tuple[Change, ...], ...]] = (
     (("refunds", 10_000), ("reversals", 0)),
     (("cancels", 0),),
 )
-#: The same, if the shop captures by its own call.
+#: The changes that a shop may request for one payment that it captures with a separate call.
 CAPTURES: Final[tuple[tuple[Change, ...], ...]] = (
     (),
     (("captures", AMOUNT),),
@@ -59,7 +60,7 @@ CAPTURES: Final[tuple[tuple[Change, ...], ...]] = (
     (("reversals", 0),),
 )
 CALLS: Final = ("payments", "details", "refunds", "cancels", "reversals", "captures")
-#: How late notifications may come: before and after each of Kasir's own delays.
+#: The delays of notifications in seconds: shorter and longer than each of Kasir's own delays.
 LATE_S: Final = (1, 5, 60, 300, 700, 2_000, 4_500)
 
 
@@ -68,24 +69,24 @@ class Plan:
     """The plan of one order.
 
     Attributes:
-        reference: Its name; contains the seed.
-        decisions: What the shopper does in each attempt, one payment each.
+        reference: The order's reference, which contains the seed.
+        decisions: The shopper's action in each attempt; each attempt is one payment.
         returns: How often the shopper's browser returns a result.
-        changes: What the shop requests once it is paid.
-        insists: Whether the shop retries at once without an answer, or leaves the retry to Kasir.
+        changes: The changes that the shop requests after the order is paid.
+        retries: Whether the shop retries a call without an answer at once. Otherwise Kasir retries.
     """
 
     reference: str
     decisions: tuple[str, ...]
     returns: int
     changes: tuple[Change, ...]
-    insists: bool
+    retries: bool
 
 
 def plan(
     seed: int, number: int, changes: Sequence[tuple[Change, ...]] = CHANGES, name: str = "seed"
 ) -> Plan:
-    """The plan of one order of a seed."""
+    """The plan of one order of a seed; the reference of the order starts with `name`."""
     chance = random.Random(f"{seed}/{number}")
     decisions = DECISIONS[number % len(DECISIONS)]
     return Plan(
@@ -93,18 +94,18 @@ def plan(
         decisions=decisions,
         returns=chance.choice((1, 1, 1, 2)),
         changes=chance.choice(changes) if decisions[-1].startswith("approve") else (),
-        insists=chance.random() < 0.7,
+        retries=chance.random() < 0.7,
     )
 
 
 def faults() -> list[dict[str, Any]]:
-    """Everything that may go wrong, each with its probability; no two share their chance."""
-    every = [*_of_notices(), *_of_calls(), *_of_outcomes()]
-    return [{**fault, "seed": number} for number, fault in enumerate(every)]
+    """All faults, each with its probability and its own seed."""
+    without_seeds = [*_of_notices(), *_of_calls(), *_of_outcomes()]
+    return [{**fault, "seed": number} for number, fault in enumerate(without_seeds)]
 
 
 def _of_notices() -> Iterator[Mapping[str, Any]]:
-    """A notification may come twice or more, late, out of order, or signed with the older key."""
+    """Faults of notifications: repeated, late, out of order, or signed with the previous key."""
     yield {"fault": "duplicate_notice", "probability": 0.3}
     yield {"fault": "duplicate_notice", "probability": 0.1, "copies": 3}
     yield {"fault": "previous_key", "probability": 0.2}
@@ -114,7 +115,7 @@ def _of_notices() -> Iterator[Mapping[str, Any]]:
 
 
 def _of_calls() -> Iterator[Mapping[str, Any]]:
-    """A call may be cut off, refused for now, or overtaken by its own notification."""
+    """Faults of calls: no answer, an error, or a notification before the answer."""
     for call in CALLS:
         yield {"fault": "notice_before_reply", "call": call, "probability": 0.3}
         for name in ("lose_reply_before", "lose_reply_after"):
@@ -126,7 +127,7 @@ def _of_calls() -> Iterator[Mapping[str, Any]]:
 
 
 def _of_outcomes() -> Iterator[Mapping[str, Any]]:
-    """Adyen may report one result and then another, of a payment and of its refunds."""
+    """Faults of results: Adyen reports one result of a payment or refund, and later another."""
     for name, seconds, same in product(
         ("false_then_true", "true_then_false"), (0, 60, 700, 2_000), (False, True)
     ):

@@ -1,6 +1,6 @@
-"""Kasir's programs and the twin as processes, which a test may kill and restart at any time.
+"""Kasir's programs and the twin as processes that a test can kill and restart at any time.
 
-A test calls them through `Programs.walker` over HTTP, as a shop and a shopper do.
+A test calls them over HTTP through `Programs.journey_client`, as a shop and a shopper do.
 """
 
 from __future__ import annotations
@@ -26,28 +26,31 @@ T = TypeVar("T")
 
 SERVER: Final = "server"
 TWIN: Final = "twin"
-#: No step here takes half as long; a step that takes longer hangs.
+#: The time limit of each step: more than twice what the slowest step needs.
 PATIENCE_S: Final = 90.0
-LOOK_S: Final = 0.05
+POLL_S: Final = 0.05
 
 
 class Programs:
-    """The system as processes. `twin`, `server`, `worker-0` and `worker-1` are their names."""
+    """The system as processes with the names `twin`, `server`, `worker-0` and `worker-1`."""
 
     def __init__(
-        self, made: RunningDemo, walker: JourneyClient, commands: Mapping[str, Sequence[str]]
+        self,
+        system: RunningDemo,
+        journey_client: JourneyClient,
+        commands: Mapping[str, Sequence[str]],
     ) -> None:
-        self.made = made
-        self.walker = walker
+        self.system = system
+        self.journey_client = journey_client
         self._commands = commands
         self._running: dict[str, subprocess.Popen[bytes]] = {}
 
     def start(self, name: str) -> None:
-        """Start a program; its output goes to its log."""
-        with (self.made.logs / f"{name}.log").open("ab") as log:
+        """Start a program; its output is written to its log file."""
+        with (self.system.logs / f"{name}.log").open("ab") as log:
             self._running[name] = subprocess.Popen(
                 self._commands[name],
-                env=dict(self.made.environment),
+                env=dict(self.system.environment),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -55,7 +58,7 @@ class Programs:
             )
 
     def kill(self, name: str) -> None:
-        """`kill -9`: the program cannot clean up."""
+        """Kill a program with SIGKILL, so that it cannot clean up."""
         process = self._running.pop(name)
         assert process.poll() is None, f"the {name} had already ended: {self.end_of_log(name)}"
         process.kill()
@@ -81,18 +84,18 @@ class Programs:
 
     async def ready(self) -> None:
         """Wait until Kasir reports that it is ready."""
-        await until(self._is_ready, bool, lambda _: f"ready: {self.end_of_log(SERVER)}")
+        await until(self._is_ready, bool, lambda _: f"not ready: {self.end_of_log(SERVER)}")
 
     async def _is_ready(self) -> bool:
         try:
-            return (await self.walker.call("GET", "/health/ready")).status == 200
+            return (await self.journey_client.call("GET", "/health/ready")).status == 200
         except (aiohttp.ClientError, OSError):
             return False
 
     def end_of_log(self, name: str) -> str:
         """The last lines of a program's log."""
-        lines = (self.made.logs / f"{name}.log").read_text(errors="replace").splitlines()
-        return "\n".join(lines[-20:]) or "its log is empty"
+        lines = (self.system.logs / f"{name}.log").read_text(errors="replace").splitlines()
+        return "\n".join(lines[-20:]) or "the log is empty"
 
 
 @asynccontextmanager
@@ -102,6 +105,7 @@ async def programs(
     """Run a twin, a server and workers on a database while the context lasts."""
     port, twin_port = free_port(), free_port()
     kasir_url, twin_url = (f"http://127.0.0.1:{number}" for number in (port, twin_port))
+    # Kasir's settings in the environment of the test run are not passed on.
     given = {
         name: text for name, text in os.environ.items() if not name.startswith(("ADYEN_", "KASIR_"))
     }
@@ -118,7 +122,7 @@ async def programs(
         "KASIR_PUBLIC_URL": kasir_url,
         **settings,
     }
-    made = RunningDemo(
+    system = RunningDemo(
         kasir_url=kasir_url, twin_url=twin_url, shop_url="", environment=environment, logs=logs
     )
     names = [f"worker-{number}" for number in range(workers)]
@@ -128,8 +132,8 @@ async def programs(
         **{name: [_program("kasir"), "worker"] for name in names},
     }
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as http:
-        walker = JourneyClient(made, http)
-        running = Programs(made, walker, commands)
+        journey_client = JourneyClient(system, http)
+        running = Programs(system, journey_client, commands)
         try:
             running.start(TWIN)
             await _configure_webhooks(running)
@@ -142,16 +146,19 @@ async def programs(
 
 
 async def until(
-    look: Callable[[], Awaitable[T]], good: Callable[[T], bool], what: Callable[[T], str]
+    read: Callable[[], Awaitable[T]], is_good: Callable[[T], bool], describe: Callable[[T], str]
 ) -> T:
-    """Poll until the result is good; fail with the last result after `PATIENCE_S`."""
+    """Read a value until `is_good` accepts it, and return it.
+
+    Fails after `PATIENCE_S`; `describe` gives the text of the last value for the error message.
+    """
     deadline = time.monotonic() + PATIENCE_S
     while True:
-        found = await look()
-        if good(found):
-            return found
-        assert time.monotonic() < deadline, f"timed out; the last result: {what(found)}"
-        await asyncio.sleep(LOOK_S)
+        value = await read()
+        if is_good(value):
+            return value
+        assert time.monotonic() < deadline, f"timed out; the last result: {describe(value)}"
+        await asyncio.sleep(POLL_S)
 
 
 def _program(name: str) -> str:
@@ -159,19 +166,19 @@ def _program(name: str) -> str:
 
 
 async def _configure_webhooks(running: Programs) -> None:
-    """Set the twin to send notifications to Kasir, signed with either of Kasir's two keys."""
-    key, previous = running.made.environment["ADYEN_HMAC_KEY"].split(",")
+    """Configure the twin's notifications to Kasir, signed with either of Kasir's two keys."""
+    key, previous = running.system.environment["ADYEN_HMAC_KEY"].split(",")
     body = {
-        "url": f"{running.made.kasir_url}/webhooks/adyen",
+        "url": f"{running.system.kasir_url}/webhooks/adyen",
         "hmacKey": key,
         "previousHmacKey": previous,
     }
 
     async def configure() -> bool:
         try:
-            await running.walker.twin("PUT", "/twin/webhooks/standard", body)
+            await running.journey_client.twin("PUT", "/twin/webhooks/standard", body)
         except (aiohttp.ClientError, OSError):
             return False
         return True
 
-    await until(configure, bool, lambda _: f"a twin: {running.end_of_log(TWIN)}")
+    await until(configure, bool, lambda _: f"no twin: {running.end_of_log(TWIN)}")

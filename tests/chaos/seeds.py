@@ -1,4 +1,4 @@
-"""The seeds that a test runs: its usual ones, or those in `KASIR_SEEDS`."""
+"""The seeds that a test runs: its default ones, or those in `KASIR_SEEDS`."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import os
 from collections.abc import Iterable
 
 
-def seeds(usual: Iterable[int]) -> list[int]:
-    """`KASIR_SEEDS=17,18` gives two seeds, `KASIR_SEEDS=1-300` gives a range with both ends."""
+def seeds(default: Iterable[int]) -> list[int]:
+    """The seeds in `KASIR_SEEDS`, such as `17,18` or `1-300` (both included), or the default."""
     given = os.environ.get("KASIR_SEEDS")
     if not given:
-        return list(usual)
+        return list(default)
     chosen: list[int] = []
     for part in given.split(","):
         first, _, last = part.partition("-")

@@ -9,17 +9,21 @@ from typing import Final
 
 import aiohttp
 
-from chaos.programs import LOOK_S, PATIENCE_S
+from chaos.programs import PATIENCE_S, POLL_S
 from kasir.demo.client import Reply
 
 Ask = Callable[[], Awaitable[Reply]]
 
-#: The statuses after which a shop retries with the same key; these have `transient-error: true`.
-CANNOT_NOW: Final = frozenset({409, 503})
+#: The HTTP statuses after which a shop retries with the same key. Such an answer has the header
+#: `transient-error: true`.
+TRANSIENT: Final = frozenset({409, 503})
 
 
-async def insist(ask: Ask, what: str) -> Reply:
-    """Call until there is a final answer, whatever happens to the server in that time."""
+async def call_until_answered(ask: Ask, what: str) -> Reply:
+    """Repeat a call until it has a final answer, also while the server is down.
+
+    `what` names the call in the error message.
+    """
     deadline, last = time.monotonic() + PATIENCE_S, "nothing"
     while time.monotonic() < deadline:
         try:
@@ -27,9 +31,9 @@ async def insist(ask: Ask, what: str) -> Reply:
         except (aiohttp.ClientError, OSError) as error:
             last = repr(error)
         else:
-            if reply.status not in CANNOT_NOW:
+            if reply.status not in TRANSIENT:
                 return reply
             assert reply.headers.get("transient-error") == "true", f"{what}: {reply}"
             last = f"{reply.status} {reply.json}"
-        await asyncio.sleep(LOOK_S)
+        await asyncio.sleep(POLL_S)
     raise AssertionError(f"{what}: never answered; the last answer: {last}")

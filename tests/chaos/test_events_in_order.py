@@ -1,4 +1,4 @@
-"""A shop that fetches events page by page misses none, in any order of their commits."""
+"""A shop that fetches events page by page gets every event, in any order of their commits."""
 
 from __future__ import annotations
 
@@ -20,8 +20,12 @@ from kasir.store.vault import Vault
 from opened_kasir import kasir_on
 
 VAULT: Final = Vault(["chaos"])
+#: Its ids do not depend on the time, because `now_ms` is always 0.
 OUTBOX: Final = Outbox(SortableIds(lambda: 0), SystemClock(), VAULT, is_pushed=False)
+#: The number of events in a page.
 PAGE: Final = 3
+WRITERS: Final = 6
+EVENTS_OF_WRITER: Final = 25
 
 
 async def write_event(connection: Connection, subject: str) -> None:
@@ -31,15 +35,15 @@ async def write_event(connection: Connection, subject: str) -> None:
 
 
 async def fetched(events: EventFeed, after: str | None) -> list[str]:
-    """The names of the events after this one, page by page."""
-    found: list[str] = []
+    """The names of all events after the event `after`, fetched page by page."""
+    names: list[str] = []
     while page := await events.after(after, PAGE):
-        found += [event.name for event in page]
-        after = found[-1]
-    return found
+        names += [event.name for event in page]
+        after = names[-1]
+    return names
 
 
-async def test_an_event_that_is_committed_late_is_not_missed(fresh_database: str) -> None:
+async def test_an_event_that_is_committed_late_is_still_fetched(fresh_database: str) -> None:
     async with kasir_on(fresh_database) as kasir, AsyncExitStack() as stack:
         events = EventFeed(kasir.pool, VAULT)
         early, late = [await stack.enter_async_context(kasir.pool.acquire()) for _ in range(2)]
@@ -47,22 +51,24 @@ async def test_an_event_that_is_committed_late_is_not_missed(fresh_database: str
         first, second = early.transaction(), late.transaction()
         for connection, transaction in ((early, first), (late, second)):
             await transaction.start()
+            # The transaction gets its id now, although it writes later.
             await connection.fetchval("SELECT pg_current_xact_id()")
         await write_event(late, "late")
         await write_event(early, "early")
         await first.commit()
-        asking = asyncio.create_task(fetched(events, None))
-        await asyncio.wait([asking], timeout=0.2)  # It may wait for the open transaction.
+        fetching = asyncio.create_task(fetched(events, None))
+        # The query may wait for the open transaction.
+        await asyncio.wait([fetching], timeout=0.2)
         await second.commit()
 
-        before = await asking
-        after = await fetched(events, before[-1] if before else None)
+        fetched_first = await fetching
+        fetched_later = await fetched(events, fetched_first[-1] if fetched_first else None)
 
-        assert len(before) + len(after) == 2
+        assert len(fetched_first) + len(fetched_later) == 2
 
 
 @pytest.mark.parametrize("seed", range(5))
-async def test_a_shop_that_polls_misses_no_event_that_is_written_meanwhile(
+async def test_a_shop_that_polls_gets_every_event_that_is_written_meanwhile(
     fresh_database: str, seed: int
 ) -> None:
     chance = random.Random(seed)
@@ -78,7 +84,9 @@ async def test_a_shop_that_polls_misses_no_event_that_is_written_meanwhile(
 
     async with kasir_on(fresh_database) as kasir:
         events = EventFeed(kasir.pool, VAULT)
-        writing = asyncio.gather(*(write([f"{n}"] * 25) for n in range(6)))
+        writing = asyncio.gather(
+            *(write([f"{number}"] * EVENTS_OF_WRITER) for number in range(WRITERS))
+        )
         polled: list[str] = []
         while not writing.done():
             polled += await fetched(events, polled[-1] if polled else None)
@@ -86,5 +94,5 @@ async def test_a_shop_that_polls_misses_no_event_that_is_written_meanwhile(
         await writing
         polled += await fetched(events, polled[-1] if polled else None)
 
-        assert len(polled) == 6 * 25, f"seed {seed}"
+        assert len(polled) == WRITERS * EVENTS_OF_WRITER, f"seed {seed}"
         assert await fetched(events, None) == polled, f"seed {seed}"

@@ -1,7 +1,7 @@
-"""Repeated `kill -9` of the server and of one of two workers, while shops make payments.
+"""Repeated `kill -9` of the server and of one of two workers while shops make payments.
 
-At the end Kasir's ledger matches the twin's, every payment exists once, everything that was
-acknowledged to a shop or to the twin is stored, and the shops received every event.
+At the end Kasir's ledger matches the twin's, and every payment exists once. Everything that Kasir
+acknowledged is stored, and the shops have received every event.
 """
 
 from __future__ import annotations
@@ -23,19 +23,20 @@ SEED: Final = 20_261_123
 KILLS: Final = 30
 #: The number of shop calls between two kills.
 CALLS: Final = 30
-#: What is killed: the server, a worker, or the server with a worker.
-VICTIMS: Final = (
+#: The programs that are killed at the same time: the server, a worker, or both.
+KILLED_TOGETHER: Final = (
     *([SERVER],) * 3,
     ["worker-0"],
     ["worker-1"],
     [SERVER, "worker-0"],
 )
-#: Longer than Kasir's lease, so that the unfinished work of a killed process is taken over.
+#: In seconds, longer than Kasir's lease: the time after which the unfinished work of a killed
+#: process is taken over.
 LEASE_S: Final = 60
 
 
 @pytest.mark.parametrize("seed", seeds([SEED]))
-async def test_nothing_is_lost_or_doubled_when_programs_are_killed(
+async def test_no_payment_or_event_is_lost_or_doubled_when_programs_are_killed(
     tmp_path: Path, seed: int
 ) -> None:
     chance = random.Random(seed)
@@ -44,10 +45,10 @@ async def test_nothing_is_lost_or_doubled_when_programs_are_killed(
             async with shops.open():
                 for _ in range(KILLS):
                     await shops.go_on(CALLS, until=chance.randint(1, CALLS))
-                    victims = chance.choice(VICTIMS)
-                    for name in victims:
+                    killed = chance.choice(KILLED_TOGETHER)
+                    for name in killed:
                         system.kill(name)
-                    for name in victims:
+                    for name in killed:
                         system.start(name)
                     await system.ready()
                     await shops.time_passes(LEASE_S)

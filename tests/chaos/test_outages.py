@@ -1,6 +1,6 @@
-"""No final event is taken back after an outage, whatever was unavailable and for how long.
+"""After an outage of any part and of any length, no other event follows a final event.
 
-`make torture SEEDS=1-300` runs other seeds than usual.
+`make torture SEEDS=1-300` runs other seeds than the default ones.
 """
 
 from __future__ import annotations
@@ -9,17 +9,17 @@ from typing import Final
 
 import pytest
 
-from chaos.outages import outage, world
+from chaos.outages import outage, simulation
 from chaos.seeds import seeds
 
 pytestmark = pytest.mark.long
 
-USUAL: Final = range(1, 25)
+DEFAULT_SEEDS: Final = range(1, 25)
 
 
-@pytest.mark.parametrize("seed", seeds(USUAL))
+@pytest.mark.parametrize("seed", seeds(DEFAULT_SEEDS))
 async def test_no_final_event_is_taken_back_after_an_outage(postgres_dsn: str, seed: int) -> None:
-    async with world(postgres_dsn, outage(seed)) as outage_world:
-        wrong = await outage_world.run()
+    async with simulation(postgres_dsn, outage(seed)) as running:
+        wrong = await running.run()
 
     assert wrong == [], "\n".join(wrong)

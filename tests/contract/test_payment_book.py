@@ -1,4 +1,4 @@
-"""The contract of `payments.flow.PaymentBook`, tested with the fake and with PostgreSQL."""
+"""The contract of `payments.flow.PaymentBook`: its fake and its PostgreSQL version pass it."""
 
 from __future__ import annotations
 
@@ -24,17 +24,18 @@ from kasir.payments.question import CallResult, KeptAnswer, Kind, Question, Shop
 from kasir.payments.status import Status
 from opened_kasir import a_database, kasir_on
 
+#: A time after `NOW`, at which `a_question` is opened and asked.
 LATER = NOW + timedelta(minutes=1)
 
 
 class Book(PaymentBook, Protocol):
-    """The book, with access to its stored payments."""
+    """A `PaymentBook` whose stored payments a test can read."""
 
     async def payment(self, payment_id: PaymentId) -> Payment | None:
-        """Give a payment."""
+        """Return a payment, or None if it does not exist."""
 
     async def payments_of(self, reference: str, limit: int) -> Sequence[Payment]:
-        """Give the payments of a reference, newest first."""
+        """Return at most `limit` payments of a reference, newest first."""
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -45,27 +46,30 @@ async def postgres_book(postgres_dsn: str) -> AsyncIterator[Book]:
 
 @pytest.fixture(params=["memory", "postgres"])
 def book(request: pytest.FixtureRequest) -> Book:
-    found: Book = (
+    tested: Book = (
         MemoryBook() if request.param == "memory" else request.getfixturevalue("postgres_book")
     )
-    return found
+    return tested
 
 
 @pytest.fixture
 def name() -> str:
-    """The name of this test's payment, unique so that the tests can share a database."""
+    """The id of this test's payment; it is unique, so that the tests can share a database."""
     return f"pay_{secrets.token_hex(6)}"
 
 
 def opening(name: str, **changes: object) -> tuple[Intent, Question]:
+    """The intent of a payment, and the question that requests it."""
     return an_intent(name, **({"reference": f"ORDER-{name}"} | changes)), a_question(name)
 
 
 def shop_key(name: str, fingerprint: bytes = b"one") -> ShopKey:
+    """A shop's idempotency key; the fingerprint stands for the request's content."""
     return ShopKey(key=f"shop-{name}", fingerprint=fingerprint)
 
 
 def details(name: str, payment_id: PaymentId | None = None) -> Question:
+    """The question for the result of a payment, after the shopper's return."""
     return a_question(
         name,
         key=f"kasir-det-{name}",
@@ -77,31 +81,32 @@ def details(name: str, payment_id: PaymentId | None = None) -> Question:
 
 
 def refund(name: str, number: int = 1) -> Question:
+    """The question that requests a refund; `number` makes its key unique."""
     path = f"/payments/PSP-{name}/refunds"
     return a_question(name, key=f"kasir-chg-{name}-{number}", kind=Kind.REFUNDS, path=path)
 
 
 async def payment_in(book: Book, name: str) -> Payment:
-    found = await book.payment(PaymentId(name))
-    assert found is not None
-    return found
+    payment = await book.payment(PaymentId(name))
+    assert payment is not None
+    return payment
 
 
 # Opening.
 
 
-async def test_an_opened_payment_is_stored_byte_for_byte(book: Book, name: str) -> None:
+async def test_an_opened_payment_is_stored_unchanged(book: Book, name: str) -> None:
     intent, question = opening(name, shopper_reference="shopper-1", captures_itself=False)
     first = await book.open(intent, question, None)
-    payment, known = await payment_in(book, name), await book.question(question.key)
+    payment, stored = await payment_in(book, name), await book.question(question.key)
 
     assert first is None
     assert payment.intent == intent
     assert (payment.status, payment.facts) == (Status.CREATED, ())
-    assert known == (question, None)
+    assert stored == (question, None)
 
 
-async def test_a_repeated_shop_key_gives_the_first_question_and_writes_nothing(
+async def test_a_repeated_shop_key_returns_the_first_question_and_stores_nothing(
     book: Book, name: str
 ) -> None:
     intent, question = opening(name)
@@ -124,7 +129,7 @@ async def test_a_shop_key_with_another_fingerprint_is_refused(book: Book, name: 
     assert await book.payment(other.id) is None
 
 
-async def test_without_a_shop_key_every_opening_is_a_payment(book: Book, name: str) -> None:
+async def test_without_a_shop_key_every_opening_makes_a_payment(book: Book, name: str) -> None:
     for number in (1, 2):
         await book.open(*opening(f"{name}-{number}", reference=name), None)
 
@@ -141,6 +146,7 @@ async def test_twenty_concurrent_openings_with_one_key_make_one_payment(
     answers = await asyncio.gather(*(open_as(number) for number in range(20)))
     (payment,) = await book.payments_of(name, 100)
 
+    # Only the opening that made the payment returned None; the number of the opening is in the id.
     assert answers.count(None) == 1
     assert {first.payment_id for first in answers if first} == {payment.intent.id}
     assert answers.index(None) == int(payment.intent.id.rpartition("-")[2])
@@ -174,21 +180,23 @@ async def test_one_of_twenty_concurrent_callers_takes_a_question_over(
     question = details(name)
     await book.open_question(question)
     moments = [LATER + timedelta(seconds=number) for number in range(20)]
-    taken = await asyncio.gather(*(book.take_over(question, moment) for moment in moments))
-    known, _ = await book.question(question.key)
+    successes = await asyncio.gather(*(book.take_over(question, moment) for moment in moments))
+    stored, _ = await book.question(question.key)
 
-    assert taken.count(True) == 1
-    assert known.asked_at == moments[taken.index(True)]
+    assert successes.count(True) == 1
+    assert stored.asked_at == moments[successes.index(True)]
 
 
-async def test_a_late_caller_does_not_take_a_question_over(book: Book, name: str) -> None:
+async def test_a_caller_with_an_outdated_asked_at_does_not_take_a_question_over(
+    book: Book, name: str
+) -> None:
     question = details(name)
     await book.open_question(question)
     first = await book.take_over(question, LATER)
-    second = await book.take_over(question, LATER + timedelta(minutes=1))
-    again = await book.take_over(replace(question, asked_at=LATER), LATER + timedelta(minutes=2))
+    outdated = await book.take_over(question, LATER + timedelta(minutes=1))
+    current = await book.take_over(replace(question, asked_at=LATER), LATER + timedelta(minutes=2))
 
-    assert (first, second, again) == (True, False, True)
+    assert (first, outdated, current) == (True, False, True)
 
 
 async def test_an_answered_question_is_not_taken_over(book: Book, name: str) -> None:
@@ -206,7 +214,7 @@ async def test_a_question_that_does_not_exist_is_not_taken_over(book: Book, name
 # Recording.
 
 
-async def test_an_answer_is_stored_byte_for_byte_and_its_facts_are_recorded(
+async def test_an_answer_is_stored_unchanged_and_its_facts_are_recorded(
     book: Book, name: str
 ) -> None:
     intent, question = opening(name)
@@ -234,7 +242,7 @@ async def test_an_answer_is_stored_byte_for_byte_and_its_facts_are_recorded(
 async def test_an_answer_with_the_opened_intent_is_recorded_like_any_other(
     book: Book, name: str, says: Says
 ) -> None:
-    recorded = []
+    recorded = []  # The payment's summary and the stored answer, with and without the intent.
     for number, has_intent in enumerate((True, False)):
         intent, question = opening(f"{name}-{number}", shopper_reference=f"shopper-{name}")
         attempt = f"PSP-{name}-{number}"
@@ -248,8 +256,9 @@ async def test_an_answer_with_the_opened_intent_is_recorded_like_any_other(
         assert payment.summary.psp_reference == attempt
         recorded.append((replace(payment.summary, psp_reference=""), stored))
 
-    assert recorded[0] == recorded[1]
-    assert recorded[0][1] == result.answer
+    with_intent, without_intent = recorded
+    assert with_intent == without_intent
+    assert with_intent[1] == result.answer
 
 
 @pytest.mark.parametrize("meanwhile", [Says.AUTHORISED, Says.NOTED, Says.AWAITING_SHOPPER])
@@ -260,24 +269,24 @@ async def test_a_fact_recorded_before_the_first_answer_is_not_lost_by_it(
     early = a_fact(meanwhile, f"PSP-{name}")
     late = a_fact(Says.AWAITING_SHOPPER, about=question.key)
     await book.open(intent, question, None)
-    other = details(name)
-    await book.open_question(other)
+    details_question = details(name)
+    await book.open_question(details_question)
     result = CallResult(
         answer=None,
         facts=(early,),
         clues=Clues(attempt=f"PSP-{name}", reference=intent.reference, amount=intent.amount),
     )
-    await book.record(other, result, None)
+    await book.record(details_question, result, None)
     await book.record(question, an_answer(late), None, intent)
     payment = await payment_in(book, name)
 
     assert payment.facts == (early, late)
-    paid = meanwhile is Says.AUTHORISED
-    assert payment.status == (Status.AUTHORISED if paid else Status.AWAITING_SHOPPER)
+    is_paid = meanwhile is Says.AUTHORISED
+    assert payment.status == (Status.AUTHORISED if is_paid else Status.AWAITING_SHOPPER)
     assert (await book.question(question.key))[1] == an_answer().answer
 
 
-async def test_a_first_answer_that_comes_twice_is_one(book: Book, name: str) -> None:
+async def test_of_twenty_concurrent_first_answers_one_is_stored(book: Book, name: str) -> None:
     intent, question = opening(name)
     fact = a_fact(Says.AWAITING_SHOPPER, about=question.key)
     await book.open(intent, question, None)
@@ -291,7 +300,7 @@ async def test_a_first_answer_that_comes_twice_is_one(book: Book, name: str) -> 
     assert (await book.question(question.key))[1] == stored
 
 
-async def test_the_first_answer_stays(book: Book, name: str) -> None:
+async def test_a_second_answer_does_not_replace_the_first(book: Book, name: str) -> None:
     intent, question = opening(name)
     await book.open(intent, question, None)
     await book.record(question, an_answer(body=b'{"first":1}'), None)
@@ -302,7 +311,7 @@ async def test_the_first_answer_stays(book: Book, name: str) -> None:
     assert stored.body == b'{"first":1}'
 
 
-async def test_a_fact_recorded_twice_stays_as_it_was_first(book: Book, name: str) -> None:
+async def test_a_fact_recorded_twice_keeps_its_first_content(book: Book, name: str) -> None:
     intent, question = opening(name)
     fact = a_fact(Says.AWAITING_SHOPPER, about=question.key)
     await book.open(intent, question, None)
@@ -312,12 +321,12 @@ async def test_a_fact_recorded_twice_stays_as_it_was_first(book: Book, name: str
     assert (await payment_in(book, name)).facts == (fact,)
 
 
-async def test_facts_are_given_in_the_order_they_were_recorded(book: Book, name: str) -> None:
+async def test_facts_are_returned_in_the_order_of_their_recording(book: Book, name: str) -> None:
     intent, question = opening(name)
     await book.open(intent, question, None)
     expected = [Says.AWAITING_SHOPPER, Says.REFUSED, Says.AUTHORISED, Says.NOTED]
     for number, says in enumerate(expected):
-        # The fact that is recorded first may have happened last.
+        # The times of the facts are in the opposite order.
         fact = a_fact(says, f"PSP-{name}", at=NOW - timedelta(hours=number))
         await book.record(question, an_answer(fact), None)
 
@@ -342,25 +351,28 @@ async def test_without_an_answer_the_question_is_released_and_the_outcome_is_unk
     no_answer = CallResult(answer=None, facts=(a_fact(Says.UNKNOWN, about=question.key),))
     await book.open(intent, question, None)
     await book.record(question, no_answer, LATER)
-    known, stored = await book.question(question.key)
+    released, answer = await book.question(question.key)
 
-    assert stored is None
-    assert known.asked_at == datetime(1970, 1, 1, tzinfo=UTC)
-    assert known.tries == 1
+    assert answer is None
+    # The `asked_at` of a released question is long ago, so that any caller may take it over.
+    assert released.asked_at == datetime(1970, 1, 1, tzinfo=UTC)
+    assert released.tries == 1
     assert (await payment_in(book, name)).status == Status.UNKNOWN
-    assert await book.take_over(known, LATER) is True
+    assert await book.take_over(released, LATER) is True
 
 
-async def test_a_late_timeout_does_not_release_the_question(book: Book, name: str) -> None:
+async def test_a_timeout_of_the_first_caller_does_not_release_a_question_taken_over(
+    book: Book, name: str
+) -> None:
     intent, question = opening(name)
     no_answer = CallResult(answer=None, facts=())
     await book.open(intent, question, None)
     await book.take_over(question, LATER)
-    # The first caller stops waiting only now; the second is still waiting.
+    # The first caller's call times out while the second caller still waits for its answer.
     await book.record(question, no_answer, None)
-    known, _ = await book.question(question.key)
+    stored, _ = await book.question(question.key)
 
-    assert (known.asked_at, known.tries) == (LATER, 0)
+    assert (stored.asked_at, stored.tries) == (LATER, 0)
 
 
 async def test_a_timeout_after_the_answer_changes_nothing(book: Book, name: str) -> None:
@@ -374,7 +386,7 @@ async def test_a_timeout_after_the_answer_changes_nothing(book: Book, name: str)
     assert (await book.question(question.key))[1] == an_answer().answer
 
 
-async def test_twenty_concurrent_answers_are_recorded_one_after_the_other(
+async def test_the_facts_of_twenty_concurrent_answers_are_all_recorded(
     book: Book, name: str
 ) -> None:
     intent, question = opening(name)
@@ -384,7 +396,7 @@ async def test_twenty_concurrent_answers_are_recorded_one_after_the_other(
     payment = await payment_in(book, name)
 
     assert set(payment.facts) == set(facts)
-    # Every attempt is paid: none of the twenty overwrote what another had recorded.
+    # Each of the twenty attempts counts as paid.
     assert payment.summary.captured == Money(IDR, 20 * 25_000)
 
 
@@ -404,7 +416,9 @@ async def test_an_answer_to_details_finds_its_payment_by_reference_and_amount(
     assert (await book.question(question.key))[0].payment_id == intent.id
 
 
-async def test_an_answer_to_details_of_another_amount_is_not_ours(book: Book, name: str) -> None:
+async def test_an_answer_to_details_of_another_amount_is_assigned_to_no_payment(
+    book: Book, name: str
+) -> None:
     intent, _ = opening(name)
     await book.open(intent, a_question(name), None)
     question = details(name)
@@ -418,7 +432,7 @@ async def test_an_answer_to_details_of_another_amount_is_not_ours(book: Book, na
     assert (await book.question(question.key))[1] == result.answer
 
 
-async def test_an_answer_that_fits_two_payments_is_assigned_to_neither(
+async def test_an_answer_that_matches_two_payments_is_assigned_to_neither(
     book: Book, name: str
 ) -> None:
     for number in (1, 2):
@@ -463,7 +477,7 @@ async def test_an_answer_to_details_is_assigned_to_the_payment_that_owns_its_att
     assert (await book.question(question.key))[0].payment_id == PaymentId(name)
 
 
-async def test_an_answer_does_not_claim_a_name_that_another_payment_owns(
+async def test_an_answer_does_not_claim_a_psp_reference_that_another_payment_owns(
     book: Book, name: str
 ) -> None:
     await paid(book, name)
@@ -473,7 +487,7 @@ async def test_an_answer_does_not_claim_a_name_that_another_payment_owns(
     clues = Clues(attempt=f"PSP-{name}", payment_id=intent.id, amount=intent.amount, pays=True)
     result = replace(an_answer(fact), clues=clues)
     await book.record(question, result, None, intent)
-    first, second = [await payment_in(book, one) for one in (name, f"{name}-2")]
+    first, second = [await payment_in(book, each) for each in (name, f"{name}-2")]
 
     assert (first.status, second.status) == (Status.AUTHORISED, Status.CREATED)
     # Both payments need attention; the answer is stored.
@@ -503,13 +517,15 @@ async def test_a_payment_that_does_not_exist_is_none(book: Book, name: str) -> N
     assert list(await book.payments_of(name, 10)) == []
 
 
-async def test_payments_come_newest_first_and_no_more_than_asked_for(book: Book, name: str) -> None:
+async def test_payments_are_returned_newest_first_and_up_to_the_limit(
+    book: Book, name: str
+) -> None:
     for number in range(5):
-        made = NOW + timedelta(seconds=number)
-        await book.open(*opening(f"{name}-{number}", reference=name, created_at=made), None)
-    found = await book.payments_of(name, 3)
+        created_at = NOW + timedelta(seconds=number)
+        await book.open(*opening(f"{name}-{number}", reference=name, created_at=created_at), None)
+    payments = await book.payments_of(name, 3)
 
-    assert [payment.intent.id for payment in found] == [f"{name}-{n}" for n in (4, 3, 2)]
+    assert [payment.intent.id for payment in payments] == [f"{name}-{n}" for n in (4, 3, 2)]
 
 
 # Changes.
@@ -520,28 +536,31 @@ class NotAllowed(Exception):
 
 
 def refuse(_: Payment) -> NoReturn:
+    """A `decide` that refuses every change."""
     raise NotAllowed
 
 
-def ask_for(question: Question, value: int) -> Fact:
+def refund_asked(question: Question, value: int) -> Fact:
+    """The fact that the shop requested a refund of this many rupiah."""
     money = Money(IDR, value)
     return a_fact(Says.REFUND_ASKED, about=question.key, amount=money, modification="")
 
 
 async def paid(book: Book, name: str) -> None:
+    """Open a payment, and record that it is authorised."""
     intent, question = opening(name)
     await book.open(intent, question, None)
     await book.record(question, an_answer(a_fact(Says.AUTHORISED, f"PSP-{name}")), None)
 
 
-async def test_a_change_is_stored_with_the_facts_of_its_decision(book: Book, name: str) -> None:
+async def test_a_change_is_stored_with_the_facts_of_the_decision(book: Book, name: str) -> None:
     await paid(book, name)
     question = refund(name)
-    first = await book.open_change(question, lambda _: [ask_for(question, 10_000)], None)
-    (asked,) = (await payment_in(book, name)).summary.refunds
+    first = await book.open_change(question, lambda _: [refund_asked(question, 10_000)], None)
+    (requested,) = (await payment_in(book, name)).summary.refunds
 
     assert first is None
-    assert (asked.name, asked.amount) == (question.key, Money(IDR, 10_000))
+    assert (requested.name, requested.amount) == (question.key, Money(IDR, 10_000))
     assert await book.question(question.key) == (question, None)
 
 
@@ -554,17 +573,17 @@ async def test_a_refused_change_writes_nothing(book: Book, name: str) -> None:
     assert await payment_in(book, name) == before
     with pytest.raises(NotFound):
         await book.question(refund(name).key)
-    # The shop key may also be used again.
+    # The shop key was not stored: it can be used with another fingerprint.
     question = refund(name)
     assert await book.open_change(question, lambda _: [], shop_key(name, b"other")) is None
 
 
-async def test_a_change_asked_again_under_its_key_is_not_decided_again(
+async def test_a_change_requested_again_with_its_key_is_not_decided_again(
     book: Book, name: str
 ) -> None:
     await paid(book, name)
     question = refund(name)
-    await book.open_change(question, lambda _: [ask_for(question, 1)], shop_key(name))
+    await book.open_change(question, lambda _: [refund_asked(question, 1)], shop_key(name))
     first = await book.open_change(refund(name, 2), refuse, shop_key(name))
 
     assert first == question
@@ -585,13 +604,14 @@ async def test_fifty_concurrent_refunds_never_exceed_the_captured_amount(
     await paid(book, name)
 
     async def ask(number: int) -> bool:
+        """Request a refund of 10,000 rupiah; returns whether it was allowed."""
         question = refund(name, number)
 
         def decide(payment: Payment) -> Sequence[Fact]:
-            asked = sum(one.amount.minor_units for one in payment.summary.refunds)
-            if asked + 10_000 > payment.summary.captured.minor_units:
+            requested = sum(one.amount.minor_units for one in payment.summary.refunds)
+            if requested + 10_000 > payment.summary.captured.minor_units:
                 raise NotAllowed
-            return [ask_for(question, 10_000)]
+            return [refund_asked(question, 10_000)]
 
         try:
             await book.open_change(question, decide, None)
@@ -601,5 +621,6 @@ async def test_fifty_concurrent_refunds_never_exceed_the_captured_amount(
 
     allowed = await asyncio.gather(*(ask(number) for number in range(50)))
 
+    # The payment is 25,000 rupiah, so two refunds of 10,000 fit.
     assert allowed.count(True) == 2
     assert len((await payment_in(book, name)).summary.refunds) == 2

@@ -1,4 +1,4 @@
-"""What a demo's keys and files tell others on the machine: nothing."""
+"""Other users of the machine cannot read a demo's keys and files."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ KEYS: Final = {
 
 @pytest.fixture(scope="module")
 def folder() -> Iterator[Path]:
-    """A data folder that is not there yet, with a log from before beside it."""
-    around = Path(tempfile.mkdtemp(prefix="kasir-test-secrecy-"))
-    around.chmod(0o755)
-    yield around / "data"
-    shutil.rmtree(around, ignore_errors=True)
+    """A data folder that does not exist yet, in a folder that every user can read."""
+    public_folder = Path(tempfile.mkdtemp(prefix="kasir-test-secrecy-"))
+    public_folder.chmod(0o755)
+    yield public_folder / "data"
+    shutil.rmtree(public_folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="module")
 def demo(folder: Path) -> Iterator[RunningDemo]:
-    """A demo by somebody who exported keys."""
-    plain = {
+    """A demo that is started with keys in its environment."""
+    without_settings = {
         name: text for name, text in os.environ.items() if not name.startswith(("ADYEN_", "KASIR_"))
     }
     with running_demo(
@@ -42,39 +42,43 @@ def demo(folder: Path) -> Iterator[RunningDemo]:
         twin_port=free_port(),
         shop_port=free_port(),
         data=folder,
-        given=plain | KEYS,
+        given=without_settings | KEYS,
     ) as running:
         yield running
 
 
 def mode(path: Path) -> int:
+    """The permission bits of a file."""
     return stat.S_IMODE(path.stat().st_mode)
 
 
-def told_by_ps(folder: Path) -> list[bytes]:
-    """The commands of this demo's processes, as anybody on the machine sees them."""
-    mark, found = os.fsencode(folder), []
+def commands_shown_by_ps(folder: Path) -> list[bytes]:
+    """The command lines of this demo's processes, which every user of the machine can read.
+
+    A process is the demo's if its environment or its command line contains the data folder.
+    """
+    folder_bytes, commands = os.fsencode(folder), []
     for process in PROC.glob("[0-9]*"):
         try:
             command = (process / "cmdline").read_bytes()
-            if mark in (process / "environ").read_bytes() + command:
-                found.append(command)
+            if folder_bytes in (process / "environ").read_bytes() + command:
+                commands.append(command)
         except OSError:
-            continue  # It ended meanwhile.
-    return found
+            continue  # The process has ended.
+    return commands
 
 
 @pytest.mark.skipif(not PROC.is_dir(), reason="there is no /proc to read commands from")
-def test_no_key_stands_in_a_command(demo: RunningDemo, folder: Path) -> None:
-    commands = told_by_ps(folder)
-    names = " ".join(command.decode(errors="replace") for command in commands)
+def test_no_command_line_contains_a_key(demo: RunningDemo, folder: Path) -> None:
+    commands = commands_shown_by_ps(folder)
+    all_commands = " ".join(command.decode(errors="replace") for command in commands)
 
-    assert len(commands) >= 4  # The twin, the server, the worker, the shop; and the database's.
-    assert "adyen-twin" in names
-    assert [key for key in KEYS.values() if key in names] == []
+    assert len(commands) >= 4  # At least the twin, the server, the worker and the shop.
+    assert "adyen-twin" in all_commands
+    assert [key for key in KEYS.values() if key in all_commands] == []
 
 
-def test_logs_are_their_owners_alone(demo: RunningDemo) -> None:
+def test_only_the_owner_can_read_the_logs(demo: RunningDemo) -> None:
     logs = sorted(demo.logs.iterdir())
 
     assert [log.name for log in logs] == ["server.log", "shop.log", "twin.log", "worker.log"]
@@ -82,7 +86,7 @@ def test_logs_are_their_owners_alone(demo: RunningDemo) -> None:
     assert mode(demo.logs) == 0o700
 
 
-def test_the_data_are_nobody_elses_to_enter(demo: RunningDemo, folder: Path) -> None:
+def test_other_users_cannot_read_the_data_folders(demo: RunningDemo, folder: Path) -> None:
     for path in (folder, folder / "postgres"):
-        assert mode(path) & 0o007 == 0
-        assert mode(path) & 0o060 == 0  # The account of the database may pass, at most.
+        assert mode(path) & 0o007 == 0  # Others have no access.
+        assert mode(path) & 0o060 == 0  # The group cannot list or write.

@@ -1,4 +1,4 @@
-"""`kasir demo` completes every journey and leaves nothing behind, however it ends."""
+"""`kasir demo` completes every journey. It leaves no process and no file, however it ends."""
 
 from __future__ import annotations
 
@@ -24,34 +24,34 @@ PROC = Path("/proc")
 
 
 @pytest.fixture
-def place() -> Iterator[Path]:
-    """The folder of a demo's temporary files; not pytest's, which only their owner can open."""
+def folder() -> Iterator[Path]:
+    """A folder for a demo's temporary files that every user may enter, unlike pytest's folders."""
     folder = Path(tempfile.mkdtemp(prefix="kasir-test-demo-"))
     folder.chmod(0o755)
     yield folder
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def left_running(place: Path) -> list[str]:
-    """Processes whose environment or arguments contain this folder."""
-    mark, found = os.fsencode(place), []
+def left_running(folder: Path) -> list[str]:
+    """The command lines of running processes whose environment or arguments contain this folder."""
+    marker, command_lines = os.fsencode(folder), []
     for process in PROC.glob("[0-9]*"):
         try:
-            described = (process / "environ").read_bytes() + (process / "cmdline").read_bytes()
+            description = (process / "environ").read_bytes() + (process / "cmdline").read_bytes()
         except OSError:
-            continue  # It has ended.
-        if mark in described:
-            found.append((process / "cmdline").read_text(errors="replace"))
-    return found
+            continue  # The process has ended.
+        if marker in description:
+            command_lines.append((process / "cmdline").read_text(errors="replace"))
+    return command_lines
 
 
-def started(place: Path, *words: str) -> AbstractContextManager[subprocess.Popen[str]]:
-    """A running demo, with its temporary files in this folder."""
-    return running("demo", *words, TMPDIR=str(place))
+def started(folder: Path, *arguments: str) -> AbstractContextManager[subprocess.Popen[str]]:
+    """A running demo with its temporary files in this folder."""
+    return running("demo", *arguments, TMPDIR=str(folder))
 
 
 def two_free_ports_in_a_row() -> int:
-    """The first of two consecutive free ports: the shop uses the one after Kasir's."""
+    """The first of two consecutive free ports: the shop uses the port after Kasir's port."""
     while True:
         port = free_port()
         with socket.socket() as probe:
@@ -63,60 +63,65 @@ def two_free_ports_in_a_row() -> int:
 
 
 needs_proc = pytest.mark.skipif(
-    sys.platform != "linux", reason="only /proc tells which processes are left running"
+    sys.platform != "linux", reason="the test finds running processes in /proc"
 )
 
 
 @pytest.mark.long
 @needs_proc
-def test_the_check_completes_every_journey_and_leaves_nothing_behind(place: Path) -> None:
-    with started(place, "--check") as demo:
+def test_the_check_completes_every_journey_and_leaves_nothing_behind(folder: Path) -> None:
+    with started(folder, "--check") as demo:
         out, err = demo.communicate(timeout=500)
     rows = [line for line in out.splitlines() if line.startswith(("ok ", "FAIL "))]
 
     assert (demo.returncode, err) == (0, ""), out
     assert [row.removeprefix("ok").strip() for row in rows] == list(JOURNEYS)
-    assert left_running(place) == []
-    assert list(place.iterdir()) == []
+    assert left_running(folder) == []
+    assert list(folder.iterdir()) == []
 
 
 @needs_proc
-def test_a_demo_stopped_by_ctrl_c_leaves_nothing_behind(place: Path) -> None:
+def test_a_demo_stopped_by_ctrl_c_leaves_nothing_behind(folder: Path) -> None:
     ports = "--port", str(two_free_ports_in_a_row()), "--twin-port", str(free_port())
-    with started(place, *ports) as demo:
+    with started(folder, *ports) as demo:
         assert demo.stdout is not None
         shown = next(line for line in demo.stdout if "Ctrl-C stops everything" in line)
-        at_work = left_running(place)
+        processes = left_running(folder)
         demo.send_signal(signal.SIGINT)
         _, err = demo.communicate(timeout=300)
 
     assert shown.strip() == "Ctrl-C stops everything."
-    assert len(at_work) >= 5  # The demo, the twin, the server, the worker and the shop.
+    assert len(processes) >= 5  # The demo, the twin, the server, the worker and the shop.
     assert (demo.returncode, err) == (0, "")
-    assert left_running(place) == []
-    assert list(place.iterdir()) == []
+    assert left_running(folder) == []
+    assert list(folder.iterdir()) == []
 
 
 @needs_proc
-@pytest.mark.parametrize("begun", ["kasir-demo-*/users.lock", "kasir-demo-*/logs/twin.log"])
-def test_a_demo_stopped_before_it_is_ready_leaves_nothing_behind(place: Path, begun: str) -> None:
-    """The database is started first, then the programs one by one."""
-    with started(place, "--port", str(two_free_ports_in_a_row()), "--twin-port", "0") as demo:
-        while not list(place.glob(begun)):
+@pytest.mark.parametrize("pattern", ["kasir-demo-*/users.lock", "kasir-demo-*/logs/twin.log"])
+def test_a_demo_stopped_before_it_is_ready_leaves_nothing_behind(
+    folder: Path, pattern: str
+) -> None:
+    """The signal is sent when the file of `pattern` exists: its program has started.
+
+    The database writes the first file, and the twin the second.
+    """
+    with started(folder, "--port", str(two_free_ports_in_a_row()), "--twin-port", "0") as demo:
+        while not list(folder.glob(pattern)):
             assert demo.poll() is None
             time.sleep(0.01)
         demo.send_signal(signal.SIGINT)
         _, err = demo.communicate(timeout=300)
 
-    assert demo.returncode in {0, 130}  # 0 if it ended before the signal.
+    assert demo.returncode in {0, 130}  # 0: the demo ended before the signal.
     assert err == ""
-    assert left_running(place) == []
-    assert list(place.iterdir()) == []
+    assert left_running(folder) == []
+    assert list(folder.iterdir()) == []
 
 
 @needs_proc
-def test_a_check_stopped_by_ctrl_c_leaves_nothing_behind(place: Path) -> None:
-    with started(place, "--check") as demo:
+def test_a_check_stopped_by_ctrl_c_leaves_nothing_behind(folder: Path) -> None:
+    with started(folder, "--check") as demo:
         assert demo.stdout is not None
         first = next(iter(demo.stdout))
         demo.send_signal(signal.SIGINT)
@@ -125,5 +130,5 @@ def test_a_check_stopped_by_ctrl_c_leaves_nothing_behind(place: Path) -> None:
     assert first.startswith("ok ")
     assert "journeys" not in out
     assert (demo.returncode, err) == (130, "")
-    assert left_running(place) == []
-    assert list(place.iterdir()) == []
+    assert left_running(folder) == []
+    assert list(folder.iterdir()) == []

@@ -1,4 +1,4 @@
-"""Every page on every screen size: axe finds nothing, everything fits, no amount is broken."""
+"""Every page on every screen: axe finds no accessibility fault, and all texts and amounts fit."""
 
 from __future__ import annotations
 
@@ -14,17 +14,19 @@ from jinja2 import Environment, nodes
 from playwright.async_api import Browser, Page, Response, expect
 
 import pages
-import pages_beside
-from browser import PATIENCE_MS, picture
+import wallet_and_shop_pages
+from browser import TIMEOUT_MS, picture
 from form_shop import Shop
 from kasir.demo import shop as demo_shop
 from kasir.demo.processes import RunningDemo
 from pages import Shown
 
-expect.set_options(timeout=PATIENCE_MS)
+expect.set_options(timeout=TIMEOUT_MS)
+#: Long, because every page is shown on many screens. The other journeys open most pages once.
+pytestmark = pytest.mark.long
 
 
-#: Screen sizes: width and height in CSS pixels. 200 % zoom halves both.
+#: Screen sizes as width and height in CSS pixels. A zoom of 200 % halves both.
 SCREENS = {
     "1280": (1280, 800),
     "1280-at-200": (640, 400),
@@ -33,14 +35,15 @@ SCREENS = {
     "320-at-200": (160, 320),
 }
 
-#: Finds amounts, and words of headings and buttons, that are broken over several lines.
-BROKEN = """() => {
+#: Finds texts that are broken over several lines: amounts, and in headings, buttons and names also
+#: words of at least four letters.
+FIND_BROKEN = """() => {
   const found = [];
   const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   while (walker.nextNode()) {
     const node = walker.currentNode;
-    const stands_out = node.parentElement.closest("h1, h2, button, a.button, a.main, .name");
-    const whole = stands_out ? /Rp[0-9.]+|\\p{L}{4,}/gu : /Rp[0-9.]+/g;
+    const emphasised = node.parentElement.closest("h1, h2, button, a.button, a.main, .name");
+    const whole = emphasised ? /Rp[0-9.]+|\\p{L}{4,}/gu : /Rp[0-9.]+/g;
     for (const match of node.data.matchAll(whole)) {
       const range = document.createRange();
       range.setStart(node, match.index);
@@ -54,18 +57,18 @@ BROKEN = """() => {
 
 
 #: Finds text that exceeds its container, which hides the rest.
-CUT = """() => {
+FIND_CUT = """() => {
   const found = [];
   const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   while (walker.nextNode()) {
     const words = document.createRange();
     words.selectNodeContents(walker.currentNode);
-    let around = walker.currentNode.parentElement;
-    for (; around && !around.matches(".unseen"); around = around.parentElement) {
-      if (getComputedStyle(around).overflowX !== "hidden") continue;
-      const { left, right } = around.getBoundingClientRect();
-      const reach = [...words.getClientRects()];
-      if (reach.some((box) => box.left < left - 1 || box.right > right + 1)) {
+    let ancestor = walker.currentNode.parentElement;
+    for (; ancestor && !ancestor.matches(".unseen"); ancestor = ancestor.parentElement) {
+      if (getComputedStyle(ancestor).overflowX !== "hidden") continue;
+      const { left, right } = ancestor.getBoundingClientRect();
+      const boxes = [...words.getClientRects()];
+      if (boxes.some((box) => box.left < left - 1 || box.right > right + 1)) {
         found.push(walker.currentNode.data.trim());
       }
     }
@@ -73,15 +76,15 @@ CUT = """() => {
   return found;
 }"""
 
-#: Prevents navigation that no click or key caused.
-STAYS = """navigation.addEventListener("navigate", (event) => {
+#: Prevents every navigation that the user did not start.
+PREVENT_NAVIGATION = """navigation.addEventListener("navigate", (event) => {
   if (!event.userInitiated) event.preventDefault();
 });
 HTMLFormElement.prototype.submit = () => {};"""
 
-#: Parts of templates that are on no page of these tests, and the test that covers each: here every
-#: address is this machine's and every call is answered.
-ELSEWHERE = {
+#: Parts of templates that are on no page of these tests, because here every URL is on this machine
+#: and every call is answered. Each part has the name of the test that covers it.
+TESTED_ELSEWHERE = {
     'adyen_twin.gopay/pay.html:   <p><a href="/gopay/': (
         "test_if_a_phone_can_open_the_address_the_qr_code_is_above_the_link"
     ),
@@ -90,44 +93,46 @@ ELSEWHERE = {
     ),
 }
 
-Look = Callable[[Page, Shown], Awaitable[list[str]]]
+#: Checks an open page; returns the problems that it found.
+Check = Callable[[Page, Shown], Awaitable[list[str]]]
+#: Makes the pages of a group, which can be opened while the context lasts.
 Group = Callable[[Shop], AbstractAsyncContextManager[list[Shown]]]
 
 #: All pages, grouped by the state in which they are shown.
 GROUPS: dict[str, Group] = {
-    "the form": pages.kasirs,
-    "a payment's end": pages.ends,
-    "a button's answer": pages.ways_out,
-    "while Adyen is silent": pages.elsewhere,
-    "past the wallet's time": pages.late,
-    "the wallet": pages_beside.twins,
-    "the demo shop": pages_beside.shops,
+    "form": pages.form_pages,
+    "payment": pages.payment_pages,
+    "after a button": pages.button_pages,
+    "while Adyen has faults": pages.fault_pages,
+    "closing": pages.closing_pages,
+    "wallet": wallet_and_shop_pages.wallet_pages,
+    "demo shop": wallet_and_shop_pages.demo_shop_pages,
 }
 
 
 def templates() -> dict[str, list[str]]:
     """The constant parts of every template of Kasir, the twin and the demo shop."""
     trimmed, plain = Environment(trim_blocks=True, lstrip_blocks=True), Environment()
-    found = {
+    pieces = {
         f"{package}/{file.name}": pieces_of(trimmed, file.read_text(encoding="utf-8"))
         for package in ("kasir.payment_form", "adyen_twin.gopay")
         for file in files(package).joinpath("templates").iterdir()
     }
     for name, text in vars(demo_shop).items():
         if isinstance(text, str) and "</" in text:
-            found[name] = pieces_of(plain, text)
-    return found
+            pieces[name] = pieces_of(plain, text)
+    return pieces
 
 
 def pieces_of(environment: Environment, source: str) -> list[str]:
-    """The text of a template between its placeholders."""
+    """The constant texts of a template, between its placeholders."""
     pieces = environment.parse(source).find_all(nodes.TemplateData)
     return [piece.data for piece in pieces if piece.data.strip()]
 
 
 @pytest.fixture(scope="module")
-def written() -> dict[str, list[str]]:
-    """The HTML of the pages that were visited, by their group."""
+def html_of_group() -> dict[str, list[str]]:
+    """The HTML of the pages that the tests of this module have visited, by group."""
     return {}
 
 
@@ -137,102 +142,104 @@ async def shop(system: RunningDemo) -> AsyncIterator[Shop]:
         yield Shop(system, http)
 
 
-#: The rules of axe for each colour scheme: a scheme changes only the colours of a page.
+#: The options of axe for each colour scheme. A scheme changes only colours, so one scheme is enough
+#: for the other rules.
 RULES: dict[Literal["dark", "light"], dict[str, Any]] = {
     "dark": {"runOnly": {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}},
     "light": {},
 }
 
 
-async def faults_of(page: Page) -> list[str]:
-    """What axe finds in both colour schemes: each rule, with the elements that break it."""
+async def axe_faults(page: Page) -> list[str]:
+    """The violations that axe finds in both colour schemes: each rule with its elements."""
     problems = []
-    for look, rules in RULES.items():
-        await page.emulate_media(color_scheme=look)
-        found = (await Axe().run(page, options=rules)).response["violations"]
+    for scheme, rules in RULES.items():
+        await page.emulate_media(color_scheme=scheme)
+        violations = (await Axe().run(page, options=rules)).response["violations"]
         problems += [
-            f"{one['id']} ({look}): {[each['target'] for each in one['nodes']]}" for one in found
+            f"{violation['id']} ({scheme}): {[node['target'] for node in violation['nodes']]}"
+            for violation in violations
         ]
     return problems
 
 
-async def arrive(page: Page, shown: Shown) -> str:
-    """Visit a page as its shopper does; returns the HTML that the server sent."""
+async def open_page(page: Page, shown: Shown) -> str:
+    """Open a page as its shopper does; returns the HTML that the server sent."""
     answers: list[Response] = []
 
-    def note(response: Response) -> None:
+    def record(response: Response) -> None:
         if response.request.is_navigation_request():
             answers.append(response)
 
-    page.on("response", note)
+    page.on("response", record)
     await page.set_viewport_size({"width": 1280, "height": 800})
     await page.goto(shown.url)
     if shown.then:
         await shown.then(page)
     await expect(page.locator("body")).to_contain_text(shown.text)
-    page.remove_listener("response", note)
+    page.remove_listener("response", record)
     return await answers[-1].text()
 
 
-async def look_at(page: Page, shown: Shown) -> list[str]:
-    """Check a page on every screen size; returns what is wrong with it."""
-    wrong = [f"{shown.name}: {fault}" for fault in await faults_of(page)]
+async def check_page(page: Page, shown: Shown) -> list[str]:
+    """Check a page on every screen size; returns the problems that it found."""
+    wrong = [f"{shown.name}: {fault}" for fault in await axe_faults(page)]
     for name, (width, height) in SCREENS.items():
         await page.set_viewport_size({"width": width, "height": height})
-        where = f"{shown.name}-{name}"
-        wrong += [f"{where}: broken {sum_}" for sum_ in await page.evaluate(BROKEN)]
-        wrong += [f"{where}: cut off {words}" for words in await page.evaluate(CUT)]
-        wider = await page.evaluate("document.documentElement.scrollWidth - innerWidth")
-        wrong += [f"{where}: {wider} pixels too wide"] if wider > 0 else []
-        await picture(page, where)
+        case = f"{shown.name}-{name}"
+        wrong += [f"{case}: broken {text}" for text in await page.evaluate(FIND_BROKEN)]
+        wrong += [f"{case}: cut off {text}" for text in await page.evaluate(FIND_CUT)]
+        excess_px = await page.evaluate("document.documentElement.scrollWidth - innerWidth")
+        wrong += [f"{case}: {excess_px} pixels too wide"] if excess_px > 0 else []
+        await picture(page, case)
     return wrong
 
 
 @asynccontextmanager
 async def screen(browser: Browser, locale: str) -> AsyncIterator[Page]:
-    """A browser page whose scripts cannot navigate."""
+    """A browser page on which scripts cannot navigate."""
     async with await browser.new_context(locale=locale, reduced_motion="reduce") as context:
-        context.set_default_timeout(PATIENCE_MS)
-        await context.add_init_script(STAYS)
+        context.set_default_timeout(TIMEOUT_MS)
+        await context.add_init_script(PREVENT_NAVIGATION)
         yield await context.new_page()
 
 
 async def visit(
-    browser: Browser, shop: Shop, name: str, look: Look, written: dict[str, list[str]]
+    browser: Browser, shop: Shop, name: str, check: Check, html_of_group: dict[str, list[str]]
 ) -> list[str]:
-    """Visit every page of a group; returns what the check of each found."""
-    wrong, written[name] = [], []
-    async with GROUPS[name](shop) as shown:
+    """Open and check every page of a group, and store its HTML; returns all problems."""
+    wrong, html_of_group[name] = [], []
+    async with GROUPS[name](shop) as shown_pages:
         for locale in (pages.ENGLISH, pages.INDONESIAN):
             async with screen(browser, locale) as page:
-                for one in shown:
-                    if one.locale == locale:
-                        written[name].append(await arrive(page, one))
-                        wrong += await look(page, one)
+                for shown in shown_pages:
+                    if shown.locale == locale:
+                        html_of_group[name].append(await open_page(page, shown))
+                        wrong += await check(page, shown)
     return wrong
 
 
 @pytest.mark.parametrize("name", GROUPS)
 async def test_every_page_is_accessible_and_fits_every_screen(
-    browser: Browser, shop: Shop, written: dict[str, list[str]], name: str
+    browser: Browser, shop: Shop, html_of_group: dict[str, list[str]], name: str
 ) -> None:
-    wrong = await visit(browser, shop, name, look_at, written)
+    wrong = await visit(browser, shop, name, check_page, html_of_group)
 
     assert wrong == [], "\n".join(wrong)
 
 
 async def check_nothing(page: Page, shown: Shown) -> list[str]:
-    """Check nothing; only the HTML is needed."""
+    """Check nothing, because only the HTML of the page is needed."""
     return []
 
 
-async def test_every_part_of_every_template_is_on_a_page_that_is_checked(
-    browser: Browser, shop: Shop, written: dict[str, list[str]]
+async def test_every_part_of_every_template_is_on_a_checked_page(
+    browser: Browser, shop: Shop, html_of_group: dict[str, list[str]]
 ) -> None:
     for name in GROUPS:
-        if name not in written:  # Only if this test runs alone.
-            await visit(browser, shop, name, check_nothing, written)
-    everything = "\0".join(text for texts in written.values() for text in texts)
+        if name not in html_of_group:  # The test of this group has not run in this process.
+            await visit(browser, shop, name, check_nothing, html_of_group)
+    everything = "\0".join(text for texts in html_of_group.values() for text in texts)
     missing = {
         f"{template}: {piece}"
         for template, pieces in templates().items()
@@ -240,4 +247,4 @@ async def test_every_part_of_every_template_is_on_a_page_that_is_checked(
         if piece not in everything
     }
 
-    assert missing == set(ELSEWHERE)
+    assert missing == set(TESTED_ELSEWHERE)

@@ -1,4 +1,4 @@
-"""A shopper pays on the hosted form, in a real browser, with all of Kasir and the twin running."""
+"""A shopper pays on the hosted form in a real browser; Kasir's programs and the twin run."""
 
 from __future__ import annotations
 
@@ -17,16 +17,17 @@ import aiohttp
 import pytest
 from playwright.async_api import Browser, expect
 
-from browser import PATIENCE_MS, desktop, phone, picture
-from form_shop import PIN, Shop, enter_pin, fits, without_complaints
+from browser import TIMEOUT_MS, desktop, phone, picture
+from form_shop import PIN, Shop, assert_fits, enter_pin, without_console_messages
 from kasir.demo.client import until
 from kasir.demo.processes import RunningDemo, free_port
 
-expect.set_options(timeout=PATIENCE_MS)
+expect.set_options(timeout=TIMEOUT_MS)
 
 
-#: There is no app here: a browser would ask what to open, and block the page until it is answered.
-NO_APP = """navigation.addEventListener("navigate", (event) => {
+#: Records navigation to the app. No app is installed: the browser would ask which program to open,
+#: and the page would wait for the answer.
+RECORD_APP_URL = """navigation.addEventListener("navigate", (event) => {
   if (!event.destination.url.startsWith("gojek:")) return;
   window.wentTo = event.destination.url;
   event.preventDefault();
@@ -43,20 +44,20 @@ async def test_an_order_is_paid_by_pin_on_a_phone_and_the_shopper_returns_to_the
     browser: Browser, shop: Shop
 ) -> None:
     link = await shop.link()
-    async with phone(browser) as page, without_complaints(page):
+    async with phone(browser) as page, without_console_messages(page):
         await page.goto(link["url"])
         await expect(page.get_by_role("heading", level=1)).to_contain_text("Pembayaran untuk")
         await expect(page.get_by_role("listitem").filter(has_text="Saringan")).to_contain_text(
             "2 × Rp5.000"  # noqa: RUF001  # The multiplication sign.
         )
         await expect(page.get_by_role("img", name="Logo GoPay")).to_be_visible()
-        await fits(page)
+        await assert_fits(page)
         await picture(page, "form-phone")
         await page.get_by_role("button", name="Bayar Rp25.000 dengan GoPay").click()
         await page.wait_for_url("**/gopay/**")
         await enter_pin(page)
         await expect(page.get_by_role("heading", level=1)).to_have_text("Pembayaran berhasil")
-        await fits(page)
+        await assert_fits(page)
         await picture(page, "paid-phone")
         await page.wait_for_url("**/health/live**")
 
@@ -68,11 +69,11 @@ async def test_on_a_desktop_the_page_updates_when_a_phone_approves(
     browser: Browser, shop: Shop
 ) -> None:
     link = await shop.link()
-    async with desktop(browser) as page, without_complaints(page):
+    async with desktop(browser) as page, without_console_messages(page):
         sent: list[str] = []
         page.on("request", lambda request: sent.append(request.url))
         await page.goto(link["url"])
-        await fits(page)
+        await assert_fits(page)
         await picture(page, "form-desktop")
         await page.get_by_role("button", name="Pay Rp25.000 with GoPay").click()
         await page.wait_for_url("**/gopay/**")
@@ -89,18 +90,18 @@ async def test_on_a_desktop_the_page_updates_when_a_phone_approves(
         await expect(status.get_by_role("link", name="Back to the shop")).to_be_visible()
 
 
-async def test_after_a_refusal_a_second_attempt_is_offered_and_no_reason_shown(
+async def test_after_a_refusal_no_reason_is_shown_and_a_second_attempt_is_offered(
     browser: Browser, shop: Shop
 ) -> None:
     link = await shop.link()
-    async with phone(browser, locale="en-GB") as page, without_complaints(page):
+    async with phone(browser, locale="en-GB") as page, without_console_messages(page):
         await page.goto(link["url"])
         await page.get_by_role("button", name="Pay").click()
         await page.locator("details.tools summary").click()
         await page.get_by_role("button", name="Refuse the payment").click()
         await expect(page.get_by_role("heading", level=1)).to_have_text("Payment not successful")
         shown = await page.locator("main").inner_text()
-        await fits(page)
+        await assert_fits(page)
         await picture(page, "refused-phone")
         await page.get_by_role("link", name="Try again").click()
         await page.get_by_role("button", name="Pay").click()
@@ -112,20 +113,20 @@ async def test_after_a_refusal_a_second_attempt_is_offered_and_no_reason_shown(
     assert statuses == ["authorised", "refused"]
 
 
-@pytest.mark.parametrize("said", ["recorded", "detailed"])
+@pytest.mark.parametrize("reasons", ["recorded", "detailed"])
 async def test_an_insufficient_balance_is_shown_with_advice(
-    browser: Browser, shop: Shop, said: str
+    browser: Browser, shop: Shop, reasons: str
 ) -> None:
     shopper = f"shopper-{secrets.token_hex(4)}"
     await shop.twin("PUT", f"wallets/{shopper}", {"state": "no_balance"})
     link = await shop.link(shopperReference=shopper)
-    async with phone(browser, locale="en-GB") as page, shop.knobs(refusalReasons=said):
+    async with phone(browser, locale="en-GB") as page, shop.knobs(refusalReasons=reasons):
         await page.goto(link["url"])
         await page.get_by_role("button", name="Pay").click()
         await enter_pin(page)
         advice = page.get_by_text("Your GoPay balance is not enough")
         await expect(page.get_by_role("heading", level=1)).to_have_text("Payment not successful")
-        if said == "recorded":  # Then Adyen's notification brings the reason, a moment later.
+        if reasons == "recorded":  # Only Adyen's notification contains the reason.
             await shop.wait_for_status(link, "refused")
             await page.reload()
         await expect(advice).to_contain_text("Top up in the GoPay app and try again")
@@ -134,23 +135,23 @@ async def test_an_insufficient_balance_is_shown_with_advice(
 
 
 @pytest.mark.parametrize("javascript", [True, False])
-async def test_a_url_of_the_wallets_app_becomes_a_page_that_opens_it(
+async def test_if_adyen_returns_a_url_of_the_app_a_page_opens_the_app(
     browser: Browser, shop: Shop, javascript: bool
 ) -> None:
     link = await shop.link()
     async with phone(browser, locale="en-GB", javascript=javascript) as page:
-        await page.add_init_script(NO_APP)
+        await page.add_init_script(RECORD_APP_URL)
         async with shop.knobs(actionUrl="app"):
             await page.goto(link["url"])
             await page.get_by_role("button", name="Pay").click()
-            opens = page.get_by_role("link", name="Open the GoPay app")
-            address = await opens.get_attribute("href") or ""
-        await fits(page)
+            app_link = page.get_by_role("link", name="Open the GoPay app")
+            app_url = await app_link.get_attribute("href") or ""
+        await assert_fits(page)
         await picture(page, f"app-phone-{javascript}")
-        assert address.startswith("gojek://gopay/merchanttransfer?redirectData=")
+        assert app_url.startswith("gojek://gopay/merchanttransfer?redirectData=")
         if javascript:
-            await page.wait_for_function("(app) => window.wentTo === app", arg=address)
-        await shop.shopper(address, "approve_without_return")
+            await page.wait_for_function("(app) => window.wentTo === app", arg=app_url)
+        await shop.shopper(app_url, "approve_without_return")
         await page.get_by_role("link", name="See how the payment stands").click()
         await expect(page.get_by_role("heading", level=1)).to_have_text("Payment successful")
 
@@ -160,7 +161,7 @@ async def test_while_the_wallet_opens_the_button_shows_a_spinner_and_a_text(
 ) -> None:
     link = await shop.link()
     async with phone(browser, locale="en-GB") as page:
-        # The wallet never opens: the form is not sent after its own script has handled the submit.
+        # The form's own script handles the submit, but the form is not sent.
         await page.add_init_script("addEventListener('submit', (event) => event.preventDefault())")
         await page.goto(link["url"])
         await page.get_by_role("button", name="Pay").click()
@@ -189,38 +190,38 @@ async def test_printing_a_paid_page_stops_the_return_to_the_shop(
         await page.emulate_media(media="print", color_scheme="dark")
         await expect(page.get_by_role("link", name="Back to the shop")).to_be_hidden()
         await expect(page.get_by_role("button", name="Print or save")).to_be_hidden()
-        ground = await page.evaluate("getComputedStyle(document.body).backgroundColor")
+        background = await page.evaluate("getComputedStyle(document.body).backgroundColor")
         await picture(page, "paid-printed")
 
-    assert ground == "rgb(255, 255, 255)"
+    assert background == "rgb(255, 255, 255)"
 
 
-async def test_a_form_shows_until_when_its_link_is_valid(shop: Shop) -> None:
-    # By the twin's clock, which other tests move.
+async def test_a_form_shows_the_expiry_of_its_link(shop: Shop) -> None:
+    # Kasir follows the twin's clock, which other tests move.
     now = datetime.fromisoformat((await shop.twin("GET", "clock"))["now"])
-    at = now + timedelta(days=3)
-    link = await shop.link(expiresAt=at.isoformat(timespec="seconds"))
+    expires_at = now + timedelta(days=3)
+    link = await shop.link(expiresAt=expires_at.isoformat(timespec="seconds"))
     form = await shop.visit(link["url"])
-    jakarta = at.astimezone(UTC) + timedelta(hours=7)
+    jakarta_time = expires_at.astimezone(UTC) + timedelta(hours=7)
 
     assert "Valid until" in form.text
-    assert f"{jakarta:%H.%M} WIB" in form.text
+    assert f"{jakarta_time:%H.%M} WIB" in form.text
 
 
 async def test_a_shopper_who_cancels_can_go_back_or_retry(browser: Browser, shop: Shop) -> None:
     link = await shop.link()
-    async with phone(browser) as page, without_complaints(page):
+    async with phone(browser) as page, without_console_messages(page):
         await page.goto(link["url"])
         await page.get_by_role("button", name="Bayar").click()
         await page.get_by_role("button", name="Batal").click()
         await expect(page.get_by_role("heading", level=1)).to_have_text("Pembayaran dibatalkan")
-        await fits(page)
+        await assert_fits(page)
         await expect(page.get_by_role("link", name="Coba lagi")).to_be_visible()
         await page.get_by_role("link", name="Kembali ke toko").click()
         await page.wait_for_url("**/health/live**")
 
 
-async def test_after_an_offer_expired_at_the_wallet_a_new_attempt_can_be_started(
+async def test_after_a_payment_expired_at_the_wallet_a_new_attempt_can_be_started(
     browser: Browser, shop: Shop
 ) -> None:
     link = await shop.link()
@@ -242,7 +243,7 @@ async def test_after_an_offer_expired_at_the_wallet_a_new_attempt_can_be_started
         ("en-GB", "This payment link is no longer valid"),
     ],
 )
-async def test_a_withdrawn_link_is_reported_as_invalid(
+async def test_the_page_of_a_withdrawn_link_states_that_it_is_no_longer_valid(
     browser: Browser, shop: Shop, locale: str, sentence: str
 ) -> None:
     link = await shop.link()
@@ -250,20 +251,20 @@ async def test_a_withdrawn_link_is_reported_as_invalid(
     async with phone(browser, locale=locale) as page:
         response = await page.goto(link["url"])
         await expect(page.get_by_role("heading", level=1)).to_have_text(sentence)
-        await fits(page)
+        await assert_fits(page)
         await picture(page, f"over-phone-{locale}")
 
     assert response
     assert response.status == 410
     answer = await shop.submit(link["url"], attempt="any")
-    assert (answer.status, await shop.offers(link)) == (410, 0)
+    assert (answer.status, await shop.twin_payment_count(link)) == (410, 0)
 
 
 async def test_a_purchase_works_without_javascript(browser: Browser, shop: Shop) -> None:
     link = await shop.link()
     async with phone(browser, javascript=False) as page:
         await page.goto(link["url"])
-        await fits(page)
+        await assert_fits(page)
         await page.get_by_role("button", name="Bayar").click()
         await page.wait_for_url("**/gopay/**")
         (payment,) = await shop.payments(link)
@@ -275,7 +276,7 @@ async def test_a_purchase_works_without_javascript(browser: Browser, shop: Shop)
         await expect(page.get_by_role("heading", level=1)).to_have_text("Pembayaran berhasil")
         await page.get_by_role("link", name="Kembali ke toko").click()
         await page.wait_for_url("**/health/live**")
-    assert await shop.offers(link) == 1
+    assert await shop.twin_payment_count(link) == 1
 
 
 async def test_without_javascript_the_page_reloads_automatically(
@@ -298,10 +299,10 @@ async def test_a_double_tap_makes_one_payment(browser: Browser, shop: Shop) -> N
         await page.get_by_role("button", name="Bayar").dblclick()
         await page.wait_for_url("**/gopay/**")
 
-    assert (len(await shop.payments(link)), await shop.offers(link)) == (1, 1)
+    assert (len(await shop.payments(link)), await shop.twin_payment_count(link)) == (1, 1)
 
 
-async def test_two_windows_at_once_make_one_payment(shop: Shop) -> None:
+async def test_concurrent_submits_of_one_form_make_one_payment(shop: Shop) -> None:
     link = await shop.link()
     attempt = await shop.attempt(link)
     slow = {"fault": "slow_reply", "call": "payments", "reference": link["reference"], "seconds": 1}
@@ -313,11 +314,13 @@ async def test_two_windows_at_once_make_one_payment(shop: Shop) -> None:
         )
 
     assert {answer.status for answer in answers} == {303}
-    assert len({answer.place for answer in answers}) == 1
-    assert (len(await shop.payments(link)), await shop.offers(link)) == (1, 1)
+    assert len({answer.location for answer in answers}) == 1
+    assert (len(await shop.payments(link)), await shop.twin_payment_count(link)) == (1, 1)
 
 
-async def test_the_form_of_a_payment_under_way_continues_it(browser: Browser, shop: Shop) -> None:
+async def test_the_form_of_a_started_payment_leads_to_the_same_wallet_page(
+    browser: Browser, shop: Shop
+) -> None:
     link = await shop.link()
     wallet = await shop.start(link)
     async with desktop(browser) as page:
@@ -327,11 +330,11 @@ async def test_the_form_of_a_payment_under_way_continues_it(browser: Browser, sh
         await page.wait_for_url("**/gopay/**")
     answer = await shop.submit(link["url"])
 
-    assert answer.place == wallet
-    assert await shop.offers(link) == 1
+    assert answer.location == wallet
+    assert await shop.twin_payment_count(link) == 1
 
 
-async def test_the_picked_language_is_kept_on_all_pages(browser: Browser, shop: Shop) -> None:
+async def test_the_selected_language_is_used_on_all_pages(browser: Browser, shop: Shop) -> None:
     link = await shop.link()
     async with phone(browser, locale="id-ID") as page:
         await page.goto(link["url"])
@@ -346,7 +349,7 @@ async def test_the_picked_language_is_kept_on_all_pages(browser: Browser, shop: 
 
 async def test_a_purchase_works_with_the_keyboard_alone(browser: Browser, shop: Shop) -> None:
     link = await shop.link()
-    async with desktop(browser) as page, without_complaints(page):
+    async with desktop(browser) as page, without_console_messages(page):
         await page.goto(link["url"])
         await page.keyboard.press("Tab")
         await expect(page.get_by_role("link", name="Skip to content")).to_be_focused()
@@ -368,7 +371,7 @@ async def test_a_purchase_works_with_the_keyboard_alone(browser: Browser, shop: 
     assert outline == "solid"
 
 
-async def test_an_unknown_outcome_repeats_the_same_call_and_starts_no_new_payment(
+async def test_a_retry_after_an_unknown_outcome_starts_no_second_payment(
     browser: Browser, shop: Shop
 ) -> None:
     link = await shop.link()
@@ -381,22 +384,25 @@ async def test_an_unknown_outcome_repeats_the_same_call_and_starts_no_new_paymen
                 "Kami sedang memeriksa pembayaran Anda"
             )
             await expect(page.get_by_role("status")).to_contain_text("Jangan membayar dua kali")
-            await fits(page)
+            await assert_fits(page)
             await picture(page, "checking-phone")
         await page.get_by_role("button", name="Tanyakan lagi").click()
         await page.wait_for_url("**/gopay/**")
 
-    assert (len(await shop.payments(link)), await shop.offers(link)) == (1, 1)
+    assert (len(await shop.payments(link)), await shop.twin_payment_count(link)) == (1, 1)
 
 
-async def test_a_wallet_that_adyen_does_not_offer_is_reported(browser: Browser, shop: Shop) -> None:
+async def test_the_form_states_that_gopay_is_unavailable_if_adyen_does_not_list_it(
+    browser: Browser, shop: Shop
+) -> None:
+    # The twin does not list GoPay for more than 20,000,000 rupiah.
     link = await shop.link(amount={"currency": "IDR", "value": 20_000_001}, lineItems=[])
     async with phone(browser) as page:
         await page.goto(link["url"])
         await expect(page.get_by_role("status")).to_contain_text(
             "GoPay belum tersedia untuk pesanan ini"
         )
-        await fits(page)
+        await assert_fits(page)
         await picture(page, "not-offered-phone")
 
         assert await page.get_by_role("button").count() == 0
@@ -419,10 +425,11 @@ async def test_while_adyen_does_not_answer_the_form_offers_a_retry(
 
 
 async def test_a_payment_that_adyen_refuses_can_be_retried(browser: Browser, shop: Shop) -> None:
+    # The twin refuses a payment of more than 20,000,000 rupiah.
     link = await shop.link(amount={"currency": "IDR", "value": 20_000_001}, lineItems=[])
     answer = await shop.submit(link["url"], attempt=await _any_attempt(shop))
     async with phone(browser, locale="en-GB") as page:
-        await page.goto(shop.system.kasir_url + answer.place)
+        await page.goto(shop.system.kasir_url + answer.location)
         await expect(page.get_by_role("heading", level=1)).to_have_text(
             "The payment could not be started"
         )
@@ -436,9 +443,9 @@ async def test_a_pending_payments_page_updates_at_its_notification(
     link = await shop.link()
     pending = {"fault": "details_say", "resultCode": "Pending", "reference": link["reference"]}
     late = {"fault": "delay_notice", "seconds": 2.0, "reference": link["reference"]}
-    # Only an answer that names its payment can make it pending.
-    named = shop.knobs(detailsReference="present")
-    async with phone(browser, locale="en-GB") as page, shop.faults(pending, late), named:
+    # Only an answer with the payment's reference makes the payment pending.
+    with_reference = shop.knobs(detailsReference="present")
+    async with phone(browser, locale="en-GB") as page, shop.faults(pending, late), with_reference:
         await page.goto(link["url"])
         await page.get_by_role("button", name="Pay").click()
         await enter_pin(page)
@@ -449,7 +456,7 @@ async def test_a_pending_payments_page_updates_at_its_notification(
         await expect(page.get_by_role("heading", level=1)).to_have_text("Payment successful")
 
 
-async def test_a_return_that_adyen_does_not_answer_waits_for_the_notification(
+async def test_if_adyen_does_not_answer_a_return_the_page_waits_for_the_notification(
     browser: Browser, shop: Shop
 ) -> None:
     link = await shop.link()
@@ -465,7 +472,7 @@ async def test_a_return_that_adyen_does_not_answer_waits_for_the_notification(
         await expect(page.get_by_role("heading", level=1)).to_have_text("Payment successful")
 
 
-async def test_a_paid_link_shows_paid_and_takes_no_second_payment(
+async def test_a_paid_link_shows_the_payment_and_starts_no_second_one(
     browser: Browser, shop: Shop
 ) -> None:
     link = await shop.link()
@@ -479,14 +486,15 @@ async def test_a_paid_link_shows_paid_and_takes_no_second_payment(
         await expect(page.get_by_role("link", name="Back to the shop")).to_be_visible()
     answer = await shop.submit(link["url"], attempt=await _any_attempt(shop))
 
-    assert (answer.status, await shop.offers(link)) == (200, 1)
+    assert (answer.status, await shop.twin_payment_count(link)) == (200, 1)
 
 
 async def _any_attempt(shop: Shop) -> str:
+    """A valid value of the form's field `attempt`, taken from the form of another link."""
     return await shop.attempt(await shop.link())
 
 
-async def test_a_page_older_than_the_last_attempt_starts_no_payment(shop: Shop) -> None:
+async def test_a_form_from_before_the_last_attempt_starts_no_payment(shop: Shop) -> None:
     link = await shop.link()
     attempt = await shop.attempt(link)
     location = (await shop.shopper(await shop.start(link), "refuse"))["location"]
@@ -494,25 +502,25 @@ async def test_a_page_older_than_the_last_attempt_starts_no_payment(shop: Shop) 
     (payment,) = await shop.payments(link)
     answer = await shop.submit(link["url"], attempt=attempt)
 
-    assert answer.place == f"/pay/{link['id']}/payments/{payment['id']}"
-    assert await shop.offers(link) == 1
+    assert answer.location == f"/pay/{link['id']}/payments/{payment['id']}"
+    assert await shop.twin_payment_count(link) == 1
 
 
 async def test_a_reusable_link_gives_each_shopper_a_payment(shop: Shop) -> None:
     link = await shop.link(reusable=True)
-    mine, theirs = await shop.attempt(link), await shop.attempt(link)
-    answers = [await shop.submit(link["url"], attempt=name) for name in (mine, theirs, mine)]
-    places = [answer.place for answer in answers]
+    first_attempt, other_attempt = await shop.attempt(link), await shop.attempt(link)
+    first, other, first_again = [
+        (await shop.submit(link["url"], attempt=attempt)).location
+        for attempt in (first_attempt, other_attempt, first_attempt)
+    ]
 
-    assert places[0] == places[2] != places[1]
-    assert await shop.offers(link) == 2
+    assert first == first_again != other
+    assert await shop.twin_payment_count(link) == 2
 
 
 async def test_a_result_of_another_payment_does_not_pay_this_one(shop: Shop) -> None:
-    cheap, expensive = (
-        await shop.link(),
-        await shop.link(amount={"currency": "IDR", "value": 9_000_000}),
-    )
+    cheap = await shop.link()
+    expensive = await shop.link(amount={"currency": "IDR", "value": 9_000_000})
     await shop.start(expensive)
     (unpaid,) = await shop.payments(expensive)
     location = (await shop.shopper(await shop.start(cheap), "approve"))["location"]
@@ -524,28 +532,31 @@ async def test_a_result_of_another_payment_does_not_pay_this_one(shop: Shop) -> 
     assert unpaid["status"] == "awaiting_shopper"
 
 
-@pytest.mark.parametrize("how", ["&&", "POST", "decoded"])
-async def test_the_return_works_in_every_form(shop: Shop, how: str) -> None:
+@pytest.mark.parametrize("variant", ["encoded", "POST", "decoded"])
+async def test_a_return_by_post_or_with_other_parameters_is_accepted(
+    shop: Shop, variant: str
+) -> None:
     link = await shop.link()
     location = (await shop.shopper(await shop.start(link), "refuse"))["location"]
-    place, _, query = location.partition("?")
-    if how == "POST":
-        answer = await shop.submit(place, redirectResult=_decoded(query))
+    return_url, _, query = location.partition("?")
+    if variant == "POST":
+        answer = await shop.submit(return_url, redirectResult=_decoded(query))
     else:
-        query = query if how == "&&" else f"redirectResult={_decoded(query)}"
-        answer = await shop.visit(f"{place}?a=1&&{query}&")
+        query = query if variant == "encoded" else f"redirectResult={_decoded(query)}"
+        answer = await shop.visit(f"{return_url}?a=1&&{query}&")
     (payment,) = await shop.payments(link)
 
     async def sources() -> set[str]:
         return {fact["source"] for fact in (await shop.wait_for_status(link, "refused"))["facts"]}
 
-    await until(sources, lambda found: "details" in found, "what the answer said")
+    await until(sources, lambda known: "details" in known, "a fact from the answer of details")
 
     assert answer.status == 303
-    assert answer.place == f"/pay/{link['id']}/payments/{payment['id']}"
+    assert answer.location == f"/pay/{link['id']}/payments/{payment['id']}"
 
 
 def _decoded(query: str) -> str:
+    """The redirectResult of a query, with its escaped exclamation marks decoded."""
     return query.removeprefix("redirectResult=").replace("%21", "!")
 
 
@@ -553,17 +564,17 @@ async def test_a_return_without_a_valid_result_redirects_to_the_status_page(shop
     link = await shop.link()
     await shop.start(link)
     (payment,) = await shop.payments(link)
-    place = f"{link['url']}/return/{payment['id']}"
+    return_url = f"{link['url']}/return/{payment['id']}"
     answers = [
-        await shop.visit(place + query)
+        await shop.visit(return_url + query)
         for query in ("", "?redirectResult=", "?redirectResult=nonsense", "?redirectResult=%00")
     ]
 
     assert [answer.status for answer in answers] == [303] * 4
-    assert [one["status"] for one in await shop.payments(link)] == ["awaiting_shopper"]
+    assert [payment["status"] for payment in await shop.payments(link)] == ["awaiting_shopper"]
 
 
-async def test_a_404_is_a_page(shop: Shop) -> None:
+async def test_every_unknown_url_gets_a_404_page(shop: Shop) -> None:
     link, other = await shop.link(), await shop.link()
     await shop.start(other)
     (payment,) = await shop.payments(other)
@@ -624,25 +635,26 @@ async def test_a_shutdown_of_the_server_does_not_wait_for_open_streams(
     )
     try:
         url = f"http://127.0.0.1:{port}"
-        await _answers(shop, f"{url}/health/ready")
-        place = f"{url}/pay/{link['id']}/payments/{payment['id']}/events"
-        async with shop.http.get(place) as stream:
+        await _until_answered(shop, f"{url}/health/ready")
+        stream_url = f"{url}/pay/{link['id']}/payments/{payment['id']}/events"
+        async with shop.http.get(stream_url) as stream:
             await stream.content.readuntil(b"event: standing")
             began = time.monotonic()
             server.terminate()
             await server.wait()
-            took = time.monotonic() - began
-            rest = await stream.read()
+            duration_s = time.monotonic() - began
+            rest_of_stream = await stream.read()
     finally:
         if server.returncode is None:
             server.kill()
 
-    assert took < 5  # Uvicorn would close the stream after ten.
-    assert rest.count(b"event:") == 0
+    assert duration_s < 5  # Uvicorn itself would close the stream after ten seconds.
+    assert rest_of_stream.count(b"event:") == 0
 
 
-async def _answers(shop: Shop, url: str) -> None:
-    deadline = time.monotonic() + PATIENCE_MS / 1000
+async def _until_answered(shop: Shop, url: str) -> None:
+    """Wait until a request to this URL is answered with 200."""
+    deadline = time.monotonic() + TIMEOUT_MS / 1000
     while time.monotonic() < deadline:
         with suppress(aiohttp.ClientConnectionError):
             if (await shop.visit(url)).status == 200:
@@ -651,7 +663,7 @@ async def _answers(shop: Shop, url: str) -> None:
     raise AssertionError(f"{url} never answered")
 
 
-async def test_a_logo_that_does_not_load_leaves_the_wallets_name(
+async def test_if_the_logo_does_not_load_the_wallets_name_is_shown(
     browser: Browser, shop: Shop
 ) -> None:
     link = await shop.link()
@@ -665,14 +677,14 @@ async def test_a_logo_that_does_not_load_leaves_the_wallets_name(
         assert not await page.get_by_role("img").is_visible()
 
 
-async def test_what_shops_and_shoppers_sent_is_escaped(browser: Browser, shop: Shop) -> None:
-    nasty = "</title><script>alert(1)</script>\"'>{{ 7 * 7 }}"
+async def test_the_form_escapes_texts_from_the_shop(browser: Browser, shop: Shop) -> None:
+    markup = "</title><script>alert(1)</script>\"'>{{ 7 * 7 }}"
     link = await shop.link(
-        reference=f"{nasty}{secrets.token_hex(4)}",
-        description=nasty,
-        lineItems=[{"description": nasty * 3, "quantity": 3, "amountIncludingTax": -5000}],
+        reference=f"{markup}{secrets.token_hex(4)}",
+        description=markup,
+        lineItems=[{"description": markup * 3, "quantity": 3, "amountIncludingTax": -5000}],
     )
-    async with phone(browser) as page, without_complaints(page):
+    async with phone(browser) as page, without_console_messages(page):
         await page.goto(link["url"])
-        await expect(page.locator(".about")).to_have_text(nasty)
-        await fits(page)
+        await expect(page.locator(".about")).to_have_text(markup)
+        await assert_fits(page)

@@ -1,4 +1,4 @@
-"""Adyen's own Python library pays through Kasir; only its base URL and its key are changed."""
+"""Adyen's own Python library makes payments through Kasir: only its base URL and key change."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ def new_reference() -> str:
         ("cancel", "Cancelled", "cancelled"),
     ],
 )
-async def test_a_purchase(
-    checkout: Any, walker: JourneyClient, do: str, result: str, status: str
+async def test_the_library_completes_a_payment_through_kasir(
+    checkout: Any, journey_client: JourneyClient, do: str, result: str, status: str
 ) -> None:
     api, reference = checkout.payments_api, new_reference()
     request = {
@@ -50,21 +50,23 @@ async def test_a_purchase(
     body = payment_body(reference=reference)
     started = await asyncio.to_thread(api.payments, body, idempotency_key=reference)
     again = await asyncio.to_thread(api.payments, body, idempotency_key=reference)
-    result_token = await walker.shopper(started.message["action"], do)
+    result_token = await journey_client.shopper(started.message["action"], do)
     details = {"details": {"redirectResult": result_token}}
     done = await asyncio.to_thread(api.payments_details, details)
-    payment = await walker.status(reference, status)
+    payment = await journey_client.status(reference, status)
 
     assert methods.message["paymentMethods"] == [{"name": "GoPay Wallet", "type": "gopay_wallet"}]
     assert started.message["resultCode"] == "RedirectShopper"
-    # The library looks for a pspReference in the header when the body has none.
+    # If the body has no pspReference, the library reads it from a header. It has 16 characters.
     assert len(started.psp) == 16
     assert (again.message, again.psp) == (started.message, started.psp)
     assert done.message["resultCode"] == result
     assert done.psp == payment["pspReference"]
 
 
-async def test_a_payment_link(checkout: Any, walker: JourneyClient) -> None:
+async def test_the_library_creates_and_reads_and_expires_a_payment_link(
+    checkout: Any, journey_client: JourneyClient
+) -> None:
     api, reference = checkout.payment_links_api, new_reference()
     body = {
         "merchantAccount": "TwinMerchant",
@@ -72,30 +74,32 @@ async def test_a_payment_link(checkout: Any, walker: JourneyClient) -> None:
         "amount": {"currency": "IDR", "value": 25_000},
         "returnUrl": "https://shop.example/thanks",
     }
-    made = await asyncio.to_thread(api.payment_links, body)
-    link_id = made.message["id"]
-    form = await asyncio.to_thread(requests.get, made.message["url"], timeout=10)
-    shown = await asyncio.to_thread(api.get_payment_link, link_id)
+    link = await asyncio.to_thread(api.payment_links, body)
+    link_id = link.message["id"]
+    form = await asyncio.to_thread(requests.get, link.message["url"], timeout=10)
+    read = await asyncio.to_thread(api.get_payment_link, link_id)
     withdrawn = await asyncio.to_thread(api.update_payment_link, {"status": "expired"}, link_id)
-    gone = await asyncio.to_thread(requests.get, made.message["url"], timeout=10)
+    expired_form = await asyncio.to_thread(requests.get, link.message["url"], timeout=10)
 
-    assert made.message["status"] == "active"
+    assert link.message["status"] == "active"
     assert form.status_code == 200
     assert "Rp25.000" in form.text
-    assert shown.message == made.message
-    assert withdrawn.message == made.message | {"status": "expired"}
-    assert gone.status_code == 410
+    assert read.message == link.message
+    assert withdrawn.message == link.message | {"status": "expired"}
+    assert expired_form.status_code == 410
 
 
-async def test_a_refund(checkout: Any, walker: JourneyClient, system: RunningDemo) -> None:
+async def test_the_library_requests_a_refund(
+    checkout: Any, journey_client: JourneyClient, system: RunningDemo
+) -> None:
     reference = new_reference()
     api = Adyen.Adyen(xapikey=system.api_key, platform="test").checkout.modifications_api
     api.baseUrl = f"{system.kasir_url}/v72"
     started = await asyncio.to_thread(
         checkout.payments_api.payments, payment_body(reference=reference)
     )
-    await walker.shopper(started.message["action"], "approve_without_return")
-    paid = await walker.status(reference, "authorised")
+    await journey_client.shopper(started.message["action"], "approve_without_return")
+    paid = await journey_client.status(reference, "authorised")
     body = {"merchantAccount": "TwinMerchant", "amount": {"currency": "IDR", "value": 10_000}}
     refund = await asyncio.to_thread(
         api.refund_captured_payment, body, paid["pspReference"], idempotency_key=f"R-{reference}"
@@ -143,7 +147,7 @@ async def test_a_wrong_key_raises_the_librarys_own_exception(checkout: Any) -> N
     assert caught.value.status_code == 401
 
 
-async def test_a_key_used_before_with_another_body_raises_the_librarys_own_exception(
+async def test_a_reused_key_with_another_body_raises_the_librarys_own_exception(
     checkout: Any,
 ) -> None:
     api, reference = checkout.payments_api, new_reference()

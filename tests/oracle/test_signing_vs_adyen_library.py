@@ -1,4 +1,4 @@
-"""Signatures compared with Adyen's own library: Kasir accepts what it signs, and nothing else."""
+"""Signatures compared with Adyen's own library: Kasir accepts only the library's signatures."""
 
 from __future__ import annotations
 
@@ -17,62 +17,73 @@ KEYS = [key_from_hex(KEY)]
 
 #: Any text that UTF-8 can encode: JSON in UTF-8 cannot contain a lone surrogate.
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
-#: Values that Adyen assigns. With a colon in them, a text could be split into other fields.
-words = st.text(st.characters(exclude_categories=["Cs"], exclude_characters=":"), max_size=40)
-values = st.one_of(st.integers(-(2**63), 2**63 - 1), words)
+#: Values that Adyen assigns, which contain no colon: a colon separates the signed fields.
+adyen_texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters=":"), max_size=40)
+values = st.one_of(st.integers(-(2**63), 2**63 - 1), adyen_texts)
+#: The signed fields of an item, each with a strategy for its values.
 SIGNED = {
-    "pspReference": words,
-    "originalReference": words,
-    "merchantAccountCode": words,
+    "pspReference": adyen_texts,
+    "originalReference": adyen_texts,
+    "merchantAccountCode": adyen_texts,
     "merchantReference": texts,
-    "amount": st.fixed_dictionaries({"value": values, "currency": words}),
-    "eventCode": words,
+    "amount": st.fixed_dictionaries({"value": values, "currency": adyen_texts}),
+    "eventCode": adyen_texts,
     "success": st.sampled_from(["true", "false"]),
 }
-#: The fields that the library treats as empty if they are missing; it requires an amount.
+#: The fields that the library treats as empty if they are missing. It requires the amount.
 OPTIONAL = sorted(SIGNED.keys() - {"amount"})
 
 items = st.fixed_dictionaries(SIGNED)
 
 
 def received(fields: dict[str, Any]) -> Item:
+    """The item that Kasir parses from the JSON of these fields."""
     return item_from(json.dumps(fields).encode())
 
 
-def theirs(fields: dict[str, Any], key: str = KEY) -> str:
+def their_signature(fields: dict[str, Any], key: str = KEY) -> str:
+    """The library's signature of an item."""
     signature: str = generate_notification_sig(fields, key).decode()
     return signature
 
 
 def with_signature(fields: dict[str, Any], key: str = KEY) -> dict[str, Any]:
-    return fields | {"additionalData": {"hmacSignature": theirs(fields, key)}}
+    """The fields of an item, with the library's signature of them."""
+    return fields | {"additionalData": {"hmacSignature": their_signature(fields, key)}}
 
 
 @given(items, st.sets(st.sampled_from(OPTIONAL)))
-def test_our_signature_of_any_item_equals_theirs(fields: dict[str, Any], missing: set[str]) -> None:
+def test_our_signature_of_any_item_equals_the_librarys(
+    fields: dict[str, Any], missing: set[str]
+) -> None:
     for name in missing:
         del fields[name]
     text = signed_text(received(fields))
 
-    assert sign(text.encode(), KEYS[0]) == theirs(fields)
+    assert sign(text.encode(), KEYS[0]) == their_signature(fields)
 
 
 @given(st.lists(items, min_size=1, max_size=4), st.dictionaries(texts, texts, max_size=3))
-def test_our_reader_accepts_what_their_generator_signs(
-    batch: list[dict[str, Any]], more: dict[str, str]
+def test_kasir_accepts_every_signature_that_the_library_generates(
+    batch: list[dict[str, Any]], additional_data: dict[str, str]
 ) -> None:
-    boxes = []
+    wrapped = []
     for fields in batch:
-        signature = {"hmacSignature": theirs(fields)}
-        extra = {"additionalData": more | signature, "eventDate": "2026-05-05T05:05:05+02:00"}
-        boxes.append({"NotificationRequestItem": fields | extra})
-    body = json.dumps({"live": "false", "notificationItems": boxes}).encode()
+        signature = {"hmacSignature": their_signature(fields)}
+        unsigned_fields = {
+            "additionalData": additional_data | signature,
+            "eventDate": "2026-05-05T05:05:05+02:00",
+        }
+        wrapped.append({"NotificationRequestItem": fields | unsigned_fields})
+    body = json.dumps({"live": "false", "notificationItems": wrapped}).encode()
 
     assert [is_signed(item, KEYS) for item in parse(body)] == [True] * len(batch)
 
 
 @given(items)
-def test_neither_side_accepts_a_signature_under_another_key(fields: dict[str, Any]) -> None:
+def test_neither_kasir_nor_the_library_accepts_a_signature_under_another_key(
+    fields: dict[str, Any],
+) -> None:
     signed = with_signature(fields, OTHER_KEY)
 
     assert is_valid_hmac_notification(signed, KEY) is False
@@ -80,21 +91,21 @@ def test_neither_side_accepts_a_signature_under_another_key(fields: dict[str, An
 
 
 @given(items, items)
-def test_the_signature_of_one_item_is_not_valid_for_another(
+def test_the_signature_of_one_item_is_valid_for_another_only_if_the_signed_texts_are_equal(
     fields: dict[str, Any], other: dict[str, Any]
 ) -> None:
-    swapped = other | {"additionalData": {"hmacSignature": theirs(fields)}}
-    item = received(swapped)
-    same = signed_text(item) == signed_text(received(fields))
+    with_wrong_signature = other | {"additionalData": {"hmacSignature": their_signature(fields)}}
+    item = received(with_wrong_signature)
+    is_same_text = signed_text(item) == signed_text(received(fields))
 
-    assert is_signed(item, KEYS) is same
-    assert is_valid_hmac_notification(swapped, KEY) is same
-
-
-# Where we are stricter than their verifier, on purpose.
+    assert is_signed(item, KEYS) is is_same_text
+    assert is_valid_hmac_notification(with_wrong_signature, KEY) is is_same_text
 
 
-def test_we_check_every_item_and_they_check_only_the_first() -> None:
+# Intended differences: Kasir is stricter than the library.
+
+
+def test_kasir_checks_every_item_and_the_library_checks_only_the_first() -> None:
     good = {
         "pspReference": "A",
         "merchantAccountCode": "M",
@@ -104,8 +115,8 @@ def test_we_check_every_item_and_they_check_only_the_first() -> None:
         "success": "true",
     }
     forged = good | {"additionalData": {"hmacSignature": "forged"}}
-    boxes = [{"NotificationRequestItem": item} for item in (with_signature(good), forged)]
-    envelope = {"live": "false", "notificationItems": boxes}
+    wrapped = [{"NotificationRequestItem": item} for item in (with_signature(good), forged)]
+    envelope = {"live": "false", "notificationItems": wrapped}
 
     assert is_valid_hmac_notification(envelope, KEY) is True
     assert [is_signed(item, KEYS) for item in parse(json.dumps(envelope).encode())] == [
@@ -115,7 +126,7 @@ def test_we_check_every_item_and_they_check_only_the_first() -> None:
 
 
 def test_a_boolean_and_a_null_are_signed_as_adyen_writes_them_and_not_as_python_does() -> None:
-    written = {
+    with_texts = {
         "pspReference": "A",
         "merchantAccountCode": "M",
         "merchantReference": "R",
@@ -123,16 +134,17 @@ def test_a_boolean_and_a_null_are_signed_as_adyen_writes_them_and_not_as_python_
         "eventCode": "AUTHORISATION",
         "success": "true",
     }
-    signature = theirs(written)
-    parsed = written | {"success": True, "originalReference": None}
-    item = received(parsed | {"additionalData": {"hmacSignature": signature}})
+    signature = their_signature(with_texts)
+    with_json_values = with_texts | {"success": True, "originalReference": None}
+    item = received(with_json_values | {"additionalData": {"hmacSignature": signature}})
 
     assert is_signed(item, KEYS) is True
-    assert theirs(parsed) != signature
+    # The library signs Python's spellings: "True" and "None".
+    assert their_signature(with_json_values) != signature
 
 
-def test_a_text_split_into_other_fields_is_accepted_by_them_and_not_by_us() -> None:
-    """Their generator joins all values: the colon of a reference moves to another field."""
+def test_only_the_library_accepts_other_fields_with_the_same_signed_text() -> None:
+    """The signed text is all values joined with colons, so other fields can give the same text."""
     written = {
         "pspReference": "A",
         "originalReference": "",
@@ -148,7 +160,7 @@ def test_a_text_split_into_other_fields_is_accepted_by_them_and_not_by_us() -> N
         "eventCode": "AUTHORISATION",
         "success": "true:9:IDR:REFUND:false",
     }
-    extra = {"additionalData": {"hmacSignature": theirs(written)}}
+    extra = {"additionalData": {"hmacSignature": their_signature(written)}}
 
     assert is_valid_hmac_notification(moved | extra, KEY) is True
     assert is_signed(received(written | extra), KEYS) is True

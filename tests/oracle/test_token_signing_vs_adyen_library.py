@@ -1,4 +1,4 @@
-"""Signatures of raw bytes: Kasir's, the twin's and those of Adyen's own Python library agree."""
+"""Kasir, the twin and Adyen's own Python library make the same signatures of raw bytes."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from adyen_twin.protocol import signing
 from fakes import OTHER_KEY
 from kasir.adyen.signing import key_from_hex, sign
 from kasir.adyen.token_notifications import is_signed
-from twin_fixtures import Shop, TwinAtWork, token_shop, twin
+from twin_fixtures import RunningTwin, Shop, token_shop, twin
 from twin_openapi import needs_openapi, token_webhook_faults
 
 __all__ = ["token_shop", "twin"]
 
+#: Any body of a webhook, and any key of 32 bytes as hexadecimal text.
 bodies = st.binary(max_size=600) | st.text(max_size=200).map(lambda text: text.encode())
 keys = st.binary(min_size=32, max_size=32).map(bytes.hex)
 
@@ -22,7 +23,9 @@ keys = st.binary(min_size=32, max_size=32).map(bytes.hex)
 @given(bodies, keys)
 @example(b"", "00" * 32)
 @example(b"\r\n\0\xff", "FF" * 32)
-def test_all_three_sign_any_bytes_alike(body: bytes, key: str) -> None:
+def test_kasir_the_twin_and_the_library_make_the_same_signature_of_any_bytes(
+    body: bytes, key: str
+) -> None:
     theirs = generate_payload_sig(body, key).decode()
 
     assert sign(body, key_from_hex(key)) == theirs
@@ -31,7 +34,9 @@ def test_all_three_sign_any_bytes_alike(body: bytes, key: str) -> None:
 
 
 @given(bodies, keys, st.data())
-def test_both_refuse_bytes_that_were_changed(body: bytes, key: str, data: st.DataObject) -> None:
+def test_kasir_and_the_library_refuse_changed_bytes(
+    body: bytes, key: str, data: st.DataObject
+) -> None:
     signature = signing.sign_bytes(body, key)
     changed = data.draw(bodies.filter(lambda other: other != body))
 
@@ -41,18 +46,21 @@ def test_both_refuse_bytes_that_were_changed(body: bytes, key: str, data: st.Dat
 
 
 @given(bodies, keys, keys)
-def test_both_refuse_another_key(body: bytes, key: str, other: str) -> None:
+def test_kasir_and_the_library_refuse_another_key(body: bytes, key: str, other: str) -> None:
     signature = signing.sign_bytes(body, key)
 
     assert bool(is_valid_hmac_payload(signature, other, body)) is (key == other)
     assert is_signed(body, signature, [key_from_hex(other)]) is (key == other)
 
 
-async def notified_kinds(twin: TwinAtWork, token_shop: Shop) -> list[str]:
-    """Make the twin send each kind of token notification in both spellings; return the kinds."""
-    for spelled in ("compact", "spaced"):
-        await twin.control("PUT", "knobs", {"tokensSpelled": spelled, "tokensCharged": "both"})
-        shopper = f"pembeli-é-{spelled}"
+async def notified_kinds(twin: RunningTwin, token_shop: Shop) -> list[str]:
+    """Make the twin send each kind of token webhook in both JSON formats.
+
+    Return the kinds of all received webhooks, in the order of their arrival.
+    """
+    for json_format in ("compact", "spaced"):
+        await twin.control("PUT", "knobs", {"tokensSpelled": json_format, "tokensCharged": "both"})
+        shopper = f"pembeli-é-{json_format}"
         await twin.saved(shopperReference=shopper)
         token = await twin.saved(shopperReference=shopper)
         await twin.saved("CardOnFile", shopperReference=shopper)
@@ -63,7 +71,7 @@ async def notified_kinds(twin: TwinAtWork, token_shop: Shop) -> list[str]:
 
 
 async def test_the_library_and_kasir_accept_every_signature_of_the_twin(
-    twin: TwinAtWork, token_shop: Shop
+    twin: RunningTwin, token_shop: Shop
 ) -> None:
     kinds = await notified_kinds(twin, token_shop)
 
@@ -76,13 +84,14 @@ async def test_the_library_and_kasir_accept_every_signature_of_the_twin(
 
 @needs_openapi
 async def test_every_token_webhook_of_the_twin_matches_adyens_schema(
-    twin: TwinAtWork, token_shop: Shop
+    twin: RunningTwin, token_shop: Shop
 ) -> None:
     kinds = await notified_kinds(twin, token_shop)
 
+    # Four kinds, each in two JSON formats.
     assert len(set(kinds)) == 4
     assert [token_webhook_faults(webhook.body) for webhook in token_shop.received] == [[]] * 8
-    # The schema check does find a missing field.
+    # The schema check finds a missing field, so it can fail.
     invalid = token_shop.received[0].body
     del invalid["data"]["storedPaymentMethodId"]
     assert token_webhook_faults(invalid) != []

@@ -1,4 +1,4 @@
-"""Adyen's own Python library saves, charges, lists and removes tokens: at the twin and at Kasir.
+"""Adyen's own Python library saves, charges, lists and removes tokens at the twin and at Kasir.
 
 Only its base URLs and its key are changed.
 """
@@ -25,7 +25,7 @@ ACCOUNT = "TwinMerchant"
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """The library with the base URL of the twin or of Kasir, and a shopper at the twin's wallet."""
+    """The library with the base URL of the twin or of Kasir, for one shopper."""
 
     library: Any
     system: RunningDemo
@@ -33,33 +33,34 @@ class Client:
 
     @property
     def owner(self) -> dict[str, str]:
-        """The account and the shopper, as in every list and removal."""
+        """The parameters of every call that lists or removes tokens: the account and shopper."""
         return {"merchantAccount": ACCOUNT, "shopperReference": self.shopper}
 
     def pay(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """Request a payment."""
         api = self.library.checkout.payments_api
         answer = api.payments(dict(body), idempotency_key=str(body["reference"]))
-        found: dict[str, Any] = answer.message
-        return found
+        message: dict[str, Any] = answer.message
+        return message
 
     def approve(self, action: Mapping[str, Any]) -> dict[str, Any]:
         """Approve at the wallet as the shopper, and complete the payment as a shop does."""
-        order = json.dumps({"url": action["url"], "do": "approve"}).encode()
+        command = json.dumps({"url": action["url"], "do": "approve"}).encode()
         wallet = urllib.request.Request(
             f"{self.system.twin_url}/twin/wallet",
-            order,
+            command,
             {"Content-Type": "application/json"},
             method="POST",
         )
         with urllib.request.urlopen(wallet, timeout=30) as response:
             location = json.load(response)["location"]
         details = {"details": {"redirectResult": redirect_result(location)}}
-        found: dict[str, Any] = self.library.checkout.payments_api.payments_details(details).message
-        return found
+        answer = self.library.checkout.payments_api.payments_details(details)
+        message: dict[str, Any] = answer.message
+        return message
 
     def save(self, model: str) -> dict[str, Any]:
-        """Save the wallet by a first payment."""
+        """Save the wallet with a first payment; returns the final answer."""
         started = self.pay(
             payment_body(
                 reference=f"{self.shopper}-{model}",
@@ -73,24 +74,24 @@ class Client:
 
     def charge(self, token: str, model: str, reference: str) -> dict[str, Any]:
         """Charge the saved wallet."""
-        named = {"reference": reference, "shopperReference": self.shopper}
-        return self.pay(charge_body(token, model, **named))
+        fields = {"reference": reference, "shopperReference": self.shopper}
+        return self.pay(charge_body(token, model, **fields))
 
     def listed(self) -> list[dict[str, Any]]:
-        """The saved tokens, by the Checkout API."""
+        """The saved tokens in the Checkout API."""
         api = self.library.checkout.recurring_api
         answer = api.get_tokens_for_stored_payment_details(query_parameters=self.owner)
         rows: list[dict[str, Any]] = answer.message["storedPaymentMethods"]
         return rows
 
     def listed_classic(self) -> list[str]:
-        """The saved tokens, by the classic Recurring API."""
+        """The ids of the saved tokens in the classic Recurring API."""
         answer = self.library.recurring.recurring_api.list_recurring_details(self.owner)
         rows = answer.message.get("details", [])
         return [row["RecurringDetail"]["recurringDetailReference"] for row in rows]
 
     def remove(self, token: str) -> int:
-        """Remove a token; return the status."""
+        """Remove a token; returns the HTTP status."""
         api = self.library.checkout.recurring_api
         answer = api.delete_token_for_stored_payment_details(token, query_parameters=self.owner)
         return int(answer.status_code)
@@ -107,7 +108,7 @@ def client(request: pytest.FixtureRequest, system: RunningDemo) -> Client:
     library.checkout.payments_api.baseUrl = f"{url}/v72"
     library.checkout.recurring_api.baseUrl = f"{url}/v72"
     library.recurring.recurring_api.baseUrl = f"{url}/pal/servlet/Recurring/v68"
-    return Client(library, system, f"witness-{secrets.token_hex(6)}")
+    return Client(library, system, f"library-{secrets.token_hex(6)}")
 
 
 def test_a_subscription_is_saved_charged_listed_and_removed(client: Client) -> None:
@@ -121,12 +122,11 @@ def test_a_subscription_is_saved_charged_listed_and_removed(client: Client) -> N
         client.charge(token, "Subscription", f"{client.shopper}-late")
 
     assert saved["resultCode"] == "Authorised"
-    assert (row["type"], row["supportedRecurringProcessingModels"]) == (
-        *("gopay_wallet", ["Subscription"]),
-    )
+    assert row["type"] == "gopay_wallet"
+    assert row["supportedRecurringProcessingModels"] == ["Subscription"]
     assert charged[0]["resultCode"] == "Authorised"
     assert "action" not in charged[0]
-    # The same key: the same payment.
+    # Both charges have the same idempotency key, so there is one payment.
     assert charged[1] == charged[0]
     assert details == [token]
     assert removed == 204
@@ -153,7 +153,7 @@ def test_a_card_on_file_is_saved_charged_with_a_pin_and_disabled(client: Client)
 def test_another_shoppers_token_raises_the_librarys_own_error(client: Client) -> None:
     client.save("Subscription")
     (row,) = client.listed()
-    other = Client(client.library, client.system, f"{client.shopper}-not")
+    other = Client(client.library, client.system, f"{client.shopper}-other")
     with pytest.raises(AdyenAPIUnprocessableEntity) as caught:
         other.charge(row["id"], "Subscription", f"{other.shopper}-charge")
 

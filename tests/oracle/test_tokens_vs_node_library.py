@@ -1,6 +1,6 @@
-"""Adyen's own Node library saves, charges, lists and removes tokens: at the twin and at Kasir.
+"""Adyen's own Node library saves, charges, lists and removes tokens at the twin and at Kasir.
 
-It supports only HTTPS, so each is behind a proxy with the test's own certificate.
+The library supports only HTTPS, so the test runs a proxy with its own certificate.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ IS_INSTALLED = (FOLDER / "node_modules" / "@adyen" / "api-library").is_dir()
 
 pytestmark = pytest.mark.skipif(
     NODE is None or not IS_INSTALLED,
-    reason="no node, or no library of Adyen's in tests/oracle/node, which `make node` fetches",
+    reason="node is missing, or `make node` has not installed Adyen's library",
 )
 
 
@@ -45,25 +45,25 @@ async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 @asynccontextmanager
 async def https_proxy(url: str, authority: trustme.CA) -> AsyncIterator[str]:
-    """An https proxy of an http address; yields its URL."""
+    """Run an HTTPS proxy for an HTTP URL; yields the proxy's URL."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("127.0.0.1").configure_cert(context)
     parts = urlsplit(url)
 
     async def forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        behind_reader, behind_writer = await asyncio.open_connection(parts.hostname, parts.port)
-        await asyncio.gather(_copy(reader, behind_writer), _copy(behind_reader, writer))
+        server_reader, server_writer = await asyncio.open_connection(parts.hostname, parts.port)
+        await asyncio.gather(_copy(reader, server_writer), _copy(server_reader, writer))
 
     async with await asyncio.start_server(forward, "127.0.0.1", 0, ssl=context) as server:
         yield f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}"
 
 
 async def run_library(url: str, api_key: str, system: RunningDemo, folder: Path) -> Any:
-    """Run the library with this URL and key; return the answers that it received."""
+    """Run the Node program with this URL and key; returns its output, see node/witness.js."""
     authority = trustme.CA()
     certificates = folder / "authority.pem"
     authority.cert_pem.write_to_path(certificates)
-    mark = secrets.token_hex(6)
+    suffix = secrets.token_hex(6)
     body = '{"type":"recurring.token.created","data":{"shopperReference":"pembeli-é"}}'
     signature = signing.sign_bytes(body.encode(), OTHER_KEY)
     async with https_proxy(url, authority) as https_url:
@@ -73,11 +73,12 @@ async def run_library(url: str, api_key: str, system: RunningDemo, folder: Path)
             "twin": system.twin_url,
             "merchantAccount": system.environment["ADYEN_MERCHANT_ACCOUNT"],
             "browserInfo": BROWSER,
-            "shoppers": {model: f"{model}-{mark}" for model in ("Subscription", "CardOnFile")},
-            "seals": [
-                {"body": body, "seal": signature, "key": OTHER_KEY},
-                {"body": body, "seal": signature, "key": KEY},
-                {"body": f"{body}\n", "seal": signature, "key": OTHER_KEY},
+            "shoppers": {model: f"{model}-{suffix}" for model in ("Subscription", "CardOnFile")},
+            # The library must accept only the first signature.
+            "signed": [
+                {"body": body, "signature": signature, "key": OTHER_KEY},
+                {"body": body, "signature": signature, "key": KEY},
+                {"body": f"{body}\n", "signature": signature, "key": OTHER_KEY},
             ],
         }
         program = await asyncio.create_subprocess_exec(
@@ -95,15 +96,15 @@ async def run_library(url: str, api_key: str, system: RunningDemo, folder: Path)
 
 
 @pytest.mark.parametrize("where", ["twin", "kasir"])
-async def test_the_node_library_saves_charges_lists_and_removes(
+async def test_the_node_library_saves_charges_lists_and_removes_tokens(
     system: RunningDemo, where: str, tmp_path: Path
 ) -> None:
     url, key = {
         "twin": (system.twin_url, system.environment["ADYEN_API_KEY"]),
         "kasir": (system.kasir_url, system.api_key),
     }[where]
-    found = await run_library(url, key, system, tmp_path)
-    subscription, card_on_file = found["lives"]["Subscription"], found["lives"]["CardOnFile"]
+    output = await run_library(url, key, system, tmp_path)
+    subscription, card_on_file = output["results"]["Subscription"], output["results"]["CardOnFile"]
 
     for result in (subscription, card_on_file):
         assert (result["started"], result["action"]) == ("RedirectShopper", "redirect")
@@ -119,5 +120,5 @@ async def test_the_node_library_saves_charges_lists_and_removes(
         "RedirectShopper",
         "RedirectShopper",
     )
-    # The library's own check of signatures agrees with ours.
-    assert found["seals"] == [True, False, False]
+    # The library accepts only the signature under its key and of the unchanged body.
+    assert output["valid"] == [True, False, False]

@@ -1,4 +1,4 @@
-"""Adyen's own Python library works with the twin as it does with Adyen."""
+"""Adyen's own Python library works with the twin as with Adyen: only its base URLs change."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from Adyen.util import is_valid_hmac_notification, is_valid_hmac_payload
 from twin_fixtures import (
     KEY,
     OTHER_KEY,
+    RunningTwin,
     Shop,
-    TwinAtWork,
     charge_body,
     payment_body,
     result_of,
@@ -26,7 +26,7 @@ __all__ = ["shop", "token_shop", "twin"]
 
 
 @pytest.fixture
-def adyen(twin: TwinAtWork) -> Any:
+def adyen(twin: RunningTwin) -> Any:
     """Adyen's client, with only the base URLs changed."""
     client = Adyen.Adyen(xapikey="twin-api-key", platform="test")
     client.checkout.payments_api.baseUrl = f"{twin.url}/v72"
@@ -36,7 +36,9 @@ def adyen(twin: TwinAtWork) -> Any:
     return client
 
 
-async def test_a_purchase(twin: TwinAtWork, shop: Shop, adyen: Any) -> None:
+async def test_the_library_completes_a_payment_at_the_twin(
+    twin: RunningTwin, shop: Shop, adyen: Any
+) -> None:
     api = adyen.checkout.payments_api
     request = {
         "merchantAccount": "TwinMerchant",
@@ -53,7 +55,7 @@ async def test_a_purchase(twin: TwinAtWork, shop: Shop, adyen: Any) -> None:
 
     assert methods.message["paymentMethods"] == [{"name": "GoPay Wallet", "type": "gopay_wallet"}]
     assert started.message["resultCode"] == "RedirectShopper"
-    # The library looks for a pspReference in the header when the body has none.
+    # If the body has no pspReference, the library reads it from a header. It has 16 characters.
     assert len(started.psp) == 16
     assert done.message["resultCode"] == "Authorised"
     assert done.psp == reply["pspReference"]
@@ -61,7 +63,7 @@ async def test_a_purchase(twin: TwinAtWork, shop: Shop, adyen: Any) -> None:
 
 
 async def test_the_library_accepts_the_signature_of_every_webhook(
-    twin: TwinAtWork, shop: Shop
+    twin: RunningTwin, shop: Shop
 ) -> None:
     for action in ("approve", "refuse", "cancel", "expire"):
         url = await twin.pay(reference=rf"ORDER:{action}\é", metadata={"note": "kopi susu"})
@@ -74,8 +76,8 @@ async def test_the_library_accepts_the_signature_of_every_webhook(
     assert not any(is_valid_hmac_notification(body, OTHER_KEY) for body in bodies)
 
 
-async def test_a_refund_a_cancel_and_a_cancel_by_reference(
-    twin: TwinAtWork, shop: Shop, adyen: Any
+async def test_the_library_refunds_and_cancels_payments(
+    twin: RunningTwin, shop: Shop, adyen: Any
 ) -> None:
     api = adyen.checkout.modifications_api
     psp_reference = await twin.paid()
@@ -91,14 +93,13 @@ async def test_a_refund_a_cancel_and_a_cancel_by_reference(
     await twin.settle(2)
 
     assert (refund.status_code, refund.message["status"]) == (201, "received")
-    assert [code for code, _ in shop.events] == [
-        *("AUTHORISATION", "REFUND", "CANCELLATION", "TECHNICAL_CANCEL", "CANCEL_OR_REFUND"),
-    ]
+    codes = "AUTHORISATION", "REFUND", "CANCELLATION", "TECHNICAL_CANCEL", "CANCEL_OR_REFUND"
+    assert [code for code, _ in shop.events] == [*codes]
     assert all(is_valid_hmac_notification(webhook.body, KEY) for webhook in shop.received)
 
 
-async def test_a_token_is_made_charged_listed_and_removed(
-    twin: TwinAtWork, shop: Shop, token_shop: Shop, adyen: Any
+async def test_the_library_charges_lists_and_removes_a_token(
+    twin: RunningTwin, shop: Shop, token_shop: Shop, adyen: Any
 ) -> None:
     payments, stored = adyen.checkout.payments_api, adyen.checkout.recurring_api
     classic = adyen.recurring.recurring_api
@@ -108,7 +109,7 @@ async def test_a_token_is_made_charged_listed_and_removed(
     token = token_shop.received[0].body["data"]["storedPaymentMethodId"]
     owner = {"merchantAccount": "TwinMerchant", "shopperReference": "shopper-1"}
     charged = await asyncio.to_thread(payments.payments, charge_body(token))
-    request = await asyncio.to_thread(payments.payments, charge_body(token, "CardOnFile"))
+    with_shopper = await asyncio.to_thread(payments.payments, charge_body(token, "CardOnFile"))
     listed = await asyncio.to_thread(
         stored.get_tokens_for_stored_payment_details, query_parameters=owner
     )
@@ -121,7 +122,7 @@ async def test_a_token_is_made_charged_listed_and_removed(
     await twin.settle()
 
     assert charged.message["resultCode"] == "Authorised"
-    assert request.message["resultCode"] == "RedirectShopper"
+    assert with_shopper.message["resultCode"] == "RedirectShopper"
     assert [row["id"] for row in listed.message["storedPaymentMethods"]] == [token]
     (detail,) = details.message["details"]
     assert detail["RecurringDetail"]["recurringDetailReference"] == token

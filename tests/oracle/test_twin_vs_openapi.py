@@ -1,4 +1,7 @@
-"""The twin's answers and webhooks match Adyen's OpenAPI files."""
+"""The twin's answers and webhooks match Adyen's OpenAPI files.
+
+The functions `..._faults` return the errors of an answer or a webhook under its schema.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from twin_fixtures import Shop, TwinAtWork, charge_body, payment_body, shop, token_shop, twin
+from twin_fixtures import RunningTwin, Shop, charge_body, payment_body, shop, token_shop, twin
 from twin_openapi import needs_openapi, reply_faults, token_webhook_faults, webhook_faults
 
 __all__ = ["shop", "token_shop", "twin"]
@@ -15,11 +18,12 @@ pytestmark = needs_openapi
 
 
 def checkout(version: int) -> str:
+    """The name of the OpenAPI file of this version of the Checkout API."""
     return f"CheckoutService-v{version}"
 
 
 @pytest.mark.parametrize("version", [71, 72])
-async def test_the_methods_listed(twin: TwinAtWork, version: int) -> None:
+async def test_the_list_of_payment_methods_matches(twin: RunningTwin, version: int) -> None:
     request = {
         "merchantAccount": "TwinMerchant",
         "countryCode": "ID",
@@ -33,7 +37,7 @@ async def test_the_methods_listed(twin: TwinAtWork, version: int) -> None:
 
 @pytest.mark.parametrize("version", [71, 72])
 @pytest.mark.parametrize("method", ["GET", "POST"])
-async def test_the_redirect(twin: TwinAtWork, version: int, method: str) -> None:
+async def test_the_redirect_matches(twin: RunningTwin, version: int, method: str) -> None:
     body = payment_body(redirectToIssuerMethod=method)
     answer = await twin.api(f"/v{version}/payments", body)
 
@@ -42,7 +46,9 @@ async def test_the_redirect(twin: TwinAtWork, version: int, method: str) -> None
 
 
 @pytest.mark.parametrize("action", ["approve", "refuse", "cancel"])
-async def test_details_and_authorisation(twin: TwinAtWork, shop: Shop, action: str) -> None:
+async def test_details_and_the_authorisation_webhook_match(
+    twin: RunningTwin, shop: Shop, action: str
+) -> None:
     url = await twin.pay(metadata={"basket": "7"})
     answer = await twin.details((await twin.shopper(url, action))["location"])
     await twin.settle()
@@ -51,9 +57,9 @@ async def test_details_and_authorisation(twin: TwinAtWork, shop: Shop, action: s
     assert [webhook_faults(webhook.body) for webhook in shop.received] == [[]]
 
 
-async def test_the_closed_offer(twin: TwinAtWork, shop: Shop) -> None:
+async def test_the_webhook_of_a_closed_offer_matches(twin: RunningTwin, shop: Shop) -> None:
     await twin.pay()
-    await twin.settle(3600)
+    await twin.settle(3600)  # In this hour the time to pay ends.
 
     assert shop.events == [("OFFER_CLOSED", "true")]
     assert [webhook_faults(webhook.body) for webhook in shop.received] == [[]]
@@ -68,7 +74,7 @@ async def test_the_closed_offer(twin: TwinAtWork, shop: Shop) -> None:
         (payment_body(paymentMethod={"type": "dana"}), 500),
     ],
 )
-async def test_errors(twin: TwinAtWork, body: object, status: int) -> None:
+async def test_errors_match(twin: RunningTwin, body: object, status: int) -> None:
     answer = await twin.api("/v72/payments", body)
 
     assert answer.status == status
@@ -79,22 +85,22 @@ MODIFICATION_PATH = "/payments/{paymentPspReference}/"
 
 
 @pytest.mark.parametrize("version", [71, 72])
-@pytest.mark.parametrize("what", ["captures", "refunds", "cancels", "reversals"])
-async def test_modifications(twin: TwinAtWork, shop: Shop, version: int, what: str) -> None:
+@pytest.mark.parametrize("call", ["captures", "refunds", "cancels", "reversals"])
+async def test_modifications_match(twin: RunningTwin, shop: Shop, version: int, call: str) -> None:
     psp_reference = await twin.paid()
     body: dict[str, Any] = {"merchantAccount": "TwinMerchant", "reference": "M-1"}
-    if what in ("captures", "refunds"):
+    if call in ("captures", "refunds"):
         body |= {"amount": {"currency": "IDR", "value": 25000}}
-    answer = await twin.api(f"/v{version}/payments/{psp_reference}/{what}", body)
+    answer = await twin.api(f"/v{version}/payments/{psp_reference}/{call}", body)
     await twin.settle(2)
 
-    path = MODIFICATION_PATH + what
+    path = MODIFICATION_PATH + call
     assert reply_faults(checkout(version), path, "post", 201, answer.body) == []
     assert [webhook_faults(webhook.body) for webhook in shop.received] == [[], []]
 
 
-@pytest.mark.parametrize("reference", ["ORDER-1001", "NEVER-CAME"])
-async def test_the_cancel_by_reference(twin: TwinAtWork, shop: Shop, reference: str) -> None:
+@pytest.mark.parametrize("reference", ["ORDER-1001", "UNKNOWN"])
+async def test_a_cancel_by_reference_matches(twin: RunningTwin, shop: Shop, reference: str) -> None:
     await twin.pay()
     body = {"merchantAccount": "TwinMerchant", "paymentReference": reference}
     answer = await twin.api("/v72/cancels", body)
@@ -104,7 +110,7 @@ async def test_the_cancel_by_reference(twin: TwinAtWork, shop: Shop, reference: 
     assert [webhook_faults(webhook.body) for webhook in shop.received] == [[]]
 
 
-async def test_later_failures_and_expiries(twin: TwinAtWork, shop: Shop) -> None:
+async def test_webhooks_of_later_failures_and_expiries_match(twin: RunningTwin, shop: Shop) -> None:
     faults = [
         {"fault": "refund_fails_later", "reference": "A"},
         {"fault": "refund_fails_later", "reference": "B", "eventCode": "REFUNDED_REVERSED"},
@@ -118,7 +124,7 @@ async def test_later_failures_and_expiries(twin: TwinAtWork, shop: Shop) -> None
         await twin.api(f"/v72/payments/{psp_reference}/refunds", body)
     await twin.control("PUT", "knobs", {"capture": "manual"})
     await twin.paid(reference="E")
-    await twin.settle(30 * 24 * 3600)
+    await twin.settle(30 * 24 * 3600)  # 30 days: the uncaptured payment expires.
 
     codes = {code for code, _ in shop.events}
     assert {"REFUND_FAILED", "REFUNDED_REVERSED", "CAPTURE_FAILED", "EXPIRE"} <= codes
@@ -126,7 +132,7 @@ async def test_later_failures_and_expiries(twin: TwinAtWork, shop: Shop) -> None
 
 
 @pytest.mark.parametrize("version", [71, 72])
-async def test_payments_with_a_token(twin: TwinAtWork, shop: Shop, version: int) -> None:
+async def test_payments_with_a_token_match(twin: RunningTwin, shop: Shop, version: int) -> None:
     await twin.control("PUT", "knobs", {"tokensCharged": "both"})
     token = await twin.saved()
     answers = []
@@ -136,15 +142,14 @@ async def test_payments_with_a_token(twin: TwinAtWork, shop: Shop, version: int)
     await twin.settle()
 
     name = checkout(version)
-    assert [answer.body["resultCode"] for answer in answers] == [
-        *("Authorised", "Refused", "RedirectShopper"),
-    ]
+    result_codes = [answer.body["resultCode"] for answer in answers]
+    assert result_codes == ["Authorised", "Refused", "RedirectShopper"]
     for answer in answers:
         assert reply_faults(name, "/payments", "post", 200, answer.body) == []
     assert [webhook_faults(webhook.body) for webhook in shop.received] == [[]] * 3
 
 
-async def test_token_webhooks(twin: TwinAtWork, shop: Shop, token_shop: Shop) -> None:
+async def test_token_webhooks_match(twin: RunningTwin, shop: Shop, token_shop: Shop) -> None:
     knobs = {"extraEvents": ["RECURRING_CONTRACT"], "tokensInAuthorisation": True}
     await twin.control("PUT", "knobs", knobs)
     token = await twin.saved()
@@ -162,7 +167,7 @@ async def test_token_webhooks(twin: TwinAtWork, shop: Shop, token_shop: Shop) ->
 
 
 @pytest.mark.parametrize("version", [71, 72])
-async def test_the_lists_of_tokens(twin: TwinAtWork, version: int) -> None:
+async def test_the_lists_of_tokens_match(twin: RunningTwin, version: int) -> None:
     await twin.saved()
     account = {"merchantAccount": "TwinMerchant", "shopperReference": "shopper-1"}
     query = "merchantAccount=TwinMerchant&shopperReference=shopper-1"
@@ -183,20 +188,20 @@ async def test_the_lists_of_tokens(twin: TwinAtWork, version: int) -> None:
     assert reply_faults(classic_name, "/disable", "post", 200, disabled.body) == []
 
 
-async def test_the_management_of_webhooks(twin: TwinAtWork, shop: Shop) -> None:
+async def test_the_management_api_of_webhooks_matches(twin: RunningTwin, shop: Shop) -> None:
     name, path = "ManagementService-v3", "/merchants/{merchantId}/webhooks"
     listed = await twin.api("/v3/merchants/TwinMerchant/webhooks", None, method="GET")
-    place = f"/v3/merchants/TwinMerchant/webhooks/{listed.body['data'][0]['id']}"
-    one = await twin.api(place, None, method="GET")
-    key = await twin.api(f"{place}/generateHmac", {})
-    tested = await twin.api(f"{place}/test", {"types": ["AUTHORISATION"]})
-    wrong = await twin.api(f"{place}/test", {})
+    url_path = f"/v3/merchants/TwinMerchant/webhooks/{listed.body['data'][0]['id']}"
+    webhook = await twin.api(url_path, None, method="GET")
+    key = await twin.api(f"{url_path}/generateHmac", {})
+    tested = await twin.api(f"{url_path}/test", {"types": ["AUTHORISATION"]})
+    invalid = await twin.api(f"{url_path}/test", {})
     me = await twin.api("/v3/me", None, method="GET")
 
-    one_path = f"{path}/{{webhookId}}"
+    webhook_path = f"{path}/{{webhookId}}"
     assert reply_faults(name, path, "get", 200, listed.body) == []
-    assert reply_faults(name, one_path, "get", 200, one.body) == []
-    assert reply_faults(name, f"{one_path}/generateHmac", "post", 200, key.body) == []
-    assert reply_faults(name, f"{one_path}/test", "post", 200, tested.body) == []
-    assert reply_faults(name, f"{one_path}/test", "post", 422, wrong.body) == []
+    assert reply_faults(name, webhook_path, "get", 200, webhook.body) == []
+    assert reply_faults(name, f"{webhook_path}/generateHmac", "post", 200, key.body) == []
+    assert reply_faults(name, f"{webhook_path}/test", "post", 200, tested.body) == []
+    assert reply_faults(name, f"{webhook_path}/test", "post", 422, invalid.body) == []
     assert reply_faults(name, "/me", "get", 200, me.body) == []

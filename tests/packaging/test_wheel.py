@@ -1,4 +1,4 @@
-"""The wheel that others install: complete, and at work in an environment that has nothing else."""
+"""The wheel has every file of the source, and its programs run in a new environment."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ PATIENCE_S: Final = 500
 
 
 @pytest.fixture(scope="module")
-def place() -> Iterator[Path]:
-    """A folder that PostgreSQL's account may enter, unlike pytest's."""
+def folder() -> Iterator[Path]:
+    """A folder that every user may enter, because PostgreSQL does not run as root."""
     folder = Path(tempfile.mkdtemp(prefix="kasir-test-wheel-"))
     folder.chmod(0o755)
     yield folder
@@ -33,31 +33,31 @@ def place() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="module")
-def wheel(place: Path) -> Path:
+def wheel(folder: Path) -> Path:
     """The wheel, built as a release is."""
-    ran(sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(place))
-    (built,) = place.glob("*.whl")
+    run(sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(folder))
+    (built,) = folder.glob("*.whl")
     return built
 
 
 @pytest.fixture(scope="module")
-def programs(place: Path, wheel: Path) -> Path:
-    """The folder of the programs in a new environment: the wheel, its dependencies, no source."""
-    ran(sys.executable, "-m", "venv", str(place / "env"))
-    programs, pinned = place / "env" / "bin", place / "pinned.txt"
+def programs(folder: Path, wheel: Path) -> Path:
+    """The folder of the programs of a new environment with the wheel and its dependencies."""
+    run(sys.executable, "-m", "venv", str(folder / "env"))
+    programs, pinned = folder / "env" / "bin", folder / "pinned.txt"
     lock = (ROOT / "requirements.lock").read_text(encoding="utf-8")
-    # Without hashes: a wheel that was just built has none in the lock file.
+    # Without the hashes of the lock file: with them, pip would require a hash for our wheel too.
     pinned.write_text("\n".join(re.findall(r"^(\S+==[^\\\n]+?) ?\\?$", lock, re.MULTILINE)))
     install = "-m", "pip", "install", "--quiet", "--disable-pip-version-check"
-    ran(str(programs / "python"), *install, "--constraint", str(pinned), f"{wheel}[demo]")
+    run(str(programs / "python"), *install, "--constraint", str(pinned), f"{wheel}[demo]")
     return programs
 
 
-def ran(*words: str) -> str:
-    """What a program prints that ends well; its complaint is the test's if it does not."""
+def run(*command: str) -> str:
+    """Run a program and return its output; fail with the output if its exit code is not 0."""
     done = subprocess.run(
-        words,
-        cwd=ROOT if "hatchling" in words else "/",
+        command,
+        cwd=ROOT if "hatchling" in command else "/",
         env=environment({}),
         capture_output=True,
         text=True,
@@ -69,7 +69,7 @@ def ran(*words: str) -> str:
 
 
 def test_the_wheel_has_every_file_of_the_source_and_no_other(wheel: Path) -> None:
-    listed = ran("git", "-C", str(ROOT), "ls-files", "src").splitlines()
+    listed = run("git", "-C", str(ROOT), "ls-files", "src").splitlines()
     packed = zipfile.ZipFile(wheel).namelist()
 
     assert {name for name in packed if ".dist-info/" not in name} == {
@@ -78,22 +78,22 @@ def test_the_wheel_has_every_file_of_the_source_and_no_other(wheel: Path) -> Non
 
 
 @pytest.mark.long
-def test_the_package_that_is_imported_is_the_installed_one(programs: Path) -> None:
-    where = ran(str(programs / "python"), "-c", "import kasir; print(kasir.__file__)")
+def test_the_imported_package_is_the_installed_one(programs: Path) -> None:
+    module_path = run(str(programs / "python"), "-c", "import kasir; print(kasir.__file__)")
 
-    assert Path(where).is_relative_to(programs.parent)
+    assert Path(module_path).is_relative_to(programs.parent)
 
 
 @pytest.mark.long
-def test_the_demo_walks_every_journey_from_there(place: Path, programs: Path) -> None:
-    out = ran("/usr/bin/env", f"TMPDIR={place}", str(programs / "kasir"), "demo", "--check")
+def test_the_installed_demo_completes_every_journey(folder: Path, programs: Path) -> None:
+    out = run("/usr/bin/env", f"TMPDIR={folder}", str(programs / "kasir"), "demo", "--check")
     rows = [line for line in out.splitlines() if line.startswith(("ok ", "FAIL "))]
 
     assert [row.removeprefix("ok").strip() for row in rows] == list(JOURNEYS)
 
 
 @pytest.mark.long
-def test_the_twin_serves_and_stops_from_there(programs: Path) -> None:
+def test_the_installed_twin_serves_requests_and_stops(programs: Path) -> None:
     with subprocess.Popen(
         [programs / "adyen-twin", "serve", "--port", "0"],
         cwd="/",
@@ -103,8 +103,8 @@ def test_the_twin_serves_and_stops_from_there(programs: Path) -> None:
     ) as twin:
         try:
             assert twin.stdout is not None
-            said = next(line for line in twin.stdout if line.startswith("adyen-twin is at "))
-            url = said.split()[3]
+            line = next(line for line in twin.stdout if line.startswith("adyen-twin is at "))
+            url = line.split()[3]
             with urllib.request.urlopen(f"{url}/twin/health", timeout=30) as answer:
                 status = answer.status
             twin.send_signal(signal.SIGTERM)

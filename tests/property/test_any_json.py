@@ -1,4 +1,4 @@
-"""Any JSON: checks never raise, a body is an object or refused, an item is read or held."""
+"""With any JSON, the checks raise no error, and every body or notification is parsed or refused."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ anything = st.recursive(
     ),
     max_leaves=12,
 )
-#: Objects with Adyen's field names and any values.
+#: Names of fields in Adyen's requests.
 FIELDS = [
     *payment_body(),
     *("metadata", "lineItems", "shopperReference", "sessionValidity", "storePaymentMethod"),
@@ -45,6 +45,7 @@ FIELDS = [
     ),
     *("shopperEmail", "shopperIP", "telephoneNumber", "reusable", "additionalData", "live"),
 ]
+#: Objects with Adyen's field names or other ones, and any values.
 objects = st.dictionaries(st.one_of(st.sampled_from(FIELDS), st.text()), anything, max_size=12)
 #: A complete payment request with a few invalid fields.
 with_invalid_fields = st.builds(
@@ -54,31 +55,31 @@ with_invalid_fields = st.builds(
 
 
 @given(st.one_of(objects, with_invalid_fields), st.sampled_from([71, 72]))
-def test_the_checks_never_raise_and_each_fault_names_a_field_and_a_cure(
+def test_the_checks_never_raise_and_each_fault_has_a_field_and_a_cure(
     fields: dict[str, Any], version: int
 ) -> None:
-    found = [
+    faults = [
         *checks.payment_faults(fields, version),
         *checks.link_faults(fields),
         *checks.methods_faults(fields),
         *known_fields.details_faults(fields),
     ]
 
-    assert all(isinstance(fault, Fault) for fault in found)
-    assert all(fault.field and fault.cure and 400 <= fault.status < 500 for fault in found)
+    assert all(isinstance(fault, Fault) for fault in faults)
+    assert all(fault.field and fault.cure and 400 <= fault.status < 500 for fault in faults)
 
 
 @given(st.one_of(objects, with_invalid_fields))
-def test_a_method_is_one_of_ours_or_a_fault(fields: dict[str, Any]) -> None:
-    found = method_of(fields)
+def test_every_request_gives_a_payment_method_or_a_fault(fields: dict[str, Any]) -> None:
+    method_or_fault = method_of(fields)
 
-    assert isinstance(found, Method | Fault)
-    if isinstance(found, Method):
-        assert all(isinstance(fault, Fault) for fault in found.faults(fields))
+    assert isinstance(method_or_fault, Method | Fault)
+    if isinstance(method_or_fault, Method):
+        assert all(isinstance(fault, Fault) for fault in method_or_fault.faults(fields))
 
 
 @given(st.one_of(st.binary(), anything.map(lambda value: json.dumps(value).encode())))
-def test_a_body_is_an_object_or_refused(body: bytes) -> None:
+def test_every_body_is_an_object_or_is_refused(body: bytes) -> None:
     try:
         fields = body_fields(body)
     except InvalidRequest as error:
@@ -89,7 +90,7 @@ def test_a_body_is_an_object_or_refused(body: bytes) -> None:
 
 
 @given(st.one_of(st.binary(), anything.map(lambda value: json.dumps(value).encode())))
-def test_a_notification_is_an_envelope_or_unreadable(body: bytes) -> None:
+def test_every_notification_has_items_or_is_unreadable(body: bytes) -> None:
     try:
         items = parse(body)
     except Unreadable:
@@ -98,6 +99,7 @@ def test_a_notification_is_an_envelope_or_unreadable(body: bytes) -> None:
     assert items != []
 
 
+#: The names of the fields of a notification's item.
 ITEM_FIELDS = [
     *("pspReference", "originalReference", "merchantAccountCode", "merchantReference", "amount"),
     *("eventCode", "eventDate", "success", "paymentMethod", "reason", "additionalData"),
@@ -105,7 +107,9 @@ ITEM_FIELDS = [
 
 
 @given(st.dictionaries(st.one_of(st.sampled_from(ITEM_FIELDS), st.text()), anything, max_size=12))
-def test_an_item_of_any_shape_is_read_and_never_counts_as_signed(fields: dict[str, Any]) -> None:
+def test_an_unsigned_item_with_any_fields_is_parsed_and_never_accepted(
+    fields: dict[str, Any],
+) -> None:
     (item,) = parse(envelope(fields))
 
     assert is_signed(item, [key_from_hex(KEY)]) is False
@@ -120,10 +124,10 @@ def test_every_answer_has_a_verdict(status: int, body: bytes, transient: bool) -
 
 
 @given(st.text())
-def test_the_key_of_any_redirect_result_is_short(text: str) -> None:
+def test_the_key_of_any_redirect_result_has_at_most_64_characters(text: str) -> None:
     assert len(details_key(redirect_result(text))) <= 64
 
 
 @given(st.from_regex(r"[A-Za-z0-9!+/=._~-]+", fullmatch=True))
-def test_a_decoded_result_is_not_decoded_again(result: str) -> None:
+def test_a_decoded_redirect_result_is_not_decoded_again(result: str) -> None:
     assert redirect_result(result) == result

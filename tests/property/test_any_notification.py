@@ -1,4 +1,4 @@
-"""Any webhook body is stored or refused, and what is accepted can be stored and read."""
+"""Any webhook body is stored or refused. Reading a stored notification raises no error."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ ANY_JSON: Final = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(ANY_TEXT, inner, max_size=4),
     max_leaves=8,
 )
+#: The fields of an item that a test replaces with any JSON.
 FIELDS: Final = (
     "pspReference",
     "originalReference",
@@ -40,18 +41,21 @@ FIELDS: Final = (
 
 
 class ListInbox:
-    """An inbox that is a list."""
+    """An inbox that stores notices in a list."""
 
     def __init__(self) -> None:
         self.stored: list[Notice] = []
 
     async def keep(self, notices: Sequence[Notice]) -> None:
-        """Store them."""
+        """Store notices."""
         self.stored.extend(notices)
 
 
 def stored_notices(body: bytes, *, is_form: bool = False, is_admitted: bool = True) -> list[Notice]:
-    """The notices stored for a body, even if it is refused afterwards."""
+    """The notices that are stored for a body, even if the body is refused afterwards.
+
+    With `is_admitted` the sender is known, and any body is stored.
+    """
     inbox = ListInbox()
     receiving = receive(
         body,
@@ -70,27 +74,29 @@ def stored_notices(body: bytes, *, is_form: bool = False, is_admitted: bool = Tr
 
 
 def is_storable(text: str) -> bool:
+    """Whether PostgreSQL can store the text: it has no NUL and no surrogate."""
     return "\0" not in text and not any("\ud800" <= letter <= "\udfff" for letter in text)
 
 
 def texts_of(reading: Reading) -> list[str]:
-    """Every text that is written to a column."""
-    found = [reading.error]
+    """Every text of a reading that Kasir writes to a column."""
+    texts = [reading.error]
     if reading.fact:
-        found += [reading.fact.key, reading.fact.words, reading.fact.psp_reference]
-        found += [reading.fact.modification, reading.fact.about]
+        texts += [reading.fact.key, reading.fact.words, reading.fact.psp_reference]
+        texts += [reading.fact.modification, reading.fact.about]
     if reading.clues:
-        found += [reading.clues.reference, *reading.clues.names]
-    return found
+        texts += [reading.clues.reference, *reading.clues.names]
+    return texts
 
 
 def is_stored_correctly(notice: Notice) -> bool:
     """Whether a notice can be stored, and reading it raises no error."""
     reading = read(notice.kind, notice.item, "TwinMerchant")
-    seen = contents(notice.kind, notice.item)
+    displayed = contents(notice.kind, notice.item)
     texts = [notice.event_code, *notice.names, *texts_of(reading)]
-    shown = [seen.psp_reference, seen.merchant_reference]
-    return all(map(is_storable, [*texts, *shown])) and len(notice.key) == 32
+    displayed_texts = [displayed.psp_reference, displayed.merchant_reference]
+    is_sha256 = len(notice.key) == 32
+    return all(map(is_storable, [*texts, *displayed_texts])) and is_sha256
 
 
 @given(
@@ -115,7 +121,8 @@ def test_any_signed_item_is_stored_and_read(changes: dict[str, Any], extra: Any,
     fields["additionalData"] = {"hmacSignature": ""}
     raw = json.dumps(fields).encode()
     item = item_from(raw)
-    # Adyen has colons only in the merchant reference: see `is_signed`.
+    # Kasir accepts colons only in the merchant reference: see `is_signed`. The other seven colons
+    # separate the eight signed fields.
     assume(signing.signed_text(item).count(":") == 7 + item.merchant_reference.count(":"))
     text = signing.signed_text(item).encode(errors="replace")
     fields["additionalData"] = {"hmacSignature": signing.sign(text, KEYS[0])}
@@ -124,7 +131,7 @@ def test_any_signed_item_is_stored_and_read(changes: dict[str, Any], extra: Any,
     assert is_stored_correctly(notice)
 
 
-def test_a_raw_notice_is_held_with_its_reason_though_it_can_be_read_now() -> None:
+def test_a_raw_notice_is_held_with_its_reason_even_if_it_is_readable_now() -> None:
     reading = read(NoticeKind.RAW, envelope(notification_item()), "TwinMerchant")
 
     assert reading.state is NoticeState.HELD
@@ -132,13 +139,13 @@ def test_a_raw_notice_is_held_with_its_reason_though_it_can_be_read_now() -> Non
 
 
 @given(st.dictionaries(ANY_TEXT, ANY_JSON), ANY_JSON)
-def test_an_answer_with_any_text_in_it_is_still_an_answer(
+def test_an_answer_with_any_fields_is_accepted_and_can_be_stored(
     fields: dict[str, Any], reason: Any
 ) -> None:
     body = fields | {"resultCode": "Authorised", "refusalReason": reason}
     answer = Answer(200, json.dumps(body).encode())
-    found = json.loads(json.dumps(answer.json()))
+    stored = json.loads(json.dumps(answer.json()))
 
     assert answer.verdict is Verdict.ANSWERED
-    assert is_storable(json.dumps(found, ensure_ascii=False))
-    assert found["resultCode"] == "Authorised"
+    assert is_storable(json.dumps(stored, ensure_ascii=False))
+    assert stored["resultCode"] == "Authorised"

@@ -1,4 +1,4 @@
-"""The calendar compared with `dateutil`: time zones, month ends, leap years."""
+"""The calendar of subscriptions compared with `dateutil`: time zones, month ends, leap years."""
 
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo, available_timezones
@@ -19,13 +19,16 @@ units = st.sampled_from(Unit)
 intervals = units.flatmap(
     lambda unit: st.builds(Interval, st.just(unit), st.integers(1, COUNT_MAX[unit]))
 )
+#: The beginning of the first period: any second of the years 1990 to 2060.
 anchors = st.integers(631_152_000, 2_871_763_200).map(
     lambda seconds: datetime.fromtimestamp(seconds, UTC)
 )
+#: The number of a period; the first period is 0.
 numbers = st.integers(0, 120)
 
 
-def month_ends(months: int, anchor: datetime, zone: str = JAKARTA) -> list[str]:
+def month_starts(months: int, anchor: datetime, zone: str = JAKARTA) -> list[str]:
+    """The local times at which the first monthly periods begin; `months` is their number."""
     interval = Interval(Unit.MONTH, 1)
     moments = (start_of(number, anchor, interval, zone) for number in range(months))
     return [f"{moment.astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M}" for moment in moments]
@@ -41,16 +44,17 @@ def test_every_period_begins_at_the_time_that_dateutil_computes(
     number: int, anchor: datetime, interval: Interval, zone: str
 ) -> None:
     local = anchor.astimezone(tz.gettz(zone))
-    wall = local.replace(tzinfo=None, fold=0)
+    without_zone = local.replace(tzinfo=None, fold=0)
     delta = relativedelta(**{f"{interval.unit}s": interval.count * number})
-    then = tz.resolve_imaginary((wall + delta).replace(tzinfo=local.tzinfo))
-    expected = anchor if number == 0 else then.astimezone(UTC)
+    # A local time that summer time skips is moved forward.
+    start = tz.resolve_imaginary((without_zone + delta).replace(tzinfo=local.tzinfo))
+    expected = anchor if number == 0 else start.astimezone(UTC)
 
     assert expected == start_of(number, anchor, interval, zone)
 
 
 @given(numbers, anchors, intervals, st.sampled_from(ZONES))
-def test_a_period_begins_after_the_one_before(
+def test_every_period_begins_after_the_previous_one(
     number: int, anchor: datetime, interval: Interval, zone: str
 ) -> None:
     starts = [start_of(number + step, anchor, interval, zone) for step in range(2)]
@@ -58,10 +62,10 @@ def test_a_period_begins_after_the_one_before(
     assert starts[0] < starts[1]
 
 
-def test_the_last_of_january_is_the_last_of_every_month() -> None:
+def test_periods_from_the_last_of_january_begin_on_the_last_day_of_every_month() -> None:
     anchor = datetime(2026, 1, 31, 9, tzinfo=ZoneInfo(JAKARTA))
 
-    assert month_ends(5, anchor) == [
+    assert month_starts(5, anchor) == [
         "2026-01-31 09:00",
         "2026-02-28 09:00",
         "2026-03-31 09:00",
@@ -70,12 +74,12 @@ def test_the_last_of_january_is_the_last_of_every_month() -> None:
     ]
 
 
-def test_a_leap_day_recurs_every_leap_year() -> None:
+def test_periods_from_a_leap_day_begin_on_the_leap_day_of_every_leap_year() -> None:
     anchor = datetime(2028, 2, 29, 9, tzinfo=ZoneInfo(JAKARTA))
     interval = Interval(Unit.YEAR, 1)
-    years = [start_of(number, anchor, interval, JAKARTA) for number in range(5)]
+    starts = [start_of(number, anchor, interval, JAKARTA) for number in range(5)]
 
-    assert [f"{year:%Y-%m-%d}" for year in years] == [
+    assert [f"{start:%Y-%m-%d}" for start in starts] == [
         "2028-02-29",
         "2029-02-28",
         "2030-02-28",
@@ -84,12 +88,13 @@ def test_a_leap_day_recurs_every_leap_year() -> None:
     ]
 
 
-def test_an_hour_skipped_by_summer_time_is_an_hour_later_on_that_day_only() -> None:
+def test_a_local_time_that_summer_time_skips_is_one_hour_later_on_that_day_only() -> None:
     berlin = "Europe/Berlin"
     anchor = datetime(2026, 2, 28, 2, 30, tzinfo=ZoneInfo(berlin))
-    days = [start_of(number, anchor, Interval(Unit.DAY, 1), berlin) for number in (28, 29, 30)]
+    # The periods that begin on 28, 29 and 30 March; summer time begins on 29 March 2026.
+    starts = [start_of(number, anchor, Interval(Unit.DAY, 1), berlin) for number in (28, 29, 30)]
 
-    assert [f"{day.astimezone(ZoneInfo(berlin)):%d %H:%M}" for day in days] == [
+    assert [f"{start.astimezone(ZoneInfo(berlin)):%d %H:%M}" for start in starts] == [
         "28 02:30",
         "29 03:30",
         "30 02:30",
@@ -97,14 +102,17 @@ def test_an_hour_skipped_by_summer_time_is_an_hour_later_on_that_day_only() -> N
 
 
 @given(st.integers(0, 400), anchors, st.integers(0, 23), st.sampled_from(ZONES))
-def test_at_hour_is_that_hour_on_that_day(days: int, after: datetime, hour: int, zone: str) -> None:
-    found = at_hour(days, after, hour, zone).astimezone(ZoneInfo(zone))
-    expected = after.astimezone(ZoneInfo(zone)).date() + timedelta(days=days)
-    exists = tz.datetime_exists(datetime.combine(expected, time(hour)), tz.gettz(zone))
+def test_at_hour_returns_this_hour_of_the_local_day_if_that_time_exists(
+    days: int, after: datetime, hour: int, zone: str
+) -> None:
+    moment = at_hour(days, after, hour, zone).astimezone(ZoneInfo(zone))
+    day = after.astimezone(ZoneInfo(zone)).date() + timedelta(days=days)
+    exists = tz.datetime_exists(datetime.combine(day, time(hour)), tz.gettz(zone))
 
-    assert not exists or (expected, hour, 0) == (found.date(), found.hour, found.minute)
+    if exists:
+        assert (day, hour, 0) == (moment.date(), moment.hour, moment.minute)
 
 
-def test_nothing_begins_past_the_last_year() -> None:
+def test_a_period_after_the_last_year_of_datetime_raises_overflow_error() -> None:
     with pytest.raises(OverflowError):
         start_of(9000, datetime(2026, 1, 1, tzinfo=UTC), Interval(Unit.YEAR, 1), JAKARTA)

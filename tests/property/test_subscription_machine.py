@@ -1,11 +1,11 @@
 """A subscription in any sequence of events: sign-up, charges, refusals, pauses, clock jumps.
 
-After every step: no period is charged twice or outside the subscription's life, no period is
-skipped without an event, no charge is sent that is not owed, no planned change is lost without an
-event, and another turn changes nothing.
+The invariants: a period is charged at most once, and only between the beginning and the end of the
+subscription. Every skipped period and every dropped planned change has an event. A charge that is
+no longer owed is not sent. Another turn at the same time changes nothing.
 """
 
-# ruff: noqa: D102  # The name of a rule is a sentence, as that of a test is.
+# ruff: noqa: D102  # The names of rules and invariants are sentences, like those of tests.
 
 from collections import Counter
 from collections.abc import Callable
@@ -62,16 +62,17 @@ plans = st.builds(
     notice_days=st.sampled_from([0, 3]),
     created_at=st.just(START),
 )
+#: Times by which the clock moves forward.
 jumps = st.one_of(
     st.integers(1, 36).map(lambda hours: timedelta(hours=hours)),
     st.integers(1, 40).map(lambda days: timedelta(days=days)),
     st.just(timedelta(days=400)),
 )
 
-#: The end of a subscription also ends every planned change of it.
+#: The events that end a subscription, and with it every planned change.
 _OVER = {SubscriptionEvent.CANCELLED, SubscriptionEvent.ENDED}
-#: The events that report that a planned change was done or withdrawn.
-ENDS_PLAN = {
+#: For each planned change, the events which report that the change was done or withdrawn.
+EVENTS_OF_PLAN = {
     "cancel_at": {SubscriptionEvent.CANCEL_WITHDRAWN, *_OVER},
     "pause_at": {SubscriptionEvent.PAUSE_WITHDRAWN, SubscriptionEvent.PAUSED, *_OVER},
     "resumes_at": {
@@ -82,21 +83,24 @@ ENDS_PLAN = {
     },
 }
 
-#: More turns than the longest jump here needs.
+#: More turns than the longest jump of the clock needs.
 TURNS_MAX = 100
 
 
-class Lives(RuleBasedStateMachine):
-    """One subscription, whose payments end as Hypothesis chooses."""
+class SubscriptionMachine(RuleBasedStateMachine):
+    """One subscription. Hypothesis chooses the commands, the clock and the results of payments."""
 
     def __init__(self) -> None:
         super().__init__()
         self.now = START
         self.ids = SortableIds(iter(range(10**9)).__next__)
+        #: Every charge: its period, the number of its attempt, and its time.
         self.charged: list[tuple[int, int, datetime]] = []
+        #: The renewals that are not open any more, by period.
         self.closed: dict[int, Renewal] = {}
         self.ended_at: datetime | None = None
         self.events: list[Event] = []
+        #: The withdrawn attempts: period and number.
         self.withdrawn: set[tuple[int, int]] = set()
 
     @initialize(plan=plans, test_clock=st.booleans())
@@ -112,7 +116,7 @@ class Lives(RuleBasedStateMachine):
         self.engine_rules = Rules(
             timetable=Timetable(),
             incomplete_for=INCOMPLETE_FOR,
-            unopened_for=timedelta(hours=1),
+            no_payment_for=timedelta(hours=1),
             unresolved_for=timedelta(days=7),
             catch_up=CatchUp(START if test_clock else None),
         )
@@ -128,50 +132,50 @@ class Lives(RuleBasedStateMachine):
             settled_period=period - 1,
             renewal=sign_up,
         )
-        self.go_on()
+        self.take_turns()
 
-    # The steps ---------------------------------------------------------------------------------
+    # Rules -------------------------------------------------------------------------------------
 
     @rule(by=jumps)
     def time_passes(self, by: timedelta) -> None:
         self.now += by
-        self.go_on()
+        self.take_turns()
 
     @precondition(lambda self: self.unsent() is not None)
     @rule()
-    def is_sent(self) -> None:
+    def charge_is_sent(self) -> None:
         unsent = self.unsent()
         assert unsent
         self.put(replace(unsent, is_sent=True))
-        self.go_on()
+        self.take_turns()
 
     @precondition(lambda self: self.sent() is not None)
     @rule()
-    def is_paid(self) -> None:
+    def charge_is_paid(self) -> None:
         self.settle(Status.AUTHORISED, None)
 
     @precondition(lambda self: self.sent() is not None)
     @rule(reason=st.sampled_from(Reason))
-    def is_refused(self, reason: Reason) -> None:
+    def charge_is_refused(self, reason: Reason) -> None:
         self.settle(Status.REFUSED, reason)
 
     @precondition(
         lambda self: self.subscription.renewal is not None and self.subscription.renewal.attempts
     )
     @rule()
-    def a_refusal_turns_out_paid(self) -> None:
+    def refused_attempt_becomes_paid(self) -> None:
         assert self.subscription.renewal
         first = self.subscription.renewal.attempts[0]
         if first.status is Status.REFUSED and first.payment_id:
             self.put(replace(first, status=Status.AUTHORISED, paid_at=self.now))
-            self.go_on()
+            self.take_turns()
 
     @rule(permission=st.sampled_from(Permission))
     def token_changes(self, permission: Permission) -> None:
         if permission is Permission.MISSING and self.subscription.state is not State.INCOMPLETE:
             return
         self.subscription = replace(self.subscription, permission=permission)
-        self.go_on()
+        self.take_turns()
 
     @rule(at=st.sampled_from(When))
     def shop_cancels(self, at: When) -> None:
@@ -205,14 +209,14 @@ class Lives(RuleBasedStateMachine):
     # Invariants ---------------------------------------------------------------------------------
 
     @invariant()
-    def no_period_is_paid_twice(self) -> None:
+    def a_period_has_at_most_one_open_attempt(self) -> None:
         renewals = [
             *self.closed.values(),
             *([self.subscription.renewal] if self.subscription.renewal else []),
         ]
         for renewal in renewals:
-            asked = [attempt for attempt in renewal.attempts if not attempt.is_final]
-            assert len(asked) <= 1, renewal
+            open_attempts = [attempt for attempt in renewal.attempts if not attempt.is_final]
+            assert len(open_attempts) <= 1, renewal
 
     @invariant()
     def no_charge_that_is_not_owed_is_left_unsent(self) -> None:
@@ -220,13 +224,17 @@ class Lives(RuleBasedStateMachine):
             assert self.unsent() is None
         for renewal in self.closed.values():
             assert renewal.unsent is None
-            left = {(renewal.period, one.number) for one in renewal.attempts if not one.is_sent}
-            assert left <= self.withdrawn
+            unsent = {
+                (renewal.period, attempt.number)
+                for attempt in renewal.attempts
+                if not attempt.is_sent
+            }
+            assert unsent <= self.withdrawn
 
     @invariant()
     def no_attempt_is_made_twice(self) -> None:
-        made = Counter((period, number) for period, number, _ in self.charged)
-        assert set(made.values()) <= {1}
+        counts = Counter((period, number) for period, number, _ in self.charged)
+        assert set(counts.values()) <= {1}
 
     @invariant()
     def no_period_is_skipped(self) -> None:
@@ -249,20 +257,20 @@ class Lives(RuleBasedStateMachine):
             assert self.subscription.due_at is None
 
     @invariant()
-    def another_turn_changes_nothing(self) -> None:
-        again = advance(self.subscription, self.now, self.engine_rules, self.ids)
-        assert (again.events, again.renewals, again.charge) == ((), (), None)
+    def another_turn_before_the_due_time_changes_nothing(self) -> None:
+        repeated = advance(self.subscription, self.now, self.engine_rules, self.ids)
+        assert (repeated.events, repeated.renewals, repeated.charge) == ((), (), None)
         if self.subscription.due_at is not None and self.subscription.due_at > self.now:
-            before = advance(
+            early = advance(
                 self.subscription,
                 self.subscription.due_at - timedelta(microseconds=1),
                 self.engine_rules,
                 self.ids,
             )
-            assert (before.events, before.renewals, before.charge) == ((), (), None)
+            assert (early.events, early.renewals, early.charge) == ((), (), None)
 
     @invariant()
-    def a_living_subscription_has_a_next_turn(self) -> None:
+    def a_subscription_that_has_not_ended_has_a_next_turn_or_an_open_attempt(self) -> None:
         if self.subscription.state in ALIVE and not self.open_attempt():
             assert self.subscription.due_at is not None
 
@@ -279,7 +287,7 @@ class Lives(RuleBasedStateMachine):
             assert planned == (None, None, None)
 
     @invariant()
-    def a_paused_trial_does_not_run(self) -> None:
+    def a_paused_trial_keeps_its_remaining_time(self) -> None:
         if self.subscription.trial_left is not None:
             assert self.subscription.state is State.PAUSED
             assert self.subscription.settled_period == 0
@@ -293,7 +301,9 @@ class Lives(RuleBasedStateMachine):
         if self.subscription.permission is not Permission.GIVEN:
             assert renewal.link_id
             assert renewal.next_try is None
-            failed = [one for one in self.events if one.kind is SubscriptionEvent.RENEWAL_FAILED]
+            failed = [
+                event for event in self.events if event.kind is SubscriptionEvent.RENEWAL_FAILED
+            ]
             assert failed[-1].reason is Reason.TOKEN_GONE
         if renewal.next_try is not None:
             assert renewal.next_try > self.now
@@ -311,6 +321,7 @@ class Lives(RuleBasedStateMachine):
         return attempt if attempt and attempt.is_sent else None
 
     def settle(self, status: Status, reason: Reason | None) -> None:
+        """End the open attempt with this status."""
         attempt = self.open_attempt()
         assert attempt
         assert (
@@ -319,9 +330,10 @@ class Lives(RuleBasedStateMachine):
         ) not in self.withdrawn
         paid_at = self.now if status is Status.AUTHORISED else None
         self.put(replace(attempt, status=status, reason=reason, paid_at=paid_at))
-        self.go_on()
+        self.take_turns()
 
     def put(self, attempt: Attempt) -> None:
+        """Replace the attempt with the same number in the subscription's renewal."""
         assert self.subscription.renewal
         attempts = tuple(
             attempt if one.number == attempt.number else one
@@ -331,27 +343,30 @@ class Lives(RuleBasedStateMachine):
             self.subscription, renewal=replace(self.subscription.renewal, attempts=attempts)
         )
 
-    def command(self, made: Callable[[], Turn]) -> None:
+    def command(self, make_turn: Callable[[], Turn]) -> None:
+        """Do a shop's command, if the subscription's state allows it."""
         try:
-            self.take(made())
+            self.apply(make_turn())
         except IllegalMove:
             return
-        self.go_on()
+        self.take_turns()
 
-    def go_on(self) -> None:
-        """Take turns as a worker does: the next one at once while a turn ends at its limit."""
+    def take_turns(self) -> None:
+        """Take turns as a worker does, until no turn is due or a charge must be sent."""
         for _ in range(TURNS_MAX):
             turn = advance(self.subscription, self.now, self.engine_rules, self.ids)
-            self.take(turn)
+            self.apply(turn)
+            # A turn that is due now already must follow at once.
             if turn.charge or turn.subscription.due_at != self.now:
                 return
 
-    def take(self, turn: Turn) -> None:
+    def apply(self, turn: Turn) -> None:
+        """Store the result of a turn, and check what it changed."""
         was_over = self.subscription.state in OVER
         kinds = {event.kind for event in turn.events}
-        for plan, ends in ENDS_PLAN.items():
-            if getattr(self.subscription, plan) and not getattr(turn.subscription, plan):
-                assert kinds & ends, f"{plan} is lost without an event"
+        for planned, expected in EVENTS_OF_PLAN.items():
+            if getattr(self.subscription, planned) and not getattr(turn.subscription, planned):
+                assert kinds & expected, f"{planned} is removed without an event"
         if turn.charge:
             self.check_charge(turn, turn.charge)
         self.subscription = turn.subscription
@@ -366,34 +381,39 @@ class Lives(RuleBasedStateMachine):
         if self.subscription.state in OVER and not was_over:
             self.ended_at = self.now
         if turn.charge:
-            name = PaymentId(f"pay_{len(self.charged)}")
-            self.put(replace(turn.charge, payment_id=name, is_sent=False))
+            payment_id = PaymentId(f"pay_{len(self.charged)}")
+            self.put(replace(turn.charge, payment_id=payment_id, is_sent=False))
 
     def check_charge(self, turn: Turn, charge: Attempt) -> None:
+        """Check that a turn may make this charge, and record it."""
         subscription = turn.subscription
         assert subscription.renewal
         period = subscription.renewal.period
-        assert subscription.begun_at, "before it began"
+        assert subscription.begun_at, "a charge before the beginning"
         assert subscription.state in {State.ACTIVE, State.PAST_DUE}, subscription.state
         assert subscription.permission is Permission.GIVEN
-        assert period not in self.closed, "settled already"
+        assert period not in self.closed, "a charge of a settled period"
         assert all(one.is_final and not one.is_paid for one in subscription.renewal.attempts[:-1])
         assert subscription.start_of(period) <= charge.at < subscription.start_of(period + 1), (
-            "not its period"
+            "a charge outside its period"
         )
         assert charge.at <= self.now
         assert (subscription.cancel_at, subscription.pause_at) == (None, None), (
-            "although it is planned to stop"
+            "a charge although a cancellation or a pause is planned"
         )
         self.charged.append((period, charge.number, charge.at))
 
 
-LivesTest = Lives.TestCase
-LivesTest.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+SubscriptionMachineTest = SubscriptionMachine.TestCase
+SubscriptionMachineTest.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
 
 
-def subscribed(test_clock: bool, **more: object) -> Lives:
-    lives = Lives()
+def subscribed(test_clock: bool, **more: object) -> SubscriptionMachine:
+    """An active monthly subscription; `more` are additional fields of its plan.
+
+    With `test_clock` every period is charged if the clock jumps over several periods.
+    """
+    machine = SubscriptionMachine()
     plan = Plan(
         id=PlanId("pln_1"),
         reference="GOLD",
@@ -403,50 +423,52 @@ def subscribed(test_clock: bool, **more: object) -> Lives:
         created_at=START,
         **more,  # type: ignore[arg-type]
     )
-    lives.sign_up(plan, test_clock)
-    lives.is_paid()
-    lives.token_changes(Permission.GIVEN)
-    return lives
+    machine.sign_up(plan, test_clock)
+    machine.charge_is_paid()
+    machine.token_changes(Permission.GIVEN)
+    return machine
 
 
-def run(lives: Lives) -> None:
-    while lives.open_attempt():
-        lives.is_paid()
-        lives.no_period_is_skipped()
+def pay_all(machine: SubscriptionMachine) -> None:
+    """Pay every charge until none is open."""
+    while machine.open_attempt():
+        machine.charge_is_paid()
+        machine.no_period_is_skipped()
 
 
-def test_a_jump_of_a_year_of_the_test_clock_charges_twelve_periods_in_order() -> None:
-    lives = subscribed(True)
-    lives.time_passes(timedelta(days=365))
-    run(lives)
+def test_if_the_test_clock_jumps_a_year_twelve_periods_are_charged_in_order() -> None:
+    machine = subscribed(True)
+    machine.time_passes(timedelta(days=365))
+    pay_all(machine)
 
-    assert [*range(2, 14)] == [period for period, _, _ in lives.charged]
-    assert sorted(at for _, _, at in lives.charged) == [at for _, _, at in lives.charged]
+    assert [*range(2, 14)] == [period for period, _, _ in machine.charged]
+    assert sorted(at for _, _, at in machine.charged) == [at for _, _, at in machine.charged]
 
 
 def test_after_a_year_of_downtime_one_period_is_charged_and_eleven_are_reported() -> None:
-    lives = subscribed(False)
-    lives.time_passes(timedelta(days=365))
-    run(lives)
-    missed = [one for one in lives.events if one.kind is SubscriptionEvent.RENEWAL_MISSED]
+    machine = subscribed(False)
+    machine.time_passes(timedelta(days=365))
+    pay_all(machine)
+    missed = [event for event in machine.events if event.kind is SubscriptionEvent.RENEWAL_MISSED]
 
-    assert [period for period, _, _ in lives.charged] == [13]
-    assert [*range(2, 13)] == [one.renewal.period for one in missed if one.renewal]
+    assert [period for period, _, _ in machine.charged] == [13]
+    assert [*range(2, 13)] == [event.renewal.period for event in missed if event.renewal]
 
 
 def test_after_no_balance_the_charge_is_retried_on_days_1_3_5_and_7_at_ten() -> None:
-    lives = subscribed(False)
-    lives.time_passes(timedelta(days=28))
-    while lives.subscription.state is not State.CANCELLED:
-        lives.is_refused(Reason.NO_BALANCE)
-        if lives.subscription.due_at:
-            lives.time_passes(lives.subscription.due_at - lives.now)
+    machine = subscribed(False)
+    machine.time_passes(timedelta(days=28))
+    while machine.subscription.state is not State.CANCELLED:
+        machine.charge_is_refused(Reason.NO_BALANCE)
+        if machine.subscription.due_at:
+            machine.time_passes(machine.subscription.due_at - machine.now)
 
-    assert [f"{at + timedelta(hours=7):%d %H:%M}" for _, _, at in lives.charged] == [
+    # The plan's time zone is seven hours ahead of UTC.
+    assert [f"{at + timedelta(hours=7):%d %H:%M}" for _, _, at in machine.charged] == [
         "28 09:00",
         "01 10:00",
         "03 10:00",
         "05 10:00",
         "07 10:00",
     ]
-    assert lives.events[-1].kind is SubscriptionEvent.CANCELLED
+    assert machine.events[-1].kind is SubscriptionEvent.CANCELLED

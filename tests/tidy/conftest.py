@@ -1,6 +1,6 @@
-"""What the tests of the system walk over: its files as git sees them, its modules as syntax trees.
+"""The files of the project as git lists them, their texts, and the parsed modules of `src`.
 
-Files that are new and not yet committed count, so that a fault shows before the commit.
+New files that are not committed yet are included, so that a test can fail before the commit.
 """
 
 import ast
@@ -16,28 +16,28 @@ LIST_FILES = ("git", "ls-files", "-z", "--cached", "--others", "--exclude-standa
 
 @pytest.fixture(scope="session")
 def files() -> frozenset[PurePosixPath]:
-    """Every file of the project, pictures too, by its path from the root."""
+    """The path of every file of the project, including pictures, relative to its root."""
     listed = subprocess.run(LIST_FILES, cwd=ROOT, capture_output=True, text=True, check=True)
     names = set(listed.stdout.split("\0")) - {""}
-    # What was deleted and is not yet committed so is no more.
+    # git also lists a deleted file whose deletion is not committed yet.
     return frozenset(PurePosixPath(name) for name in names if (ROOT / name).is_file())
 
 
 @pytest.fixture(scope="session")
 def texts(files: frozenset[PurePosixPath]) -> Mapping[PurePosixPath, str]:
-    """Every file of the project that is text, by its path from the root."""
-    found: dict[PurePosixPath, str] = {}
+    """The text of every text file of the project, by its path relative to the root."""
+    text_of: dict[PurePosixPath, str] = {}
     for path in sorted(files):
         try:
-            found[path] = (ROOT / path).read_text(encoding="utf-8")
+            text_of[path] = (ROOT / path).read_text(encoding="utf-8")
         except (UnicodeDecodeError, FileNotFoundError):
-            continue  # A picture, or a file deleted a moment ago.
-    return found
+            continue  # A picture, or a file that was deleted after `files` had read the list.
+    return text_of
 
 
 @pytest.fixture(scope="session")
 def modules(texts: Mapping[PurePosixPath, str]) -> Mapping[PurePosixPath, ast.Module]:
-    """Every Python module under src, parsed."""
+    """The syntax tree of every Python module under src, by its path relative to the root."""
     return {
         path: ast.parse(text, filename=str(path))
         for path, text in texts.items()
@@ -47,5 +47,5 @@ def modules(texts: Mapping[PurePosixPath, str]) -> Mapping[PurePosixPath, ast.Mo
 
 @pytest.fixture(scope="session")
 def pages(texts: Mapping[PurePosixPath, str]) -> Mapping[PurePosixPath, str]:
-    """Every page of prose: Markdown, wherever it lies."""
+    """The text of every Markdown file, by its path relative to the root."""
     return {path: text for path, text in texts.items() if path.suffix == ".md"}

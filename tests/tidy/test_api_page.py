@@ -26,6 +26,7 @@ from kasir.webhooks.notices import KeptNotice
 from tidy.conftest import ROOT
 
 PAGE = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+#: The shapes of Kasir's own answers and events.
 SHAPES = [
     *(PaymentOut, FactOut, RefundOut, DisputeOut, TokenOut, PlanOut, TakenBackOut),
     *(SubscriptionOut, RenewalOut, OverpaymentOut, DayOut, KeptNotice),
@@ -40,11 +41,11 @@ OF_LINKS = {
 
 
 def paths() -> Iterator[str]:
-    """Every path of the OpenAPI document, without its version and its variables."""
+    """Every path of the OpenAPI document, without the version and the parameters."""
     settings = settings_from({"ADYEN_ENVIRONMENT": "twin", "ADYEN_HMAC_KEY": KEY})
     for path in create_app(settings).openapi_schema.paths or {}:
-        fixed = re.sub(r"^/v\d+/|\{[^}]*\}", "/", path)
-        yield re.sub("/+", "/", fixed).rstrip("/")
+        without_parameters = re.sub(r"^/v\d+/|\{[^}]*\}", "/", path)
+        yield re.sub("/+", "/", without_parameters).rstrip("/")
 
 
 def test_every_path_is_documented() -> None:
@@ -65,7 +66,7 @@ def test_every_field_of_a_response_is_documented(shape: type[msgspec.Struct]) ->
 @pytest.mark.parametrize(
     "fields",
     [
-        subscription_fields._PLAN_FIELDS,  # noqa: SLF001  # The page is about these very tables.
+        subscription_fields._PLAN_FIELDS,  # noqa: SLF001  # The page documents these fields.
         subscription_fields._SIGN_UP_FIELDS,  # noqa: SLF001
         OF_LINKS | set(payment_links._SHARED),  # noqa: SLF001
         known_fields.LINK_FIELDS,
@@ -77,4 +78,5 @@ def test_every_field_of_a_request_is_documented(fields: frozenset[str]) -> None:
 
 
 def _is_documented(name: str) -> bool:
+    """Whether the page has this name as code or in a JSON example."""
     return re.search(rf'[`"]{name}[`"]', PAGE) is not None

@@ -1,7 +1,7 @@
-"""Rules of the system that the import contracts in pyproject.toml cannot say.
+"""Rules of the architecture that the import contracts in pyproject.toml cannot express.
 
-The contracts know which room imports which; they do not know what is imported from a library,
-what is read from the machine, or what things are called.
+The contracts check which package imports which. They do not check which names are imported from a
+library, what is read from the machine, or how things are named.
 """
 
 import ast
@@ -11,9 +11,10 @@ from pathlib import PurePosixPath
 
 KASIR = PurePosixPath("src/kasir")
 
-# Time, chance and the environment come in as arguments everywhere else.
+# Only these packages and modules read the time, random numbers and the environment. All other code
+# gets these values as arguments.
 READS_THE_MACHINE = ("cli", "clock.py", "config.py", "demo", "ids.py", "wiring.py")
-OF_THE_MACHINE = {
+MACHINE_NAMES = {
     "date.today",
     "datetime.now",
     "datetime.today",
@@ -28,20 +29,21 @@ OF_THE_MACHINE = {
     "uuid.uuid4",
 }
 
-# The parts of these libraries that are values, not input or output.
+# By library, the names that do no input or output. All of `urllib.parse` is allowed too.
 PURE_NAMES = {"http": {"HTTPStatus"}, "urllib": set[str]()}
 
-WALLETLESS = ("payments", "store", "subscriptions", "tokens")
-KNOWS_GOPAY = ("demo", "gateway")
+# The packages that do not mention GoPay at all, and those in which a name may contain it.
+WITHOUT_WALLET = ("payments", "store", "subscriptions", "tokens")
+MAY_NAME_GOPAY = ("demo", "gateway")
 
 
-def test_every_module_says_what_it_is_for(modules: Mapping[PurePosixPath, ast.Module]) -> None:
-    silent = [str(path) for path, module in modules.items() if not ast.get_docstring(module)]
+def test_every_module_has_a_docstring(modules: Mapping[PurePosixPath, ast.Module]) -> None:
+    without = [str(path) for path, module in modules.items() if not ast.get_docstring(module)]
 
-    assert silent == []
+    assert without == []
 
 
-def test_time_chance_and_environment_come_in_as_arguments(
+def test_time_random_numbers_and_environment_are_arguments(
     modules: Mapping[PurePosixPath, ast.Module],
 ) -> None:
     reading = [
@@ -50,13 +52,13 @@ def test_time_chance_and_environment_come_in_as_arguments(
         if path.is_relative_to(KASIR) and path.parts[2] not in READS_THE_MACHINE
         for node in ast.walk(module)
         if isinstance(node, ast.Attribute | ast.Name)
-        if (name := _last_two(ast.unparse(node))) in OF_THE_MACHINE
+        if (name := _last_two(ast.unparse(node))) in MACHINE_NAMES
     ]
 
     assert reading == []
 
 
-def test_the_protocol_room_takes_only_values_from_http_and_urllib(
+def test_the_adyen_package_does_no_input_or_output_with_http_and_urllib(
     modules: Mapping[PurePosixPath, ast.Module],
 ) -> None:
     impure = [
@@ -71,57 +73,57 @@ def test_the_protocol_room_takes_only_values_from_http_and_urllib(
     assert impure == []
 
 
-def test_no_room_of_the_domain_has_heard_of_a_wallet(
+def test_no_package_of_the_domain_mentions_gopay(
     texts: Mapping[PurePosixPath, str],
 ) -> None:
-    heard = [
+    mentions = [
         f"{path}:{number}: {line.strip()}"
         for path, text in texts.items()
-        if path.is_relative_to(KASIR) and path.parts[2] in WALLETLESS
+        if path.is_relative_to(KASIR) and path.parts[2] in WITHOUT_WALLET
         for number, line in enumerate(text.splitlines(), start=1)
         if "gopay" in f"{path.name} {line}".lower()
     ]
 
-    assert heard == []
+    assert mentions == []
 
 
-def test_nothing_outside_the_gateway_is_named_after_a_wallet(
+def test_no_name_outside_the_gateway_and_the_demo_contains_gopay(
     modules: Mapping[PurePosixPath, ast.Module],
 ) -> None:
-    named = [
+    names = [
         f"{path}: {name}"
         for path, module in modules.items()
-        if path.is_relative_to(KASIR) and path.parts[2] not in KNOWS_GOPAY
+        if path.is_relative_to(KASIR) and path.parts[2] not in MAY_NAME_GOPAY
         for name in (path.stem, *_names(module))
         if "gopay" in name.lower()
     ]
 
-    assert named == []
+    assert names == []
 
 
-def test_whoever_moves_a_subscriptions_moment_lets_it_be_taken_anew(
+def test_every_statement_that_changes_due_at_of_a_subscription_also_clears_taken_until(
     texts: Mapping[PurePosixPath, str],
 ) -> None:
-    """Or a look would leave it to one who took it for a moment that is past."""
+    """Otherwise no worker would take the subscription before the old time in `taken_until`."""
     updates = [
         statement
         for path, text in texts.items()
         if path.match("src/kasir/store/queries/*.sql")
         for statement in re.findall(r"UPDATE subscription\s+SET (.*?)WHERE", text, re.DOTALL)
     ]
-    moved = [statement for statement in updates if "due_at =" in statement]
+    changed = [statement for statement in updates if "due_at =" in statement]
 
-    assert len(moved) >= 3
-    assert [statement for statement in moved if "taken_until = NULL" not in statement] == []
+    assert len(changed) >= 3
+    assert [statement for statement in changed if "taken_until = NULL" not in statement] == []
 
 
 def _last_two(dotted: str) -> str:
-    """`datetime.now`, however long the road to it was."""
+    """The last two parts of a dotted name: `datetime.now` of `datetime.datetime.now`."""
     return ".".join(dotted.split(".")[-2:])
 
 
 def _imports(module: ast.Module) -> Iterator[tuple[str, str]]:
-    """What is imported, as (module, name); the name is empty for a whole module."""
+    """Every import, as (module, name); the name is empty if the whole module is imported."""
     for node in ast.walk(module):
         if isinstance(node, ast.Import):
             yield from ((alias.name, "") for alias in node.names)
@@ -130,7 +132,7 @@ def _imports(module: ast.Module) -> Iterator[tuple[str, str]]:
 
 
 def _names(module: ast.Module) -> Iterator[str]:
-    """Every name that the module gives to something of its own."""
+    """Every name that the module defines: functions, classes, variables, arguments, aliases."""
     for node in ast.walk(module):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             yield node.name

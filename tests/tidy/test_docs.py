@@ -1,4 +1,4 @@
-"""Prose is held to the tree: links resolve, settings and words are documented, commands shown."""
+"""The pages match the project: links resolve, settings and statuses are documented."""
 
 import ast
 import re
@@ -16,6 +16,7 @@ STATUS_PAGE = PurePosixPath("docs/payment-status.md")
 SETTINGS_PAGE = PurePosixPath("docs/settings.md")
 DECISIONS = PurePosixPath("docs/adr")
 
+#: A fenced example, the target of a Markdown or HTML link, a cited file, and a setting's name.
 FENCED = re.compile(r"^(```|~~~).*?^\1\s*$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r'\]\(([^)\s]+)(?: "[^"]*")?\)|(?:src|href)="([^"]+)"')
 CITED = re.compile(r"\b(?:bench|docs|scripts|src|tests)/[\w/.-]+\.(?:md|py|sh|sql)\b")
@@ -28,32 +29,32 @@ def test_every_page_has_exactly_one_title(pages: Mapping[PurePosixPath, str]) ->
         str(path): re.findall(r"^# .+$", _prose(page), re.MULTILINE) for path, page in pages.items()
     }
 
-    assert {path: found for path, found in titles.items() if len(found) != 1} == {}
+    assert {path: of_page for path, of_page in titles.items() if len(of_page) != 1} == {}
 
 
-def test_every_link_within_the_project_leads_somewhere(
+def test_the_target_of_every_relative_link_exists(
     files: frozenset[PurePosixPath], pages: Mapping[PurePosixPath, str]
 ) -> None:
-    places = {str(place) for path in files for place in (path, *path.parents)}
+    existing = {str(file_or_folder) for path in files for file_or_folder in (path, *path.parents)}
     broken = [
         f"{path}: {target}"
         for path, page in pages.items()
         for target in _links(page)
-        if not _leads_somewhere(path, target, places, pages)
+        if not _exists(path, target, existing, pages)
     ]
 
     assert broken == []
 
 
 def test_every_file_that_is_cited_exists(texts: Mapping[PurePosixPath, str]) -> None:
-    lost = [
+    missing = [
         f"{path}: {cited}"
         for path, text in texts.items()
         for cited in CITED.findall(text)
         if PurePosixPath(cited) not in texts
     ]
 
-    assert lost == [], "\n".join(lost)
+    assert missing == [], "\n".join(missing)
 
 
 def test_every_status_of_a_payment_has_a_row_on_its_page(
@@ -88,21 +89,21 @@ def test_every_setting_is_documented_and_every_documented_setting_exists(
     assert (read - documented, documented - read) == (set(), set())
 
 
-def test_the_readme_shows_the_two_commands(pages: Mapping[PurePosixPath, str]) -> None:
+def test_the_readme_shows_make_demo_and_make_test(pages: Mapping[PurePosixPath, str]) -> None:
     readme = pages[PurePosixPath("README.md")]
 
     assert {"make demo", "make test"} - set(re.findall(r"make [a-z]+", readme)) == set()
 
 
-def test_every_make_target_that_prose_names_exists(
+def test_every_make_target_that_a_page_names_exists(
     texts: Mapping[PurePosixPath, str], pages: Mapping[PurePosixPath, str]
 ) -> None:
     targets = set(re.findall(r"^([a-z]+):", texts[PurePosixPath("Makefile")], re.MULTILINE))
     named = {
         (str(path), target)
         for path, page in pages.items()
-        for target in re.findall(r"`make ([a-z]+)|^\s*make ([a-z]+)", page, re.MULTILINE)
-        for target in target
+        for groups in re.findall(r"`make ([a-z]+)|^\s*make ([a-z]+)", page, re.MULTILINE)
+        for target in groups
         if target
     }
 
@@ -122,7 +123,8 @@ def test_every_decision_has_its_five_parts(pages: Mapping[PurePosixPath, str]) -
         if path.parent == DECISIONS
     }
 
-    assert {name: found for name, found in parts.items() if found != DECISION_PARTS} == {}
+    wrong = {name: headings for name, headings in parts.items() if headings != DECISION_PARTS}
+    assert wrong == {}
 
 
 def _first_cells(page: str) -> set[str]:
@@ -131,28 +133,30 @@ def _first_cells(page: str) -> set[str]:
 
 
 def _prose(page: str) -> str:
-    """The page without its fenced examples, where a `#` is a comment."""
+    """The page without its fenced examples, in which a `#` begins a comment and not a heading."""
     return FENCED.sub("", page)
 
 
 def _links(page: str) -> Iterator[str]:
+    """The targets of the page's relative links."""
     for markdown, html in LINK.findall(_prose(page)):
         target = markdown or html
         if not re.match(r"[a-z]+:", target):
             yield target
 
 
-def _leads_somewhere(
-    page: PurePosixPath, target: str, places: set[str], pages: Mapping[PurePosixPath, str]
+def _exists(
+    page: PurePosixPath, target: str, existing: set[str], pages: Mapping[PurePosixPath, str]
 ) -> bool:
+    """Whether a link's target exists, including its anchor if it is a Markdown file."""
     name, _, anchor = target.partition("#")
-    place = PurePosixPath(normpath(page.parent / name)) if name else page
-    if str(place) not in places:
+    path = PurePosixPath(normpath(page.parent / name)) if name else page
+    if str(path) not in existing:
         return False
-    return not anchor or place not in pages or anchor in set(_anchors(pages[place]))
+    return not anchor or path not in pages or anchor in set(_anchors(pages[path]))
 
 
 def _anchors(page: str) -> Iterator[str]:
-    """The names that a forge gives to headings."""
+    """The anchors that GitHub makes from headings."""
     for heading in re.findall(r"^#+ (.+)$", _prose(page), re.MULTILINE):
         yield re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-")

@@ -1,4 +1,4 @@
-"""The examples in the prose run as they stand: against a system of their own, at its addresses."""
+"""The examples in the documentation run: the tests replace only URLs, API key and references."""
 
 from __future__ import annotations
 
@@ -33,16 +33,16 @@ from kasir.wiring import open_parts
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = ("README.md", "docs/api.md", "docs/library.md")
-#: Pages that show how events are received: by a function `take`, and by one that fetches them.
+#: Pages whose examples receive events: `take` handles one delivered event, `events` fetches all.
 RECEIVERS = ("docs/api.md",)
 
-#: The secret that the page about events verifies with.
+#: The secret with which the example verifies an event's signature.
 SECRET = "whsec_" + base64.b64encode(b"a secret of thirty-two letters..").decode()
 
 
 @pytest.fixture
 def environment(system: RunningDemo, monkeypatch: pytest.MonkeyPatch) -> RunningDemo:
-    """The system, with its settings in the environment, as an operator would have them."""
+    """The system, with its settings as environment variables, as an operator sets them."""
     for name, text in system.environment.items():
         if name.startswith(("ADYEN_", "KASIR_")):
             monkeypatch.setenv(name, text)
@@ -57,41 +57,42 @@ def test_the_python_examples_of_a_page_run(page: str, environment: RunningDemo) 
 
 
 @pytest.mark.parametrize("page", RECEIVERS)
-def test_the_receiver_of_a_page_takes_every_event_there_is(
-    page: str, environment: RunningDemo
-) -> None:
-    asyncio.run(_tell_all())
+def test_the_receiver_of_a_page_accepts_every_event(page: str, environment: RunningDemo) -> None:
+    asyncio.run(_write_every_event())
     names, _ = _run(page, environment)
-    every = list(every_event())
-    taken = {one.type: names["take"](*asyncio.run(_delivered(body_of(one)))) for one in every}
-    fetched = {event["type"] for event in names["events"]()}
+    events = list(every_event())
+    results = {
+        event.type: names["take"](*asyncio.run(_delivered(body_of(event)))) for event in events
+    }
+    fetched_types = {event["type"] for event in names["events"]()}
 
-    assert {event: said for event, said in taken.items() if event not in said} == {}
-    of_tokens = {said for event, said in taken.items() if event.startswith("token.")}
-    assert [said for said in of_tokens if SHOPPER not in said] == []
-    assert {one.type for one in every} <= fetched
+    # `take` returns a text with the event's type, and for a token also the shopper.
+    assert {kind: result for kind, result in results.items() if kind not in result} == {}
+    of_tokens = {result for kind, result in results.items() if kind.startswith("token.")}
+    assert [result for result in of_tokens if SHOPPER not in result] == []
+    assert {event.type for event in events} <= fetched_types
 
 
-def test_every_page_with_an_example_of_a_receiver_is_tried_with_every_event() -> None:
-    prose = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]
-    shown = {
+def test_every_page_with_a_receiver_is_tested_with_every_event() -> None:
+    pages = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]
+    examples = {
         path.relative_to(ROOT).as_posix(): "\n".join(
             re.findall(r"^```python\n(.*?)^```$", path.read_text("utf-8"), re.MULTILINE | re.DOTALL)
         )
-        for path in prose
+        for path in pages
     }
-    of_events = {
-        page for page, code in shown.items() if re.search(r"standardwebhooks|/api/events", code)
+    receivers = {
+        page for page, code in examples.items() if re.search(r"standardwebhooks|/api/events", code)
     }
 
-    assert {page for page, code in shown.items() if code} == set(PAGES)
-    assert of_events == set(RECEIVERS)
+    assert {page for page, code in examples.items() if code} == set(PAGES)
+    assert receivers == set(RECEIVERS)
 
 
 def _run(page: str, system: RunningDemo) -> tuple[dict[str, Any], int]:
-    """Run a page's examples in their order: what they named, and how many there were."""
+    """Run a page's examples in their order; returns their global names and their number."""
     text = (ROOT / page).read_text(encoding="utf-8")
-    for shown, real in _places(system).items():
+    for shown, real in _replacements(system).items():
         text = text.replace(shown, real)
     document = Document(text, str(ROOT / page))
     for parser in (PythonCodeBlockParser(), SkipParser()):
@@ -117,7 +118,7 @@ def test_the_json_examples_of_a_page_are_json(page: str) -> None:
         msgspec.json.decode(example)
 
 
-def test_the_front_page_shows_journeys_that_there_are_in_their_order() -> None:
+def test_the_journeys_in_the_readme_exist_and_are_in_their_order() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     shown = re.findall(r"^ok    (.+)$", readme, flags=re.MULTILINE)
 
@@ -125,8 +126,8 @@ def test_the_front_page_shows_journeys_that_there_are_in_their_order() -> None:
     assert shown == [name for name in JOURNEYS if name in shown]
 
 
-def _places(system: RunningDemo) -> Mapping[str, str]:
-    """Where things are in the prose, and where they are here; a reference is used once only."""
+def _replacements(system: RunningDemo) -> Mapping[str, str]:
+    """The texts of the examples that are replaced, each with its replacement in this run."""
     return {
         "http://127.0.0.1:8000": system.kasir_url,
         "http://127.0.0.1:8700": system.twin_url,
@@ -136,7 +137,7 @@ def _places(system: RunningDemo) -> Mapping[str, str]:
 
 
 def _approve(system: RunningDemo, url: str) -> str:
-    """Pay as the shopper does, and bring back the redirectResult."""
+    """Approve at the wallet; returns the redirectResult."""
     done = requests.post(
         f"{system.twin_url}/twin/wallet", json={"url": url, "do": "approve"}, timeout=10
     ).json()
@@ -144,12 +145,12 @@ def _approve(system: RunningDemo, url: str) -> str:
 
 
 def _paid() -> OutgoingEvent:
-    """The event that the page receives."""
+    """The event that `delivered` in the examples returns."""
     return next(one for one in every_event() if one.type is EventType.PAYMENT_AUTHORISED)
 
 
-async def _tell_all() -> None:
-    """Write every event there is, as a change of a payment does."""
+async def _write_every_event() -> None:
+    """Write every event to the outbox, as a change of a payment does."""
     async with open_parts() as kasir:
         vault, ids = Vault(kasir.settings.secrets), SortableIds(time.time_ns)
         outbox = Outbox(ids, kasir.clock, vault, is_pushed=False)
@@ -158,15 +159,15 @@ async def _tell_all() -> None:
 
 
 async def _delivered(payload: bytes) -> tuple[dict[str, str], bytes]:
-    """What a shop's endpoint receives when Kasir really delivers an event."""
-    heard: list[tuple[dict[str, str], bytes]] = []
+    """Deliver an event with Kasir's sender; returns the headers and body that a shop receives."""
+    received: list[tuple[dict[str, str], bytes]] = []
 
-    async def hear(request: web.Request) -> web.Response:
-        heard.append((dict(request.headers), await request.read()))
+    async def receive(request: web.Request) -> web.Response:
+        received.append((dict(request.headers), await request.read()))
         return web.Response(status=204)
 
     app = web.Application()
-    app.router.add_post("/", hear)
+    app.router.add_post("/", receive)
     runner = web.AppRunner(app)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
@@ -174,10 +175,10 @@ async def _delivered(payload: bytes) -> tuple[dict[str, str], bytes]:
     async with EventSender(url, [SECRET], 10, SystemClock()) as sender:
         assert (await sender.send(StoredEvent("evt_1", payload))).is_taken
     await runner.cleanup()
-    return heard[0]
+    return received[0]
 
 
 async def _get_from(app: Litestar, path: str) -> int:
-    """Ask an app for a page, from its start to its end; gives the status."""
+    """Start an app, request a path, and stop the app; returns the HTTP status."""
     async with AsyncTestClient(app) as client:
         return (await client.get(path)).status_code

@@ -1,7 +1,7 @@
-"""Every line that may be logged can be logged, and the runbook knows it.
+"""Every log call in `src` is valid, and the runbook documents its message and fields.
 
-A line is often written for a path that no test goes: what is wrong with it is found by reading,
-and by giving it to the logger as it stands.
+Some log calls are run by no other test. So these tests find all calls in the source, and log the
+message and the fields of each call of structlog once.
 """
 
 from __future__ import annotations
@@ -22,93 +22,113 @@ SOURCES: Final = sorted((ROOT / "src").rglob("*.py"))
 METHODS: Final = frozenset(
     {"debug", "info", "warning", "warn", "error", "exception", "critical", "fatal", "log", "msg"}
 )
-#: What the loggers themselves put into a line, or take out of it, under these names.
-STRUCTLOGS: Final = frozenset(
+#: The names that structlog uses itself. A call may not use them as fields.
+STRUCTLOG_NAMES: Final = frozenset(
     {
         *("event", "self", "level", "timestamp", "logger", "logger_name", "stack", "exception"),
         *("positional_args", "message", "msg", "stacklevel", "stack_info", "extra"),
     }
 )
-LOGGINGS: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
+#: The names that `logging` uses itself. A call may not use them in `extra`.
+LOGGING_NAMES: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
 
 
 @dataclass(frozen=True)
 class Line:
-    """A call of a logger: where, of which library, how."""
+    """A log call.
 
-    place: str
+    Attributes:
+        location: The file and the line number.
+        is_structlog: Whether the logger is one of structlog; otherwise it is one of `logging`.
+        method: The called method, such as `warning`.
+        call: The syntax node of the call.
+    """
+
+    location: str
     is_structlog: bool
     method: str
     call: ast.Call
 
     @property
-    def words(self) -> str:
-        """What it says, where that is written out."""
+    def message(self) -> str:
+        """The message, or an empty text if it is not a constant."""
         first = self.call.args[0] if self.call.args else None
         is_text = isinstance(first, ast.Constant) and isinstance(first.value, str)
         return first.value if is_text else ""  # type: ignore[union-attr]
 
     @property
     def fields(self) -> list[str]:
-        """What it says it of; `**` is a field without a name."""
+        """The names of the keyword arguments; `**` stands for an unpacked mapping."""
         return [keyword.arg or "**" for keyword in self.call.keywords]
 
 
 def _loggers(tree: ast.Module) -> dict[str, bool]:
-    """The names of a module's loggers, and whether each is structlog's."""
-    made = {"structlog.get_logger": True, "logging.getLogger": False}
+    """The names of a module's loggers, each with True for structlog and False for `logging`."""
+    is_structlog = {"structlog.get_logger": True, "logging.getLogger": False}
     return {
-        target.id: made[ast.unparse(node.value.func)]
+        target.id: is_structlog[ast.unparse(node.value.func)]
         for node in ast.walk(tree)
         if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call)
         for target in node.targets
-        if isinstance(target, ast.Name) and ast.unparse(node.value.func) in made
+        if isinstance(target, ast.Name) and ast.unparse(node.value.func) in is_structlog
     }
 
 
 def lines(path: Path, text: str) -> Iterator[Line]:
-    """Every call of a logger in a module."""
+    """Every log call in a module."""
     tree = ast.parse(text)
     loggers = _loggers(tree)
     for node in ast.walk(tree):
         match node:
             case ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr=method)):
                 if name in loggers and method in METHODS:
-                    place = f"{path.relative_to(ROOT)}:{node.lineno}"
-                    yield Line(place, loggers[name], method, node)
+                    location = f"{path.relative_to(ROOT)}:{node.lineno}"
+                    yield Line(location, loggers[name], method, node)
 
 
 def faults(line: Line) -> list[str]:
-    """What would go wrong with a line when its time comes."""
+    """The faults of a log call, most of which would raise an error when it runs."""
     found = []
-    if not line.words:
-        found.append("its words are not written out, so nobody can look for them")
+    if not line.message:
+        found.append("the message is not a constant, so an operator cannot search for it")
     if line.is_structlog:
-        found += [f"the field {one} is the logger's" for one in line.fields if one in STRUCTLOGS]
-        found += ["its fields are not written out"] if "**" in line.fields else []
-        found += ["it has words in several arguments"] if len(line.call.args) > 1 else []
+        found += [
+            f"structlog uses the field {name} itself"
+            for name in line.fields
+            if name in STRUCTLOG_NAMES
+        ]
+        found += ["the names of the fields are not in the call"] if "**" in line.fields else []
+        found += ["there are several positional arguments"] if len(line.call.args) > 1 else []
         return found
-    found += [f"{one} is no argument" for one in line.fields if one not in {"exc_info", "extra"}]
-    if len(re.findall(r"%[^%]", line.words)) != len(line.call.args) - 1:
-        found.append("it has more places than values, or fewer")
-    return found + [f"extra {name} is the logger's" for name in _extras(line) if name in LOGGINGS]
+    found += [
+        f"{name} is not an argument of the method"
+        for name in line.fields
+        if name not in {"exc_info", "extra"}
+    ]
+    if len(re.findall(r"%[^%]", line.message)) != len(line.call.args) - 1:
+        found.append("the numbers of placeholders and of values differ")
+    return found + [
+        f"logging uses the name {name} itself" for name in _extras(line) if name in LOGGING_NAMES
+    ]
 
 
 def _extras(line: Line) -> list[str]:
-    given = [one.value for one in line.call.keywords if one.arg == "extra"]
-    keys = [key for one in given if isinstance(one, ast.Dict) for key in one.keys]
+    """The names in the call's `extra`."""
+    values = [keyword.value for keyword in line.call.keywords if keyword.arg == "extra"]
+    keys = [key for value in values if isinstance(value, ast.Dict) for key in value.keys]
     return [str(key.value) for key in keys if isinstance(key, ast.Constant)]
 
 
 EVERY: Final = [line for path in SOURCES for line in lines(path, path.read_text("utf-8"))]
+#: The calls of structlog, which the runbook documents.
 OURS: Final = [line for line in EVERY if line.is_structlog]
 
 
-def test_no_line_fails_when_its_time_comes() -> None:
-    wrong = {line.place: said for line in EVERY if (said := faults(line))}
+def test_no_log_call_has_a_fault() -> None:
+    wrong = {line.location: found for line in EVERY if (found := faults(line))}
 
     assert wrong == {}
-    # Both kinds were found, in both houses.
+    # Calls of both libraries were found.
     assert {line.is_structlog for line in EVERY} == {True, False}
 
 
@@ -123,7 +143,7 @@ def test_no_line_fails_when_its_time_comes() -> None:
         "log.warning()",
     ],
 )
-def test_a_line_that_would_fail_is_found(written: str) -> None:
+def test_a_faulty_call_of_structlog_is_found(written: str) -> None:
     text = f"import structlog\nlog = structlog.get_logger('x')\n{written}"
     (line,) = lines(ROOT / "x.py", text)
 
@@ -140,40 +160,41 @@ def test_a_line_that_would_fail_is_found(written: str) -> None:
         "log.error('%s' % 1)",
     ],
 )
-def test_a_line_of_the_twins_that_would_fail_is_found(written: str) -> None:
+def test_a_faulty_call_of_logging_is_found(written: str) -> None:
     (line,) = lines(ROOT / "x.py", f"import logging\nlog = logging.getLogger('x')\n{written}")
 
     assert faults(line) != []
 
 
-@pytest.mark.parametrize("line", OURS, ids=lambda line: line.place)
-def test_the_programs_logger_prints_each_line(
+@pytest.mark.parametrize("line", OURS, ids=lambda line: line.location)
+def test_structlog_prints_the_message_and_fields_of_each_call(
     line: Line, capsys: pytest.CaptureFixture[str]
 ) -> None:
     values = {name: f"value-of-{name}" for name in line.fields}
-    getattr(structlog.get_logger(), line.method)(line.words, **values)
+    getattr(structlog.get_logger(), line.method)(line.message, **values)
     printed = capsys.readouterr().out
 
-    assert line.words in printed
-    assert [name for name, said in values.items() if f"{name}={said}" not in printed] == []
+    assert line.message in printed
+    assert [name for name, value in values.items() if f"{name}={value}" not in printed] == []
 
 
-def test_the_runbook_knows_each_line_by_its_words_and_fields() -> None:
+def test_the_runbook_lists_each_message_with_its_fields() -> None:
     runbook = (ROOT / "docs" / "runbook.md").read_text("utf-8")
     _, _, part = runbook.partition("## What the log says")
     rows = re.findall(r"^\| `([^`|]+)` \| ([^|]*) \|", part.partition("\n## ")[0], re.MULTILINE)
-    known = {words: set(re.findall(r"`(\w+)`", fields)) for words, fields in rows}
+    documented = {message: set(re.findall(r"`(\w+)`", fields)) for message, fields in rows}
 
-    assert {line.words: set(line.fields) for line in OURS} == known
+    assert {line.message: set(line.fields) for line in OURS} == documented
 
 
-def test_what_the_runbook_tells_to_look_for_is_a_line() -> None:
+def test_every_message_that_the_runbook_names_exists() -> None:
     runbook = (ROOT / "docs" / "runbook.md").read_text("utf-8")
-    row = next(one for one in runbook.splitlines() if one.startswith("| the log, on stdout |"))
-    _, _, paid = runbook.partition("## Paid, but the order was not delivered")
-    told = re.findall(r"`([^`]+)`", row) + re.findall(
-        r"`((?:the shop|an event) [^`]+)`", paid.partition("\n## ")[0]
+    # The page names messages in one row of a table and in one section.
+    row = next(line for line in runbook.splitlines() if line.startswith("| the log, on stdout |"))
+    _, _, section = runbook.partition("## Paid, but the order was not delivered")
+    named = re.findall(r"`([^`]+)`", row) + re.findall(
+        r"`((?:the shop|an event) [^`]+)`", section.partition("\n## ")[0]
     )
 
-    assert len(told) >= 9
-    assert set(told) - {line.words for line in OURS} == set()
+    assert len(named) >= 9
+    assert set(named) - {line.message for line in OURS} == set()

@@ -1,4 +1,4 @@
-"""What comes in has one way in: one module decodes JSON, and one place guards text against NUL."""
+"""Only listed modules of Kasir decode JSON or handle NUL in texts, and none contains an assert."""
 
 import ast
 from collections.abc import Iterator, Mapping
@@ -6,30 +6,31 @@ from pathlib import PurePosixPath
 from typing import Final
 
 KASIR: Final = PurePosixPath("src/kasir")
-#: What decodes JSON, as it is written in the source.
+#: The functions and classes that decode JSON, as they are written in the source.
 DECODERS: Final = {"json.loads", "json.JSONDecoder", "msgspec.json.Decoder", "msgspec.json.decode"}
-#: Where JSON is decoded, and why it is not left to `adyen/texts.py`.
+#: The modules that decode JSON, and what each decodes. JSON from outside is decoded by
+#: `adyen/texts.py`, with the exceptions that are described here.
 DECODES: Final = {
     "adyen/texts.py": "all JSON of requests, replies and notifications",
-    "adyen/notifications.py": "the envelope: each item is kept with its bytes as they came",
-    "demo/alone.py": "a file of the demo's own",
-    "demo/doctor_check.py": "what a command of ours printed",
-    "jobs/closing.py": "a question of ours, from its row",
-    "store/payments.py": "a fact of ours, from its row",
-    "requests/subscription_fields.py": "names a field that came twice, once that is known",
-    "store/links.py": "a link of ours, from its row",
-    "web/events_api.py": "an event of ours, from its row",
+    "adyen/notifications.py": "the envelope: each item is stored with its original bytes",
+    "demo/alone.py": "a file that the demo wrote",
+    "demo/doctor_check.py": "the output of one of our commands",
+    "jobs/closing.py": "a question that Kasir stored",
+    "store/payments.py": "a fact that Kasir stored",
+    "requests/subscription_fields.py": "a body with a repeated field, to name the field",
+    "store/links.py": "a link that Kasir stored",
+    "web/events_api.py": "an event that Kasir stored",
 }
-#: Where NUL is written, and why.
+#: The modules that contain a NUL in a text, and the reason.
 NULS: Final = {
-    "adyen/checks.py": "names the field of a request that has one",
-    "adyen/texts.py": "replaces it, for every statement: see store/database.py",
-    "payment_form/static_files.py": "the name of a file, which is not stored",
-    "webhooks/receiving.py": "leaves it out of an excerpt that is read by people",
+    "adyen/checks.py": "names the field of a request that contains NUL",
+    "adyen/texts.py": "replaces NUL in every statement: see store/database.py",
+    "payment_form/static_files.py": "refuses NUL in the name of a file, which is not stored",
+    "webhooks/receiving.py": "removes NUL from an excerpt for people",
 }
 
 
-def test_json_is_decoded_in_one_module(modules: Mapping[PurePosixPath, ast.Module]) -> None:
+def test_only_the_listed_modules_decode_json(modules: Mapping[PurePosixPath, ast.Module]) -> None:
     found = {
         path
         for path, node in _nodes(modules)
@@ -39,7 +40,7 @@ def test_json_is_decoded_in_one_module(modules: Mapping[PurePosixPath, ast.Modul
     assert found - DECODES.keys() == set()
 
 
-def test_nul_is_guarded_against_in_one_place(
+def test_only_the_listed_modules_handle_nul(
     modules: Mapping[PurePosixPath, ast.Module],
 ) -> None:
     found = {
@@ -51,7 +52,7 @@ def test_nul_is_guarded_against_in_one_place(
     assert found - NULS.keys() == set()
 
 
-def test_no_assertion_stands_for_a_type(modules: Mapping[PurePosixPath, ast.Module]) -> None:
+def test_the_source_contains_no_assertion(modules: Mapping[PurePosixPath, ast.Module]) -> None:
     found = [
         f"{path}:{node.lineno}"
         for path, module in modules.items()
@@ -64,6 +65,7 @@ def test_no_assertion_stands_for_a_type(modules: Mapping[PurePosixPath, ast.Modu
 
 
 def _nodes(modules: Mapping[PurePosixPath, ast.Module]) -> Iterator[tuple[str, ast.AST]]:
+    """Every syntax node of Kasir, with its module's path relative to `src/kasir`."""
     for path, module in modules.items():
         if path.is_relative_to(KASIR):
             for node in ast.walk(module):

@@ -1,4 +1,4 @@
-"""Pages keep up with the code: what is drawn from it is current, what it has is on a page."""
+"""The pages match the code: generated parts are current, and events, paths and jobs are listed."""
 
 import ast
 import importlib.util
@@ -20,7 +20,9 @@ ARCHITECTURE = PurePosixPath("docs/architecture.md")
 CITED_TEST = re.compile(r"\[(test_\w+)\]\(\.\./(tests/[\w/]+\.py)\)")
 
 
-def test_the_page_on_statuses_is_what_the_code_says(pages: Mapping[PurePosixPath, str]) -> None:
+def test_the_page_on_statuses_is_what_its_script_generates(
+    pages: Mapping[PurePosixPath, str],
+) -> None:
     spec = importlib.util.spec_from_file_location(
         "document_status", ROOT / "scripts" / "document_status.py"
     )
@@ -29,22 +31,22 @@ def test_the_page_on_statuses_is_what_the_code_says(pages: Mapping[PurePosixPath
     script = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(script)
 
-    cure = "run `.venv/bin/python scripts/document_status.py`"
-    assert script.page() == pages[PurePosixPath("docs/payment-status.md")], cure
+    advice = "run `.venv/bin/python scripts/document_status.py`"
+    assert script.page() == pages[PurePosixPath("docs/payment-status.md")], advice
 
 
-def test_every_assumption_has_a_source_a_place_and_every_test_it_names_exists(
+def test_every_assumption_has_a_source_and_code_and_its_tests_exist(
     texts: Mapping[PurePosixPath, str], pages: Mapping[PurePosixPath, str]
 ) -> None:
     page = pages[ASSUMPTIONS]
-    hollow = [row for row in _rows(page, "assumption") if not all(row[:3])]
-    lost = [
+    incomplete = [row for row in _rows(page, "assumption") if not all(row[:3])]
+    missing = [
         f"{path}: {name}"
         for name, path in CITED_TEST.findall(page)
         if name not in _functions(texts[PurePosixPath(path)])
     ]
 
-    assert (hollow, lost) == ([], [])
+    assert (incomplete, missing) == ([], [])
 
 
 def test_every_event_is_on_the_page_about_the_api(pages: Mapping[PurePosixPath, str]) -> None:
@@ -53,7 +55,7 @@ def test_every_event_is_on_the_page_about_the_api(pages: Mapping[PurePosixPath, 
     assert {event.value for enum in (EventType, SubscriptionEvent) for event in enum} <= named
 
 
-def test_the_library_shows_what_is_on_its_page_and_no_more(
+def test_the_public_names_of_the_library_are_those_on_its_page(
     pages: Mapping[PurePosixPath, str],
 ) -> None:
     named = set(re.findall(r"^\| `kasir\.(\w+)", pages[LIBRARY], re.MULTILINE))
@@ -61,20 +63,20 @@ def test_the_library_shows_what_is_on_its_page_and_no_more(
     assert {name for name in dir(Kasir) if not name.startswith("_")} == {"open", *named}
 
 
-def test_every_address_that_shops_call_is_on_a_page(
+def test_every_part_of_a_path_that_shops_call_is_on_a_page(
     texts: Mapping[PurePosixPath, str], pages: Mapping[PurePosixPath, str]
 ) -> None:
     prose = "".join(page for path, page in pages.items() if path.parts[0] == "docs")
-    words = {
-        word
+    parts = {
+        part
         for path, text in texts.items()
         if path.match("src/kasir/web/*_api.py")
-        for address in re.findall(r'"(/[\w/{}:.]*)', text)
-        for word in re.findall(r"/([a-zA-Z]{3,})", address)
+        for url_path in re.findall(r'"(/[\w/{}:.]*)', text)
+        for part in re.findall(r"/([a-zA-Z]{3,})", url_path)
     }
 
-    assert "payments" in words
-    assert {word for word in words if f"/{word}" not in prose} == set()
+    assert "payments" in parts
+    assert {part for part in parts if f"/{part}" not in prose} == set()
 
 
 def test_every_table_and_every_job_is_on_the_architecture_page(
@@ -94,7 +96,7 @@ def test_every_table_and_every_job_is_on_the_architecture_page(
 
 
 def _rows(page: str, first: str) -> Iterator[list[str]]:
-    """The rows of the tables whose first column is headed so."""
+    """The cells of each row of the tables whose first column has this heading."""
     inside = False
     for line in page.splitlines():
         cells = [cell.strip() for cell in line.strip("|").split("|")]
@@ -107,6 +109,7 @@ def _rows(page: str, first: str) -> Iterator[list[str]]:
 
 
 def _functions(text: str) -> set[str]:
+    """The names of the functions in the source of a module."""
     return {
         node.name
         for node in ast.walk(ast.parse(text))

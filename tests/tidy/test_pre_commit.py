@@ -1,4 +1,4 @@
-"""pre-commit runs what `make lint` runs, and fetches nothing for it."""
+"""pre-commit runs the commands of `make lint`, and downloads no tool."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def test_pre_commit_runs_the_commands_of_make_lint(texts: Mapping[PurePosixPath,
     assert hooks == [f".venv/bin/{command}" for command in lint]
 
 
-def test_pre_commit_fetches_no_tool(texts: Mapping[PurePosixPath, str]) -> None:
+def test_pre_commit_downloads_no_tool(texts: Mapping[PurePosixPath, str]) -> None:
     repositories = re.findall(r"^ *- repo: (.+)$", texts[HOOKS], re.MULTILINE)
     languages = re.findall(r"^ +language: (.+)$", texts[HOOKS], re.MULTILINE)
 

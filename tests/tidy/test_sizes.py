@@ -1,4 +1,4 @@
-"""Limits on form: what is too long to be read at once is two things."""
+"""Limits on the length of modules and functions, and on the depth of folders, in `src`."""
 
 import ast
 from collections.abc import Mapping
@@ -6,7 +6,7 @@ from pathlib import PurePosixPath
 
 MODULE_LINES_MAX = 400
 FUNCTION_LINES_MAX = 70
-FOLDERS_MAX = 3  # src/<package>/<room>/, then the file.
+FOLDERS_MAX = 3  # `src`, the distribution's package, and one package in it.
 
 
 def test_no_module_is_longer_than_its_limit(texts: Mapping[PurePosixPath, str]) -> None:
@@ -34,7 +34,9 @@ def test_no_function_is_longer_than_its_limit(
     assert too_long == {}
 
 
-def test_no_module_lies_deeper_than_a_room(modules: Mapping[PurePosixPath, ast.Module]) -> None:
+def test_no_module_is_in_more_folders_than_the_limit(
+    modules: Mapping[PurePosixPath, ast.Module],
+) -> None:
     too_deep = [str(path) for path in modules if len(path.parts) - 1 > FOLDERS_MAX]
 
     assert too_deep == []

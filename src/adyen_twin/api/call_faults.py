@@ -1,4 +1,4 @@
-"""Carries out the faults that a call to an Adyen API triggered."""
+"""Applies the faults that a call to an Adyen API triggers."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ class ConnectionBrokenError(Exception):
     """The connection must be closed without an answer."""
 
 
-def before(triggered: Sequence[faults.CallFault]) -> None:
-    """Carry out the faults that come before the call is carried out.
+def before(triggered_faults: Sequence[faults.CallFault]) -> None:
+    """Apply the faults that precede the execution of the call.
 
     Raises:
-        ConnectionBrokenError: The caller gets no answer.
-        AdyenError: The caller gets this error, and the call is not carried out.
+        ConnectionBrokenError: The caller gets no answer, and the call is not executed.
+        AdyenError: The caller gets this error, and the call is not executed.
 
     """
-    for fault in triggered:
+    for fault in triggered_faults:
         if isinstance(fault, faults.LoseReplyBefore):
             raise ConnectionBrokenError
         if isinstance(fault, faults.ErrorReply) and not fault.after:
@@ -31,21 +31,24 @@ def before(triggered: Sequence[faults.CallFault]) -> None:
 
 
 async def after(
-    request: HttpRequest, triggered: Sequence[faults.CallFault], reference: str | None
+    request: HttpRequest, triggered_faults: Sequence[faults.CallFault], reference: str | None
 ) -> None:
-    """Carry out the faults that come after the call was carried out.
+    """Apply the faults that follow the execution of the call.
+
+    `reference` is the merchantReference of the call's payment, if it has one.
 
     Raises:
-        ConnectionBrokenError: The caller gets no answer.
-        AdyenError: The caller gets this error, although the call was carried out.
+        ConnectionBrokenError: The caller gets no answer, although the call was executed.
+        AdyenError: The caller gets this error, although the call was executed.
 
     """
-    for fault in triggered:
+    for fault in triggered_faults:
         if isinstance(fault, faults.WebhookBeforeReply) and reference is not None:
             await request.engine.deliver_before_reply(reference)
         if isinstance(fault, faults.SlowReply):
             await asyncio.sleep(fault.seconds)
-    for fault in triggered:
+    # An error ends this function, so the errors come after the other faults.
+    for fault in triggered_faults:
         if isinstance(fault, faults.LoseReplyAfter):
             raise ConnectionBrokenError
         if isinstance(fault, faults.ErrorReply) and fault.after:
@@ -61,4 +64,4 @@ def _error_of(fault: faults.ErrorReply) -> AdyenError:
         case faults.Conflict422():
             return errors.in_progress(422)
         case _:
-            return errors.broken()
+            return errors.internal_error()

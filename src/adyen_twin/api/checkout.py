@@ -1,4 +1,4 @@
-"""Adyen's Checkout API over HTTP, as far as GoPay needs it."""
+"""The operations of Adyen's Checkout API that GoPay needs, over HTTP."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ from adyen_twin.protocol import change_checks, payment_checks
 from adyen_twin.protocol.limits import GOPAY
 from adyen_twin.simulation import charges, modifications, payments, tokens
 
+#: The versions of the Checkout API that the twin serves.
 VERSIONS: Final = range(68, 73)
-#: Live addresses have the extra segment; test addresses do not.
+#: The paths of Adyen's test addresses, and the extra segment of its live addresses.
 PREFIXES: Final = ("", "/checkout")
 #: The last part of a modification's path -> its kind.
 KINDS: Final[dict[str, Kind]] = {
@@ -34,13 +35,13 @@ def list_methods(twin: Twin, call: Call) -> Reply:
     """Answer /paymentMethods."""
     check(payment_checks.PAYMENT_METHODS, twin, call)
     body: dict[str, Any] = {"paymentMethods": payments.methods(twin, call.body)}
-    if stored := _stored(twin, call):
-        body["storedPaymentMethods"] = stored
+    if stored_methods := _stored_methods(twin, call):
+        body["storedPaymentMethods"] = stored_methods
     return Reply(body=body)
 
 
-def _stored(twin: Twin, call: Call) -> list[dict[str, Any]]:
-    """Return the shopper's tokens, if GoPay itself is available."""
+def _stored_methods(twin: Twin, call: Call) -> list[dict[str, Any]]:
+    """Return the shopper's tokens as rows of the answer; none if GoPay is not listed."""
     if not any(row["type"] == GOPAY for row in payments.methods(twin, call.body)):
         return []
     account, shopper = call.body["merchantAccount"], call.body.get("shopperReference")
@@ -50,8 +51,8 @@ def _stored(twin: Twin, call: Call) -> list[dict[str, Any]]:
 def pay(twin: Twin, call: Call) -> Reply:
     """Answer /payments: a redirect to the wallet, or the result of a Subscription charge.
 
-    The body of a redirect has no pspReference, as in Adyen's schema. GUESS: the one in the
-    header is the offer's, and not the payment's own.
+    The body of a redirect has no pspReference, as in Adyen's schema. GUESS: the header
+    has the pspReference of the offer (see `Payment`), not that of the payment.
     """
     check(payment_checks.PAYMENTS, twin, call)
     token_id = payment_checks.stored_token(call.body["paymentMethod"])
@@ -77,7 +78,7 @@ def details(twin: Twin, call: Call) -> Reply:
     """Answer /payments/details: the result of the payment."""
     payment, body = payments.details(twin, payment_checks.redirect_result(call.body))
     fault = faults.triggered(
-        twin.state.faults, faults.DetailsSay, target="details", reference=payment.reference
+        twin.state.faults, faults.DetailsResult, target="details", reference=payment.reference
     )
     if fault is not None:
         body = {**body, "resultCode": fault.result_code}
@@ -85,71 +86,74 @@ def details(twin: Twin, call: Call) -> Reply:
 
 
 def modify(twin: Twin, call: Call) -> Reply:
-    """Answer a capture, refund, cancel or reversal: received; a webhook has the outcome."""
+    """Answer a capture, refund, cancel or reversal with `received`; a webhook has the outcome."""
     name = call.path["modification"]
     check(change_checks.MODIFICATIONS[name], twin, call)
     payment = modifications.find_payment(twin, call.path["paymentPspReference"])
-    received = modifications.receive(twin, payment, KINDS[name], call.body)
-    body = _received(call, received.psp_reference)
+    modification = modifications.receive(twin, payment, KINDS[name], call.body)
+    body = _received_body(call, modification.psp_reference)
     body["paymentPspReference"] = payment.psp_reference
-    return Reply(body=body, status=201, psp_reference=received.psp_reference)
+    return Reply(body=body, status=201, psp_reference=modification.psp_reference)
 
 
 def cancel_by_reference(twin: Twin, call: Call) -> Reply:
-    """Answer a cancel by the shop's own reference."""
-    check(change_checks.CANCELS, twin, call)
+    """Answer /cancels, which cancels by the shop's own reference."""
+    check(change_checks.CANCELS_BY_REFERENCE, twin, call)
     psp_reference = modifications.cancel_by_reference(twin, call.body)
-    body = _received(call, psp_reference)
+    body = _received_body(call, psp_reference)
     body["paymentReference"] = call.body["paymentReference"]
     return Reply(body=body, status=201, psp_reference=psp_reference)
 
 
-def _received(call: Call, psp_reference: str) -> dict[str, Any]:
-    echoed = ("amount", "lineItems", "merchantAccount", "merchantRefundReason", "reference")
-    fields = {name: call.body[name] for name in echoed if call.body.get(name) is not None}
+def _received_body(call: Call, psp_reference: str) -> dict[str, Any]:
+    echoed_fields = ("amount", "lineItems", "merchantAccount", "merchantRefundReason", "reference")
+    fields = {name: call.body[name] for name in echoed_fields if call.body.get(name) is not None}
     return fields | {"pspReference": psp_reference, "status": "received"}
 
 
-def _field(name: str) -> Callable[[Twin, Call], str | None]:
-    """Return a function that returns a text field of a call."""
+def _reference_in(name: str) -> Callable[[Twin, Call], str | None]:
+    """Return a function that returns this field of a call, or None if the field is not text."""
 
-    def value(_: Twin, call: Call) -> str | None:
-        found = call.body.get(name)
-        return found if isinstance(found, str) else None
+    def reference_of(_: Twin, call: Call) -> str | None:
+        reference = call.body.get(name)
+        return reference if isinstance(reference, str) else None
 
-    return value
+    return reference_of
 
 
-def _of_details(twin: Twin, call: Call) -> str | None:
+def _reference_of_details(twin: Twin, call: Call) -> str | None:
     details = call.body.get("details")
     result = details.get("redirectResult") if isinstance(details, dict) else None
     payment = twin.memory.payment(result) if isinstance(result, str) else None
     return payment.reference if payment else None
 
 
-def _of_payment(twin: Twin, call: Call) -> str | None:
+def _reference_of_payment(twin: Twin, call: Call) -> str | None:
     payment = twin.memory.payment(call.path["paymentPspReference"])
     return payment.reference if payment else None
 
 
-METHODS: Final = Operation(name="paymentMethods", run=list_methods, reference=_field("reference"))
-PAY: Final = Operation(name="payments", run=pay, reference=_field("reference"))
-DETAILS: Final = Operation(name="details", run=details, reference=_of_details)
-CANCELS: Final = Operation(
-    name="cancels", run=cancel_by_reference, reference=_field("paymentReference")
+LIST_METHODS: Final = Operation(
+    name="paymentMethods", run=list_methods, reference=_reference_in("reference")
 )
+PAY: Final = Operation(name="payments", run=pay, reference=_reference_in("reference"))
+DETAILS: Final = Operation(name="details", run=details, reference=_reference_of_details)
+CANCEL_BY_REFERENCE: Final = Operation(
+    name="cancels", run=cancel_by_reference, reference=_reference_in("paymentReference")
+)
+#: The last part of a modification's path -> its operation.
 MODIFY: Final[dict[str, Operation]] = {
-    "captures": Operation(name="captures", run=modify, reference=_of_payment),
-    "refunds": Operation(name="refunds", run=modify, reference=_of_payment),
-    "cancels": Operation(name="cancels", run=modify, reference=_of_payment),
-    "reversals": Operation(name="reversals", run=modify, reference=_of_payment),
+    "captures": Operation(name="captures", run=modify, reference=_reference_of_payment),
+    "refunds": Operation(name="refunds", run=modify, reference=_reference_of_payment),
+    "cancels": Operation(name="cancels", run=modify, reference=_reference_of_payment),
+    "reversals": Operation(name="reversals", run=modify, reference=_reference_of_payment),
 }
 
 
 @post("/paymentMethods", status_code=200)
 async def post_payment_methods(request: HttpRequest) -> HttpResponse:
     """List the available payment methods."""
-    return await exchange(request, METHODS)
+    return await exchange(request, LIST_METHODS)
 
 
 @post("/payments", status_code=200)
@@ -176,11 +180,11 @@ async def post_modification(request: HttpRequest) -> HttpResponse:
 @post("/cancels", status_code=201)
 async def post_cancels(request: HttpRequest) -> HttpResponse:
     """Cancel a payment by the shop's own reference."""
-    return await exchange(request, CANCELS)
+    return await exchange(request, CANCEL_BY_REFERENCE)
 
 
 def routers() -> list[Router]:
-    """Return the API under each version, with the paths of test and of live."""
+    """Return the API under each version and prefix."""
     handlers = [
         post_payment_methods,
         post_payments,

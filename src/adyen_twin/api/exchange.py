@@ -1,9 +1,9 @@
 """One call to an Adyen API, from the bytes of the request to the bytes of the answer.
 
 The API key is checked first, then the idempotency key, the JSON, and the rules. Source of
-the idempotency rules: Adyen's page on API idempotency. A key belongs to the company, so to
-the whole twin; the first answer is kept for seven days, errors too. GUESS: that errors are
-kept (a literal reading), and the answer to a key that is too long.
+the idempotency rules: Adyen's page on API idempotency. An idempotency key is unique in the
+company account, so also in the whole twin. The first answer is kept for seven days, even if
+it is an error. GUESS: that errors are kept, and the error for a key that is too long.
 """
 
 from __future__ import annotations
@@ -42,15 +42,18 @@ log = logging.getLogger(__name__)
 class Call:
     """A parsed request. The body of a GET or DELETE is its query."""
 
+    #: The version of the Checkout API; 0 for the Recurring API.
     version: int
     body: Mapping[str, Any]
+    #: The path parameters.
     path: Mapping[str, str]
+    #: The base URL that shoppers use.
     public_url: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class Reply:
-    """An answer. If it has no pspReference, its header gets a new one."""
+    """An answer. If `psp_reference` is None, the header gets a new one, except for status 401."""
 
     body: Mapping[str, Any] | None = None
     status: int = 200
@@ -64,12 +67,12 @@ class Operation:
 
     name: faults.CallName
     run: Callable[[Twin, Call], Reply]
-    #: Returns the merchantReference that a call is about, for faults that match by it.
+    #: Returns the merchantReference of a call; planned faults are matched by it.
     reference: Callable[[Twin, Call], str | None]
 
 
-def check(checked: tuple[rules.Rule, ...], twin: Twin, call: Call) -> None:
-    """Check a call by rules.
+def check(rules_of_call: tuple[rules.Rule, ...], twin: Twin, call: Call) -> None:
+    """Check a call with these rules.
 
     Raises:
         AdyenError: A rule is broken.
@@ -87,7 +90,7 @@ def check(checked: tuple[rules.Rule, ...], twin: Twin, call: Call) -> None:
             for name, answer in knobs.answers.items()
         },
     )
-    rules.check(checked, request)
+    rules.check(rules_of_call, request)
 
 
 async def exchange(request: HttpRequest, operation: Operation) -> HttpResponse:
@@ -100,15 +103,15 @@ async def exchange(request: HttpRequest, operation: Operation) -> HttpResponse:
         return _response(_reply_of(error))
     raw = await request.body()
     call = _parse(request, raw)
-    triggered = faults.triggered_by_call(
+    triggered_faults = faults.triggered_by_call(
         request.twin.state.faults,
         call=operation.name,
         reference=_reference(request.twin, operation, call),
     )
     try:
-        call_faults.before(triggered)
-        stored = _Idempotency(request, raw, key)
-        return await _answer(request, operation, call, stored, triggered)
+        call_faults.before(triggered_faults)
+        idempotency = _Idempotency(request, raw, key)
+        return await _answer(request, operation, call, idempotency, triggered_faults)
     except AdyenError as error:
         return _response(_reply_of(error), key)
     except call_faults.ConnectionBrokenError:
@@ -121,38 +124,37 @@ async def _answer(
     operation: Operation,
     call: Call | AdyenError,
     idempotency: _Idempotency,
-    triggered: list[faults.CallFault],
+    triggered_faults: list[faults.CallFault],
 ) -> HttpResponse:
-    """Carry out the call, unless its key was used before, and return the answer."""
+    """Return the stored answer of the idempotency key; if there is none, execute the call."""
     response = idempotency.stored_response()
     if response is None:
         reply = _run(request.twin, operation, call)
         response = _response(reply, idempotency.key)
         idempotency.store(response, reply.psp_reference)
     try:
-        # A call that creates a payment has a reference only now.
         reference = _reference(request.twin, operation, call)
-        await call_faults.after(request, triggered, reference)
+        await call_faults.after(request, triggered_faults, reference)
     finally:
         idempotency.finish()
     return response
 
 
 class _Idempotency:
-    """The stored answer to one idempotency key; without a key, nothing is stored."""
+    """The stored answer of one idempotency key; without a key, nothing is stored."""
 
     def __init__(self, request: HttpRequest, raw: bytes, key: str | None) -> None:
         self.key = key
         self._twin = request.twin
         self._fingerprint = hashlib.sha256(request.url.path.encode() + b"\n" + raw).hexdigest()
-        self._running: StoredReply | None = None
+        self._new_reply: StoredReply | None = None
 
     def stored_response(self) -> HttpResponse | None:
-        """Return the first answer, if the key was used before.
+        """Return the first answer to this key, or None if the key is new.
 
         Raises:
-            AdyenError: The first call still runs, or had another body and the knob
-                `idempotencyOtherBody` refuses that.
+            AdyenError: The first call with this key still runs; or it had another body, and the
+                knob `idempotencyOtherBody` is `refuse`.
 
         """
         stored = self._find()
@@ -172,11 +174,11 @@ class _Idempotency:
         )
 
     def store(self, response: HttpResponse, psp_reference: str | None) -> None:
-        """Store the first answer; until `finish`, its call counts as running."""
+        """Store the first answer to this key; until `finish`, its call counts as running."""
         if self.key is None:
             return
         self._delete_expired()
-        self._running = StoredReply(
+        self._new_reply = StoredReply(
             fingerprint=self._fingerprint,
             at=self._twin.now(),
             status=response.status_code or 200,
@@ -184,12 +186,12 @@ class _Idempotency:
             headers=dict(response.headers.items()),
             psp_reference=psp_reference,
         )
-        self._twin.state.replies[self.key] = self._running
+        self._twin.state.replies[self.key] = self._new_reply
 
     def finish(self) -> None:
-        """Allow other calls with the same key to get the answer."""
-        if self._running is not None:
-            self._running.running = False
+        """Allow other calls with this key to get the stored answer."""
+        if self._new_reply is not None:
+            self._new_reply.running = False
 
     def _find(self) -> StoredReply | None:
         stored = self._twin.state.replies.get(self.key) if self.key is not None else None
@@ -201,13 +203,13 @@ class _Idempotency:
         return stored.at + self._twin.knobs.idempotency_days * DAY_S <= self._twin.now()
 
     def _delete_expired(self) -> None:
-        """Delete the expired answers; the dict is in the order of their age."""
+        """Delete the expired answers; the oldest is first in the dict."""
         replies = self._twin.state.replies
         while replies and self._is_expired(replies[oldest := next(iter(replies))]):
             del replies[oldest]
 
     def _warn(self, stored: StoredReply) -> None:
-        warning = f"idempotency key {self.key!r} came again with another body or path"
+        warning = f"idempotency key {self.key!r} was used again with another body or path"
         log.warning("%s", warning)
         payment = self._twin.memory.payment(stored.psp_reference or "")
         if payment is not None:
@@ -217,7 +219,7 @@ class _Idempotency:
 def _idempotency_key(request: HttpRequest) -> str | None:
     key = request.headers.get("idempotency-key")
     if request.method != "POST" or key is None:
-        return None  # GET and DELETE are idempotent by themselves.
+        return None  # GET and DELETE are idempotent without a key.
     if not 0 < len(key) <= limits.IDEMPOTENCY_KEY_MAX:
         raise errors.invalid("Idempotency-Key")
     return key
@@ -237,6 +239,7 @@ def _run(twin: Twin, operation: Operation, call: Call | AdyenError) -> Reply:
 
 
 def _parse(request: HttpRequest, raw: bytes) -> Call | AdyenError:
+    """Return the call, or the error to answer if the body is not a JSON object."""
     body: Any = dict(request.query_params)
     if request.method == "POST":
         try:
@@ -254,7 +257,7 @@ def _parse(request: HttpRequest, raw: bytes) -> Call | AdyenError:
 
 
 def _reply_of(error: AdyenError) -> Reply:
-    """Return the answer for an error: 400 and 401 have no pspReference, others have one."""
+    """Return the answer for an error; only 400 and 401 have no pspReference in the body."""
     has_reference = error.status not in (400, UNAUTHORIZED)
     psp_reference = error.psp_reference or (names.psp_reference() if has_reference else None)
     body = error.body() | ({"pspReference": psp_reference} if psp_reference else {})

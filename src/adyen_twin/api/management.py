@@ -1,8 +1,8 @@
-"""Adyen's Management API v3, as far as a shop configures its standard webhook with it.
+"""The operations of Adyen's Management API v3 that configure a standard webhook.
 
-Source: Adyen's OpenAPI file of Management; its errors are RFC 7807. It cannot create the
-token webhook, so the twin's own control configures that one. The twin has one standard
-webhook, which both this API and the control change. GUESS: the errorCodes.
+Source: Adyen's OpenAPI file of Management; the errors have the format of RFC 7807. This API
+cannot create a token webhook, so a control of the twin configures it. The twin has only one
+standard webhook; this API and the control both change it. GUESS: the errorCodes.
 """
 
 from __future__ import annotations
@@ -28,14 +28,16 @@ from adyen_twin.http_types import (
 from adyen_twin.webhooks import sample_notifications
 
 STANDARD: Final[EndpointName] = "standard"
+#: The id of the only standard webhook.
 WEBHOOK_ID: Final = "S2-54574E4B4153"
+#: The HTTP status of the answer to an invalid field.
 INVALID: Final = 422
 
 Username = Annotated[str, msgspec.Meta(max_length=255)]
 
 
 class ManagementError(Exception):
-    """An error answer, as RFC 7807 has it."""
+    """An error answer, in the format of RFC 7807."""
 
     def __init__(self, status: int, title: str, detail: str, field: str | None = None) -> None:
         super().__init__(detail)
@@ -53,14 +55,14 @@ class ManagementError(Exception):
 
 
 class AdditionalSettings(msgspec.Struct, rename="camel"):
-    """Events beyond the default ones; the properties are accepted and ignored."""
+    """The events to send in addition to the default ones; `properties` is ignored."""
 
     include_event_codes: list[str] | None = None
     properties: dict[str, bool] = {}
 
 
 class WebhookChange(msgspec.Struct, rename="camel", kw_only=True):
-    """The new values of a webhook; a missing field stays."""
+    """The new values of a webhook; a missing field does not change."""
 
     url: str | None = None
     active: bool | None = None
@@ -87,7 +89,7 @@ class EventTypes(msgspec.Struct):
 
 @get("/me")
 async def get_me(request: HttpRequest) -> HttpResponse:
-    """Describe the credential that the key belongs to."""
+    """Describe the credential of the API key."""
     _authenticate(request)
     return as_json(
         {
@@ -106,8 +108,8 @@ async def get_me(request: HttpRequest) -> HttpResponse:
 async def get_webhooks(request: HttpRequest) -> HttpResponse:
     """List the webhooks; there is at most one."""
     _authenticate(request)
-    found = [_webhook_body(request)] if STANDARD in request.twin.state.endpoints else []
-    return as_json({"itemsTotal": len(found), "pagesTotal": 1, "data": found})
+    webhooks = [_webhook_body(request)] if STANDARD in request.twin.state.endpoints else []
+    return as_json({"itemsTotal": len(webhooks), "pagesTotal": 1, "data": webhooks})
 
 
 @post("/merchants/{merchantId:str}/webhooks", status_code=200)
@@ -140,7 +142,7 @@ async def patch_webhook(request: HttpRequest) -> HttpResponse:
 
 @delete("/merchants/{merchantId:str}/webhooks/{webhookId:str}", status_code=200)
 async def delete_webhook(request: HttpRequest) -> HttpResponse:
-    """Delete a webhook, and its queue."""
+    """Delete the webhook and its queue."""
     _find(request)
     request.twin.remove_endpoint(STANDARD)
     return Response(b"", status_code=204)
@@ -148,7 +150,7 @@ async def delete_webhook(request: HttpRequest) -> HttpResponse:
 
 @post("/merchants/{merchantId:str}/webhooks/{webhookId:str}/generateHmac", status_code=200)
 async def post_hmac(request: HttpRequest) -> HttpResponse:
-    """Generate a key: later notifications are signed with it; the old one is the previous key."""
+    """Generate the key that signs later notifications; the old key becomes the previous key."""
     endpoint = _find(request)
     endpoint.previous_hmac_key = endpoint.hmac_key
     endpoint.hmac_key = secrets.token_hex(32).upper()
@@ -190,6 +192,7 @@ def _authenticate(request: HttpRequest) -> None:
 
 
 def _find(request: HttpRequest) -> Endpoint:
+    """Check the API key and the ids in the path; return the endpoint of the webhook."""
     _authenticate(request)
     endpoint = request.twin.state.endpoints.get(STANDARD)
     if endpoint is None or request.path_part("webhookId") != WEBHOOK_ID:

@@ -1,7 +1,7 @@
 """Listing and removing tokens over HTTP, in Checkout's and in the classic Recurring API.
 
 Sources: Adyen's OpenAPI files of Checkout v71 and v72 and of Recurring v68. GUESS: the
-values in GoPay's rows; the schemas are real.
+values of GoPay's tokens; the schemas are Adyen's.
 """
 
 from __future__ import annotations
@@ -19,7 +19,9 @@ from adyen_twin.protocol import change_checks, errors
 from adyen_twin.protocol.limits import GOPAY, V72
 from adyen_twin.simulation import tokens
 
+#: The name of the payment method that shoppers see.
 NAME: Final = "GoPay Wallet"
+#: The values of shopperInteraction for which a token can be used.
 INTERACTIONS: Final = ["Ecommerce", "ContAuth"]
 
 
@@ -35,7 +37,7 @@ def row(twin: Twin, token: Token) -> dict[str, Any]:
 
 
 def resource(twin: Twin, token: Token, version: int) -> dict[str, Any]:
-    """Return a token as /storedPaymentMethods lists it; v72 has its first payment too."""
+    """Return a token as /storedPaymentMethods lists it: from v72 on, with its first payment."""
     fields = {
         "id": token.id,
         "name": NAME,
@@ -45,8 +47,10 @@ def resource(twin: Twin, token: Token, version: int) -> dict[str, Any]:
     }
     if version < V72:
         return fields
-    first = token.first_psp_reference
-    return fields | {"createdAt": format_adyen(token.created_at), "firstPspReference": first}
+    return fields | {
+        "createdAt": format_adyen(token.created_at),
+        "firstPspReference": token.first_psp_reference,
+    }
 
 
 def detail(twin: Twin, token: Token) -> dict[str, Any]:
@@ -67,18 +71,20 @@ def detail(twin: Twin, token: Token) -> dict[str, Any]:
 def list_stored(twin: Twin, call: Call) -> Reply:
     """Answer GET /storedPaymentMethods."""
     account, shopper = _check_shopper(twin, call)
-    found = tokens.of_shopper(twin, account, shopper)
+    active_tokens = tokens.of_shopper(twin, account, shopper)
     return Reply(
         body={
             "merchantAccount": account,
             "shopperReference": shopper,
-            "storedPaymentMethods": [resource(twin, token, call.version) for token in found],
+            "storedPaymentMethods": [
+                resource(twin, token, call.version) for token in active_tokens
+            ],
         }
     )
 
 
 def remove_stored(twin: Twin, call: Call) -> Reply:
-    """Answer DELETE /storedPaymentMethods/{id}: 204; a webhook says that it is disabled."""
+    """Answer DELETE /storedPaymentMethods/{id} with 204; a webhook reports the disabled token."""
     account, shopper = _check_shopper(twin, call)
     token = tokens.find(twin, account, shopper, call.path["storedPaymentMethodId"])
     tokens.disable(twin, token)
@@ -86,39 +92,41 @@ def remove_stored(twin: Twin, call: Call) -> Reply:
 
 
 def list_details(twin: Twin, call: Call) -> Reply:
-    """Answer the classic /listRecurringDetails; an empty object, if there are no tokens."""
+    """Answer the classic /listRecurringDetails; the answer is {} if there are no tokens."""
     account, shopper = _check_shopper(twin, call)
-    wanted = change_checks.contract(call.body)
-    found = [
+    contracts = change_checks.contract(call.body)
+    listed = [
         token
         for token in tokens.of_shopper(twin, account, shopper)
-        if wanted <= set(tokens.contracts(twin, token))
+        if contracts <= set(tokens.contracts(twin, token))
     ]
-    if not found:
+    if not listed:
         return Reply(body={})
     return Reply(
         body={
-            "creationDate": format_adyen(found[0].created_at),
-            "details": [detail(twin, token) for token in found],
+            "creationDate": format_adyen(listed[0].created_at),
+            "details": [detail(twin, token) for token in listed],
             "shopperReference": shopper,
         }
     )
 
 
 def disable(twin: Twin, call: Call) -> Reply:
-    """Answer the classic /disable. Without a detail, it disables all of the shopper's tokens."""
+    """Answer the classic /disable, which disables one token or, if none is named, all."""
     account, shopper = _check_shopper(twin, call)
-    name, contract = call.body.get("recurringDetailReference"), call.body.get("contract")
-    found = tokens.of_shopper(twin, account, shopper)
-    if not found:
+    token_id, contract = call.body.get("recurringDetailReference"), call.body.get("contract")
+    active_tokens = tokens.of_shopper(twin, account, shopper)
+    if not active_tokens:
         raise errors.no_contract()
-    chosen = [tokens.find(twin, account, shopper, str(name))] if name else found
+    to_disable = active_tokens
+    if token_id:
+        to_disable = [tokens.find(twin, account, shopper, str(token_id))]
     if contract:
-        tokens.disable_contract(twin, chosen, str(contract))
+        tokens.disable_contract(twin, to_disable, str(contract))
     else:
-        for token in chosen:
+        for token in to_disable:
             tokens.disable(twin, token)
-    result = "detail-successfully-disabled" if name else "all-details-successfully-disabled"
+    result = "detail-successfully-disabled" if token_id else "all-details-successfully-disabled"
     return Reply(body={"response": f"[{result}]"})
 
 
@@ -128,16 +136,16 @@ def _check_shopper(twin: Twin, call: Call) -> tuple[str, str]:
     return call.body["merchantAccount"], call.body["shopperReference"]
 
 
-def _reference(_: Twin, call: Call) -> str | None:
-    """Return the shopperReference: these calls name no payment, so faults match by it."""
+def _shopper_reference(_: Twin, call: Call) -> str | None:
+    """Return the shopperReference; it selects the planned faults, as the call has no payment."""
     shopper = call.body.get("shopperReference")
     return shopper if isinstance(shopper, str) else None
 
 
-LIST_STORED: Final = Operation(name="tokens", run=list_stored, reference=_reference)
-REMOVE_STORED: Final = Operation(name="tokens", run=remove_stored, reference=_reference)
-LIST_DETAILS: Final = Operation(name="tokens", run=list_details, reference=_reference)
-DISABLE: Final = Operation(name="tokens", run=disable, reference=_reference)
+LIST_STORED: Final = Operation(name="tokens", run=list_stored, reference=_shopper_reference)
+REMOVE_STORED: Final = Operation(name="tokens", run=remove_stored, reference=_shopper_reference)
+LIST_DETAILS: Final = Operation(name="tokens", run=list_details, reference=_shopper_reference)
+DISABLE: Final = Operation(name="tokens", run=disable, reference=_shopper_reference)
 
 
 @get("/storedPaymentMethods")
@@ -146,7 +154,7 @@ async def get_stored(request: HttpRequest) -> HttpResponse:
     return await exchange(request, LIST_STORED)
 
 
-# The reply sets 204; a handler that declares 204 could not answer errors.
+# `remove_stored` sets the status 204. If this handler declared it, errors could have no body.
 @delete("/storedPaymentMethods/{storedPaymentMethodId:str}", status_code=200)
 async def delete_stored(request: HttpRequest) -> HttpResponse:
     """Remove a token."""
@@ -155,13 +163,13 @@ async def delete_stored(request: HttpRequest) -> HttpResponse:
 
 @post("/listRecurringDetails", status_code=200)
 async def post_list_details(request: HttpRequest) -> HttpResponse:
-    """List a shopper's tokens by the classic API."""
+    """List a shopper's tokens in the classic format."""
     return await exchange(request, LIST_DETAILS)
 
 
 @post("/disable", status_code=200)
 async def post_disable(request: HttpRequest) -> HttpResponse:
-    """Disable one token or all by the classic API."""
+    """Disable one token or all of a shopper."""
     return await exchange(request, DISABLE)
 
 

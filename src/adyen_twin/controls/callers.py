@@ -1,9 +1,9 @@
-"""Who may use the twin's controls: programs and people on this machine, and no foreign page.
+"""Who may use the twin's controls: callers on this machine, but no pages of other origins.
 
-The controls need no key, so they must refuse what a browser on this machine sends for a page
-of another origin. Such a page is recognised by `Origin` and `Sec-Fetch-Site`; a page behind
-DNS rebinding by `Host`; and without these, by a content type that a browser sends without a
-preflight.
+The controls need no key. A browser on this machine also sends the requests of pages of other
+origins, and the controls must refuse these. `Origin` and `Sec-Fetch-Site` show such a page,
+and `Host` shows a page that uses DNS rebinding. A request without these headers must have JSON
+as its body, because a browser sends the JSON of such a page only after a preflight.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Connection = ASGIConnection[Any, Any, Any, Any]
 
 JSON: Final = "application/json"
 SAFE_METHODS: Final = ("GET", "HEAD")
-#: What a browser sends for a page's own request, and for an address that a person typed.
+#: The accepted values of Sec-Fetch-Site; "none" is an address that a person typed.
 OWN_SITES: Final = ("same-origin", "none")
 
 
@@ -33,17 +33,17 @@ def only_this_machine(connection: Connection, _: BaseRouteHandler) -> None:
 
 
 def only_own_host(connection: Connection, _: BaseRouteHandler) -> None:
-    """Refuse a Host that is not this machine's name, as DNS rebinding sends it."""
+    """Refuse a Host header that does not name this machine; DNS rebinding sends such a header."""
     twin: Twin = connection.app.state.twin
     name = _host_name(f"//{connection.headers.get('host', '')}")
-    # Every browser sends a Host; a call without one is not from a page.
+    # A call without a Host is not from a page, because every browser sends one.
     if name in ("", _host_name(twin.settings.public_url or "")) or is_this_machine(name):
         return
     raise ControlError(403, f"call the twin's controls at 127.0.0.1 or localhost, not at {name!r}")
 
 
 def no_other_origin(connection: Connection, _: BaseRouteHandler) -> None:
-    """Refuse changes that a page of another origin requests."""
+    """Refuse requests that change something, if a page of another origin sends them."""
     if connection.scope.get("method") in SAFE_METHODS:
         return
     headers = connection.headers
@@ -54,11 +54,11 @@ def no_other_origin(connection: Connection, _: BaseRouteHandler) -> None:
 
 
 def only_json(connection: Connection, _: BaseRouteHandler) -> None:
-    """Refuse a body of another type than JSON: those a browser sends without a preflight."""
+    """Refuse a body of another type than JSON; a browser sends JSON only after a preflight."""
     headers = connection.headers
     has_body = headers.get("content-length", "0") != "0" or "transfer-encoding" in headers
-    kind = headers.get("content-type", "").partition(";")[0].strip().lower()
-    if has_body and kind != JSON:
+    content_type = headers.get("content-type", "").partition(";")[0].strip().lower()
+    if has_body and content_type != JSON:
         raise ControlError(415, f"send the header Content-Type: {JSON} with a body")
 
 
@@ -67,7 +67,7 @@ GUARDS: Final = [only_this_machine, only_own_host, no_other_origin, only_json]
 
 
 def is_this_machine(name: str) -> bool:
-    """Return whether every resolver resolves a host name to this machine."""
+    """Return whether a host name always means this machine."""
     return name == "localhost" or name.endswith(".localhost") or is_loopback(name)
 
 
@@ -84,4 +84,4 @@ def _host_name(url: str) -> str:
     try:
         return urlsplit(url).hostname or ""
     except ValueError:
-        return url  # An unclosed bracket: not a valid name.
+        return url  # An unclosed bracket, so it is not a valid name.

@@ -1,4 +1,4 @@
-"""The JSON that the controls answer: reports on payments, deliveries, tokens and the rest."""
+"""The JSON answers of the controls: reports on payments, webhooks, wallets, tokens and more."""
 
 from __future__ import annotations
 
@@ -71,7 +71,10 @@ def of_payments(payments: Sequence[Payment]) -> dict[str, Any]:
 
 
 def of_deliveries(twin: Twin, reference: str | None, endpoint: str | None) -> dict[str, Any]:
-    """Return the report on attempts to deliver webhooks, oldest first, and on the queues."""
+    """Return the report on the attempts to deliver webhooks, oldest first, and on the queues.
+
+    If `reference` or `endpoint` is None, the report does not filter by it.
+    """
     attempts: list[Attempt] = [
         attempt
         for attempt in twin.state.attempts
@@ -121,7 +124,7 @@ def of_token(token: Token) -> dict[str, Any]:
 
 
 def of_tokens(twin: Twin, shopper_reference: str | None) -> dict[str, Any]:
-    """Return the report on all tokens, or on one shopper's."""
+    """Return the report on all tokens, or on the tokens of one shopper."""
     reports = [
         of_token(token)
         for token in twin.state.tokens.values()
@@ -133,12 +136,12 @@ def of_tokens(twin: Twin, shopper_reference: str | None) -> dict[str, Any]:
 def of_faults(twin: Twin) -> dict[str, Any]:
     """Return the report on the planned faults."""
     reports = [
-        {**msgspec.to_builtins(plan.fault), "met": plan.met, "struck": plan.struck}
+        {**msgspec.to_builtins(plan.fault), "met": plan.match_count, "struck": plan.trigger_count}
         for plan in twin.state.faults
     ]
     return {"faults": reports}
 
 
 def of_clock(twin: Twin) -> dict[str, Any]:
-    """Return the report on the clock: its time, and by how much it was advanced."""
+    """Return the report on the clock: its time, and by how many seconds it was advanced."""
     return {"now": format_utc(twin.now()), "advanced_s": round(twin.clock.advanced_s, 3)}

@@ -1,7 +1,7 @@
-"""The twin's own controls under /twin/: for tests, demos and programs on this machine.
+"""The routes under /twin/: controls for tests, demos and programs on this machine.
 
-They need no key and answer only to this machine. A request that cannot be read is
-answered 422 with the field that is wrong: {"error", "field"?}.
+The controls need no key and answer only to this machine. The answer to an invalid request is
+422 with {"error", "field"?}, where `field` is the path of the wrong field.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ async def get_health() -> HttpResponse:
 
 @put("/webhooks/{name:str}")
 async def put_webhook(request: HttpRequest) -> HttpResponse:
-    """Configure a webhook. Queued ones are tried at once, at the new address."""
+    """Configure a webhook. Queued webhooks are sent at once to the new address."""
     twin, name = request.twin, _webhook_name(request)
     endpoint = read(await request.body(), Endpoint)
     _check_endpoint(endpoint)
@@ -46,7 +46,7 @@ async def put_webhook(request: HttpRequest) -> HttpResponse:
 
 @delete("/webhooks/{name:str}", status_code=200)
 async def delete_webhook(request: HttpRequest) -> HttpResponse:
-    """Delete a webhook, and its queue."""
+    """Delete a webhook and its queue."""
     name = _webhook_name(request)
     request.twin.remove_endpoint(name)
     return as_json({"webhook": name, "url": None})
@@ -78,7 +78,7 @@ async def get_clock(request: HttpRequest) -> HttpResponse:
 
 @post("/clock", status_code=200)
 async def post_clock(request: HttpRequest) -> HttpResponse:
-    """Advance the clock; all that falls due is done before this answers."""
+    """Advance the clock; answer after everything that became due is done."""
     advance = read(await request.body(), ClockAdvance)
     if not 0 <= advance.advance_s < float("inf"):
         raise ControlError(
@@ -90,7 +90,7 @@ async def post_clock(request: HttpRequest) -> HttpResponse:
 
 @get("/payments")
 async def get_payments(request: HttpRequest) -> HttpResponse:
-    """List all payments, or those with one merchantReference; newest first."""
+    """List all payments or those with one merchantReference, newest first."""
     reference, memory = request.query_value("reference"), request.twin.memory
     if reference is not None:
         return as_json(reports.of_payments(memory.payments_with(reference)))
@@ -99,7 +99,7 @@ async def get_payments(request: HttpRequest) -> HttpResponse:
 
 @get("/payments/{name:str}")
 async def get_payment(request: HttpRequest) -> HttpResponse:
-    """Report on one payment, by its pspReference or its offer's."""
+    """Report on one payment, named by its own pspReference or that of its offer."""
     name = request.path_part("name")
     payment = request.twin.memory.payment(name)
     if payment is None:
@@ -137,33 +137,34 @@ async def get_knobs(request: HttpRequest) -> HttpResponse:
 
 @put("/knobs")
 async def put_knobs(request: HttpRequest) -> HttpResponse:
-    """Set some knobs; the rest stay."""
+    """Set the given knobs; the others do not change."""
     twin, changes = request.twin, read(await request.body(), dict[str, Any])
     values = msgspec.to_builtins(twin.knobs) | changes
     knobs = read(msgspec.json.encode(values), Knobs)
+    # The error names only the first unknown rule.
     for name in sorted(knobs.answers.keys() - RULE_NAMES):
         rules = ", ".join(sorted(RULE_NAMES))
-        raise ControlError(422, f"no rule is called {name!r}; there are {rules}", f"answers.{name}")
+        raise ControlError(422, f"no rule is called {name!r}; valid: {rules}", f"answers.{name}")
     twin.knobs = knobs
     return as_json(twin.knobs)
 
 
 @delete("/knobs", status_code=200)
 async def delete_knobs(request: HttpRequest) -> HttpResponse:
-    """Set every knob to its value at the start."""
+    """Reset every knob to its value at the start of the twin."""
     request.twin.knobs = request.twin.initial_knobs
     return as_json(request.twin.knobs)
 
 
 @get("/faults")
 async def get_faults(request: HttpRequest) -> HttpResponse:
-    """Report the planned faults: how often each one matched, and was triggered."""
+    """Report the planned faults, and how often each one matched and was triggered."""
     return as_json(reports.of_faults(request.twin))
 
 
 @put("/faults")
 async def put_faults(request: HttpRequest) -> HttpResponse:
-    """Replace the planned faults by these."""
+    """Replace all planned faults with those of the body."""
     planned = read(await request.body(), list[AnyFault])
     request.twin.state.faults = [PlannedFault(fault) for fault in planned]
     return as_json(reports.of_faults(request.twin))
@@ -178,7 +179,7 @@ async def delete_faults(request: HttpRequest) -> HttpResponse:
 
 @post("/reset", status_code=200)
 async def post_reset(request: HttpRequest) -> HttpResponse:
-    """Drop all state but the knobs, the webhooks and the time."""
+    """Delete all state except the knobs, the webhook endpoints and the time."""
     request.twin.reset()
     return as_json({"status": "ok"})
 
@@ -230,12 +231,12 @@ def _check_endpoint(endpoint: Endpoint) -> None:
         raise ControlError(422, "username and password go together", "password")
 
 
-def _keep_previous_key(endpoint: Endpoint, before: Endpoint | None) -> None:
-    """Keep the key that a new one replaces, for the fault `previous_key`."""
-    if before is None or endpoint.previous_hmac_key is not None:
+def _keep_previous_key(endpoint: Endpoint, old: Endpoint | None) -> None:
+    """Keep the key of the replaced endpoint as the previous key, for the fault `previous_key`."""
+    if old is None or endpoint.previous_hmac_key is not None:
         return
-    replaced = before.hmac_key != endpoint.hmac_key
-    endpoint.previous_hmac_key = before.hmac_key if replaced else before.previous_hmac_key
+    is_new_key = old.hmac_key != endpoint.hmac_key
+    endpoint.previous_hmac_key = old.hmac_key if is_new_key else old.previous_hmac_key
 
 
 def _is_hex_key(text: str) -> bool:

@@ -1,4 +1,4 @@
-"""Controls for programs that act as the shopper: the wallet, the PIN, the tokens."""
+"""Controls for programs that act as the shopper: payments, wallets and tokens."""
 
 from __future__ import annotations
 
@@ -31,25 +31,25 @@ async def post_wallet(request: HttpRequest) -> HttpResponse:
     try:
         if action.account is not None:
             shopper.use_account(twin, payment, action.account)
-        back = shopper.act(twin, payment, action.do, pin)
+        return_request = shopper.act(twin, payment, action.do, pin)
     except shopper.WrongPinError:
-        left = twin.knobs.pin_tries - payment.pin_tries
-        return as_json({"location": None, "status": payment.status, "pinTriesLeft": left})
+        tries_left = twin.knobs.pin_tries - payment.pin_tries
+        return as_json({"location": None, "status": payment.status, "pinTriesLeft": tries_left})
     except shopper.AlreadyDecidedError:
         raise ControlError(409, f"the payment is {payment.status} already", "url") from None
     body: dict[str, Any] = {
-        "location": back.location if back else None,
+        "location": return_request.location if return_request else None,
         "status": payment.status,
         "pspReference": payment.psp_reference,
     }
-    if back is not None and back.method == "POST":
-        body |= {"method": "POST", "url": back.url, "data": back.fields}
+    if return_request is not None and return_request.method == "POST":
+        body |= {"method": "POST", "url": return_request.url, "data": return_request.fields}
     return as_json(body)
 
 
 @get("/wallets/{shopperReference:str}")
 async def get_wallet(request: HttpRequest) -> HttpResponse:
-    """Report on a shopper's wallet, and the address of the page to unlink shops."""
+    """Report on a shopper's wallet; `app` is the address of the page to unlink shops."""
     return as_json(_wallet_body(request))
 
 
@@ -70,13 +70,13 @@ async def put_wallet(request: HttpRequest) -> HttpResponse:
 
 @get("/tokens")
 async def get_tokens(request: HttpRequest) -> HttpResponse:
-    """List all tokens, or one shopper's; disabled ones too, oldest first."""
+    """List all tokens or those of one shopper, including disabled ones, oldest first."""
     return as_json(reports.of_tokens(request.twin, request.query_value("shopperReference")))
 
 
 @post("/tokens/{id:str}", status_code=200)
 async def post_token(request: HttpRequest) -> HttpResponse:
-    """Disable a token as GoPay or Adyen would, or send that it was updated."""
+    """Disable a token without a request of the shop, or notify the shop of an update."""
     action, token_id = read(await request.body(), TokenAction), request.path_part("id")
     token = request.twin.state.tokens.get(token_id)
     if token is None:

@@ -1,6 +1,6 @@
-"""The twin's clock: the machine's time, plus the seconds by which calls have advanced it.
+"""The twin's clock: the machine's time, plus the seconds by which controls advanced it.
 
-It never runs backwards, whatever the machine's wall clock does, so a task that is due
+The clock never runs backwards, even if the machine's wall clock does. So a task that is due
 stays due.
 """
 
@@ -11,8 +11,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Final
 
-# Adyen's webhooks have Amsterdam's offset. The twin uses the summer offset all year, so
-# that it needs no table of time zones.
+# Times in Adyen's webhooks have Amsterdam's UTC offset. The twin uses the summer offset all
+# year, so that it needs no time zone database.
 AMSTERDAM_SUMMER: Final = timezone(timedelta(hours=2))
 
 
@@ -26,6 +26,7 @@ class Clock:
         wall: Callable[[], float] = time.time,
         ticks: Callable[[], float] = time.monotonic,
     ) -> None:
+        # Later times come from the monotonic clock, because the wall clock can be set back.
         self._start = wall() - ticks()
         self._ticks = ticks
         self.advanced_s = advanced_s
@@ -45,12 +46,12 @@ def format_adyen(moment: float) -> str:
 
 
 def format_utc(moment: float) -> str:
-    """Return a moment as the twin's controls write it: ISO 8601 in UTC, to the millisecond."""
+    """Return a moment as the twin's controls write it: ISO 8601 in UTC with milliseconds."""
     return datetime.fromtimestamp(moment, UTC).isoformat(timespec="milliseconds")
 
 
 def parse(text: str) -> float:
-    """Return the moment that an ISO 8601 date-time names; one without an offset is UTC.
+    """Return the moment of an ISO 8601 date-time in seconds since 1970; no offset means UTC.
 
     Raises:
         ValueError: The text is not a date-time.

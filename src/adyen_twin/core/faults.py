@@ -1,10 +1,10 @@
-"""Faults: ways in which the twin misbehaves on request, each one seen in the field.
+"""Faults: failures that the twin simulates on request, each one observed in practice.
 
-PUT /twin/faults plans them. A fault matches its target by the payment's reference, and
-is limited by count (`skip`, `times`) and by probability. The random draw depends on the
-seed and the target, not on the order of arrival, so a seed triggers the same faults
-however the calls interleave. This module only says which faults are triggered; the code
-that handles the target carries them out.
+PUT /twin/faults plans them. The target of a fault is a call, a webhook, a payment or a
+modification. A fault matches its targets by the payment's reference, and is limited by count
+(`skip`, `times`) and by probability. The random draw depends on the seed and the target, but
+not on the order of calls, so the same seed triggers the same faults. This module selects the
+faults to trigger; the code that handles the target applies them.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from typing import Annotated, Literal, TypeVar
 import msgspec
 
 Count = Annotated[int, msgspec.Meta(ge=0)]
-Some = Annotated[int, msgspec.Meta(ge=1)]
-Chance = Annotated[float, msgspec.Meta(ge=0, le=1)]
+Positive = Annotated[int, msgspec.Meta(ge=1)]
+Probability = Annotated[float, msgspec.Meta(ge=0, le=1)]
 Seconds = Annotated[float, msgspec.Meta(ge=0)]
 CallName = Literal[
     "paymentMethods", "payments", "details", "captures", "refunds", "cancels", "reversals", "tokens"
 ]
-#: Every event that the twin sends: a fault for another one would never trigger.
+#: Every event that the twin sends; a fault for another event would never trigger.
 EventName = Literal[
     "AUTHORISATION",
     "CANCELLATION",
@@ -51,16 +51,16 @@ class Fault(
 
     #: Match only payments with this merchantReference.
     reference: str | None = None
-    #: Leave out the first so many matches.
+    #: Do not trigger for this many first matches.
     skip: Count = 0
-    #: Trigger at most so often; None: always.
-    times: Some | None = None
-    probability: Chance = 1.0
+    #: Trigger at most this often; None: no limit.
+    times: Positive | None = None
+    probability: Probability = 1.0
     seed: int = 0
 
 
 class WebhookFault(Fault):
-    """A fault in the delivery of a webhook."""
+    """A fault in the delivery of a webhook. Without `endpoint`, it matches both endpoints."""
 
     endpoint: Literal["standard", "tokens"] | None = None
     #: Match only this event: an eventCode, or a token webhook's type.
@@ -70,57 +70,61 @@ class WebhookFault(Fault):
 class DuplicateWebhook(WebhookFault, tag="duplicate_notice"):
     """The same webhook is sent more than once."""
 
-    copies: Some = 1
+    #: How many more times it is sent.
+    copies: Positive = 1
 
 
 class ReorderWebhook(WebhookFault, tag="reorder_notice"):
-    """It is sent after the next one, or after so many seconds."""
+    """The webhook is sent after the next one of its endpoint, or after `seconds`."""
 
     seconds: Seconds = 60.0
 
 
 class DelayWebhook(WebhookFault, kw_only=True, tag="delay_notice"):
-    """It is sent so many seconds late; others do not wait for it."""
+    """The webhook is sent `seconds` later; other webhooks do not wait for it."""
 
     seconds: Seconds
 
 
 class LoseWebhook(WebhookFault, tag="lose_notice"):
-    """It is never sent."""
+    """The webhook is never sent."""
 
 
 class WrongSignature(WebhookFault, tag="wrong_seal"):
-    """Its first tries are signed with a key that nobody has."""
+    """The first tries of the webhook are signed with a wrong key."""
 
-    tries: Some = 1
+    tries: Positive = 1
 
 
 class NoSignature(WebhookFault, tag="no_seal"):
-    """Its first tries are not signed."""
+    """The first tries of the webhook are not signed."""
 
-    tries: Some = 1
+    tries: Positive = 1
 
 
 class PreviousKey(WebhookFault, tag="previous_key"):
-    """It is signed with the previous key."""
+    """The webhook is signed with the previous key."""
 
 
 class CallFault(Fault):
-    """A fault in a call to an Adyen API. Without `call` it matches every call."""
+    """A fault in a call to an Adyen API. Without `call`, it matches every call."""
 
     call: CallName | None = None
 
 
 class LoseReplyBefore(CallFault, tag="lose_reply_before"):
-    """The connection breaks before anything is done."""
+    """The connection breaks before the call is executed."""
 
 
 class LoseReplyAfter(CallFault, tag="lose_reply_after"):
-    """The call is carried out, and then the connection breaks."""
+    """The call is executed, and then the connection breaks."""
 
 
 class ErrorReply(CallFault):
-    """The answer is an error. With `after`, the call was carried out nevertheless."""
+    """The answer is an error; the docstrings of its kinds name the status/errorCode.
+
+    With `after`, the call is executed first.
+    """
 
     after: bool = False
 
@@ -130,29 +134,29 @@ class Error500(ErrorReply, tag="error_500"):
 
 
 class Error503(ErrorReply, tag="error_503"):
-    """503/703 with the header transient-error: true."""
+    """The error 503/703 with the header transient-error: true."""
 
 
 class Conflict409(ErrorReply, tag="conflict_409"):
-    """409/704."""
+    """The error 409/704."""
 
 
 class Conflict422(ErrorReply, tag="conflict_422"):
-    """422/704."""
+    """The error 422/704."""
 
 
 class SlowReply(CallFault, kw_only=True, tag="slow_reply"):
-    """The call is carried out at once and answered so many real seconds later."""
+    """The call is executed at once and answered `seconds` of real time later."""
 
     seconds: Seconds
 
 
 class WebhookBeforeReply(CallFault, tag="notice_before_reply"):
-    """The webhooks that the call causes are delivered before the call is answered."""
+    """The webhooks that the call causes are delivered before its answer."""
 
 
-class DetailsSay(CallFault, kw_only=True, tag="details_say"):
-    """/payments/details answers another resultCode than the wallet's decision."""
+class DetailsResult(CallFault, kw_only=True, tag="details_say"):
+    """/payments/details answers this resultCode instead of the wallet's decision."""
 
     result_code: Literal["Authorised", "Refused", "Cancelled", "Pending", "Received", "Error"]
 
@@ -160,39 +164,46 @@ class DetailsSay(CallFault, kw_only=True, tag="details_say"):
 class WalletRefuses(Fault, tag="wallet_refuses"):
     """The wallet refuses a payment that the shopper approves."""
 
+    #: The reason and code of the refusal, as in Adyen's table of refusal reasons.
     reason: str = "Refused"
     code: str = "2"
 
 
 class FalseThenTrue(Fault, tag="false_then_true"):
-    """AUTHORISATION false of an earlier attempt is sent before the true one."""
+    """A failed AUTHORISATION of an earlier attempt is sent before the successful one."""
 
+    #: How much later the successful AUTHORISATION is sent.
     seconds: Seconds = 0.0
+    #: Whether the failed AUTHORISATION has the pspReference of the payment.
     same_psp_reference: bool = False
 
 
 class TrueThenFalse(Fault, tag="true_then_false"):
-    """AUTHORISATION false of an earlier attempt is sent after the true one."""
+    """A failed AUTHORISATION of an earlier attempt is sent after the successful one."""
 
+    #: How much later the failed AUTHORISATION is sent.
     seconds: Seconds = 0.0
+    #: Whether the failed AUTHORISATION has the pspReference of the payment.
     same_psp_reference: bool = False
 
 
 class OfferClosedAfterPaid(Fault, tag="offer_closed_after_paid"):
     """OFFER_CLOSED is sent although the payment is paid."""
 
+    #: How long after the decision it is sent.
     seconds: Seconds = 0.0
 
 
 class RefundRefused(Fault, tag="refund_refused"):
-    """REFUND is sent with success false."""
+    """A refund fails, so REFUND has success false."""
 
     reason: str = "Refused"
 
 
 class RefundFailsLater(Fault, tag="refund_fails_later"):
-    """REFUND true is followed by REFUND_FAILED or REFUNDED_REVERSED."""
+    """A successful REFUND is followed by REFUND_FAILED or REFUNDED_REVERSED."""
 
+    #: How long after REFUND the failure is sent.
     seconds: Seconds = 3600.0
     event_code: Literal["REFUND_FAILED", "REFUNDED_REVERSED"] = "REFUND_FAILED"
 
@@ -200,6 +211,7 @@ class RefundFailsLater(Fault, tag="refund_fails_later"):
 class CaptureFailsLater(Fault, tag="capture_fails_later"):
     """The capture is followed by CAPTURE_FAILED."""
 
+    #: How long after the capture the failure is sent.
     seconds: Seconds = 3600.0
 
 
@@ -219,7 +231,7 @@ AnyFault = (
     | Conflict422
     | SlowReply
     | WebhookBeforeReply
-    | DetailsSay
+    | DetailsResult
     | WalletRefuses
     | FalseThenTrue
     | TrueThenFalse
@@ -230,13 +242,13 @@ AnyFault = (
 )
 
 
-class PlannedFault(msgspec.Struct):
-    """A fault, how often its target matched, and how often it was triggered."""
+class PlannedFault(msgspec.Struct, rename={"match_count": "met", "trigger_count": "struck"}):
+    """A fault, how often it matched a target, and how often it was triggered."""
 
     fault: AnyFault
-    met: int = 0
-    struck: int = 0
-    #: How often each target matched: the random draw depends on it.
+    match_count: int = 0
+    trigger_count: int = 0
+    #: The target -> how many random draws were made for it.
     draws: dict[str, int] = {}
 
 
@@ -246,10 +258,10 @@ AnyKind = TypeVar("AnyKind", bound=Fault)
 def triggered(
     planned: Iterable[PlannedFault], kind: type[AnyKind], *, target: str, reference: str | None
 ) -> AnyKind | None:
-    """Return the first fault of a kind that this target triggers, and count it.
+    """Return the first fault of a kind that this target triggers; its counts are updated.
 
-    `target` names a call or an event; it is part of the random draw. A caller whose
-    faults match by more than the reference filters `planned` first.
+    `target` is the name of a call or an event, and is part of the random draw. If faults of
+    this kind match by other fields than `reference` too, the caller filters `planned` by them.
     """
     return next(iter(_all_triggered(planned, kind, target=target, reference=reference)), None)
 
@@ -295,12 +307,13 @@ def _all_triggered(
 
 def _is_triggered(plan: PlannedFault, target: str) -> bool:
     fault = plan.fault
-    plan.met += 1
-    if plan.met <= fault.skip or (fault.times is not None and plan.struck >= fault.times):
+    plan.match_count += 1
+    is_used_up = fault.times is not None and plan.trigger_count >= fault.times
+    if plan.match_count <= fault.skip or is_used_up:
         return False
     draw = plan.draws[target] = plan.draws.get(target, 0) + 1
     seed = f"{fault.seed} {fault.__struct_config__.tag} {target} {draw}"
-    if random.Random(seed).random() >= fault.probability:  # noqa: S311  # It guards no secret.
+    if random.Random(seed).random() >= fault.probability:  # noqa: S311  # Not for security.
         return False
-    plan.struck += 1
+    plan.trigger_count += 1
     return True

@@ -1,16 +1,16 @@
-"""Random names in Adyen's formats: references, tokens, opaque values."""
+"""Random values in Adyen's formats: references, tokens, secrets of the redirects."""
 
 from __future__ import annotations
 
 import secrets
 import string
 
-_CAPITALS = string.ascii_uppercase + string.digits
+_CAPITALS_AND_DIGITS = string.ascii_uppercase + string.digits
 
 
 def psp_reference() -> str:
     """Return a pspReference: sixteen upper-case letters and digits, as Adyen's are today."""
-    return _random(_CAPITALS, 16)
+    return _random(_CAPITALS_AND_DIGITS, 16)
 
 
 def token() -> str:
@@ -19,16 +19,16 @@ def token() -> str:
 
 
 def redirect_data() -> str:
-    """Return the opaque value in action.url; the prefix appears in Adyen's own tests.
+    """Return the redirectData of an action.url. Its prefix is that of Adyen's own tests.
 
-    Its `!` must be percent-encoded in a URL. That is intended: a client that encodes
-    twice, or not at all, fails.
+    Its `!` must be percent-encoded in a URL, so a client that encodes twice or not at all
+    fails a test.
     """
     return f"X3XtfGC9!H4s{secrets.token_urlsafe(30)}"
 
 
 def redirect_result() -> str:
-    """Return the opaque value that the shopper brings back. See redirect_data for its `!`."""
+    """Return the redirectResult of a return address. It has a `!` too, see `redirect_data`."""
     return f"X6XtfGC3!Y{secrets.token_urlsafe(45)}"
 
 

@@ -1,7 +1,7 @@
-"""Settings: options that are fixed at the start, and knobs that can be set while it runs.
+"""Settings: options that are fixed at the start, and knobs that can change while the twin runs.
 
-A knob is a belief about Adyen or GoPay that could not be established, or a rule that a
-test may need to change. Each knob is a field here and a row in docs/twin.md.
+A knob is a guess about Adyen or GoPay, or a behaviour that a test may need to change. Each
+knob is a field here and a row in docs/twin.md.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ Positive = Annotated[int, msgspec.Meta(ge=1)]
 
 
 class Answer(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
-    """The error to answer for a broken rule, instead of the one that the twin believes in."""
+    """The error to answer for a broken rule, instead of the rule's own error."""
 
     status: Annotated[int, msgspec.Meta(ge=400, le=599)]
     error_code: str
@@ -26,75 +26,88 @@ class Answer(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
 
 
 class Knobs(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_only=True):
-    """What PUT /twin/knobs can set while the twin runs."""
+    """The settings that PUT /twin/knobs can change while the twin runs."""
 
-    #: GoPay requires both `browserInfo` and `channel`; False: either is enough.
+    #: True: GoPay requires both `browserInfo` and `channel`, and ContAuth for a charge. False: it
+    #: requires only one of the two, and no ContAuth.
     strict: bool = True
+    #: The limits of a GoPay payment, in rupiah.
     amount_min: Positive = 1
     amount_max: Positive = 20_000_000
-    #: Another error for a rule, by the rule's name: for codes that turn out to be different.
+    #: The name of a rule -> the error to answer instead of the rule's own.
     answers: dict[str, Answer] = {}
-    #: Other types that /paymentMethods lists for Indonesia; the twin cannot pay with them.
+    #: Other types that /paymentMethods lists for Indonesia; the twin accepts no payments with them.
     also_listed: list[str] = []
 
-    #: A wallet's balance. Payments do not reduce it, so that it lasts for any number of tests.
+    #: A wallet's balance in rupiah. Payments do not reduce it.
     wallet_balance: Whole = 10_000_000
     wallet_pin: Annotated[str, msgspec.Meta(pattern="^[0-9]{6}$")] = "123456"
+    #: After this many wrong PINs, the payment is refused.
     pin_tries: Positive = 3
     payment_expiry_s: Positive = 30 * 60
-    #: Where `action` leads: to Adyen's page by GET; to that page by POST, which Adyen may choose
-    #: by itself; or to an address of the app, as a phone may get (a guess).
+    #: Where `action` redirects: "web": to Adyen's page by GET; "post": to that page by POST,
+    #: even if the shop did not request it; "app": to an address of the app on a phone (GUESS).
     action_url: Literal["web", "post", "app"] = "web"
 
-    #: "recorded": REFUSED or CANCELLED with code "0", as plugins recorded after redirects;
+    #: "recorded": the reason REFUSED or CANCELLED with code "0", as plugins recorded it;
     #: "detailed": the reason and code of Adyen's table of refusal reasons.
     refusal_reasons: Literal["recorded", "detailed"] = "recorded"
     idempotency_days: Positive = 7
-    #: The same key with another body: answered with the first answer, or with 422/704.
+    #: A used key with another body: "replay": the first answer; "refuse": the error 422/704.
     idempotency_other_body: Literal["replay", "refuse"] = "replay"
-    #: A second /payments/details: answered with 422/704, or with the first answer.
+    #: A second /payments/details: "refuse": the error 422/704; "replay": the first answer.
     details_repeat: Literal["refuse", "replay"] = "refuse"
-    #: Whether /payments/details answers merchantReference, amount and method, which are optional
-    #: in the schema and missing in Adyen's published example.
+    #: Whether the answer to /payments/details has merchantReference, amount and paymentMethod.
+    #: They are optional in the schema, and missing in Adyen's published example.
     details_reference: Literal["absent", "present"] = "absent"
-    #: Whether AUTHORISATION echoes the payment's metadata.
+    #: Whether AUTHORISATION has the payment's metadata.
     authorisation_metadata: bool = True
-    #: Return to `returnUrl?own=1&&redirectResult=…`, as a sample in Adyen's docs shows.
+    #: Whether the return address has an empty pair, `?own=1&&redirectResult=…`, as in a sample of
+    #: Adyen's docs.
     return_double_ampersand: bool = False
 
-    #: "automatic": captured as soon as authorised; "manual": by POST /captures.
+    #: "automatic": a payment is captured when it is authorised; "manual": by POST /captures.
     capture: Literal["automatic", "manual"] = "automatic"
-    #: Whether several partial captures are agreed with Adyen; else the first releases the rest.
+    #: Whether several partial captures are possible; if not, the first one releases the rest.
     several_captures: bool = False
+    #: After this many days, the uncaptured rest of a payment expires.
     authorisation_days: Positive = 28
-    #: How long after its 201 answer a modification is decided.
+    #: The seconds between the request for a modification and its outcome.
     modification_s: Annotated[float, msgspec.Meta(ge=0)] = 1.0
-    #: A cancel of a captured payment: CANCELLATION false, or carried out nevertheless.
+    #: A cancel of a captured payment: "fail": it fails; "cancel": it cancels the payment.
     cancel_of_captured: Literal["fail", "cancel"] = "fail"
-    #: Which reference a modification's webhook has, if the modification has its own.
+    #: The merchantReference in a modification's webhook: that of the payment, or the
+    #: modification's own if it has one.
     modification_reference: Literal["payment", "modification"] = "payment"
 
-    #: When recurring.token.* is sent: after AUTHORISATION, once settled; before it; or never.
-    tokens_told: Literal["after", "before", "never"] = "after"
+    #: When recurring.token.* is sent: "after": `settlementS` after AUTHORISATION; "before": before
+    #: AUTHORISATION.
+    tokens_sent: Literal["after", "before", "never"] = msgspec.field(
+        default="after", name="tokensTold"
+    )
     settlement_s: Annotated[float, msgspec.Meta(ge=0)] = 10.0
-    #: "created": a token can be charged in the model it was saved for; "both": in either.
+    #: "created": a token can be charged only in the models it was saved for; "both": in both.
     tokens_charged: Literal["created", "both"] = "created"
-    #: Whether AUTHORISATION and /payments/details have tokenization.* too.
+    #: Whether AUTHORISATION and the answer to /payments/details have tokenization.* fields.
     tokens_in_authorisation: bool = False
-    #: How token webhooks are serialised; a shop must verify the bytes, not its own JSON.
-    tokens_spelled: Literal["compact", "spaced"] = "compact"
-    #: The resultCode of a Subscription charge: the decision, or one that leaves it open.
+    #: The white space in the JSON of token webhooks; a shop must verify the received bytes.
+    token_json: Literal["compact", "spaced"] = msgspec.field(
+        default="compact", name="tokensSpelled"
+    )
+    #: The answer to a Subscription charge: "decided": the wallet's decision; the others: a
+    #: resultCode before the decision.
     charge_result: Literal["decided", "Received", "Pending"] = "decided"
-    #: How long after such an answer the charge is decided.
+    #: The seconds between the answer Received or Pending and the decision.
     charge_s: Annotated[float, msgspec.Meta(ge=0)] = 5.0
 
-    #: Events that Adyen sends only if the shop enabled them.
+    #: The events that the shop enabled; Adyen does not send them by default.
     extra_events: list[str] = msgspec.field(default_factory=lambda: ["OFFER_CLOSED"])
     webhook_timeout_s: Annotated[float, msgspec.Meta(gt=0)] = 10.0
-    #: "status": any 2xx accepts; "body": the body must be [accepted] too, as it used to be.
+    #: "status": any 2xx accepts a webhook; "body": the body of the answer must also be [accepted],
+    #: as in older pages.
     accepted_by: Literal["status", "body"] = "status"
     #: Whether test notifications are signed; Adyen's published sample is not.
-    test_notices_sealed: bool = True
+    test_notifications_signed: bool = msgspec.field(default=True, name="testNoticesSealed")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,6 +116,6 @@ class Settings:
 
     api_key: str = "twin-api-key"
     merchant_account: str = "TwinMerchant"
-    #: The base URL that shoppers use; None: the one of the current request.
+    #: The base URL that shoppers use; None: that of the current request.
     public_url: str | None = None
     state_file: Path | None = None

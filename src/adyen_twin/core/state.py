@@ -1,8 +1,8 @@
-"""Everything the twin remembers, as plain data that can be written to the state file.
+"""The state of the twin, as plain data that can be written to the state file.
 
-Nothing here decides anything. Moments are seconds since 1970 by the twin's clock. The
-names in the file are an interface, because files of older versions must load: `rename`
-maps the name of a field here to its name in the file.
+Moments are seconds since 1970 by the twin's clock. The names in the file must not change,
+because files of older versions must load. `rename` maps the name of a field in the code to
+its name in the file.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ class Kind(StrEnum):
     REFUND = "refund"
     CANCEL = "cancel"
     REVERSAL = "reversal"
+    #: A cancel by the shop's own reference.
     TECHNICAL_CANCEL = "technicalCancel"
 
 
@@ -42,7 +43,7 @@ class Outcome(StrEnum):
     RECEIVED = "received"
     SUCCEEDED = "succeeded"
     FAILED = "failed"
-    #: It succeeded and later failed.
+    #: The modification succeeded and later failed.
     UNDONE = "undone"
 
 
@@ -54,22 +55,23 @@ class Amount(msgspec.Struct, frozen=True):
 
 
 class Refusal(msgspec.Struct, frozen=True):
-    """Why a wallet refused, by Adyen's table of refusal reasons."""
+    """The reason and code of a refusal, from Adyen's table of refusal reasons."""
 
     reason: str
     code: str
 
 
 class Event(msgspec.Struct):
-    """An event of a payment; it is kept whether or not a webhook is configured."""
+    """An event of a payment; it is stored even if no webhook is configured."""
 
     at: float
     code: str
     success: bool
     psp_reference: str
+    #: In minor units.
     value: int
     reason: str = ""
-    #: The payment's pspReference, if the event is about a modification or dispute of it.
+    #: The payment's pspReference, if the event is about a modification or a dispute.
     original_reference: str | None = None
 
 
@@ -84,20 +86,20 @@ class Modification(msgspec.Struct, kw_only=True):
     reference: str | None = None
     outcome: Outcome = Outcome.RECEIVED
     reason: str = ""
-    #: For a reversal: whether it cancelled or refunded.
+    #: What a reversal did; None for other kinds.
     action: Literal["cancel", "refund"] | None = None
-    #: A capture that Adyen made by itself.
+    #: True for a capture that the shop did not request.
     automatic: bool = False
-    #: A capture of a payment that is captured already: it succeeds and changes nothing.
+    #: True for a capture of an already captured payment: it succeeds, but changes nothing.
     idle: bool = False
 
 
 class WalletState(StrEnum):
-    """The state of a wallet, which decides whether it pays."""
+    """The state of a wallet; it determines whether the wallet pays."""
 
     OK = "ok"
     NO_BALANCE = "no_balance"
-    #: The shopper unlinked the shop at GoPay, and Adyen does not know it.
+    #: The shopper unlinked the shop at GoPay, but the token is still active at Adyen.
     UNLINKED = "unlinked"
     BLOCKED = "blocked"
 
@@ -107,33 +109,38 @@ class Wallet(msgspec.Struct, kw_only=True):
 
     account: str
     state: WalletState = WalletState.OK
-    #: None: the knob `walletBalance`.
+    #: In rupiah; None: the value of the knob `walletBalance`.
     balance: int | None = None
 
 
 class Token(msgspec.Struct, kw_only=True):
-    """A shopper's permission to be charged again."""
+    """A shopper's permission to charge their wallet again."""
 
     id: str
     merchant_account: str
     shopper_reference: str
     wallet_account: str
+    #: The recurring processing models for which the token was saved.
     models: list[str]
     first_psp_reference: str
-    #: The merchantReference of the first payment.
+    #: The merchantReference of the payment that created the token.
     reference: str
     created_at: float
     active: bool = True
 
 
 class Payment(msgspec.Struct, kw_only=True):
-    """A payment, with everything that happened to it."""
+    """A payment with its modifications and events.
 
-    #: The payment's own reference; the shop learns it from details or AUTHORISATION.
+    Until the shopper's decision, it is an offer, which has a pspReference of its own.
+    """
+
+    #: The payment's pspReference, which /payments/details and AUTHORISATION have.
     psp_reference: str
-    #: The reference of the offer, which is in the header of the answer to /payments.
+    #: The offer's pspReference, which OFFER_CLOSED and the header of /payments' answer have.
     offer_reference: str
     merchant_account: str
+    #: The merchantReference.
     reference: str
     amount: Amount
     return_url: str
@@ -143,39 +150,45 @@ class Payment(msgspec.Struct, kw_only=True):
 
     status: Status = Status.AWAITING
     refusal: Refusal | None = None
+    #: How many wrong PINs the shopper entered.
     pin_tries: int = 0
     wallet_account: str = ""
     shopper_reference: str | None = None
-    #: The model for which the payment saves a token, if it does.
+    #: The recurring processing model for which the payment saves a token; None: it saves none.
     saves_for: str | None = None
     #: The token that the payment charges or saved.
     token: str | None = None
-    #: The result of saving it: created, alreadyExisting or updated.
+    #: The result of saving the token: created, alreadyExisting or updated.
     saved_as: str | None = None
+    #: Whether the payment charges a token.
     charges: bool = False
 
-    #: The redirect to the wallet and the return to the shop.
+    #: The random value in the address of the redirect to the wallet.
     redirect_data: str
+    #: The random value in the address of the payment's GoPay page.
     page_key: str
-    #: The form field that a POST redirect must contain; None for a GET redirect.
+    #: The random value in the form of a redirect by POST; None: the redirect is by GET.
     form_proof: str | None = None
     return_by_post: bool = False
+    #: The random value in the address of the return to the shop.
     redirect_result: str
+    #: Whether the shopper returns to the shop after the decision.
     comes_back: bool = True
+    #: Whether /payments/details was called.
     details_asked: bool = False
 
     modifications: list[Modification] = []
-    #: No more can be captured: a partial capture released the rest, or it expired.
+    #: Whether the uncaptured rest was released by a partial capture, or expired.
     authorisation_over: bool = False
     events: list[Event] = []
     warnings: list[str] = []
 
 
 class Endpoint(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
-    """Where webhooks of one kind are sent, and how they are signed."""
+    """The address for webhooks of one kind, and the keys that sign them."""
 
     url: str
-    #: None: webhooks are not signed, as at Adyen before a key is generated.
+    #: As hex digits; None: webhooks are not signed, as at Adyen before a key is generated.
     hmac_key: str | None
     username: str | None = None
     password: str | None = None
@@ -199,11 +212,11 @@ class Webhook(
     kw_only=True,
     rename={"message": "letter", "spoiled": "first_letters", "event_code": "says"},
 ):
-    """A webhook in a queue: its message, and when it is tried next."""
+    """A webhook in a queue: its message, and the moment of its next try."""
 
     id: int
     message: Message
-    #: The messages of the first tries, where a fault spoiled them.
+    #: The messages that the first tries send instead, because of a fault.
     spoiled: list[Message] = []
     #: An eventCode, or the type of a token webhook.
     event_code: str
@@ -215,10 +228,11 @@ class Webhook(
 
 
 class Attempt(msgspec.Struct, kw_only=True, rename="camel"):
-    """An attempt to deliver a webhook, and its result, as `/twin/deliveries` shows it."""
+    """An attempt to deliver a webhook and its result, in the format of /twin/deliveries."""
 
     endpoint: EndpointName
     webhook_id: int = msgspec.field(name="notice")
+    #: The number of the try, from 1 on; 0: a fault lost the webhook.
     attempt: int
     at: str
     url: str
@@ -238,24 +252,26 @@ class Attempt(msgspec.Struct, kw_only=True, rename="camel"):
 class StoredReply(msgspec.Struct, kw_only=True):
     """The first answer to a call with an idempotency key."""
 
+    #: A hash of the path and the body of the call.
     fingerprint: str
     at: float
     status: int = 0
     body: bytes = b""
-    #: While the first call runs, others with the same key are answered 704.
+    #: Whether the first call still runs; until its end, the same key is answered 704.
     running: bool = True
     headers: dict[str, str] = {}
-    #: The payment that the call made or changed: warnings are added to it.
+    #: The payment that the call created or changed; warnings are added to it.
     psp_reference: str | None = None
 
 
 class Task(msgspec.Struct, rename={"arguments": "subject"}):
-    """A function call that is due at a moment; `kind` names the function."""
+    """A function call that is due at a moment; `simulation.tasks` maps `kind` to the function."""
 
     due_at: float
+    #: Orders the tasks that are due at the same moment.
     number: int
     kind: str
-    #: The merchantReference of the payment it is about.
+    #: The merchantReference of the payment that the task is about.
     reference: str | None = None
     arguments: dict[str, Any] = {}
 
@@ -263,7 +279,7 @@ class Task(msgspec.Struct, rename={"arguments": "subject"}):
         return (self.due_at, self.number) < (other.due_at, other.number)
 
 
-#: Only the newest attempts are kept, at most this many.
+#: How many attempts to deliver webhooks are kept; older ones are deleted.
 ATTEMPTS_MAX: Final = 100_000
 
 
@@ -271,20 +287,25 @@ class State(msgspec.Struct, kw_only=True, rename={"tasks": "errands"}):
     """The whole state."""
 
     advanced_s: float = 0.0
+    #: The last number that `Memory.next_number` returned.
     counter: int = 0
+    #: pspReference -> payment.
     payments: dict[str, Payment] = {}
+    #: Name of an endpoint -> endpoint.
     endpoints: dict[str, Endpoint] = {}
+    #: Name of an endpoint -> its queue.
     queues: dict[str, list[Webhook]] = {}
-    #: Webhooks that a fault holds back until another one is queued.
+    #: Name of an endpoint -> the webhooks that a fault holds back until another one is queued.
     held: dict[str, list[Webhook]] = {}
     faults: list[PlannedFault] = []
     tokens: dict[str, Token] = {}
     wallets: dict[str, Wallet] = {}
-    #: Which wallet a shopper uses: shopperReference -> account.
+    #: shopperReference -> the account of the wallet that the shopper uses.
     shoppers: dict[str, str] = {}
     attempts: list[Attempt] = []
+    #: Idempotency key -> first answer.
     replies: dict[str, StoredReply] = {}
-    #: A heap: the task that is due next comes first.
+    #: A heap, so the task that is due next is the first.
     tasks: list[Task] = []
 
 
@@ -293,7 +314,7 @@ class Memory:
 
     def __init__(self, state: State | None = None) -> None:
         self.state = state or State()
-        self._by: dict[str, Payment] = {}
+        self._by_name: dict[str, Payment] = {}
         self._by_reference: dict[str, list[Payment]] = {}
         for payment in self.state.payments.values():
             self._index(payment)
@@ -304,24 +325,25 @@ class Memory:
         self._index(payment)
 
     def payment(self, name: str) -> Payment | None:
-        """Return the payment that has this name.
+        """Return the payment with this name, if there is one.
 
-        The name is its pspReference, its offer's, its redirectData, redirectResult or page key.
+        A name is a payment's pspReference, offer reference, redirectData, redirectResult or page
+        key.
         """
-        return self._by.get(name)
+        return self._by_name.get(name)
 
     def payments_with(self, reference: str) -> list[Payment]:
         """Return every payment with this merchantReference, oldest first."""
         return self._by_reference.get(reference, [])
 
     def next_number(self) -> int:
-        """Return the next number; no number is returned twice."""
+        """Return a number that was never returned before."""
         self.state.counter += 1
         return self.state.counter
 
     def _index(self, payment: Payment) -> None:
         for name in _names_of(payment):
-            self._by[name] = payment
+            self._by_name[name] = payment
         self._by_reference.setdefault(payment.reference, []).append(payment)
 
 

@@ -1,7 +1,7 @@
-"""The state file: the twin's state as one JSON file, where `--state` names one.
+"""The state file: the twin's state as one JSON file, at the path of the option `--state`.
 
-The file is replaced as a whole, never changed in place. It is written within a second
-of a change and once more at the end, so a twin that is killed loses its last second.
+Each write replaces the whole file. The file is written about a second after a change and at
+the end, so a killed twin loses the changes of its last second.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class UnreadableStateError(Exception):
 
 
 def load(path: Path) -> State:
-    """Return the state in a file; a new state if there is no file yet.
+    """Return the state in a file, or a new state if the file does not exist.
 
     Raises:
         UnreadableStateError: The file exists and cannot be read.
@@ -37,21 +37,21 @@ def load(path: Path) -> State:
     except (OSError, msgspec.DecodeError) as error:
         raise UnreadableStateError(f"{path}: {error}") from error
     for reply in state.replies.values():
-        reply.running = False  # The process that was answering has ended.
+        reply.running = False  # The process that ran the call has ended.
     return state
 
 
 def save(twin: Twin, path: Path) -> None:
-    """Write the state; a reader sees the old file or the new one, never a part."""
+    """Write the state; a reader sees the whole old file or the whole new one."""
     twin.state.advanced_s = twin.clock.advanced_s
-    new = path.with_name(f"{path.name}.new")
-    new.write_bytes(msgspec.json.encode(twin.state))
-    new.replace(path)
+    new_file = path.with_name(f"{path.name}.new")
+    new_file.write_bytes(msgspec.json.encode(twin.state))
+    new_file.replace(path)
 
 
 @contextlib.asynccontextmanager
 async def saving(twin: Twin) -> AsyncIterator[None]:
-    """Keep the state file up to date for as long as the block lasts."""
+    """Save the state regularly during the block, and once at its end."""
     path = twin.settings.state_file
     if path is None:
         yield

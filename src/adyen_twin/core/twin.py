@@ -1,7 +1,7 @@
-"""The twin itself: its settings, its clock and its state in one object.
+"""The twin's settings, knobs, clock and state in one object.
 
-Every part of the twin works on one `Twin`. It knows no HTTP and opens no socket. The
-engine, which delivers webhooks and runs tasks, sets `on_change` to learn of new work.
+All packages of the twin share this object. The engine delivers webhooks and runs tasks. It
+sets `on_change`, and so learns when there is new work.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from adyen_twin.core.state import EndpointName, Memory, State, Task
 
 
 class Twin:
-    """One Adyen and one GoPay, with their state."""
+    """The state of one simulated Adyen and one simulated GoPay."""
 
     def __init__(
         self,
@@ -26,11 +26,11 @@ class Twin:
         state: State | None = None,
     ) -> None:
         self.settings = settings or Settings()
-        #: Replaced as a whole when a knob is set, never changed in place.
+        #: Never changed in place: setting a knob replaces the whole object.
         self.knobs = self.initial_knobs = knobs or Knobs()
         self.memory = Memory(state)
         self.clock = Clock(self.memory.state.advanced_s)
-        #: Called whenever there may be a new webhook to deliver or a new task to run.
+        #: Called when there may be a new webhook to deliver or a new task to run.
         self.on_change: Callable[[], None] = _ignore
 
     @property
@@ -45,21 +45,24 @@ class Twin:
     def schedule(
         self, kind: str, due_at: float, *, reference: str | None = None, **arguments: Any
     ) -> None:
-        """Schedule a task; `reference` is the merchantReference it is about, if there is one."""
+        """Schedule a task; `reference` is the merchantReference of its payment, if it has one."""
         number = self.memory.next_number()
-        heapq.heappush(self.state.tasks, Task(due_at, number, kind, reference, arguments))
+        task = Task(
+            due_at=due_at, number=number, kind=kind, reference=reference, arguments=arguments
+        )
+        heapq.heappush(self.state.tasks, task)
         self.on_change()
 
     def remove_endpoint(self, name: EndpointName) -> None:
-        """Stop sending webhooks of one kind, and drop those that are queued."""
+        """Delete an endpoint and the webhooks in its queue."""
         self.state.endpoints.pop(name, None)
         self.state.queues.pop(name, None)
 
     def reset(self) -> None:
-        """Drop all state but the webhook endpoints and the time; knobs stay too."""
+        """Delete all state except the webhook endpoints and the time; the knobs do not change."""
         kept = State(
             advanced_s=self.clock.advanced_s,
-            # Numbers continue, so that no two webhooks ever have the same one.
+            # Numbers continue, so that no two webhooks have the same number.
             counter=self.state.counter,
             endpoints=self.state.endpoints,
         )
@@ -68,4 +71,4 @@ class Twin:
 
 
 def _ignore() -> None:
-    """Do nothing, until something delivers webhooks."""
+    """Do nothing; the engine replaces this function."""

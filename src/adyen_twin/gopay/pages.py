@@ -1,9 +1,9 @@
 """The shopper's pages: Adyen's redirect, and GoPay on a phone or as a QR code.
 
-On a desktop the page is a QR code that opens the phone page. It returns to the shop by
-itself once the phone has decided; the phone that scanned the code stays on its page (other
-providers say that a scanned QR code never brings the phone back). Plain HTML; JavaScript
-only adds comfort.
+On a desktop, the page shows a QR code that opens the phone page. After the decision on the
+phone, the desktop page returns to the shop, but the phone stays on its page. The docs of other
+providers describe this behaviour. The pages are plain HTML; JavaScript adds a PIN pad and
+automatic reloads.
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ Page = Response[str] | Redirect
 
 FOLDER: Final = files("adyen_twin.gopay")
 NO_STORE: Final = {"Cache-Control": "no-store"}
-TYPES: Final = {
+#: The extension of a file -> its content type.
+CONTENT_TYPES: Final = {
     "css": "text/css; charset=utf-8",
     "js": "text/javascript; charset=utf-8",
     "svg": "image/svg+xml",
@@ -51,40 +52,44 @@ def _templates() -> jinja2.Environment:
 @get("/checkoutshopper/checkoutPaymentRedirect")
 async def get_redirect(request: HttpRequest) -> Page:
     """Redirect the shopper from the shop to GoPay."""
-    return _to_wallet(request, proof=None)
+    return _to_wallet(request, form_proof=None)
 
 
 @post("/checkoutshopper/checkoutPaymentRedirect", status_code=200)
 async def post_redirect(request: HttpRequest) -> Page:
-    """Redirect the shopper to GoPay, if the action is a form to post."""
+    """Redirect the shopper to GoPay, if the action is a POST of a form."""
     form = await request.form()
-    return _to_wallet(request, proof=str(form.get("payload", "")))
+    return _to_wallet(request, form_proof=str(form.get("payload", "")))
 
 
-def _to_wallet(request: HttpRequest, proof: str | None) -> Page:
+def _to_wallet(request: HttpRequest, form_proof: str | None) -> Page:
     redirect_data = request.query_value("redirectData") or ""
     payment = request.twin.memory.payment(redirect_data)
-    if payment is None or payment.redirect_data != redirect_data or payment.form_proof != proof:
+    if (
+        payment is None
+        or payment.redirect_data != redirect_data
+        or payment.form_proof != form_proof
+    ):
         return _unknown(request)
     return Redirect(f"/gopay/{payment.page_key}", status_code=303, headers=NO_STORE)
 
 
 @get("/gopay/{key:str}")
 async def get_page(request: HttpRequest) -> Page:
-    """Show GoPay: the phone page on a phone, else the QR code."""
+    """Show the phone page on a phone, else the page with the QR code."""
     payment = _payment(request)
     if payment is None:
         return _unknown(request)
     if payment.status is Status.AWAITING:
         return _waiting_page(request, payment, with_qr=not _is_phone(request))
     if payment.comes_back and payment.status is not Status.EXPIRED:
-        return _return(request, payment)
+        return _return_to_shop(request, payment)
     return _decided_page(request, payment)
 
 
 @get("/gopay/{key:str}/phone")
 async def get_phone(request: HttpRequest) -> Page:
-    """Show the phone page, whatever the browser."""
+    """Show the phone page in any browser."""
     scanned = request.query_value("scanned") == "true"
     payment = _payment(request)
     if payment is None:
@@ -105,7 +110,7 @@ async def get_status(request: HttpRequest) -> HttpResponse:
 
 @post("/gopay/{key:str}/{action:str}", status_code=200)
 async def post_action(request: HttpRequest) -> Page:
-    """Carry out what the shopper chose."""
+    """Carry out the action that the shopper chose."""
     payment, action = _payment(request), request.path_part("action")
     data = await request.form()
     if payment is None or action not in shopper.ACTIONS:
@@ -116,18 +121,19 @@ async def post_action(request: HttpRequest) -> Page:
             shopper.use_account(request.twin, payment, account)
         shopper.ACTIONS[action](request.twin, payment, str(data.get("pin", "")))
     except shopper.WrongPinError:
-        beside = data.get("beside") == "true"
-        return _waiting_page(request, payment, with_qr=beside, scanned=scanned, wrong_pin=True)
+        # The PIN form on the page with the QR code has the field `beside`.
+        with_qr = data.get("beside") == "true"
+        return _waiting_page(request, payment, with_qr=with_qr, scanned=scanned, wrong_pin=True)
     except shopper.AlreadyDecidedError:
         return _decided_page(request, payment, scanned=scanned)
     if scanned or not payment.comes_back or payment.status is Status.EXPIRED:
         return _decided_page(request, payment, scanned=scanned)
-    return _return(request, payment)
+    return _return_to_shop(request, payment)
 
 
 @get("/gopay-app/{shopper:str}")
 async def get_app(request: HttpRequest) -> Page:
-    """Show the shopper, inside GoPay, which shops can charge them."""
+    """Show the shops that can charge the shopper, as a page of the GoPay app."""
     twin, reference = request.twin, request.path_part("shopper")
     account = wallets.of_shopper(twin, reference).account
     linked = [
@@ -140,7 +146,7 @@ async def get_app(request: HttpRequest) -> Page:
 
 @post("/gopay-app/{shopper:str}/unlink", status_code=200)
 async def post_unlink(request: HttpRequest) -> Page:
-    """Let the shopper unlink a shop, inside GoPay."""
+    """Unlink a shop, as the shopper does in the GoPay app."""
     twin, reference = request.twin, request.path_part("shopper")
     form = await request.form()
     token = twin.state.tokens.get(str(form.get("token", "")))
@@ -159,23 +165,25 @@ async def get_static(request: HttpRequest) -> HttpResponse:
 
 @get("/checkoutshopper/images/logos/{size:str}/{name:str}")
 async def get_sized_logo(request: HttpRequest) -> HttpResponse:
-    """Serve a logo in one of Adyen's sizes; the SVG is the same for all."""
+    """Serve a logo in one of Adyen's sizes; all sizes have the same SVG."""
     size, name = request.path_part("size"), request.path_part("name")
     return _static(name if name.endswith(".svg") else f"{size}-{name}")
 
 
 def _static(name: str) -> HttpResponse:
-    kind = TYPES.get(name.rpartition(".")[2])
+    content_type = CONTENT_TYPES.get(name.rpartition(".")[2])
     file = FOLDER / "static" / name
-    if kind is None or "/" in name or not file.is_file():
+    if content_type is None or "/" in name or not file.is_file():
         return Response(b"", status_code=404, media_type=MediaType.TEXT)
-    return Response(file.read_bytes(), media_type=kind, headers={"Cache-Control": "max-age=3600"})
+    return Response(
+        file.read_bytes(), media_type=content_type, headers={"Cache-Control": "max-age=3600"}
+    )
 
 
 def _payment(request: HttpRequest) -> Payment | None:
     key = request.path_part("key")
     payment = request.twin.memory.payment(key)
-    # Only the page key opens the page; the other names of a payment are not secret.
+    # `memory.payment` also finds payments by references, which are not secret.
     return payment if payment is not None and payment.page_key == key else None
 
 
@@ -188,7 +196,7 @@ def _is_phone(request: HttpRequest) -> bool:
 
 
 def reaches_phone(public_url: str) -> bool:
-    """Return whether a phone can open this address: not a loopback address."""
+    """Return whether a phone can open this address; it cannot open a loopback address."""
     host = urlsplit(public_url).hostname or ""
     try:
         return not ipaddress.ip_address(host).is_loopback
@@ -236,7 +244,7 @@ def _decided_page(request: HttpRequest, payment: Payment, *, scanned: bool = Fal
     )
 
 
-def _return(request: HttpRequest, payment: Payment) -> Page:
+def _return_to_shop(request: HttpRequest, payment: Payment) -> Page:
     back = payments.shopper_return(request.twin, payment)
     if back.method == "GET":
         return Redirect(back.location, status_code=303, headers=NO_STORE)

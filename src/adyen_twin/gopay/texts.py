@@ -104,10 +104,10 @@ ENGLISH: Final = {
 
 
 def texts_for(accept_language: str) -> dict[str, str]:
-    """Return the texts for a browser: Indonesian, unless it prefers English."""
-    wanted = sorted(_preferences(accept_language), reverse=True)
-    for _, language in wanted:
-        if language in ("id", "in"):  # Old Androids use `in` for Indonesian.
+    """Return the texts for an Accept-Language header: Indonesian, unless it prefers English."""
+    preferred = sorted(_preferences(accept_language), reverse=True)
+    for _, language in preferred:
+        if language in ("id", "in"):  # Old Android versions use `in` for Indonesian.
             return INDONESIAN
         if language == "en":
             return ENGLISH
@@ -115,15 +115,16 @@ def texts_for(accept_language: str) -> dict[str, str]:
 
 
 def _preferences(accept_language: str) -> list[tuple[float, str]]:
-    found = []
+    """Return the weight and the language of each valid part of the header."""
+    preferences = []
     for part in accept_language.split(","):
         tag, _, quality = part.strip().partition(";q=")
         try:
             weight = float(quality) if quality else 1.0
         except ValueError:
             continue
-        found.append((weight, tag.partition("-")[0].lower()))
-    return found
+        preferences.append((weight, tag.partition("-")[0].lower()))
+    return preferences
 
 
 def rupiah(value: int) -> str:

@@ -1,10 +1,10 @@
-"""Adyen's protocol as pure functions: what a request must look like, and what an error says.
+"""Adyen's protocol as pure functions: the rules for requests, and the error answers.
 
-Read in this order: `limits` (lengths and vocabularies of Adyen's schemas), `errors` (every
-error answer), `rules` (how rules are run, and the rules that many calls share),
+Read in this order: `limits` (lengths and allowed values of Adyen's schemas), `errors` (every
+error answer), `rules` (runs the rules of a call, and has the rules that many calls share),
 `payment_checks` (/paymentMethods, /payments, /payments/details), `change_checks`
 (modifications and tokens), `signing` (the signatures of webhooks).
 
-Nothing here has state, and nothing here knows the twin.
-May import: the standard library. Nothing else of the twin, not even `core`.
+Nothing here has state.
+May import: the standard library. No other package of the twin, not even `core`.
 """

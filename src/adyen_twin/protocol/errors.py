@@ -3,7 +3,7 @@
 The body is {status, errorCode, message, errorType, pspReference?}. The codes come from
 Adyen's OpenAPI files, its libraries' tests and recorded answers. A code that could not be
 established is marked GUESS, and docs/twin.md lists all guesses. Each function returns an
-error to raise; its docstring says what is wrong with the request.
+error to raise; its docstring names the fault of the request.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def not_json(message: str) -> AdyenError:
 
 
 def wrong_merchant() -> AdyenError:
-    """The merchantAccount is missing, or not one this key may use."""
+    """The merchantAccount is missing, or this API key has no access to it."""
     return AdyenError(403, "901", "Invalid Merchant Account", "security")
 
 
@@ -96,17 +96,17 @@ def unsupported_currency() -> AdyenError:
 
 
 def metadata_too_large() -> AdyenError:
-    """More than twenty pairs, or a key over 20 or a value over 80 characters."""
+    """The metadata has over 20 pairs, a key over 20 characters or a value over 80."""
     return AdyenError(422, "177", "Metadata size exceeds limit")
 
 
 def unsupported() -> AdyenError:
-    """The account does not have this payment method, or not in this combination."""
+    """The account does not support this payment method, or not with these other fields."""
     return AdyenError(500, "905", "Payment details are not supported", "configuration")
 
 
 def no_redirect_result() -> AdyenError:
-    """The redirectResult is missing; the misleading message is Adyen's own."""
+    """The redirectResult is missing, although Adyen's message names paymentData."""
     return AdyenError(422, "14_002", "Required field 'paymentData' is not provided.")
 
 
@@ -131,7 +131,7 @@ def no_detail() -> AdyenError:
 
 
 def unavailable() -> AdyenError:
-    """The store of idempotency keys is down; the same call with the same key is safe later."""
+    """The store of idempotency keys is down; the caller can retry with the same key."""
     return AdyenError(
         503,
         "703",
@@ -142,17 +142,17 @@ def unavailable() -> AdyenError:
 
 
 def in_progress(status: int, psp_reference: str | None = None) -> AdyenError:
-    """The same request is running, or was carried out already."""
+    """The same request is running, or was executed already."""
     return AdyenError(
         status, "704", "request already processed or in progress", psp_reference=psp_reference
     )
 
 
 def not_found() -> AdyenError:
-    """The path does not exist. GUESS: the body; that the status is 404 is known."""
+    """The path does not exist. The status is known. GUESS: the body."""
     return AdyenError(404, "000", "HTTP Status Response - Not Found", "validation")
 
 
-def broken() -> AdyenError:
-    """A bug of the twin itself. GUESS: Adyen's code for its internal errors."""
+def internal_error() -> AdyenError:
+    """The twin itself failed. GUESS: Adyen's code for its internal errors."""
     return AdyenError(500, "000", "Internal error", "internal")

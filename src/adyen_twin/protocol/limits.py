@@ -1,6 +1,6 @@
-"""The limits of Adyen's schemas, as tables: names, lengths, vocabularies.
+"""The limits of Adyen's schemas, as tables: names, lengths, allowed values.
 
-Read from Adyen's OpenAPI files for Checkout v71 and v72; differences between them are named.
+Source: Adyen's OpenAPI files for Checkout v71 and v72; `LENGTHS_OF_V72` has the differences.
 """
 
 from __future__ import annotations
@@ -25,8 +25,10 @@ COLOUR_DEPTHS: Final = (1, 4, 8, 15, 16, 24, 30, 32, 48)
 BROWSER_TEXTS: Final = ("acceptHeader", "language", "userAgent")
 BROWSER_NUMBERS: Final = ("colorDepth", "screenHeight", "screenWidth", "timeZoneOffset")
 
+#: The contracts of the classic Recurring API.
 CONTRACTS: Final = ("ONECLICK", "ONECLICK,RECURRING", "RECURRING", "PAYOUT", "EXTERNAL")
 
+# The greatest lengths are in characters.
 REFERENCE_MAX: Final = 80
 TOKEN_MAX: Final = 64
 REFUND_REASONS: Final = ("FRAUD", "CUSTOMER REQUEST", "RETURN", "DUPLICATE", "OTHER")
@@ -38,7 +40,7 @@ REDIRECT_RESULT_MAX: Final = 20_000
 CAPTURE_DELAY_HOURS_MAX: Final = 672
 IDEMPOTENCY_KEY_MAX: Final = 64
 
-#: Where v72 differs from earlier versions: field -> (longest in v72, longest before).
+#: Lengths that v72 changed: field -> (longest in v72, longest in earlier versions).
 LENGTHS_OF_V72: Final[dict[str, tuple[int, int | None]]] = {
     "returnUrl": (1024, 8000),
     "shopperEmail": (256, None),
@@ -58,7 +60,7 @@ TEXTS: Final[dict[str, tuple[int, int | None]]] = {
     "origin": (0, 80),
     "redirectFromIssuerMethod": (0, None),
     "redirectToIssuerMethod": (0, None),
-    # Described so in both versions, though only v72 has it as a rule.
+    # Only the schema of v72 has this limit, but the descriptions of both versions have it.
     "reference": (0, REFERENCE_MAX),
     "sessionValidity": (0, None),
     "shopperConversionId": (0, 256),
@@ -67,6 +69,7 @@ TEXTS: Final[dict[str, tuple[int, int | None]]] = {
     "shopperStatement": (0, 10_000),
     "store": (1, 64),
 }
+#: Fields of /payments with a fixed list of values: field -> its values.
 CHOICES: Final[dict[str, tuple[str, ...]]] = {
     "channel": CHANNELS,
     "entityType": ("NaturalPerson", "CompanyName"),
@@ -74,6 +77,7 @@ CHOICES: Final[dict[str, tuple[str, ...]]] = {
     "recurringProcessingModel": MODELS,
     "shopperInteraction": INTERACTIONS,
 }
+#: Boolean fields of /payments.
 FLAGS: Final = (
     "enableOneClick",
     "enablePayOut",
@@ -82,6 +86,7 @@ FLAGS: Final = (
     "threeDSAuthenticationOnly",
     "trustedShopper",
 )
+#: Object fields of /payments.
 OBJECTS: Final = (
     "accountInfo",
     "additionalData",
@@ -93,6 +98,7 @@ OBJECTS: Final = (
     "riskData",
     "shopperName",
 )
+#: Fields of a line item.
 ITEM_NUMBERS: Final = (
     "amountExcludingTax",
     "amountIncludingTax",
@@ -116,6 +122,6 @@ ITEM_DESCRIPTION_MAX: Final = 10_000
 
 
 def longest_text(name: str, version: int) -> int | None:
-    """Return the greatest length of a text in the version called, if it has one there."""
+    """Return the greatest length of a text in this API version; None: no limit."""
     newest, older = LENGTHS_OF_V72[name]
     return newest if version >= V72 else older

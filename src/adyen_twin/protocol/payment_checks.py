@@ -1,8 +1,8 @@
-"""What Adyen requires of /paymentMethods, /payments and /payments/details, rule by rule.
+"""The rules for /paymentMethods, /payments and /payments/details.
 
-The limits are those of Adyen's OpenAPI files for the version called (v71 and v72
-differ). The order of the rules, and the codes marked GUESS, are not established. The
-name of a rule is an interface: the knob `answers` names it.
+The limits are those of Adyen's OpenAPI file for the called version, because v71 and v72
+differ. The order of the rules is a guess, and so are the error codes marked GUESS. The name
+of a rule must not change, because the knob `answers` uses it.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from adyen_twin.protocol import errors, limits, rules
 
 
 def reference(request: rules.Request) -> None:
-    """There is a `reference`."""
+    """The request has a `reference`."""
     if request.body.get("reference") in (None, ""):
         raise errors.no_reference()
 
 
 def return_url(request: rules.Request) -> None:
-    """There is a `returnUrl`; on the web it is an http address.
+    """The request has a `returnUrl`; on the web it is an http or https address.
 
-    GUESS: a charge for which no shopper is present needs none.
+    GUESS: a charge by token without a shopper needs none.
     """
     url = request.body.get("returnUrl")
     if url in (None, "") and is_charged_alone(request.body):
@@ -39,7 +39,7 @@ def return_url(request: rules.Request) -> None:
 
 
 def payment_method(request: rules.Request) -> None:
-    """There is a `paymentMethod`, and it has a type or a token."""
+    """The request has a `paymentMethod` with a type or a token."""
     method = request.body.get("paymentMethod")
     if method is None:
         raise errors.no_payment_method()
@@ -47,13 +47,13 @@ def payment_method(request: rules.Request) -> None:
         raise errors.invalid("paymentMethod")
     for name in ("storedPaymentMethodId", "recurringDetailReference"):
         rules.check_text(method, name, 1, limits.TOKEN_MAX, within="paymentMethod")
-    # A token needs no type: Adyen's schema of stored methods does not have GoPay's.
+    # A token needs no type, because Adyen's schema of stored methods does not list GoPay's.
     if stored_token(method) is None and not rules.is_text(method.get("type"), 1, None):
         raise errors.invalid("paymentMethod.type")
 
 
 def only_gopay(request: rules.Request) -> None:
-    """The method is GoPay: the account has no other one."""
+    """The method is GoPay, because the account has no other method."""
     method = request.body["paymentMethod"]
     kind = method.get("type")
     if kind != limits.GOPAY and not (kind is None and stored_token(method)):
@@ -61,9 +61,9 @@ def only_gopay(request: rules.Request) -> None:
 
 
 def gopay_token(request: rules.Request) -> None:
-    """A token is saved and charged for a named shopper, in one of GoPay's two models.
+    """A payment that saves or charges a token has a shopper and one of GoPay's two models.
 
-    GUESS: the codes. Source for ContAuth in a Subscription or CardOnFile charge: GoPay's page.
+    GUESS: the error codes. Adyen's page on GoPay requires ContAuth in charges of both models.
     """
     charges = stored_token(request.body["paymentMethod"]) is not None
     if not charges and not saves_token(request.body):
@@ -86,7 +86,7 @@ def is_charged_alone(body: rules.Body) -> bool:
 
 
 def saves_token(body: rules.Body) -> bool:
-    """Return whether a payment saves a token; the last two fields are older names."""
+    """Return whether a payment saves a token; the fields `enable*` are older names."""
     if stored_token(body["paymentMethod"]):
         return False
     return any(
@@ -96,12 +96,12 @@ def saves_token(body: rules.Body) -> bool:
 
 
 def stored_token(method: Mapping[str, Any]) -> str | None:
-    """Return the token that a `paymentMethod` names; the second field is the older name."""
+    """Return the token of a `paymentMethod`; `recurringDetailReference` is the older name."""
     return method.get("storedPaymentMethodId") or method.get("recurringDetailReference") or None
 
 
 def gopay_amount(request: rules.Request) -> None:
-    """The amount is in rupiah and within GoPay's limits. GUESS: both codes."""
+    """The amount is in rupiah and within GoPay's limits. GUESS: both error codes."""
     if request.body["amount"]["currency"] != limits.CURRENCY:
         raise errors.unsupported_currency()
     if request.body["amount"]["value"] not in request.amounts:
@@ -109,17 +109,18 @@ def gopay_amount(request: rules.Request) -> None:
 
 
 def gopay_country(request: rules.Request) -> None:
-    """The country is Indonesia. GUESS: that another one is refused, and the code."""
+    """The country is Indonesia. GUESS: the refusal of other countries, and its error code."""
     if request.body.get("countryCode") not in (None, limits.COUNTRY):
         raise errors.unsupported()
 
 
 def gopay_browser(request: rules.Request) -> None:
-    """There are `browserInfo` and `channel`, as GoPay's page says; an older page: one of them.
+    """The request has `browserInfo` and `channel`; a lenient twin requires only one of them.
 
-    GUESS: the code, and that an app needs no `browserInfo`: Adyen's page about GoPay in Android
-    apps sends none. An implementer reported that browserInfo is mandatory. The page does
-    not name them among the fields of a payment with a token.
+    Adyen's page on GoPay requires both, except in a payment with a token. An older copy of the
+    page requires one of them. An implementer reported that browserInfo is mandatory. GUESS: the
+    error code, and that an app needs no browserInfo, which Adyen's page on GoPay in Android apps
+    does not send.
     """
     if stored_token(request.body["paymentMethod"]):
         return
@@ -134,15 +135,16 @@ def gopay_browser(request: rules.Request) -> None:
 
 
 def texts(request: rules.Request) -> None:
-    """Text fields are text within their lengths."""
+    """Text fields are text, and neither too short nor too long."""
     for name, (shortest, longest) in limits.TEXTS.items():
         rules.check_text(request.body, name, shortest, longest)
     for name in limits.LENGTHS_OF_V72:
-        rules.check_text(request.body, name, 0, limits.longest_text(name, request.version))
+        longest = limits.longest_text(name, request.version)
+        rules.check_text(request.body, name, shortest=0, longest=longest)
 
 
 def choices(request: rules.Request) -> None:
-    """Fields with a fixed vocabulary have a value of it."""
+    """Fields with a fixed list of values have one of them."""
     for name, allowed in limits.CHOICES.items():
         if request.body.get(name) is not None and request.body[name] not in allowed:
             raise errors.invalid(name)
@@ -163,14 +165,14 @@ def objects(request: rules.Request) -> None:
 
 
 def capture_delay(request: rules.Request) -> None:
-    """`captureDelayHours` is at most four weeks."""
+    """`captureDelayHours` is a whole number of hours, at most four weeks."""
     hours = request.body.get("captureDelayHours")
     if hours is not None and not rules.is_whole(hours, range(limits.CAPTURE_DELAY_HOURS_MAX + 1)):
         raise errors.invalid("captureDelayHours")
 
 
 def browser_info(request: rules.Request) -> None:
-    """`browserInfo` is complete and valid, if there is one."""
+    """`browserInfo` is complete and valid, if the request has one."""
     info = request.body.get("browserInfo")
     if info is None:
         return
@@ -207,7 +209,7 @@ def metadata(request: rules.Request) -> None:
 
 
 def redirect_methods(request: rules.Request) -> None:
-    """A preferred method of redirection is GET or POST."""
+    """The preferred HTTP methods of the redirects are GET or POST."""
     for name in ("redirectFromIssuerMethod", "redirectToIssuerMethod"):
         if request.body.get(name) not in (None, "GET", "POST"):
             raise errors.invalid(name)
@@ -222,7 +224,7 @@ def listing_texts(request: rules.Request) -> None:
 def listing(request: rules.Request) -> None:
     """The fields of a request for /paymentMethods have the right types."""
     listing_texts(request)
-    rules.check_text(request.body, "shopperReference", 3, 256)
+    rules.check_text(request.body, "shopperReference", shortest=3, longest=256)
     if request.body.get("amount") is not None:
         rules.check_amount(request.body["amount"])
     if request.body.get("channel") not in (None, *limits.CHANNELS):

@@ -1,7 +1,8 @@
-"""How rules about a request are run, and the rules that many calls share.
+"""Runs the rules for a request; also has the rules that many calls share.
 
-A rule is a function that raises an error if the request breaks it; the first broken rule
-is the answer. A rule changes nothing. Its name is an interface: the knob `answers` names it.
+A rule is a function that raises an error if the request breaks it, and changes nothing. The
+error of the first broken rule is the answer. The name of a rule must not change, because the
+knob `answers` uses it.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ Body = Mapping[str, Any]
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """A request to check, and the account that it is checked against."""
+    """A request to check, and the values that the rules compare it with."""
 
     body: Body
     #: The version of the Checkout API that was called.
@@ -28,7 +29,7 @@ class Request:
     strict: bool
     #: The amounts that GoPay accepts, in minor units.
     amounts: range
-    #: Errors to answer instead of the rules' own, by the rule's name.
+    #: The name of a rule -> the error to answer instead of the rule's own.
     answers: Mapping[str, AdyenError]
 
 
@@ -50,7 +51,7 @@ def check(rules: tuple[Rule, ...], request: Request) -> None:
 
 
 def merchant_account(request: Request) -> None:
-    """`merchantAccount` is the twin's. GUESS: a missing one is answered like a wrong one."""
+    """`merchantAccount` is the twin's. GUESS: a missing one has the same answer."""
     if request.body.get("merchantAccount") != request.merchant_account:
         raise errors.wrong_merchant()
 
@@ -61,7 +62,7 @@ def amount(request: Request) -> None:
 
 
 def check_amount(amount: object) -> None:
-    """Raise unless this is an amount by the schema."""
+    """Raise an error unless this value is an amount, as Adyen's schema defines it."""
     if amount is None:
         raise errors.no_amount()
     if not isinstance(amount, Mapping):
@@ -71,7 +72,7 @@ def check_amount(amount: object) -> None:
         raise errors.invalid("amount.currency")
     if amount.get("value") is None:
         raise errors.no_amount()
-    # GUESS: a fraction is answered as an invalid field, not as invalid JSON.
+    # GUESS: the answer to a fraction is an invalid field, not invalid JSON.
     if not is_whole(amount["value"], limits.INT64):
         raise errors.invalid("amount.value")
 
@@ -101,13 +102,13 @@ def _check_item(item: object, path: str) -> None:
 def check_text(
     fields: Mapping[str, Any], name: str, shortest: int, longest: int | None, *, within: str = ""
 ) -> None:
-    """Raise unless a field is missing, or is text within these lengths."""
+    """Raise an error unless a field is missing, or is text within these lengths."""
     if fields.get(name) is not None and not is_text(fields[name], shortest, longest):
         raise errors.invalid(f"{within}.{name}" if within else name)
 
 
 def is_text(value: object, shortest: int, longest: int | None) -> bool:
-    """Return whether this is text within these lengths."""
+    """Return whether this value is text within these lengths; `longest` None: no limit."""
     return (
         isinstance(value, str)
         and len(value) >= shortest
@@ -116,11 +117,11 @@ def is_text(value: object, shortest: int, longest: int | None) -> bool:
 
 
 def is_texts(values: object) -> bool:
-    """Return whether this is a list of text."""
+    """Return whether this value is a list of strings."""
     return isinstance(values, list) and all(isinstance(value, str) for value in values)
 
 
 def is_whole(value: object, within: range) -> bool:
-    """Return whether this is a whole number of that range."""
+    """Return whether this value is a whole number in the range."""
     # JSON's true is an int in Python, but not a number for Adyen.
     return isinstance(value, int) and not isinstance(value, bool) and value in within

@@ -1,9 +1,10 @@
 """The signatures of Adyen's webhooks.
 
-A standard notification: eight fields of the item joined by colons, nothing escaped,
-a missing field counts as empty; in additionalData.hmacSignature. Any other webhook:
-the raw body; in the header HmacSignature. HMAC-SHA256 with the hex-decoded key, Base64.
-Source: Adyen's libraries; pinned by tests/oracle/test_twin_vs_adyen_client.py.
+The signature of a standard notification covers eight fields of its item, joined by colons
+without escaping; a missing field is empty. It is sent in additionalData.hmacSignature. The
+signature of any other webhook covers the raw body, and is sent in the header HmacSignature.
+Both are HMAC-SHA256 with the hex-decoded key, in Base64. Source: Adyen's libraries;
+tests/oracle/test_twin_vs_adyen_client.py checks the signatures with Adyen's Python library.
 """
 
 from __future__ import annotations

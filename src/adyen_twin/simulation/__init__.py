@@ -1,11 +1,11 @@
-"""What happens at Adyen and at GoPay: payments, modifications, tokens, wallets, disputes.
+"""The behaviour of Adyen and GoPay: payments, modifications, tokens, wallets, disputes.
 
 Read in this order: `payments` (from the request to the result), `wallets` and `shopper`
-(whose wallet pays, and what the shopper does), `modifications`, `tokens`, `charges`
-(payments with a token), `disputes`, `other_system` (payments that the twin does not have).
+(which wallet pays, and the shopper's actions), `modifications`, `tokens`, `charges`
+(payments with a token), `disputes`, `other_system` (events of payments outside the twin).
 `tasks` runs what is due by the twin's clock; `engine` runs tasks and deliveries in the
 background, and advances the clock.
 
-Every change of the twin's state that is not configuration is made here, and sent by
-`webhooks`. May import: `core`, `protocol`, `webhooks`; only `engine` does I/O.
+This package changes payments and tokens, and calls `webhooks` to notify the shop.
+May import: `core`, `protocol`, `webhooks`; only `engine` does I/O.
 """

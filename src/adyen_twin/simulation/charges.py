@@ -1,7 +1,7 @@
 """Payments with a token: Subscription without the shopper, CardOnFile with their PIN.
 
-Source: Adyen's page on GoPay. A Subscription payment has no redirect; its answer has a
-resultCode, and AUTHORISATION is final. A CardOnFile payment redirects to GoPay.
+Source: Adyen's page on GoPay. A Subscription payment has no redirect: its answer has a
+resultCode, but only AUTHORISATION is final. A CardOnFile payment redirects to GoPay.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ from adyen_twin.simulation import payments, tokens
 
 
 def chargeable(twin: Twin, body: Body, token_id: str) -> Token:
-    """Return the token, if this shopper can be charged with it in this model.
+    """Return the token that a payment charges.
 
     Raises:
-        AdyenError: The token is unknown or disabled, another shopper's, or for another model.
+        AdyenError: The token is unknown or disabled, or for another shopper or model.
 
     """
     token = tokens.find(twin, body["merchantAccount"], body["shopperReference"], token_id)
     if body["recurringProcessingModel"] not in tokens.models(twin, token):
-        raise errors.no_contract()  # GUESS: the code.
+        raise errors.no_contract()  # GUESS: the error code.
     return token
 
 
 def start(twin: Twin, body: Body, token: Token) -> Payment:
-    """Create a payment that charges a token; a Subscription is decided without the shopper."""
+    """Create a payment that charges a token; a Subscription needs no decision of the shopper."""
     payment = payments.create(twin, body)
     payment.token, payment.charges = token.id, True
     if body["recurringProcessingModel"] == "CardOnFile":
@@ -48,16 +48,16 @@ def start(twin: Twin, body: Body, token: Token) -> Payment:
 
 
 def decide_if_open(twin: Twin, *, psp_reference: str) -> None:
-    """Decide a charge that was left open, unless it was cancelled meanwhile."""
+    """Decide a charge if it is still open; it may have been cancelled."""
     payment = twin.memory.payment(psp_reference)
     if payment is not None and payment.status is Status.AWAITING:
         payments.decide_by_wallet(twin, payment)
 
 
 def reply_body(twin: Twin, payment: Payment) -> dict[str, Any]:
-    """Return what /payments answers to a Subscription charge.
+    """Return the body of the answer to a Subscription charge.
 
-    GUESS: that a refusal has its reason and code in full here.
+    GUESS: the refusalReason and the refusalReasonCode.
     """
     body: dict[str, Any] = {
         "pspReference": payment.psp_reference,

@@ -1,8 +1,8 @@
-"""Disputes of a payment: events that the shopper's side causes, sent as Adyen sends them.
+"""Disputes of a payment: the notifications that Adyen sends about them.
 
-All events of one dispute have one pspReference, and the payment's as originalReference.
-Source: Adyen's page on dispute notifications, and its Webhooks schema for the additional
-data. GUESS: that GoPay has disputes at all, and which status belongs to which event.
+All events of one dispute have the same pspReference; the originalReference is the payment's.
+Source: Adyen's page on dispute notifications, and its Webhooks schema for
+additionalData. GUESS: that GoPay has disputes, and the status of each event.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from adyen_twin.webhooks import payment_notifications
 
 _DAY_S: Final = 86_400
 
-#: The status after an event, unless another one is given.
+#: An event -> the status of the dispute after it, if the control call gives no other status.
 STATUSES: Final = {
     "NOTIFICATION_OF_CHARGEBACK": "Unresponded",
     "CHARGEBACK": "Undefended",
@@ -33,7 +33,7 @@ STATUSES: Final = {
 
 
 class DisputeEvent(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
-    """An event of a dispute, as a control call gives it."""
+    """An event of a dispute, as the body of a control call."""
 
     event: Literal[
         "NOTIFICATION_OF_CHARGEBACK",
@@ -45,15 +45,15 @@ class DisputeEvent(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
         "PREARBITRATION_WON",
         "PREARBITRATION_LOST",
     ] = "NOTIFICATION_OF_CHARGEBACK"
-    #: The dispute's reference; None: that of the payment's newest dispute, or a new one.
+    #: The dispute's pspReference; None: that of the payment's newest dispute, or a new one.
     psp_reference: Annotated[str, msgspec.Meta(min_length=1)] | None = None
-    #: In minor units; None: the whole payment.
+    #: In minor units; None: the amount of the payment.
     value: Annotated[int, msgspec.Meta(ge=0)] | None = None
     reason: str = "Goods or Services Not Provided"
     reason_code: str = "13.1"
-    #: How long from now the shop can defend itself.
+    #: The number of days from now in which the shop can defend itself.
     defense_days: Annotated[float, msgspec.Meta(ge=0, le=366)] = 14.0
-    #: Adyen's name of the status; None: the one in STATUSES.
+    #: Adyen's name of the dispute's status; None: the status in STATUSES.
     dispute_status: str | None = None
 
 
@@ -68,17 +68,19 @@ def send(twin: Twin, payment: Payment, dispute: DisputeEvent) -> str:
         reason=dispute.reason,
         original_reference=payment.psp_reference,
     )
-    additional = {
+    additional_data = {
         "chargebackReasonCode": dispute.reason_code,
         "disputeStatus": dispute.dispute_status or STATUSES[dispute.event],
         "defendable": "true",
         "defensePeriodEndsAt": format_adyen(twin.now() + dispute.defense_days * _DAY_S),
     }
-    payment_notifications.dispute(twin, payment, event, additional)
+    payment_notifications.dispute(twin, payment, event, additional_data)
     return event.psp_reference
 
 
 def _newest(payment: Payment) -> str | None:
     """Return the pspReference of the payment's newest dispute, if it has one."""
-    found = (event.psp_reference for event in reversed(payment.events) if event.code in STATUSES)
-    return next(found, None)
+    references = (
+        event.psp_reference for event in reversed(payment.events) if event.code in STATUSES
+    )
+    return next(references, None)

@@ -1,4 +1,4 @@
-"""The background work: tasks and deliveries as they fall due, and advancing the clock."""
+"""The engine: runs due tasks and deliveries in the background, and advances the clock."""
 
 from __future__ import annotations
 
@@ -15,42 +15,42 @@ from adyen_twin.core.twin import Twin
 from adyen_twin.simulation import tasks
 from adyen_twin.webhooks.delivery import Sender
 
-#: A background loop looks for work at least this often, even if nothing changed.
-LOOK_AGAIN_S: Final = 3600.0
-#: The pause after a bug of the twin, so that a loop does not spin on it.
+#: A background loop checks for work at least this often, even if nothing changed.
+CHECK_AGAIN_S: Final = 3600.0
+#: The pause after an unexpected error, so that a loop does not repeat the error at once.
 AFTER_FAILURE_S = 1.0
 
 log = logging.getLogger(__name__)
 
 
 class Engine:
-    """Runs what is due, as time passes or as the clock is advanced."""
+    """Runs the tasks and deliveries that are due."""
 
     def __init__(self, twin: Twin, session: aiohttp.ClientSession) -> None:
         self.sender = Sender(twin, session)
         self._twin = twin
         self._advancing = asyncio.Lock()
-        self._changes: list[asyncio.Event] = []
+        #: One event per background loop; it is set when there may be new work.
+        self._change_events: list[asyncio.Event] = []
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Work in the background for as long as the block lasts."""
+        """Run tasks and deliveries in the background during the block."""
         self._twin.on_change = self._notify_loops
         loops = [self._loop(self._run_tasks, lambda: tasks.next_due(self._twin))]
         loops += [self._delivery_loop(name) for name in ENDPOINT_NAMES]
-        running = [asyncio.create_task(loop) for loop in loops]
+        background_tasks = [asyncio.create_task(loop) for loop in loops]
         try:
             yield
         finally:
-            for task in running:
+            for task in background_tasks:
                 task.cancel()
-            await asyncio.gather(*running, return_exceptions=True)
+            await asyncio.gather(*background_tasks, return_exceptions=True)
 
     async def advance(self, seconds: float) -> None:
-        """Advance the clock, doing each thing at its own moment.
+        """Advance the clock, and run each task, delivery and retry at its own moment.
 
-        Tasks, deliveries and retries that fall due on the way are done when this returns,
-        and so is all that they cause.
+        When this returns, everything that became due is done, including the consequences.
         """
         async with self._advancing:
             target = self._twin.now() + seconds
@@ -58,6 +58,7 @@ class Engine:
                 await self._run_tasks()
                 await self._deliver()
                 moment = self._next_due()
+                # Real time passes meanwhile, so the clock can be later than `target`.
                 if moment is None or moment > max(target, self._twin.now()):
                     break
                 self._twin.clock.advance_to(moment)
@@ -86,20 +87,20 @@ class Engine:
         self, work: Callable[[], Awaitable[None]], next_due: Callable[[], float | None]
     ) -> None:
         changed = asyncio.Event()
-        self._changes.append(changed)
+        self._change_events.append(changed)
         while True:
             changed.clear()
             try:
                 await work()
             except Exception:
-                # A task that fails must not end the loop, nor make it spin.
+                # A failed task must not end the loop.
                 log.exception("a scheduled task failed")
                 await asyncio.sleep(AFTER_FAILURE_S)
             due_at = next_due()
-            wait_s = LOOK_AGAIN_S if due_at is None else due_at - self._twin.now()
+            wait_s = CHECK_AGAIN_S if due_at is None else due_at - self._twin.now()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(changed.wait(), min(max(wait_s, 0.0), LOOK_AGAIN_S))
+                await asyncio.wait_for(changed.wait(), min(max(wait_s, 0.0), CHECK_AGAIN_S))
 
     def _notify_loops(self) -> None:
-        for changed in self._changes:
+        for changed in self._change_events:
             changed.set()

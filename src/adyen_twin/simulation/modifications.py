@@ -1,9 +1,10 @@
 """Modifications of a payment: captures, refunds, cancels, reversals.
 
-Every request is answered `received` with 201 and decided a moment later; the outcome is
-sent by webhook only. Sources: Adyen's OpenAPI file of Checkout; its page on cancels (a
-captured payment cannot be cancelled); a failed CAPTURE that a shop recorded ("Insufficient
-balance on payment"). Sums are computed from the list of modifications, never stored.
+Every request is answered 201 with `received` and decided a moment later; only a webhook has
+the outcome. Sources: Adyen's OpenAPI file of Checkout; its page on cancels (a captured
+payment cannot be cancelled); a failed CAPTURE that a shop recorded ("Insufficient balance on
+payment"). The captured and the refunded sum are not stored, but computed from the list of
+modifications.
 """
 
 from __future__ import annotations
@@ -17,14 +18,15 @@ from adyen_twin.core.twin import Twin
 from adyen_twin.protocol import errors
 from adyen_twin.webhooks import payment_notifications
 
+# The reasons of failed modifications, as their webhooks have them.
 NOT_ENOUGH: Final = "Insufficient balance on payment"
 NOT_CAPTURED: Final = "Transaction hasn't been captured, refund not possible"
-#: GUESS: the text; Adyen's page says that it is not possible.
+#: GUESS: the text. Adyen's page only names the failure.
 CAPTURED_ALREADY: Final = "Transaction has been captured, cancel not possible"
 NOT_AUTHORISED: Final = "Transaction is not authorised"  # GUESS: the text.
 UNKNOWN_REFERENCE: Final = "Original reference not found"  # GUESS: the text.
 
-#: The event that is sent about each kind.
+#: The kind of a modification -> the event that reports its outcome.
 EVENT_CODES: Final = {
     Kind.CAPTURE: "CAPTURE",
     Kind.REFUND: "REFUND",
@@ -35,14 +37,14 @@ EVENT_CODES: Final = {
 
 
 class NotPossibleError(Exception):
-    """The modification is not possible; the message is the webhook's reason."""
+    """The modification is not possible; the message is the `reason` of its webhook."""
 
 
 def find_payment(twin: Twin, psp_reference: str) -> Payment:
-    """Return the payment that a modification is about, by its own pspReference.
+    """Return the payment to modify, by its own pspReference.
 
     Raises:
-        AdyenError: There is no such payment. GUESS: 422/167, also for an offer's reference.
+        AdyenError: There is no such payment. GUESS: 422/167, also for the reference of an offer.
 
     """
     payment = twin.memory.payment(psp_reference)
@@ -52,18 +54,18 @@ def find_payment(twin: Twin, psp_reference: str) -> Payment:
 
 
 def receive(twin: Twin, payment: Payment, kind: Kind, body: Mapping[str, Any]) -> Modification:
-    """Create a modification; it is decided `modificationS` seconds later.
+    """Create a modification, and schedule its outcome in `modificationS` seconds.
 
     Raises:
-        AdyenError: Its amount is in another currency, or less than 1.
+        AdyenError: The amount is in another currency than the payment, or less than 1.
 
     """
-    requested = body.get("amount")
-    amount = Amount(requested["currency"], requested["value"]) if requested else payment.amount
+    fields = body.get("amount")
+    amount = Amount(fields["currency"], fields["value"]) if fields else payment.amount
     if amount.currency != payment.amount.currency:
-        raise errors.unsupported_currency()  # GUESS: the code.
+        raise errors.unsupported_currency()  # GUESS: the error code.
     if amount.value < 1:
-        raise errors.invalid_amount()  # GUESS: the code.
+        raise errors.invalid_amount()  # GUESS: the error code.
     modification = Modification(
         psp_reference=names.psp_reference(),
         kind=kind,
@@ -85,15 +87,15 @@ def receive(twin: Twin, payment: Payment, kind: Kind, body: Mapping[str, Any]) -
 def cancel_by_reference(twin: Twin, body: Mapping[str, Any]) -> str:
     """Cancel by the shop's own reference; return the pspReference of the request.
 
-    GUESS: every open payment with that reference is cancelled, each with its own webhook;
-    if none is open, one webhook about the newest has success false; if there is none at
-    all, one webhook without originalReference has it.
+    GUESS: every open payment with the reference is cancelled, each with its own webhook. If no
+    payment is open, the cancel of the newest payment fails. If the reference is unknown, a
+    failed TECHNICAL_CANCEL without originalReference is sent.
     """
-    found = twin.memory.payments_with(body["paymentReference"])
-    chosen = [payment for payment in found if _is_open(payment)] or found[-1:]
-    received = [receive(twin, payment, Kind.TECHNICAL_CANCEL, body) for payment in chosen]
-    if received:
-        return received[-1].psp_reference
+    payments = twin.memory.payments_with(body["paymentReference"])
+    to_cancel = [payment for payment in payments if _is_open(payment)] or payments[-1:]
+    cancels = [receive(twin, payment, Kind.TECHNICAL_CANCEL, body) for payment in to_cancel]
+    if cancels:
+        return cancels[-1].psp_reference
     psp_reference = names.psp_reference()
     twin.schedule(
         "tell_unknown_cancel",
@@ -106,41 +108,41 @@ def cancel_by_reference(twin: Twin, body: Mapping[str, Any]) -> str:
 
 
 def send_nothing_to_cancel(twin: Twin, *, payment_reference: str, psp_reference: str) -> None:
-    """Notify the shop that no payment has the reference that was to be cancelled."""
+    """Notify the shop that no payment has the reference of its cancel."""
     payment_notifications.nothing_to_cancel(
         twin, payment_reference, psp_reference, UNKNOWN_REFERENCE
     )
 
 
 def settle(twin: Twin, *, payment: str, modification: str) -> None:
-    """Decide a modification, and send the outcome."""
-    about = twin.memory.payment(payment)
-    if about is None:
+    """Decide a modification, and send the outcome; the arguments are pspReferences."""
+    modified = twin.memory.payment(payment)
+    if modified is None:
         return
-    decided = next(mod for mod in about.modifications if mod.psp_reference == modification)
+    mod = next(mod for mod in modified.modifications if mod.psp_reference == modification)
     try:
-        _DECIDERS[decided.kind](twin, about, decided)
+        _DECIDERS[mod.kind](twin, modified, mod)
     except NotPossibleError as error:
-        decided.outcome, decided.reason = Outcome.FAILED, str(error)
+        mod.outcome, mod.reason = Outcome.FAILED, str(error)
     else:
-        decided.outcome = Outcome.SUCCEEDED
-    payment_notifications.modification(twin, about, decided, EVENT_CODES[decided.kind])
-    _schedule_failure(twin, about, decided)
+        mod.outcome = Outcome.SUCCEEDED
+    payment_notifications.modification(twin, modified, mod, EVENT_CODES[mod.kind])
+    _schedule_failure(twin, modified, mod)
 
 
 def undo(twin: Twin, *, payment: str, modification: str, event_code: str) -> None:
-    """Let a successful modification fail later, and notify the shop."""
-    about = twin.memory.payment(payment)
-    if about is None:
+    """Make a successful modification fail, and notify the shop; see `settle` for the arguments."""
+    modified = twin.memory.payment(payment)
+    if modified is None:
         return
-    undone = next(mod for mod in about.modifications if mod.psp_reference == modification)
-    if undone.outcome is Outcome.SUCCEEDED:
-        undone.outcome = Outcome.UNDONE
-        payment_notifications.undone(twin, about, undone, event_code)
+    mod = next(mod for mod in modified.modifications if mod.psp_reference == modification)
+    if mod.outcome is Outcome.SUCCEEDED:
+        mod.outcome = Outcome.UNDONE
+        payment_notifications.undone(twin, modified, mod, event_code)
 
 
 def expire_authorisation(twin: Twin, *, psp_reference: str) -> None:
-    """Let the uncaptured rest of an authorisation expire, and notify the shop."""
+    """Expire the uncaptured rest of an authorisation, and notify the shop."""
     payment = twin.memory.payment(psp_reference)
     if payment is None or payment.status is not Status.AUTHORISED or _nothing_to_capture(payment):
         return
@@ -151,17 +153,17 @@ def expire_authorisation(twin: Twin, *, psp_reference: str) -> None:
 
 
 def captured(payment: Payment) -> int:
-    """Return how much is captured, in minor units: the sum of the captures that succeeded."""
-    return sum(mod.amount.value for mod in payment.modifications if _is_capture(mod))
+    """Return the sum of the successful captures, in minor units."""
+    return sum(mod.amount.value for mod in payment.modifications if _is_effective_capture(mod))
 
 
 def refunded(payment: Payment) -> int:
-    """Return how much is refunded, in minor units: the sum of the refunds that succeeded."""
-    return sum(mod.amount.value for mod in payment.modifications if _is_refund(mod))
+    """Return the sum of the successful refunds, in minor units."""
+    return sum(mod.amount.value for mod in payment.modifications if _is_successful_refund(mod))
 
 
 def capture_automatically(twin: Twin, payment: Payment) -> None:
-    """Capture an authorised payment automatically, as is Adyen's default; it sends no webhook."""
+    """Capture an authorised payment without a request and a webhook, as is Adyen's default."""
     modification = Modification(
         psp_reference=names.psp_reference(),
         kind=Kind.CAPTURE,
@@ -174,16 +176,17 @@ def capture_automatically(twin: Twin, payment: Payment) -> None:
     _schedule_failure(twin, payment, modification)
 
 
-def _is_capture(mod: Modification) -> bool:
+def _is_effective_capture(mod: Modification) -> bool:
     return mod.kind is Kind.CAPTURE and mod.outcome is Outcome.SUCCEEDED and not mod.idle
 
 
-def _is_refund(mod: Modification) -> bool:
-    refund = mod.kind is Kind.REFUND or (mod.kind is Kind.REVERSAL and mod.action == "refund")
-    return refund and mod.outcome is Outcome.SUCCEEDED
+def _is_successful_refund(mod: Modification) -> bool:
+    is_refund = mod.kind is Kind.REFUND or (mod.kind is Kind.REVERSAL and mod.action == "refund")
+    return is_refund and mod.outcome is Outcome.SUCCEEDED
 
 
 def _is_open(payment: Payment) -> bool:
+    """Return whether a cancel of the payment can succeed."""
     return payment.status is Status.AWAITING or (
         payment.status is Status.AUTHORISED and captured(payment) == 0
     )
@@ -196,13 +199,13 @@ def _nothing_to_capture(payment: Payment) -> bool:
 def _capture(twin: Twin, payment: Payment, mod: Modification) -> None:
     if payment.status is not Status.AUTHORISED:
         raise NotPossibleError(NOT_AUTHORISED)
-    if any(other.automatic and _is_capture(other) for other in payment.modifications):
-        # It is captured already: this succeeds, and nothing is charged again.
+    if any(other.automatic and _is_effective_capture(other) for other in payment.modifications):
+        # The payment is captured already, so this succeeds and changes nothing.
         mod.idle = True
         return
     if _nothing_to_capture(payment) or captured(payment) + mod.amount.value > payment.amount.value:
         raise NotPossibleError(NOT_ENOUGH)
-    # A partial capture releases the rest, unless several are agreed with Adyen.
+    # The first capture releases the rest, unless several captures are possible.
     payment.authorisation_over = not twin.knobs.several_captures
 
 
@@ -230,7 +233,7 @@ def _cancel(twin: Twin, payment: Payment, _: Modification) -> None:
 
 def _undo_captures(payment: Payment) -> None:
     for mod in payment.modifications:
-        if _is_capture(mod):
+        if _is_effective_capture(mod):
             mod.outcome = Outcome.UNDONE
 
 
@@ -267,13 +270,13 @@ def _schedule_failure(twin: Twin, payment: Payment, mod: Modification) -> None:
 
 
 def _failure(twin: Twin, mod: Modification, reference: str) -> tuple[float, str] | None:
-    """Return after how many seconds a fault undoes it, and with which event; None: no fault."""
-    if _is_refund(mod):
+    """Return the seconds until a fault undoes the modification, and the event; None: no fault."""
+    if _is_successful_refund(mod):
         refund = faults.triggered(
             twin.state.faults, faults.RefundFailsLater, target="refund", reference=reference
         )
         return (refund.seconds, refund.event_code) if refund else None
-    if _is_capture(mod):
+    if _is_effective_capture(mod):
         capture = faults.triggered(
             twin.state.faults, faults.CaptureFailsLater, target="capture", reference=reference
         )

@@ -1,8 +1,8 @@
 """Another system that uses the same merchant account, and perhaps the same references.
 
-Shops have their other payment methods at Adyen too, under the same order numbers, and one
-webhook endpoint gets the notifications of all. The twin does not make such payments; it
-sends the notifications that Adyen would send.
+Shops use their other payment methods at Adyen too, with the same order numbers, and one
+webhook endpoint receives the notifications of all methods. The twin has no such payments,
+but it sends the notifications that Adyen would send.
 """
 
 from __future__ import annotations
@@ -19,24 +19,24 @@ from adyen_twin.webhooks import payment_notifications
 
 
 class OtherAmount(msgspec.Struct, forbid_unknown_fields=True):
-    """An amount of the other system: any whole number, as a test of the shop."""
+    """An amount of the other system, in minor units; it can be any whole number."""
 
     currency: str
     value: int
 
 
 class OtherSystemEvent(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
-    """An event of the other system, as a control call gives it."""
+    """An event of the other system, as the body of a control call."""
 
     reference: Annotated[str, msgspec.Meta(min_length=1)]
-    #: A plain number is in rupiah.
+    #: A number without a currency is in rupiah.
     amount: int | OtherAmount
     payment_method: Annotated[str, msgspec.Meta(min_length=1)] = "visa"
     event: Literal["AUTHORISATION", "REFUND", "CHARGEBACK", "CANCELLATION", "CAPTURE_FAILED"] = (
         "AUTHORISATION"
     )
     success: bool = True
-    #: The payment that is changed; None: a payment of the other system.
+    #: The pspReference of the changed payment; None: that of a payment of the other system.
     original_reference: Annotated[str, msgspec.Meta(min_length=1)] | None = None
 
 
@@ -65,7 +65,7 @@ def _amount(other: OtherSystemEvent) -> Amount:
 
 
 def _original(other: OtherSystemEvent) -> str | None:
-    """Return the originalReference; for a change without one, a payment unknown to the shop."""
+    """Return the originalReference; if a modification has none, a random one."""
     if other.original_reference is not None or other.event == "AUTHORISATION":
         return other.original_reference
     return names.psp_reference()

@@ -1,7 +1,9 @@
-"""A payment at Adyen: the offer, the decision at the wallet, and the answer to details.
+"""A payment at Adyen: the offer, the wallet's decision, and the answer to /payments/details.
+
+An offer is a payment that the shopper has not decided yet.
 
 Sources: Adyen's OpenAPI file of Checkout, its docs on redirects, answers that plugins
-recorded. What could not be established is marked GUESS, and has a knob where it matters.
+recorded. A behaviour that could not be established is marked GUESS, or is a knob.
 """
 
 from __future__ import annotations
@@ -24,25 +26,26 @@ REFUSED: Final = Refusal("Refused", "2")
 SHOPPER_CANCELLED: Final = Refusal("Shopper Cancelled", "16")
 PIN_TRIES_EXCEEDED: Final = Refusal("Pin tries exceeded", "18")
 
-#: What /payments/details answers for each status.
+#: The status of a payment -> the resultCode of /payments/details.
 RESULT_CODES: Final = {
     Status.AUTHORISED: "Authorised",
     Status.REFUSED: "Refused",
     Status.CANCELLED: "Cancelled",
-    # GUESS: a shopper who returns from an expired page has cancelled.
+    # GUESS: the result for a shopper who returns from an expired page.
     Status.EXPIRED: "Cancelled",
 }
 
-#: The address of the app. GUESS, from other providers' pages.
+#: The address of the app. GUESS: the address is from other providers' pages.
 APP_PAGE: Final = "gojek://gopay/merchanttransfer"
 
 
 @dataclass(frozen=True, kw_only=True)
 class ShopperReturn:
-    """How the shopper's browser returns to the shop."""
+    """The request with which the shopper's browser returns to the shop."""
 
-    #: The shop's own address with redirectResult in its query.
+    #: The returnUrl with redirectResult in its query.
     location: str
+    #: "GET" or "POST".
     method: str
     #: For a POST: the address and the fields of the form.
     url: str
@@ -52,7 +55,7 @@ class ShopperReturn:
 def methods(twin: Twin, body: rules.Body) -> list[dict[str, str]]:
     """Return the payment methods for this country, currency, amount and channel.
 
-    GoPay's page requires all four; a lenient twin does not require the channel.
+    Adyen's page on GoPay requires all four; a lenient twin does not require the channel.
     """
     if not _gopay_is_available(twin, body):
         return []
@@ -76,7 +79,7 @@ def _gopay_is_available(twin: Twin, body: rules.Body) -> bool:
 
 
 def start(twin: Twin, body: rules.Body) -> Payment:
-    """Create a payment that waits for the shopper at the wallet.
+    """Create a payment that waits for the shopper's decision.
 
     Raises:
         AdyenError: The sessionValidity is not a moment in the future.
@@ -88,12 +91,12 @@ def start(twin: Twin, body: rules.Body) -> Payment:
 
 
 def await_shopper(twin: Twin, payment: Payment) -> None:
-    """Let the offer expire if the shopper does not decide in time."""
+    """Schedule the expiry of the offer; after a decision, the offer no longer expires."""
     twin.schedule("expire_payment", payment.expires_at, psp_reference=payment.psp_reference)
 
 
 def create(twin: Twin, body: rules.Body) -> Payment:
-    """Create a payment without a decision."""
+    """Create a payment, and schedule nothing."""
     now = twin.now()
     post_requested = body.get("redirectToIssuerMethod") == "POST"
     redirect_by_post = post_requested or twin.knobs.action_url == "post"
@@ -109,6 +112,7 @@ def create(twin: Twin, body: rules.Body) -> Payment:
         metadata=dict(body.get("metadata") or {}),
         redirect_data=names.redirect_data(),
         page_key=names.page_key(),
+        # The value only has to be random, as a page key is.
         form_proof=names.page_key() if redirect_by_post else None,
         return_by_post=body.get("redirectFromIssuerMethod") == "POST",
         redirect_result=names.redirect_result(),
@@ -122,7 +126,7 @@ def create(twin: Twin, body: rules.Body) -> Payment:
 
 
 def _expires_at(twin: Twin, body: rules.Body, now: float) -> float:
-    """Return when the offer closes: after the wallet's own period, or sessionValidity if sooner."""
+    """Return when the offer expires: after `paymentExpiryS`, or at an earlier sessionValidity."""
     end = now + twin.knobs.payment_expiry_s
     validity = body.get("sessionValidity")
     if validity is None:
@@ -132,12 +136,12 @@ def _expires_at(twin: Twin, body: rules.Body, now: float) -> float:
     except ValueError:
         raise errors.invalid("sessionValidity") from None
     if requested <= now:
-        raise errors.invalid("sessionValidity")  # GUESS: that the past is refused.
+        raise errors.invalid("sessionValidity")  # GUESS: that a moment in the past is refused.
     return min(end, requested)
 
 
 def action(payment: Payment, public_url: str, *, app: bool = False) -> dict[str, Any]:
-    """Return the `action` for the shop: redirect the browser to the wallet, or to its app."""
+    """Return the `action` of the answer: a redirect to the wallet's page, or to its app."""
     page = APP_PAGE if app else f"{public_url}/checkoutshopper/checkoutPaymentRedirect"
     redirect: dict[str, Any] = {
         "type": "redirect",
@@ -146,13 +150,13 @@ def action(payment: Payment, public_url: str, *, app: bool = False) -> dict[str,
         "url": f"{page}?redirectData={quote(payment.redirect_data, safe='')}",
     }
     if payment.form_proof is not None:
-        # The address alone does not open the page: the form must contain this field.
+        # The address is not enough to open the page: the form must also have this field.
         redirect |= {"method": "POST", "data": {"payload": payment.form_proof}}
     return redirect
 
 
 def decide(twin: Twin, payment: Payment, status: Status, refusal: Refusal | None = None) -> None:
-    """Record the wallet's decision, and send it to the shop."""
+    """Record the decision, and send it to the shop."""
     payment.status = status
     payment.refusal = refusal
     if status is Status.AUTHORISED:
@@ -162,7 +166,7 @@ def decide(twin: Twin, payment: Payment, status: Status, refusal: Refusal | None
 
 
 def decide_by_wallet(twin: Twin, payment: Payment) -> None:
-    """Let the wallet pay or refuse a payment that is approved."""
+    """Decide an approved payment: its wallet pays or refuses."""
     wallet = wallets.of_payment(twin, payment)
     payment.wallet_account = wallet.account
     refusal = wallets.refusal(twin, wallet, payment)
@@ -171,38 +175,44 @@ def decide_by_wallet(twin: Twin, payment: Payment) -> None:
 
 
 def _authorise(twin: Twin, payment: Payment) -> None:
-    """Capture or wait for a capture, save the token, and send the webhooks."""
+    """Capture the payment or schedule its expiry, save its token, and send the webhooks."""
     if twin.knobs.capture == "automatic":
         modifications.capture_automatically(twin, payment)
     else:
         due_at = twin.now() + twin.knobs.authorisation_days * DAY_S
         twin.schedule("expire_authorisation", due_at, psp_reference=payment.psp_reference)
     tokens.save(twin, payment)
-    if payment.saved_as is not None and twin.knobs.tokens_told != "never":
+    if payment.saved_as is not None and twin.knobs.tokens_sent != "never":
         _send_saved_token(twin, payment)
-    false_first = _triggered(twin, payment, faults.FalseThenTrue)
-    if false_first is not None:
-        same = false_first.same_psp_reference
-        payment_notifications.earlier_refusal(twin, payment, same_psp_reference=same)
-        _send_later(twin, payment, "tell_authorisation", false_first.seconds)
+    false_then_true = _triggered(twin, payment, faults.FalseThenTrue)
+    if false_then_true is not None:
+        payment_notifications.earlier_refusal(
+            twin, payment, same_psp_reference=false_then_true.same_psp_reference
+        )
+        _send_later(twin, payment, "tell_authorisation", false_then_true.seconds)
     else:
         payment_notifications.authorisation(twin, payment)
-    if false_after := _triggered(twin, payment, faults.TrueThenFalse):
-        same = false_after.same_psp_reference
+    if true_then_false := _triggered(twin, payment, faults.TrueThenFalse):
         _send_later(
-            twin, payment, "tell_earlier_refusal", false_after.seconds, same_psp_reference=same
+            twin,
+            payment,
+            "tell_earlier_refusal",
+            true_then_false.seconds,
+            same_psp_reference=true_then_false.same_psp_reference,
         )
-    if closed := _triggered(twin, payment, faults.OfferClosedAfterPaid):
-        _send_later(twin, payment, "tell_offer_closed", closed.seconds)
+    if offer_closed := _triggered(twin, payment, faults.OfferClosedAfterPaid):
+        _send_later(twin, payment, "tell_offer_closed", offer_closed.seconds)
 
 
 def _send_saved_token(twin: Twin, payment: Payment) -> None:
-    name = payment.psp_reference
-    if twin.knobs.tokens_told == "before":
-        tokens.send_saved(twin, psp_reference=name)
+    psp_reference = payment.psp_reference
+    if twin.knobs.tokens_sent == "before":
+        tokens.send_saved(twin, psp_reference=psp_reference)
     else:
         due_at = twin.now() + twin.knobs.settlement_s
-        twin.schedule("tell_token", due_at, reference=payment.reference, psp_reference=name)
+        twin.schedule(
+            "tell_token", due_at, reference=payment.reference, psp_reference=psp_reference
+        )
 
 
 def _triggered(twin: Twin, payment: Payment, kind: type[faults.AnyKind]) -> faults.AnyKind | None:
@@ -212,36 +222,41 @@ def _triggered(twin: Twin, payment: Payment, kind: type[faults.AnyKind]) -> faul
 
 
 def _send_later(twin: Twin, payment: Payment, kind: str, seconds: float, **more: bool) -> None:
-    due_at, name = twin.now() + seconds, payment.psp_reference
-    twin.schedule(kind, due_at, reference=payment.reference, psp_reference=name, **more)
+    twin.schedule(
+        kind,
+        twin.now() + seconds,
+        reference=payment.reference,
+        psp_reference=payment.psp_reference,
+        **more,
+    )
 
 
 def send_authorisation(twin: Twin, *, psp_reference: str) -> None:
-    """Send the wallet's decision, late."""
+    """Send the decision, which a fault delayed."""
     if payment := twin.memory.payment(psp_reference):
         payment_notifications.authorisation(twin, payment)
 
 
 def send_earlier_refusal(twin: Twin, *, psp_reference: str, same_psp_reference: bool) -> None:
-    """Notify the shop late that an earlier attempt was refused."""
+    """Notify the shop of a refused earlier attempt, as a fault requires."""
     if payment := twin.memory.payment(psp_reference):
         payment_notifications.earlier_refusal(twin, payment, same_psp_reference=same_psp_reference)
 
 
 def send_offer_closed(twin: Twin, *, psp_reference: str) -> None:
-    """Notify the shop that the offer closed, although it was paid."""
+    """Notify the shop that a paid offer closed, as a fault requires."""
     if payment := twin.memory.payment(psp_reference):
         payment_notifications.offer_closed(twin, payment)
 
 
 def expire_when_due(twin: Twin, *, psp_reference: str) -> None:
-    """Close an offer at its end, unless it is decided."""
+    """Expire an offer, unless it is decided."""
     if payment := twin.memory.payment(psp_reference):
         expire(twin, payment)
 
 
 def expire(twin: Twin, payment: Payment) -> None:
-    """Close an offer, and notify the shop; a decided payment stays as it is."""
+    """Expire an offer, and notify the shop; a decided payment does not change."""
     if payment.status is not Status.AWAITING:
         return
     payment.status = Status.EXPIRED
@@ -249,7 +264,7 @@ def expire(twin: Twin, payment: Payment) -> None:
 
 
 def shopper_return(twin: Twin, payment: Payment) -> ShopperReturn:
-    """Return how the shopper returns; the shop's own query parameters are kept."""
+    """Return the request of the shopper's return; it keeps the query of the returnUrl."""
     separator = "&&" if twin.knobs.return_double_ampersand else "&"
     parts = urlsplit(payment.return_url)
     result = f"redirectResult={quote(payment.redirect_result, safe='')}"
@@ -263,18 +278,18 @@ def shopper_return(twin: Twin, payment: Payment) -> ShopperReturn:
 
 
 def details(twin: Twin, redirect_result: str) -> tuple[Payment, dict[str, Any]]:
-    """Return the payment of a redirectResult, and what /payments/details answers.
+    """Return the payment of a redirectResult, and the answer to /payments/details.
 
     Raises:
-        AdyenError: The redirectResult is unknown, or the shopper has not got it yet. Or it was
-            used before, and the knob `detailsRepeat` is `refuse`: 704, as in production.
+        AdyenError: The redirectResult is unknown, or its payment is not decided yet. Error
+            704: it was used before, and the knob `detailsRepeat` is `refuse`.
 
     """
     payment = twin.memory.payment(redirect_result)
     if payment is None or payment.redirect_result != redirect_result:
         raise errors.invalid_payload()
     if payment.status is Status.AWAITING:
-        raise errors.invalid_payload()  # The shopper does not have it yet.
+        raise errors.invalid_payload()  # The shopper cannot have this redirectResult yet.
     if payment.details_asked and twin.knobs.details_repeat == "refuse":
         raise errors.in_progress(422, payment.psp_reference)
     payment.details_asked = True
@@ -288,13 +303,13 @@ def _details_body(twin: Twin, payment: Payment) -> dict[str, Any]:
         **_optional_fields(twin, payment),
     }
     if payment.status is Status.AUTHORISED:
-        additional = payment_notifications.tokenization(twin, payment)
-        return body | ({"additionalData": additional} if additional else {})
+        additional_data = payment_notifications.tokenization(twin, payment)
+        return body | ({"additionalData": additional_data} if additional_data else {})
     return body | _refusal_fields(twin, payment)
 
 
 def _optional_fields(twin: Twin, payment: Payment) -> dict[str, Any]:
-    """Return the fields that identify the payment, if a knob enables them."""
+    """Return the reference, amount and method, if the knob `detailsReference` enables them."""
     if twin.knobs.details_reference == "absent":
         return {}
     fields: dict[str, Any] = {
@@ -307,7 +322,7 @@ def _optional_fields(twin: Twin, payment: Payment) -> dict[str, Any]:
 
 
 def _refusal_fields(twin: Twin, payment: Payment) -> dict[str, Any]:
-    """Return a refusal as plugins recorded it (upper case, code "0"), or in full."""
+    """Return the reason and code of a refusal, as the knob `refusalReasons` requires."""
     if twin.knobs.refusal_reasons == "recorded":
         reason = RESULT_CODES[payment.status].upper()
         return {"refusalReason": reason, "refusalReasonCode": "0"}

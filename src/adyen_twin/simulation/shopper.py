@@ -1,7 +1,6 @@
-"""The shopper at GoPay: a balance, a PIN, and four ways to end a payment.
+"""The actions of the shopper at GoPay: approve, refuse, cancel, expire.
 
-People use it through the GoPay page and programs through POST /twin/wallet; both call
-these functions, so both see the same wallet.
+The GoPay page calls these functions for people, and POST /twin/wallet for programs.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from adyen_twin.simulation import payments
 
 
 class WrongPinError(Exception):
-    """The PIN was wrong, and there are tries left."""
+    """The PIN was wrong, but the shopper has tries left."""
 
 
 class AlreadyDecidedError(Exception):
@@ -24,10 +23,10 @@ class AlreadyDecidedError(Exception):
 
 
 def use_account(twin: Twin, payment: Payment, account: str) -> None:
-    """Log the shopper in with another GoPay account.
+    """Make the shopper use another GoPay account; a payment with a token ignores this.
 
     Raises:
-        AlreadyDecidedError: The payment is no longer waiting.
+        AlreadyDecidedError: The payment is no longer waiting for the shopper.
 
     """
     _require_awaiting(payment)
@@ -39,8 +38,8 @@ def enter_pin(twin: Twin, payment: Payment, pin: str, *, comes_back: bool = True
     """Approve with a PIN; the wallet may still refuse.
 
     Raises:
-        WrongPinError: The PIN is wrong, and there are tries left.
-        AlreadyDecidedError: The payment is no longer waiting.
+        WrongPinError: The PIN is wrong, but the shopper has tries left.
+        AlreadyDecidedError: The payment is no longer waiting for the shopper.
 
     """
     _require_awaiting(payment)
@@ -52,11 +51,11 @@ def enter_pin(twin: Twin, payment: Payment, pin: str, *, comes_back: bool = True
 
 
 def act(twin: Twin, payment: Payment, action: str, pin: str) -> payments.ShopperReturn | None:
-    """Act as the shopper; return how they return to the shop, or None if they do not.
+    """Act as the shopper; return the request of their return, or None if they do not return.
 
     Raises:
-        WrongPinError: The PIN is wrong, and there are tries left.
-        AlreadyDecidedError: The payment is no longer waiting.
+        WrongPinError: The PIN is wrong, but the shopper has tries left.
+        AlreadyDecidedError: The payment is no longer waiting for the shopper.
 
     """
     ACTIONS[action](twin, payment, pin)
@@ -77,7 +76,7 @@ def _approve_without_return(twin: Twin, payment: Payment, pin: str) -> None:
 
 
 def _refuse(twin: Twin, payment: Payment, _: str) -> None:
-    """Let the wallet refuse for a reason of its own."""
+    """Refuse the payment as the wallet, not as the shopper."""
     _require_awaiting(payment)
     payments.decide(twin, payment, Status.REFUSED, payments.REFUSED)
 
@@ -88,7 +87,6 @@ def _cancel(twin: Twin, payment: Payment, _: str) -> None:
 
 
 def _expire(twin: Twin, payment: Payment, _: str) -> None:
-    """Let the offer expire at once."""
     _require_awaiting(payment)
     payments.expire(twin, payment)
 
@@ -98,7 +96,7 @@ def _require_awaiting(payment: Payment) -> None:
         raise AlreadyDecidedError
 
 
-#: What the shopper can do, by the name in the page's forms and in POST /twin/wallet.
+#: The name of an action in the page's forms and in POST /twin/wallet -> its function.
 ACTIONS: Final[dict[str, Callable[[Twin, Payment, str], None]]] = {
     "approve": enter_pin,
     "approve_without_return": _approve_without_return,

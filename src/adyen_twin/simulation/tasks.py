@@ -1,4 +1,4 @@
-"""Tasks: what is due by the twin's clock, and the function that each kind of task calls."""
+"""Tasks: calls of functions that are due at a moment, by the twin's clock."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from adyen_twin.core.twin import Twin
 from adyen_twin.simulation import charges, modifications, payments, tokens
 from adyen_twin.webhooks import outbox
 
-#: The kinds are names in state files, so they stay as they are.
+#: The kind of a task -> its function. Kinds must not change, because state files have them.
 HANDLERS: Final[dict[str, Callable[..., None]]] = {
     "decide_charge": charges.decide_if_open,
     "expire_authorisation": modifications.expire_authorisation,
@@ -26,7 +26,7 @@ HANDLERS: Final[dict[str, Callable[..., None]]] = {
     "tell_unknown_cancel": modifications.send_nothing_to_cancel,
     "undo_modification": modifications.undo,
 }
-#: The kinds that run at once if a webhook must be delivered before the call is answered.
+#: The kinds that the fault `notice_before_reply` runs before the answer.
 BEFORE_REPLY: Final = (
     "decide_charge",
     "queue_notices",
@@ -37,21 +37,23 @@ BEFORE_REPLY: Final = (
 
 
 def next_due(twin: Twin) -> float | None:
-    """Return when the next task is due; None: there is none."""
+    """Return the moment when the next task is due; None: there are no tasks."""
     return twin.state.tasks[0].due_at if twin.state.tasks else None
 
 
 def run_due(twin: Twin) -> None:
-    """Run every task that is due, oldest first."""
+    """Run every task that is due, in the order of their moments."""
     while twin.state.tasks and twin.state.tasks[0].due_at <= twin.now():
         _run(twin, heapq.heappop(twin.state.tasks))
 
 
 def run_before_reply(twin: Twin, reference: str) -> None:
-    """Run at once the tasks that lead to webhooks about payments with this reference."""
+    """Run the tasks that cause webhooks about payments with this reference, even if not due."""
     tasks = twin.state.tasks
-    early = [task for task in tasks if task.kind in BEFORE_REPLY and task.reference == reference]
-    for task in sorted(early):
+    early_tasks = [
+        task for task in tasks if task.kind in BEFORE_REPLY and task.reference == reference
+    ]
+    for task in sorted(early_tasks):
         tasks.remove(task)
         _run(twin, task)
     heapq.heapify(tasks)

@@ -1,9 +1,12 @@
-"""Tokens: a shopper's permission to charge one wallet again, for one or more models.
+"""Tokens: a shopper's permission to charge one wallet again.
 
-Sources: Adyen's page on GoPay (Subscription and CardOnFile; the token is sent by webhook),
-its OpenAPI files of Checkout, Recurring and of the token webhooks. If a shopper saves the
-same wallet twice, it is one token. GUESS: that it exists once the payment is authorised,
-and that saving it for another model is sent as `updated`.
+A token has one or more models (recurring processing models). If a shopper saves the same
+wallet twice, the result is one token.
+
+Sources: Adyen's page on GoPay (Subscription and CardOnFile; the token is sent by webhook), its
+OpenAPI files of Checkout, Recurring and the token webhooks. GUESS: that the token exists as
+soon as the payment is authorised, and that `updated` is sent when the same wallet is saved for
+another model.
 """
 
 from __future__ import annotations
@@ -18,14 +21,14 @@ from adyen_twin.protocol import errors
 from adyen_twin.protocol.limits import GOPAY_MODELS
 from adyen_twin.webhooks import payment_notifications, token_notifications
 
-#: The classic contracts of each model. GUESS: from memory of Adyen's pages.
+#: A model -> its contracts in the classic Recurring API. GUESS: all of them.
 CONTRACTS: Final = {"Subscription": ("RECURRING",), "CardOnFile": ("ONECLICK", "RECURRING")}
-#: The model that ends when a classic contract is disabled.
+#: A classic contract -> the model that ends when the contract is disabled.
 MODEL_OF_CONTRACT: Final = {"ONECLICK": "CardOnFile", "RECURRING": "Subscription"}
 
 
 def save(twin: Twin, payment: Payment) -> None:
-    """Save a token, if the authorised payment asks for one."""
+    """Save a token, if the authorised payment requested it."""
     if payment.saves_for is None or payment.shopper_reference is None:
         return
     token = _of_same_wallet(twin, payment)
@@ -65,7 +68,7 @@ def find(twin: Twin, merchant_account: str, shopper_reference: str, token_id: st
     """Return a shopper's active token.
 
     Raises:
-        AdyenError: 800, if it belongs to another shopper; 803, if it is unknown or disabled.
+        AdyenError: 800 if the token belongs to another shopper; 803 if it is unknown or disabled.
 
     """
     token = twin.state.tokens.get(token_id)
@@ -74,33 +77,36 @@ def find(twin: Twin, merchant_account: str, shopper_reference: str, token_id: st
     if (token.merchant_account, token.shopper_reference) != (merchant_account, shopper_reference):
         raise errors.no_contract()
     if not token.active:
-        raise errors.no_detail()  # GUESS: that a disabled token is answered like an unknown one.
+        raise errors.no_detail()  # GUESS: the same error as for an unknown token.
     return token
 
 
 def disable(twin: Twin, token: Token) -> None:
-    """Disable a token, and notify the shop; a disabled one stays as it is."""
+    """Disable a token and notify the shop, unless it is disabled already."""
     if token.active:
         token.active = False
         token_notifications.disabled(twin, token)
 
 
-def disable_contract(twin: Twin, chosen: Iterable[Token], contract: str) -> None:
-    """Remove the models of a contract from tokens; a token without a model is disabled."""
-    ended = {MODEL_OF_CONTRACT.get(name) for name in contract.split(",")}
-    for token in chosen:
-        token.models = [model for model in token.models if model not in ended]
+def disable_contract(twin: Twin, tokens: Iterable[Token], contract: str) -> None:
+    """Remove the models of these contracts from the tokens; disable a token with no model left.
+
+    `contract` can name two contracts, separated by a comma.
+    """
+    ended_models = {MODEL_OF_CONTRACT.get(name) for name in contract.split(",")}
+    for token in tokens:
+        token.models = [model for model in token.models if model not in ended_models]
         if not token.models:
             disable(twin, token)
 
 
 def update(twin: Twin, token: Token) -> None:
-    """Notify the shop that something about a token changed."""
+    """Notify the shop that a token was updated."""
     token_notifications.changed(twin, token, "updated", names.psp_reference())
 
 
 def send_saved(twin: Twin, *, psp_reference: str) -> None:
-    """Send the result of saving a payment's token."""
+    """Notify the shop that a payment saved a token."""
     payment = twin.memory.payment(psp_reference)
     if payment is not None and payment.token is not None and payment.saved_as is not None:
         token = twin.state.tokens[payment.token]

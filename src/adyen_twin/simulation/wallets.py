@@ -1,4 +1,4 @@
-"""GoPay wallets: which one pays, its balance, and whether it refuses."""
+"""GoPay wallets: the wallet that pays, its balance, and its refusal."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from adyen_twin.core.twin import Twin
 #: The account of shoppers without a shopperReference.
 ANONYMOUS_ACCOUNT: Final = "100000000001"
 
-# Adyen's table of refusal reasons. GUESS: which of them GoPay gives for which state.
+# Adyen's table of refusal reasons. GUESS: the reason for each state.
 NOT_ENOUGH_BALANCE: Final = Refusal("Not enough balance", "12")
 UNLINKED: Final = Refusal("Revocation Of Auth", "26")
 BLOCKED: Final = Refusal("Transaction Not Permitted", "23")
 
 
 def of_shopper(twin: Twin, shopper_reference: str | None) -> Wallet:
-    """Return the wallet that a shopper uses; each named shopper has their own."""
+    """Return the wallet of a shopper; all shoppers without a reference share one."""
     if shopper_reference is None:
         return _of_account(twin, ANONYMOUS_ACCOUNT)
     account = twin.state.shoppers.get(shopper_reference)
@@ -28,7 +28,7 @@ def of_shopper(twin: Twin, shopper_reference: str | None) -> Wallet:
 
 
 def of_payment(twin: Twin, payment: Payment) -> Wallet:
-    """Return the wallet that pays: the token's, else the shopper's."""
+    """Return the wallet that pays: that of the charged token, else that of the shopper."""
     if payment.charges and payment.token is not None:
         return _of_account(twin, twin.state.tokens[payment.token].wallet_account)
     return of_shopper(twin, payment.shopper_reference)
@@ -42,7 +42,7 @@ def balance(twin: Twin, wallet: Wallet) -> int:
 
 
 def refusal(twin: Twin, wallet: Wallet, payment: Payment) -> Refusal | None:
-    """Return why a wallet refuses a payment; None: it pays."""
+    """Return the reason why a wallet refuses a payment; None: the wallet pays."""
     fault = faults.triggered(
         twin.state.faults, faults.WalletRefuses, target="approve", reference=payment.reference
     )
@@ -58,5 +58,5 @@ def refusal(twin: Twin, wallet: Wallet, payment: Payment) -> Refusal | None:
 
 
 def _of_account(twin: Twin, account: str) -> Wallet:
-    """Return the wallet with this account number; it is created if there is none."""
+    """Return the wallet with this account number; create it if it does not exist."""
     return twin.state.wallets.setdefault(account, Wallet(account=account))

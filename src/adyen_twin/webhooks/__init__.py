@@ -1,10 +1,10 @@
-"""The webhooks that the twin sends: what they say, how they are queued, how they are delivered.
+"""The webhooks of the twin: their content, their queues and their delivery.
 
 Read in this order: `payment_notifications` and `token_notifications` (the content of each
-webhook), `outbox` (signs a webhook, applies planned faults, puts it in a queue), `delivery`
-(sends what is queued, and retries for thirty days), `sample_notifications` (test
+webhook), `outbox` (signs a webhook, applies planned faults, adds it to a queue), `delivery`
+(sends the queued webhooks, and retries for thirty days), `sample_notifications` (test
 notifications, sent outside the queues).
 
-Nothing here decides what happens to a payment; `simulation` calls these functions.
+Nothing here decides about payments; `simulation` calls these functions.
 May import: `core`, `protocol`, aiohttp.
 """

@@ -1,10 +1,10 @@
 """Delivery of webhooks: one queue per endpoint, retried for thirty days.
 
-An endpoint's webhooks are delivered in order; while the first one fails, the rest wait
-behind it. Any 2xx within ten seconds accepts. A webhook that failed is tried again 9, 18
-and 27 seconds after its first try, then after 2, 5, 10, 15 and 30 minutes and 1, 2, 4 and
-8 hours. Source: Adyen's page on troubleshooting webhooks. GUESS: after the 8 hours, every
-8 hours; and that the first three retries count from the first try.
+An endpoint's webhooks are delivered in order; while the first one fails, the others wait.
+Any 2xx within ten seconds accepts a webhook. A failed webhook is retried 9, 18 and 27 seconds
+after its first try, then after 2, 5, 10, 15 and 30 minutes and 1, 2, 4 and 8 hours. Source:
+Adyen's page on troubleshooting webhooks. GUESS: that later retries come every 8 hours, and
+that the first three are counted from the first try.
 """
 
 from __future__ import annotations
@@ -26,24 +26,25 @@ from adyen_twin.core.state import (
 )
 from adyen_twin.core.twin import Twin
 
-#: Counted from the first try.
+#: Seconds after the first try.
 FIRST_RETRIES_S: Final = (9, 18, 27)
-#: Counted from the try before; the last one repeats.
+#: Seconds after the previous try; the last one repeats.
 LATER_RETRIES_S: Final = tuple(
     [minutes * 60 for minutes in (2, 5, 10, 15, 30)] + [hours * 3600 for hours in (1, 2, 4, 8)]
 )
 GIVEN_UP_AFTER_S: Final = 30 * 24 * 3600
+#: How many characters of an answer's body are kept.
 ANSWER_KEPT_MAX: Final = 2000
 
 
 def next_try(webhook: Webhook, now: float) -> float | None:
-    """Return when a webhook that just failed is tried next; None: it is given up."""
-    first = webhook.first_tried_at if webhook.first_tried_at is not None else now
+    """Return the moment of the next try of a webhook that just failed; None: no more tries."""
+    first_tried_at = webhook.first_tried_at if webhook.first_tried_at is not None else now
     if webhook.tries <= len(FIRST_RETRIES_S):
-        return max(now, first + FIRST_RETRIES_S[webhook.tries - 1])
-    step = min(webhook.tries - len(FIRST_RETRIES_S), len(LATER_RETRIES_S)) - 1
-    due_at = now + LATER_RETRIES_S[step]
-    return due_at if due_at - first <= GIVEN_UP_AFTER_S else None
+        return max(now, first_tried_at + FIRST_RETRIES_S[webhook.tries - 1])
+    index = min(webhook.tries - len(FIRST_RETRIES_S), len(LATER_RETRIES_S)) - 1
+    due_at = now + LATER_RETRIES_S[index]
+    return due_at if due_at - first_tried_at <= GIVEN_UP_AFTER_S else None
 
 
 class Sender:
@@ -55,12 +56,12 @@ class Sender:
         self._locks = {name: asyncio.Lock() for name in ENDPOINT_NAMES}
 
     def next_due(self, name: EndpointName) -> float | None:
-        """Return when the first webhook of a queue is tried next; None: the queue is empty."""
+        """Return the moment of the next try in an endpoint's queue; None: the queue is empty."""
         queue = self._twin.state.queues.get(name)
         return queue[0].due_at if queue else None
 
     async def deliver_due(self, name: EndpointName) -> None:
-        """Deliver in order, until the queue is empty or its first webhook must wait."""
+        """Deliver the queue in order, until it is empty or its first webhook must wait."""
         async with self._locks[name]:
             while (due_at := self.next_due(name)) is not None and due_at <= self._twin.now():
                 await self._deliver_first(name)
@@ -68,13 +69,13 @@ class Sender:
     async def post(
         self, endpoint: Endpoint, message: Message
     ) -> tuple[int | None, str, str | None]:
-        """Send one message now. Return the answer's status and body, or what went wrong."""
+        """Send one message now; return the status and body of the answer, and the error."""
         try:
             async with self._session.post(
                 endpoint.url,
                 data=message.body.encode(),
                 headers=_headers(endpoint, message),
-                # A webhook endpoint must not redirect; following would hide that it does.
+                # A redirect is not followed, so that it counts as a failure.
                 allow_redirects=False,
                 timeout=aiohttp.ClientTimeout(total=self._twin.knobs.webhook_timeout_s),
             ) as response:
@@ -87,9 +88,9 @@ class Sender:
     async def _deliver_first(self, name: EndpointName) -> None:
         queue = self._twin.state.queues[name]
         webhook = queue[0]
-        # A queue has an endpoint: they are removed together.
+        # A queue always has an endpoint, because they are removed together.
         accepted = await self._try(name, self._twin.state.endpoints[name], webhook)
-        # During the call the twin may have been reset, or the endpoint removed.
+        # During the call, a reset or a request to the control API may have removed the webhook.
         if webhook in queue:
             self._reschedule_or_remove(queue, webhook, accepted=accepted)
 
@@ -143,7 +144,7 @@ def is_success(status: int) -> bool:
 
 
 def _message_of_this_try(webhook: Webhook) -> Message:
-    """Return what this try sends; a fault may have spoiled the first tries."""
+    """Return the message of this try; a fault may have changed the messages of the first tries."""
     spoiled = webhook.spoiled
     return spoiled[webhook.tries - 1] if webhook.tries <= len(spoiled) else webhook.message
 

@@ -1,7 +1,7 @@
-"""The outbox: signs a webhook, applies planned faults, and puts it in its endpoint's queue.
+"""The outbox: signs a webhook, applies planned faults, and adds it to its endpoint's queue.
 
-A webhook is signed when it is queued: after a key is rotated, webhooks that were queued
-before still have the older signature, as Adyen's pages warn.
+A webhook is signed when it is queued. So after a change of keys, the queued webhooks still
+have the signature of the old key, as Adyen's pages warn.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from adyen_twin.core.clock import format_utc
 from adyen_twin.core.state import Attempt, Endpoint, EndpointName, Message, Webhook
 from adyen_twin.core.twin import Twin
 
-#: Builds the message of a webhook, signed with this key or, without one, not signed.
+#: Builds the message of a webhook, signed with this key; None: not signed.
 BuildMessage = Callable[[str | None], Message]
 
-#: No endpoint has this key: its signatures are wrong.
+#: A key that no endpoint has, for wrong signatures.
 WRONG_KEY: Final = "0" * 64
 
 
 class Subject(msgspec.Struct, frozen=True, kw_only=True):
-    """What a webhook is about: faults and `/twin/deliveries` select webhooks by it."""
+    """The event and payment of a webhook; faults and /twin/deliveries select webhooks by them."""
 
     #: An eventCode, or the type of a token webhook.
     event_code: str
@@ -38,22 +38,26 @@ def send(twin: Twin, name: EndpointName, subject: Subject, build: BuildMessage) 
     endpoint = twin.state.endpoints.get(name)
     if endpoint is None or not endpoint.active:
         return
-    triggered = faults.triggered_by_webhook(
+    triggered_faults = faults.triggered_by_webhook(
         twin.state.faults,
         endpoint=name,
         event_code=subject.event_code,
         reference=subject.reference,
     )
-    webhooks = _with_copies(twin, endpoint, subject, build, triggered)
-    if _first(triggered, faults.LoseWebhook):
+    webhooks = _with_copies(twin, endpoint, subject, build, triggered_faults)
+    if _fault_of_kind(triggered_faults, faults.LoseWebhook):
         _record_lost(twin, name, endpoint, webhooks[0])
-    elif delay := _first(triggered, faults.DelayWebhook):
-        plain = [msgspec.to_builtins(webhook) for webhook in webhooks]
+    elif delay := _fault_of_kind(triggered_faults, faults.DelayWebhook):
+        webhooks_as_data = [msgspec.to_builtins(webhook) for webhook in webhooks]
         due_at = twin.now() + delay.seconds
         twin.schedule(
-            "queue_notices", due_at, reference=subject.reference, name=name, notices=plain
+            "queue_notices",
+            due_at,
+            reference=subject.reference,
+            name=name,
+            notices=webhooks_as_data,
         )
-    elif reorder := _first(triggered, faults.ReorderWebhook):
+    elif reorder := _fault_of_kind(triggered_faults, faults.ReorderWebhook):
         twin.state.held.setdefault(name, []).extend(webhooks)
         due_at = twin.now() + reorder.seconds
         twin.schedule("release_held", due_at, reference=subject.reference, name=name)
@@ -62,7 +66,7 @@ def send(twin: Twin, name: EndpointName, subject: Subject, build: BuildMessage) 
 
 
 def queue_delayed(twin: Twin, *, name: EndpointName, notices: list[dict[str, Any]]) -> None:
-    """Queue webhooks that a fault delayed; `notices` are their plain data, as in a state file."""
+    """Queue webhooks that a fault delayed; `notices` has the format of the state file."""
     webhooks = msgspec.convert(notices, list[Webhook])
     for webhook in webhooks:
         webhook.due_at = twin.now()
@@ -79,18 +83,18 @@ def _with_copies(
     endpoint: Endpoint,
     subject: Subject,
     build: BuildMessage,
-    triggered: list[faults.WebhookFault],
+    triggered_faults: list[faults.WebhookFault],
 ) -> list[Webhook]:
     """Return the webhook, and its copies if a fault duplicates it."""
     key = endpoint.hmac_key
-    if _first(triggered, faults.PreviousKey):
+    if _fault_of_kind(triggered_faults, faults.PreviousKey):
         key = endpoint.previous_hmac_key or WRONG_KEY
     spoiled: list[Message] = []
-    if wrong := _first(triggered, faults.WrongSignature):
-        spoiled += [build(WRONG_KEY)] * wrong.tries
-    if missing := _first(triggered, faults.NoSignature):
-        spoiled += [build(None)] * missing.tries
-    duplicate = _first(triggered, faults.DuplicateWebhook)
+    if wrong_signature := _fault_of_kind(triggered_faults, faults.WrongSignature):
+        spoiled += [build(WRONG_KEY)] * wrong_signature.tries
+    if no_signature := _fault_of_kind(triggered_faults, faults.NoSignature):
+        spoiled += [build(None)] * no_signature.tries
+    duplicate = _fault_of_kind(triggered_faults, faults.DuplicateWebhook)
     return [
         Webhook(
             id=twin.memory.next_number(),
@@ -106,18 +110,20 @@ def _with_copies(
 
 
 def _queue(twin: Twin, name: EndpointName, webhooks: list[Webhook]) -> None:
+    """Queue the webhooks, and after them those that a fault held back."""
     _append(twin, name, webhooks)
     release_held(twin, name=name)
 
 
 def _append(twin: Twin, name: EndpointName, webhooks: list[Webhook]) -> None:
+    """Add webhooks to the queue, unless the endpoint was removed."""
     if name in twin.state.endpoints:
         twin.state.queues.setdefault(name, []).extend(webhooks)
         twin.on_change()
 
 
 def _record_lost(twin: Twin, name: EndpointName, endpoint: Endpoint, webhook: Webhook) -> None:
-    lost = Attempt(
+    attempt = Attempt(
         endpoint=name,
         webhook_id=webhook.id,
         attempt=0,
@@ -131,12 +137,12 @@ def _record_lost(twin: Twin, name: EndpointName, endpoint: Endpoint, webhook: We
         headers=webhook.message.headers,
         answer="",
         accepted=False,
-        error="lost, as a fault planned",
+        error="lost because of a planned fault",
     )
-    twin.state.attempts.append(lost)
+    twin.state.attempts.append(attempt)
 
 
-def _first(
-    triggered: list[faults.WebhookFault], kind: type[faults.AnyKind]
+def _fault_of_kind(
+    triggered_faults: list[faults.WebhookFault], kind: type[faults.AnyKind]
 ) -> faults.AnyKind | None:
-    return next((fault for fault in triggered if isinstance(fault, kind)), None)
+    return next((fault for fault in triggered_faults if isinstance(fault, kind)), None)

@@ -1,8 +1,7 @@
 """The standard webhooks: one function per event, and the JSON of a notification.
 
-An event is kept on its payment whether or not a webhook is configured. Source of the
-format: Adyen's OpenAPI file of webhooks and its examples; `live` and `success` are
-strings, and absent fields are left out.
+Each event is stored with its payment, even if no webhook is configured. Source of the
+format: Adyen's OpenAPI file of webhooks and its examples.
 """
 
 from __future__ import annotations
@@ -28,11 +27,11 @@ from adyen_twin.protocol import signing
 from adyen_twin.protocol.limits import CURRENCY, GOPAY
 from adyen_twin.webhooks import outbox
 
-#: What can be done with an authorised payment; Adyen calls the field experimental.
+#: The possible modifications of an authorised payment; Adyen calls this field experimental.
 OPERATIONS: Final = ("CANCEL", "CAPTURE", "REFUND")
 STANDARD: Final[EndpointName] = "standard"
 
-#: The reasons in Adyen's own examples.
+#: An event -> its reason in Adyen's examples.
 REASONS_UNDONE: Final = {
     "CAPTURE_FAILED": "Capture Failed",
     "REFUND_FAILED": "Refund Failed",
@@ -41,7 +40,7 @@ REASONS_UNDONE: Final = {
 
 
 def authorisation(twin: Twin, payment: Payment) -> None:
-    """Send the wallet's decision."""
+    """Send AUTHORISATION with the decision about a payment."""
     _send_authorisation(twin, payment, payment.psp_reference, payment.refusal)
 
 
@@ -58,7 +57,7 @@ def offer_closed(twin: Twin, payment: Payment) -> None:
 
 
 def authorisation_expired(twin: Twin, payment: Payment) -> None:
-    """Notify the shop that the uncaptured rest expired. The amount is the authorised one."""
+    """Notify the shop that the uncaptured rest expired; the amount is that of the payment."""
     event = _event(twin, payment, "EXPIRE", names.psp_reference())
     event.original_reference = payment.psp_reference
     _send(twin, payment, event)
@@ -70,14 +69,14 @@ def modification(twin: Twin, payment: Payment, mod: Modification, code: str) -> 
     event.original_reference = payment.psp_reference
     event.success = mod.outcome is Outcome.SUCCEEDED
     event.reason = mod.reason
-    additional: dict[str, str] = {"modification.action": mod.action} if mod.action else {}
-    _send(twin, payment, event, additional, reference=_reference_of(twin, payment, mod))
+    additional_data: dict[str, str] = {"modification.action": mod.action} if mod.action else {}
+    _send(twin, payment, event, additional_data, reference=_reference_of(twin, payment, mod))
 
 
 def undone(twin: Twin, payment: Payment, mod: Modification, code: str) -> None:
     """Notify the shop that a successful modification failed later.
 
-    The pspReference is the modification's.
+    The event has the pspReference of the modification.
     """
     event = _event(twin, payment, code, mod.psp_reference, mod.amount.value)
     event.original_reference = payment.psp_reference
@@ -86,7 +85,7 @@ def undone(twin: Twin, payment: Payment, mod: Modification, code: str) -> None:
 
 
 def nothing_to_cancel(twin: Twin, reference: str, psp_reference: str, reason: str) -> None:
-    """Notify the shop that no payment has the reference to cancel. GUESS: all of it."""
+    """Notify the shop that no payment has the reference to cancel. GUESS: the fields."""
     event = Event(
         at=twin.now(),
         code="TECHNICAL_CANCEL",
@@ -101,32 +100,32 @@ def nothing_to_cancel(twin: Twin, reference: str, psp_reference: str, reason: st
 
 
 def other_system(twin: Twin, event: Event, amount: Amount, *, reference: str, method: str) -> None:
-    """Send an event of another system on the same account; no payment of the twin has it."""
+    """Send an event of another system on the same account; it is not stored."""
     item = _item(event, amount, account=twin.settings.merchant_account, reference=reference)
     _enqueue(twin, item | {"paymentMethod": method}, {}, reference=reference)
 
 
-def dispute(twin: Twin, payment: Payment, event: Event, additional: dict[str, str]) -> None:
+def dispute(twin: Twin, payment: Payment, event: Event, additional_data: dict[str, str]) -> None:
     """Send an event of a dispute."""
-    _send(twin, payment, event, additional)
+    _send(twin, payment, event, additional_data)
 
 
 def recurring_contract(twin: Twin, payment: Payment, token: Token) -> None:
     """Send the older webhook about a new token, if the shop enabled it.
 
-    The token is the pspReference of the event.
+    The event has the token as its pspReference.
     """
     if "RECURRING_CONTRACT" not in twin.knobs.extra_events:
         return
     event = _event(twin, payment, "RECURRING_CONTRACT", token.id, 0)
     event.original_reference = payment.psp_reference
-    additional = {
+    additional_data = {
         "recurring.recurringDetailReference": token.id,
         "recurring.shopperReference": token.shopper_reference,
         "shopperReference": token.shopper_reference,
         "GoPay.gopayAccountId": token.wallet_account,
     }
-    _send(twin, payment, event, additional, extra={"originalPsp": payment.psp_reference})
+    _send(twin, payment, event, additional_data, extra={"originalPsp": payment.psp_reference})
 
 
 def tokenization(twin: Twin, payment: Payment) -> dict[str, str]:
@@ -141,12 +140,12 @@ def tokenization(twin: Twin, payment: Payment) -> dict[str, str]:
     }
 
 
-def message(item: dict[str, Any], additional: dict[str, str], key: str | None) -> Message:
-    """Return a standard notification, signed with a key or, without one, not signed."""
+def message(item: dict[str, Any], additional_data: dict[str, str], key: str | None) -> Message:
+    """Return a standard notification, signed with this key; None: not signed."""
     if key is not None:
-        additional = additional | {"hmacSignature": signing.sign_item(item, key)}
-    if additional:
-        item = {"additionalData": additional, **item}
+        additional_data = additional_data | {"hmacSignature": signing.sign_item(item, key)}
+    if additional_data:
+        item = {"additionalData": additional_data, **item}
     envelope = {"live": "false", "notificationItems": [{"NotificationRequestItem": item}]}
     return Message(json.dumps(envelope, ensure_ascii=False, separators=(",", ":")))
 
@@ -157,15 +156,15 @@ def _send_authorisation(
     event = _event(twin, payment, "AUTHORISATION", psp_reference)
     event.success = refusal is None
     event.reason = refusal.reason if refusal else ""
-    additional: dict[str, str] = {}
+    additional_data: dict[str, str] = {}
     if twin.knobs.authorisation_metadata:
-        additional |= {f"metadata.{key}": value for key, value in payment.metadata.items()}
+        additional_data |= {f"metadata.{key}": value for key, value in payment.metadata.items()}
     if payment.wallet_account:
-        additional["GoPay.gopayAccountId"] = payment.wallet_account
+        additional_data["GoPay.gopayAccountId"] = payment.wallet_account
     if refusal is None:
-        additional |= tokenization(twin, payment)
+        additional_data |= tokenization(twin, payment)
     operations = {} if refusal else {"operations": list(OPERATIONS)}
-    _send(twin, payment, event, additional, extra=operations)
+    _send(twin, payment, event, additional_data, extra=operations)
 
 
 def _event(
@@ -181,7 +180,10 @@ def _event(
 
 
 def _reference_of(twin: Twin, payment: Payment, mod: Modification) -> str:
-    """Return a modification's merchantReference. GUESS: the payment's, as the schema says."""
+    """Return the merchantReference of a modification's event, as a knob requires it.
+
+    GUESS: the default of the knob.
+    """
     if twin.knobs.modification_reference == "modification" and mod.reference:
         return mod.reference
     return payment.reference
@@ -191,11 +193,12 @@ def _send(
     twin: Twin,
     payment: Payment,
     event: Event,
-    additional: dict[str, str] | None = None,
+    additional_data: dict[str, str] | None = None,
     *,
     extra: dict[str, Any] | None = None,
     reference: str | None = None,
 ) -> None:
+    """Store an event with its payment, and send it; `extra` has more fields of the item."""
     payment.events.append(event)
     item = _item(
         event,
@@ -203,7 +206,7 @@ def _send(
         account=payment.merchant_account,
         reference=reference or payment.reference,
     )
-    _enqueue(twin, item | (extra or {}), additional or {}, reference=payment.reference)
+    _enqueue(twin, item | (extra or {}), additional_data or {}, reference=payment.reference)
 
 
 def _item(event: Event, amount: Amount, *, account: str, reference: str) -> dict[str, Any]:
@@ -224,9 +227,9 @@ def _item(event: Event, amount: Amount, *, account: str, reference: str) -> dict
 
 
 def _enqueue(
-    twin: Twin, item: dict[str, Any], additional: dict[str, str], *, reference: str
+    twin: Twin, item: dict[str, Any], additional_data: dict[str, str], *, reference: str
 ) -> None:
     subject = outbox.Subject(
         event_code=item["eventCode"], psp_reference=item["pspReference"], reference=reference
     )
-    outbox.send(twin, STANDARD, subject, lambda key: message(item, additional, key))
+    outbox.send(twin, STANDARD, subject, lambda key: message(item, additional_data, key))

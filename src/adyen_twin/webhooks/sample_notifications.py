@@ -1,9 +1,9 @@
 """Test notifications, as Customer Area and the Management API send them.
 
 Source: Adyen's OpenAPI file of Management, "test a webhook": four notifications per event
-code, success and failure in EUR and in GBP, whatever the account's currencies. Adyen's
-published sample is not signed; whether real ones are is not known, so a knob decides.
-They are sent at once, outside the queues, and never retried.
+code, for success and failure in EUR and GBP. Adyen's published sample is not signed, and it
+is not known whether real test notifications are, so this is a knob. Test notifications are
+sent at once, outside the queues, and never retried.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from adyen_twin.core.twin import Twin
 from adyen_twin.webhooks import payment_notifications
 from adyen_twin.webhooks.delivery import Sender, is_success
 
+#: In minor units.
 AMOUNT: Final = 1000
 CURRENCIES: Final = ("EUR", "GBP")
 OUTCOMES: Final = ("true", "false")
@@ -25,7 +26,7 @@ OUTCOMES: Final = ("true", "false")
 async def send(
     twin: Twin, sender: Sender, endpoint: Endpoint, event_codes: list[str]
 ) -> dict[str, Any]:
-    """Send the test notifications of these events; return the JSON that lists the answers."""
+    """Send the test notifications of these events; return their answers in Management's format."""
     results = []
     for event_code in event_codes:
         for message in _messages(twin, endpoint, event_code):
@@ -46,7 +47,7 @@ async def send(
 
 
 def _messages(twin: Twin, endpoint: Endpoint, event_code: str) -> Iterator[Message]:
-    key = endpoint.hmac_key if twin.knobs.test_notices_sealed else None
+    key = endpoint.hmac_key if twin.knobs.test_notifications_signed else None
     variants = [(outcome, currency) for outcome in OUTCOMES for currency in CURRENCIES]
     for number, (outcome, currency) in enumerate(variants, start=1):
         item = {

@@ -1,8 +1,8 @@
-"""The token webhooks: what they say.
+"""The token webhooks: one function per kind of event, and their JSON.
 
-One JSON object per webhook, signed over its bytes in the header HmacSignature, with a
-key of its own. Source: Adyen's OpenAPI file of token webhooks, and its libraries. GUESS:
-that `data.type` is gopay_wallet.
+A token webhook is one JSON object. The header HmacSignature has the signature of its bytes,
+made with the key of the endpoint `tokens`. Source: Adyen's OpenAPI file of token webhooks, and
+its libraries. GUESS: that `data.type` is gopay_wallet.
 """
 
 from __future__ import annotations
@@ -22,7 +22,10 @@ TOKENS: Final[EndpointName] = "tokens"
 
 
 def changed(twin: Twin, token: Token, operation: str, event_id: str) -> None:
-    """Notify the shop that a token was created, exists already, or was updated."""
+    """Notify the shop that a token was created or updated, or exists already.
+
+    `operation` is `created`, `updated` or `alreadyExisting`.
+    """
     _send(twin, token, f"recurring.token.{operation}", event_id, {"operation": operation})
 
 
@@ -51,7 +54,7 @@ def _send(twin: Twin, token: Token, kind: str, event_id: str, extra: dict[str, s
 
 
 def _serialise(twin: Twin, content: dict[str, Any]) -> str:
-    if twin.knobs.tokens_spelled == "spaced":
+    if twin.knobs.token_json == "spaced":
         return json.dumps(content, ensure_ascii=False, indent=2) + "\n"
     return json.dumps(content, ensure_ascii=False, separators=(",", ":"))
 

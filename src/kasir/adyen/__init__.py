@@ -1,12 +1,12 @@
 """Adyen's protocol as values: messages, their schema, their signatures. Nothing here does I/O.
 
 Read in this order:
-- `environments`, `calls`: where Adyen is, and a call to it.
-- `checks`, `known_fields`: what a request must look like, by Adyen's schema.
+- `environments`, `calls`: Adyen's addresses, and a call to Adyen.
+- `checks`, `known_fields`: the rules of Adyen's schema for requests.
 - `replies`: an answer, and who must act on it.
-- `notifications`, `token_notifications`: what Adyen posts.
+- `notifications`, `token_notifications`: the messages that Adyen posts.
 - `signing`: the HMAC signatures of notifications.
-- `texts`: JSON is decoded there, and text made storable.
+- `texts`: decodes JSON, and makes text storable.
 
-May import `errors` and the small values beside it, and nothing else of Kasir.
+May import `errors` and the other modules of plain values in `kasir`, and nothing else of Kasir.
 """

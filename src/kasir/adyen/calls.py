@@ -1,6 +1,6 @@
-"""A call to Adyen as a value: its path, its body, its idempotency key.
+"""A call to Adyen as a value: its path, its body, its idempotency key. Nothing is sent here.
 
-Nothing here sends anything. Paths are relative to `{checkout}/v{version}`.
+Paths are relative to the address of their API and its version.
 """
 
 from __future__ import annotations
@@ -12,23 +12,24 @@ from hashlib import sha256
 from typing import Final
 from urllib.parse import unquote
 
-#: Versions of Checkout that Kasir answers, and the one it uses for its own calls. Adyen's older
-#: pages about GoPay call v68 to v70.
+#: The versions of Checkout that shops may call at Kasir, and the version that Kasir calls at Adyen.
+#: Adyen's older pages about GoPay call v68 to v70.
 VERSIONS: Final = (68, 69, 70, 71, 72)
 OWN_VERSION: Final = 72
-#: The one version of the classic Recurring API that Kasir answers and uses.
+#: The version of the classic Recurring API, for shops and for Kasir's own calls.
 RECURRING_VERSION: Final = 68
 
 #: The longest idempotency key that Adyen accepts (API idempotency page).
 IDEMPOTENCY_KEY_MAX: Final = 64
 
-#: The metadata pair with Kasir's own id; Adyen repeats metadata in notifications.
+#: The key in `metadata` of Kasir's own payment id; Adyen repeats metadata in notifications.
 METADATA_PAYMENT_ID: Final = "kasirPaymentId"
 
+#: A percent-encoded byte.
 _ESCAPED: Final = re.compile(r"%[0-9A-Fa-f]{2}")
 
 
-#: Calls by POST that change nothing.
+#: The POST calls that change nothing.
 _READ_ONLY: Final = frozenset({"/paymentMethods", "/listRecurringDetails"})
 
 
@@ -41,7 +42,7 @@ class Api(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call to Adyen, complete before it is sent and never changed."""
+    """One call to Adyen. It is complete before it is sent, and never changes."""
 
     path: str
     body: bytes = b""
@@ -52,29 +53,29 @@ class Call:
 
     @property
     def is_repeatable(self) -> bool:
-        """Whether it may be sent twice: it has an idempotency key, or it only reads."""
+        """Whether the call may be sent twice: it has an idempotency key, or it only reads."""
         return self.key is not None or self.path in _READ_ONLY
 
 
 def redirect_result(text: str) -> str:
-    """A redirectResult as Adyen made it, whether it came URL-encoded or decoded.
+    """A redirectResult as Adyen made it, from a text that may be URL-encoded.
 
-    Adyen says to decode it once, and shops forget. Decoding a decoded one changes nothing: it
-    never contains a percent sign.
+    Adyen's documentation requires shops to decode the redirectResult, but some shops forget. A
+    decoded redirectResult never contains a percent sign, so this function does not change it.
     """
     return unquote(text) if _ESCAPED.search(text) else text
 
 
 def payment_key(payment_id: str) -> str:
-    """The one idempotency key of a payment, forever."""
+    """The idempotency key of a payment, which never changes."""
     return f"kasir-{payment_id}"
 
 
 def change_key(change_id: str) -> str:
-    """The one idempotency key of a refund, capture or cancel, forever."""
+    """The idempotency key of a refund, capture or cancel, which never changes."""
     return f"kasir-{change_id}"
 
 
 def details_key(result: str) -> str:
-    """The one idempotency key of a redirectResult, forever."""
+    """The idempotency key of a redirectResult, which never changes."""
     return f"kasir-det-{sha256(result.encode()).hexdigest()[:40]}"

@@ -1,11 +1,11 @@
-"""What a request must look like before it is sent to Adyen: the schema's limits, per version.
+"""Checks a request before it is sent to Adyen, by the limits of Adyen's schema, per version.
 
-Each rule names a field and says what would be right. A field without a rule is not checked and is
-passed on to Adyen as it came; the calls that are not passed on have known_fields.py. Only what Adyen
-surely refuses is refused: an empty optional text and a value outside a documented list are for
-Adyen to judge. Source: Adyen's Checkout OpenAPI files, v71 and v72; older versions are checked by
-the wider limit of those two (GUESS). The error codes are those of Adyen's libraries and recorded
-errors (docs/adyen.md says which are guesses).
+Each rule is for one field, and its message explains how to correct the field. A field without a
+rule is passed on to Adyen unchecked; calls that are not passed on are checked by known_fields.py
+too. A request is refused only if Adyen surely refuses it: an empty optional text, for example, is
+passed on. Source: Adyen's Checkout OpenAPI files, v71 and v72. Older versions are checked by the
+rules of v71 (GUESS). The error codes are from Adyen's libraries and recorded errors; docs/adyen.md
+lists the guesses.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ _INT32_MAX: Final = 2**31 - 1
 INT64_MAX: Final = 2**63 - 1
 _CURRENCY: Final = re.compile(r"[A-Z]{3}")
 
+#: The most pairs of metadata, and the most characters of a key and of a value.
 METADATA_PAIRS_MAX: Final = 20
 METADATA_KEY_MAX: Final = 20
 METADATA_VALUE_MAX: Final = 80
@@ -96,7 +97,7 @@ def moment_of(value: object) -> datetime | None:
         moment = datetime.fromisoformat(value) if isinstance(value, str) else None
         if moment is None or moment.tzinfo is None:
             return None
-        moment.astimezone(UTC)  # The first and last days of the calendar may not exist in UTC.
+        moment.astimezone(UTC)  # Fails for a time that UTC moves out of the calendar.
     except (ValueError, OverflowError):
         return None
     return moment
@@ -107,7 +108,7 @@ Rule = Text | Whole | Flag | Moment
 CHANNELS: Final = ("iOS", "Android", "Web")
 MODELS: Final = ("CardOnFile", "Subscription", "UnscheduledCardOnFile")
 
-#: The fields of a complete browserInfo, and the rule of each.
+#: The fields of a complete browserInfo, and the rule for each.
 BROWSER_INFO: Final[Mapping[str, Rule]] = {
     "acceptHeader": Text(),
     "colorDepth": Whole(least=0),  # An example of Adyen's has 10, which its own list lacks.
@@ -132,6 +133,7 @@ _LINE_ITEM: Final[Mapping[str, Rule]] = {
     "productUrl": Text(least=0),
 }
 
+#: The rules that `/payments` has in both versions.
 _COMMON: Final[Mapping[str, Rule]] = {
     "captureDelayHours": Whole(least=0, most=672),
     "channel": Text(words=CHANNELS),
@@ -157,16 +159,17 @@ _COMMON: Final[Mapping[str, Rule]] = {
     "redirectToIssuerMethod": Text(words=("GET", "POST")),
 }
 
-#: The rules of v71; those of v72, where they differ, are narrower.
+#: The rules of `/payments` up to v71. Where those of v72 differ, they are narrower.
 _PAYMENT_TO_V71: Final[Mapping[str, Rule]] = {
     **_COMMON,
-    "reference": Text(most=80),  # In v71's description, and in v72's schema.
+    "reference": Text(most=80),  # In v71 only the description has this limit.
     "returnUrl": Text(most=8000),
     "shopperEmail": Text(),
     "shopperIP": Text(most=1000),
     "telephoneNumber": Text(),
 }
 
+#: The rules of `/payments` in newer versions, by version.
 _PAYMENT: Final[Mapping[int, Mapping[str, Rule]]] = {
     72: {
         **_COMMON,
@@ -179,6 +182,7 @@ _PAYMENT: Final[Mapping[int, Mapping[str, Rule]]] = {
     },
 }
 
+#: The rules of `/paymentLinks`.
 _LINK: Final[Mapping[str, Rule]] = {
     "countryCode": Text(most=100),
     "description": Text(least=0),
@@ -200,7 +204,7 @@ _LINK: Final[Mapping[str, Rule]] = {
 
 
 def payment_faults(fields: Mapping[str, Any], version: int) -> Iterator[Fault]:
-    """What breaks the schema of `/payments` of that version, other than the payment method."""
+    """What breaks the schema of `/payments` in that version, except in the payment method."""
     yield from required(fields, "reference", "130", "give your own name for this payment.")
     if fields.get("shopperInteraction") != "ContAuth":  # Adyen may charge a token without one.
         yield from required(fields, "returnUrl", "14_030", "give where the shopper comes back to.")
@@ -277,7 +281,7 @@ def matching(
     """What breaks the rules of the fields that are present; missing fields are not checked."""
     for name, rule in rules.items():
         if fields.get(name) is None:
-            continue  # `required` checks whether it must be there.
+            continue  # `required` finds missing fields.
         if cure := rule.cure(fields[name]):
             yield Fault(prefix + name, cure)
 
@@ -295,9 +299,9 @@ def _return_url_faults(url: object) -> Iterator[Fault]:
         parts = urlsplit(url)
     except ValueError:
         parts = urlsplit("")
-    web = parts.scheme in {"http", "https"}
-    dangerous = parts.scheme in {"javascript", "data", "vbscript", "file", "about", "blob"}
-    if not parts.scheme or dangerous or (web and not parts.hostname) or not url.isprintable():
+    is_web = parts.scheme in {"http", "https"}
+    is_dangerous = parts.scheme in {"javascript", "data", "vbscript", "file", "about", "blob"}
+    if not parts.scheme or is_dangerous or (is_web and not parts.hostname) or not url.isprintable():
         yield Fault("returnUrl", "must be a full address, such as https://shop.example/return.")
 
 
@@ -307,9 +311,9 @@ def _shared_faults(fields: Mapping[str, Any]) -> Iterator[Fault]:
 
 
 def _nul_faults(value: object, path: str) -> Iterator[Fault]:
-    """Every NUL character in a JSON value, at any depth: a link's request may have none.
+    """A fault for each NUL character in a JSON value, at any depth. No link's request may have one.
 
-    A long path is cut, so that the work is proportional to the body.
+    A long path is cut, so that the work is proportional to the size of the body.
     """
     path = cut(path)
     match value:

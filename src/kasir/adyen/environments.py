@@ -1,8 +1,8 @@
-"""Where Adyen is: test, live, or the twin on this machine.
+"""Adyen's addresses in test and in live, and those of the twin on this machine.
 
 Live addresses have the merchant's prefix and one more path segment, `/checkout`, which is often
-forgotten when a shop goes live. Source: the `servers` of Adyen's OpenAPI files, and how Adyen's
-Python library makes its addresses.
+forgotten when a shop goes live. Source: the `servers` of Adyen's OpenAPI files, and the code of
+Adyen's Python library.
 """
 
 from __future__ import annotations
@@ -12,19 +12,19 @@ from enum import StrEnum
 
 
 class Environment(StrEnum):
-    """Which Adyen Kasir talks to."""
+    """Which platform of Adyen Kasir calls."""
 
     #: Adyen's test platform.
     TEST = "test"
     #: Adyen's live platform: real money.
     LIVE = "live"
-    #: adyen_twin, on this machine.
+    #: The program `adyen_twin`, on this machine.
     TWIN = "twin"
 
 
 @dataclass(frozen=True, slots=True)
 class Addresses:
-    """Base addresses without a trailing slash; a version and a path follow."""
+    """The base addresses of two APIs and of the logos, without a trailing slash."""
 
     checkout: str
     recurring: str
@@ -43,9 +43,9 @@ def addresses(environment: Environment, *, live_prefix: str = "", twin_url: str 
     """Addresses of an environment.
 
     Args:
-        environment: Which one.
-        live_prefix: The merchant's own (Customer Area, Developers, API URLs); live only.
-        twin_url: Where the twin listens, without a trailing slash; twin only.
+        environment: The environment.
+        live_prefix: The merchant's prefix (Customer Area, Developers, API URLs); live only.
+        twin_url: The twin's address, without a trailing slash; twin only.
     """
     match environment:
         case Environment.TEST:

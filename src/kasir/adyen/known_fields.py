@@ -1,8 +1,8 @@
-"""The fields that Adyen's schema has for the calls that Kasir does not pass on as they came.
+"""The fields of Adyen's schema for the calls that Kasir does not pass on unchanged.
 
-In these calls an unknown field would be ignored, so a field that neither the schema nor Kasir has
-is refused. A field of the schema is accepted, though GoPay may not use it. Source: Adyen's Checkout
-OpenAPI files, v71 and v72, which have the same fields here.
+In these calls an unknown field would be ignored. So a field is refused if neither the schema nor
+Kasir has it. A field of the schema is accepted even where GoPay does not use it. Source: Adyen's
+Checkout OpenAPI files, v71 and v72, which have the same fields here.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any, Final
 from kasir.adyen import checks
 from kasir.errors import Fault, cut
 
-#: All fields of Adyen's schema of `/paymentLinks`, and one more that Kasir's form uses.
+#: All fields of Adyen's schema of `/paymentLinks`, and one field that Kasir's form uses.
 LINK_FIELDS: Final = frozenset(
     {
         "allowedPaymentMethods",
@@ -58,7 +58,7 @@ LINK_FIELDS: Final = frozenset(
         "telephoneNumber",
         "themeId",
         "threeDS2RequestData",
-        # Adyen has it in `/payments`; Kasir's form shows it to the shopper.
+        # In Adyen's schema this is a field of `/payments`. Kasir's form shows it to the shopper.
         "recurringFrequency",
     }
 )
@@ -117,7 +117,7 @@ AMOUNT_FIELDS: Final = frozenset({"currency", "value"})
 
 
 def unknown(fields: Mapping[str, Any], known: frozenset[str], prefix: str = "") -> Iterator[Fault]:
-    """Fields that would be ignored: neither Adyen's schema nor Kasir has them."""
+    """A fault for each field that would be ignored: neither Adyen's schema nor Kasir has it."""
     cure = "neither Adyen's schema nor Kasir knows it; correct its name or leave it out."
     for name in fields:
         if name not in known:

@@ -1,10 +1,10 @@
-"""What Adyen posts to the standard webhook: an envelope with items in it.
+"""The messages that Adyen posts to the standard webhook: an envelope with items in it.
 
-`live` and `success` are strings. Adyen sends one item per envelope; any number is read. Unknown
-fields are kept (in `raw`) and ignored. Source: Adyen's Webhooks OpenAPI, v1.
+`live` and `success` are strings. Adyen sends one item per envelope; any number is accepted. Unknown
+fields are ignored; `Item.raw` has them. Source: Adyen's Webhooks OpenAPI, v1.
 
-JSON that is not strict is read leniently: Adyen sends nothing else before a refused notification is
-accepted.
+Invalid JSON is read as far as possible, because a refused notification blocks Adyen's queue until
+it is accepted.
 """
 
 from __future__ import annotations
@@ -21,15 +21,17 @@ import msgspec
 from kasir.adyen.texts import read_json, storable
 from kasir.errors import Unreadable, cut
 
+#: The prefix of the fields of additional data in a form.
 _EXTRA: Final = "additionalData."
+#: The most fields of a form.
 _FIELDS_MAX: Final = 500
-#: The years that a notification can be about. Near the ends of the calendar, adding an offset to a
-#: date fails, here or in the database.
+#: The years that a notification's date may have. Near the first and the last year of the calendar,
+#: adding an offset to a date fails, here or in the database.
 _YEARS: Final = range(2000, 2100)
 
 
 class EventCode(StrEnum):
-    """Every event code of the Webhooks schema. Others may come at any time: they are kept too."""
+    """Every event code of the Webhooks schema. Notifications with other codes are kept too."""
 
     ACH_NOTIFICATION_OF_CHANGE = "ACH_NOTIFICATION_OF_CHANGE"
     AUTHENTICATION = "AUTHENTICATION"
@@ -85,13 +87,13 @@ class EventCode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One notification item. A field that did not come is an empty string."""
+    """One notification item. A missing field is an empty string. `raw` is the item's JSON."""
 
     psp_reference: str
     original_reference: str
     merchant_account_code: str
     merchant_reference: str
-    amount_value: str  # As text: Adyen signs what it wrote, 25000 or "25000".
+    amount_value: str  # The text that Adyen signs; in the JSON it is 25000 or "25000".
     amount_currency: str
     event_code: str
     event_date: str
@@ -101,20 +103,21 @@ class Item:
     additional_data: dict[str, str]
     raw: bytes
     original_psp: str = ""
-    #: The envelope's `live`, for all its items: "true", "false", or empty. It is not signed.
+    #: The field `live` of the item's envelope: "true", "false", or empty. It is not signed.
     live: str = ""
 
     @property
     def initial_payment(self) -> str:
-        """Only of RECURRING_CONTRACT: the pspReference of the payment that caused it.
+        """For RECURRING_CONTRACT only: the pspReference of the payment that saved the wallet.
 
-        Its schema requires originalPsp; originalReference may come too, and is signed.
+        The schema requires originalPsp. An item may have originalReference too, which is preferred
+        because it is signed.
         """
         return self.original_reference or self.original_psp
 
     @property
     def success(self) -> bool:
-        """Whether the event went well."""
+        """Whether the event was successful."""
         return self.success_text.lower() == "true"
 
     @property
@@ -123,21 +126,22 @@ class Item:
         return self.additional_data.get("hmacSignature", "")
 
     def storable(self) -> Item:
-        """The same item, its texts storable; its signature is that of the original texts."""
+        """The same item with texts that PostgreSQL can store. The signature may not fit them."""
         texts: dict[str, Any] = {name: storable(getattr(self, name)) for name in _TEXTS}
         extra = {storable(key): storable(value) for key, value in self.additional_data.items()}
         return replace(self, additional_data=extra, **texts)
 
 
+#: The fields of `Item` that are texts.
 _TEXTS: Final = tuple(name for name, kind in Item.__annotations__.items() if kind == "str")
 
 
-class _ItemBox(msgspec.Struct):
+class _Element(msgspec.Struct):
     NotificationRequestItem: msgspec.Raw
 
 
 class _Envelope(msgspec.Struct):
-    notificationItems: list[_ItemBox]  # noqa: N815  # Adyen's spelling.
+    notificationItems: list[_Element]  # noqa: N815  # Adyen's spelling.
     live: Any = None
 
 
@@ -147,16 +151,17 @@ _ENVELOPE = msgspec.json.Decoder(_Envelope)
 def parse(body: bytes) -> list[Item]:
     """Read an envelope into its items.
 
-    What is in the place of an item, among others, and is none becomes an item without a signature.
+    An element of the envelope that is not an item becomes an item without a signature, if the
+    envelope has other items.
 
     Raises:
-        Unreadable: It is not JSON, or not the envelope of a standard notification.
+        Unreadable: The body is not JSON, or not the envelope of a standard notification.
     """
     try:
         envelope = _ENVELOPE.decode(body)
-        raws = [bytes(box.NotificationRequestItem) for box in envelope.notificationItems]
+        raws = [bytes(each.NotificationRequestItem) for each in envelope.notificationItems]
         return _items(raws, envelope.live)
-    except (Unreadable, ValueError):  # Not strict JSON, or not everything in it is an item.
+    except (Unreadable, ValueError):  # Not strict JSON, or an element is not an item.
         pass
     except RecursionError as error:
         raise Unreadable(f"this is not a standard notification: {error}") from error
@@ -166,45 +171,48 @@ def parse(body: bytes) -> list[Item]:
 def _items(raws: list[bytes], live: Any) -> list[Item]:
     if not raws:
         raise Unreadable("this is not a standard notification: notificationItems is empty")
-    said = _text(live).lower()
-    return [item_from(raw, said) for raw in raws]
+    live_text = _text(live).lower()
+    return [item_from(raw, live_text) for raw in raws]
 
 
 def _raws(body: bytes) -> tuple[list[bytes], Any]:
-    """The items of an envelope that is not strict JSON, and its `live`.
+    """The items of an envelope that is not strict JSON, and the envelope's `live`.
 
-    Each item is written in ASCII, and strictly except for numbers.
+    Each item is returned as ASCII JSON, which is strict except perhaps for its numbers.
     """
     try:
-        said = read_json(body)
+        fields = read_json(body)
     except (Unreadable, RecursionError) as error:
         raise Unreadable(f"this is not a standard notification: {error}") from error
-    boxes = said.get("notificationItems") if isinstance(said, dict) else None
-    if not isinstance(boxes, list):
+    elements = fields.get("notificationItems") if isinstance(fields, dict) else None
+    if not isinstance(elements, list):
         raise Unreadable("this is not a standard notification: there are no notificationItems")
-    items = [box.get("NotificationRequestItem") if isinstance(box, dict) else None for box in boxes]
-    if boxes and not any(isinstance(item, dict) for item in items):
+    items = [
+        element.get("NotificationRequestItem") if isinstance(element, dict) else None
+        for element in elements
+    ]
+    if elements and not any(isinstance(item, dict) for item in items):
         raise Unreadable("this is not a standard notification: it has no NotificationRequestItem")
     raws = [json.dumps(item if isinstance(item, dict) else {}).encode() for item in items]
-    return raws, said.get("live")
+    return raws, fields.get("live")
 
 
 def parse_form(body: bytes) -> list[Item]:
-    """Read a notification that came as a form: one flat item, additional data with a prefix.
+    """Read a notification that was sent as a form: one item, whose additional data has a prefix.
 
-    The item is kept as the JSON that it would have been.
+    The item's `raw` is the same item in JSON.
 
     Raises:
-        Unreadable: It is not the form of a standard notification.
+        Unreadable: The body is not the form of a standard notification.
     """
     try:
         text = body.decode(errors="surrogateescape")
-        found = parse_qsl(
+        name_value_pairs = parse_qsl(
             text, keep_blank_values=True, errors="surrogateescape", max_num_fields=_FIELDS_MAX
         )
     except ValueError as error:
         raise Unreadable(f"this is not a standard notification: {error}") from error
-    pairs = dict(found)
+    pairs = dict(name_value_pairs)
     if "eventCode" not in pairs or "pspReference" not in pairs:
         raise Unreadable("this is not a standard notification: no eventCode or pspReference")
     extras = {name: text for name, text in pairs.items() if name.startswith(_EXTRA)}
@@ -217,10 +225,10 @@ def parse_form(body: bytes) -> list[Item]:
 
 
 def item_from(raw: bytes, live: str = "") -> Item:
-    """Read one item of an envelope; `live` is the envelope's.
+    """Read one item of an envelope; `live` is the envelope's field.
 
     Raises:
-        Unreadable: It is not a JSON object.
+        Unreadable: The item is not a JSON object.
     """
     fields = read_json(raw)
     if not isinstance(fields, dict):
@@ -250,7 +258,7 @@ def item_from(raw: bytes, live: str = "") -> Item:
 
 
 def live_of(text: str) -> bool | None:
-    """Whether the money is real; None where Adyen does not say."""
+    """Whether the money is real; None where `text` is neither "true" nor "false"."""
     return {"true": True, "false": False}.get(text)
 
 
@@ -267,14 +275,14 @@ def moment(text: str) -> datetime:
     """The time in an ISO 8601 text with an offset.
 
     Raises:
-        Unreadable: It is something else, or outside the years 2000 to 2099.
+        Unreadable: The text is not such a time, or the year is not from 2000 to 2099.
     """
     try:
-        found = datetime.fromisoformat(text)
+        parsed = datetime.fromisoformat(text)
     except ValueError:
         raise Unreadable(f"{cut(text)!r} is not an ISO 8601 date-time") from None
-    if found.tzinfo is None:
+    if parsed.tzinfo is None:
         raise Unreadable(f"{cut(text)!r} has no offset")
-    if found.year not in _YEARS:
+    if parsed.year not in _YEARS:
         raise Unreadable(f"{cut(text)!r} is not in the years {_YEARS.start} to {_YEARS.stop - 1}")
-    return found
+    return parsed

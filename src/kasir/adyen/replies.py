@@ -1,7 +1,7 @@
 """Adyen's answers, and who must act on them.
 
-Errors come as `{status, errorCode, message, errorType, pspReference?}`. A proxy may answer with
-HTML or an empty body instead, so JSON is never assumed.
+An error has the body `{status, errorCode, message, errorType, pspReference?}`. A proxy may answer
+with HTML or an empty body instead, so JSON is never assumed.
 """
 
 from __future__ import annotations
@@ -22,26 +22,28 @@ from kasir.errors import InvalidRequest, Unreadable
 #: "Request already processed or in progress" (API idempotency page).
 ALREADY_PROCESSED: Final = "704"
 
-#: What a body may contain that PostgreSQL cannot store. It is rare, so it is searched for first.
+#: Matches every body that may contain text that PostgreSQL cannot store. Few bodies match, so this
+#: search is faster than a check of every text.
 _UNSTORABLE: Final = re.compile(rb"\\u0000|\\u[dD][89a-fA-F]|[\x80-\xff]|\x00")
 
-_NOT_NOW: Final = (
-    "Something other than Adyen answered in its place with HTTP {status}, so nothing is known. Ask "
-    "again in a moment."
+#: Messages for the shop when a proxy answered instead of Adyen.
+_UNKNOWN_OUTCOME: Final = (
+    "Something other than Adyen answered in its place with HTTP {status}, so the outcome is not "
+    "known. Ask again in a moment."
 )
-_NOT_TAKEN: Final = (
+_NOT_EXECUTED: Final = (
     "Something other than Adyen answered in its place with HTTP {status}, so nothing was done. "
-    "Whoever runs Kasir checks the connection to Adyen; `kasir doctor` helps."
+    "The operator of Kasir must check the connection to Adyen; `kasir doctor` helps."
 )
-_REFUSED: Final = (
+_KEY_REFUSED: Final = (
     "Something other than Adyen answered in its place with HTTP {status}, so nothing was done. "
-    "Kasir's own key was refused, not the shop's: whoever runs Kasir checks ADYEN_API_KEY and the "
-    "connection to Adyen; `kasir doctor` helps."
+    "Kasir's own key was refused, not the shop's. The operator of Kasir must check ADYEN_API_KEY "
+    "and the connection to Adyen; `kasir doctor` helps."
 )
 
 
 class ResultCode(StrEnum):
-    """The result codes a GoPay payment can show. Source: Adyen's result codes page."""
+    """The result codes that a GoPay payment can have. Source: Adyen's result codes page."""
 
     AUTHORISED = "Authorised"
     CANCELLED = "Cancelled"
@@ -55,22 +57,22 @@ class ResultCode(StrEnum):
 class Verdict(StrEnum):
     """What an answer means for the caller."""
 
-    #: Adyen did what was asked, or refused the payment: read the result code.
+    #: Adyen executed the request, or refused the payment. The result code shows which.
     ANSWERED = "answered"
-    #: The request is wrong and always will be: fix it. Nothing happened.
+    #: The request is wrong and must be corrected. Nothing was executed.
     OURS = "ours"
-    #: Adyen could not: ask again, with the same key.
+    #: Adyen could not execute the request. Send it again with the same key.
     THEIRS = "theirs"
-    #: It may have happened: ask again with the same key, never with a new one.
+    #: The request may have been executed. Send it again with the same key, never with a new key.
     UNKNOWN = "unknown"
 
 
-@dataclass(frozen=True)  # Without slots: `fields` is kept in the instance once it was read.
+@dataclass(frozen=True)  # Without slots, because `fields` is cached in the instance.
 class Answer:
-    """An HTTP answer: status, body as it came, and the headers that mean something.
+    """An HTTP answer: the status, the unchanged body, and the values of Adyen's own headers.
 
-    `decoded` is the body's JSON object where the caller has it; without it the body is decoded when
-    a field is first read, and only then.
+    `decoded` is the body's JSON object, if the caller already has it. Otherwise the body is decoded
+    when a field is first read.
     """
 
     status: int
@@ -103,7 +105,7 @@ class Answer:
 
     @property
     def is_adyens(self) -> bool:
-        """Whether Adyen made it: its body is a JSON object, or its status is 204."""
+        """Whether the answer is from Adyen: its body is a JSON object, or its status is 204."""
         return self.status == HTTPStatus.NO_CONTENT or self.fields is not None
 
     @property
@@ -120,21 +122,21 @@ class Answer:
             return Verdict.UNKNOWN
         if HTTPStatus.BAD_REQUEST <= self.status < HTTPStatus.INTERNAL_SERVER_ERROR:
             return Verdict.OURS
-        # 500 with a configuration error (905, "Payment details are not supported") is final; any
-        # other 5xx may have happened before or after the money moved.
+        # 500 with a configuration error (905, "Payment details are not supported") is final. After
+        # any other 5xx the money may have moved or not.
         return Verdict.OURS if fields.get("errorType") == "configuration" else Verdict.UNKNOWN
 
 
 def for_shop(answer: Answer) -> Answer:
-    """An answer for the shop: Adyen's as it came, any other as an error in Adyen's shape.
+    """The answer for the shop: Adyen's unchanged, and any other as an error in Adyen's format.
 
-    A proxy, a firewall or a maintenance page may answer in Adyen's place. Where that leaves the
-    outcome unknown, the error is transient.
+    A proxy, a firewall or a maintenance page may answer instead of Adyen. If the outcome is then
+    unknown, the error is transient.
     """
     if answer.is_adyens:
         return answer
     if answer.verdict is not Verdict.OURS:
-        message = _NOT_NOW.format(status=answer.status)
+        message = _UNKNOWN_OUTCOME.format(status=answer.status)
         return error(
             HTTPStatus.SERVICE_UNAVAILABLE,
             "703",
@@ -144,7 +146,7 @@ def for_shop(answer: Answer) -> Answer:
             transient=True,
         )
     refused = answer.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
-    message = (_REFUSED if refused else _NOT_TAKEN).format(status=answer.status)
+    message = (_KEY_REFUSED if refused else _NOT_EXECUTED).format(status=answer.status)
     return error(answer.status, "000", message, "configuration", psp_reference=answer.psp_reference)
 
 
@@ -157,7 +159,7 @@ def error(
     psp_reference: str = "",
     transient: bool = False,
 ) -> Answer:
-    """An error in Adyen's shape."""
+    """An error in Adyen's format."""
     fields: dict[str, object] = {
         "status": status,
         "errorCode": code,

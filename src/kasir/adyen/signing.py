@@ -1,11 +1,12 @@
 """The HMAC signatures of Adyen's notifications.
 
-A standard notification is signed item by item: eight fields joined by colons, a missing field
-counting as empty, nothing escaped. The signature is Base64 of HMAC-SHA256 under a key given as hex.
-Only those eight fields are signed: the reason, the date and the rest of the additional data are
-not. A text with colons in it can be split into other fields; the check below accepts Adyen's split
-only. Source: `generate_notification_sig` of Adyen's Python library and the fixtures of its
-Python and Java tests; pinned by tests/oracle/test_signing_vs_adyen_library.py. Never logs a key.
+Each item of a standard notification is signed separately. The signed text is eight fields joined by
+colons; a missing field is empty, and nothing is escaped. The signature is the Base64 of an
+HMAC-SHA256 whose key is given as hex. Only those eight fields are signed, so the reason, the date
+and the additional data are not. If a field contains a colon, the signed text could be split into
+other fields; see `is_signed`. Source: `generate_notification_sig` of Adyen's Python
+library and the fixtures of its Python and Java tests; compared in
+tests/oracle/test_signing_vs_adyen_library.py. Never logs a key.
 """
 
 from __future__ import annotations
@@ -23,14 +24,15 @@ if TYPE_CHECKING:
     from kasir.adyen.notifications import Item
 
 _KEY_BYTES: Final = 32
+#: Half a surrogate pair.
 _HALVES: Final = re.compile("[\ud800-\udfff]")
 
 
 def key_from_hex(text: str) -> bytes:
-    """A key from its text in Customer Area: 64 hexadecimal digits.
+    """The bytes of a key, from its 64 hexadecimal digits in Customer Area.
 
     Raises:
-        ValueError: It is not 64 hexadecimal digits.
+        ValueError: The text is not 64 hexadecimal digits.
     """
     try:
         key = binascii.unhexlify(text.strip())
@@ -58,7 +60,7 @@ def signed_text(item: Item) -> str:
 
 
 def _never_with_colons(item: Item) -> tuple[str, ...]:
-    """The signed fields whose values are Adyen's: names, codes, numbers."""
+    """The signed fields that never contain a colon: names, codes, numbers."""
     return (
         item.psp_reference,
         item.original_reference,
@@ -78,30 +80,33 @@ def sign(text: bytes, key: bytes) -> str:
 def is_signed(item: Item, keys: Iterable[bytes]) -> bool:
     """Whether an item has a valid signature under any of `keys` (current and previous).
 
-    Only the merchant's own reference may contain colons: then the first three and the last four
-    fields of a signed text are known, and it splits in one way. If others could contain them,
-    anybody with one signed text could make other fields of it by moving the colons of a reference.
+    Only the merchant reference may contain colons, so the signed text can be split into its fields
+    in one way only. If other fields could contain colons too, an attacker could split a signed text
+    into other fields, with the same signature.
     """
     if any(":" in text for text in _never_with_colons(item)):
         return False
-    found = item.hmac_signature.encode(errors="replace")
+    signature = item.hmac_signature.encode(errors="replace")
     texts = _bytes_of(signed_text(item))
-    # All keys are tried, and each in constant time: the time reveals nothing about the key.
-    valid = [hmac.compare_digest(sign(text, key).encode(), found) for key in keys for text in texts]
-    return bool(found) and any(valid)
+    # All keys are tried, each in constant time, so that the time reveals nothing about a key.
+    valid = [
+        hmac.compare_digest(sign(text, key).encode(), signature) for key in keys for text in texts
+    ]
+    return bool(signature) and any(valid)
 
 
 def _bytes_of(text: str) -> set[bytes]:
-    """The bytes that Adyen may have signed for a text: one way, except for half a surrogate pair.
+    """The bytes that Adyen may have signed for a text; several for half a surrogate pair.
 
-    UTF-8 cannot encode that, and how Adyen does is a guess: as Java does (`?`), as JavaScript does
-    (U+FFFD), as if UTF-8 could, or as it came, where it came as a byte that is not UTF-8.
+    UTF-8 cannot encode half a surrogate pair, and how Adyen encodes it is a guess. Four encodings
+    are accepted: `?`, as in Java; U+FFFD, as in JavaScript; three bytes, by the general rule of
+    UTF-8; and the original byte, if half a pair stands for a byte that was not UTF-8.
     """
     try:
         return {text.encode()}
     except UnicodeEncodeError:
-        ways = {text.encode(errors="replace"), text.encode(errors="surrogatepass")}
-        ways.add(_HALVES.sub("\ufffd", text).encode())
+        encodings = {text.encode(errors="replace"), text.encode(errors="surrogatepass")}
+        encodings.add(_HALVES.sub("\ufffd", text).encode())
         with suppress(UnicodeEncodeError):
-            ways.add(text.encode(errors="surrogateescape"))
-        return ways
+            encodings.add(text.encode(errors="surrogateescape"))
+        return encodings

@@ -1,8 +1,8 @@
-"""JSON from the wire is decoded here and nowhere else; what PostgreSQL cannot store is replaced.
+"""Decodes all received JSON, and replaces the characters that PostgreSQL cannot store.
 
-A shop's JSON is read strictly. Adyen's is not: as most writers make it, it may hold half a
-surrogate pair, bytes that are not UTF-8, a number out of range, or a NaN, and Adyen sends nothing
-else before that is accepted. PostgreSQL's `text` takes neither a NUL nor half a surrogate pair.
+A shop's JSON is read strictly. Adyen's JSON is read leniently: it may contain half a surrogate
+pair, bytes that are not UTF-8, a number out of range, or a NaN, and a refused notification would
+block Adyen's queue. PostgreSQL's `text` accepts neither a NUL nor half a surrogate pair.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import msgspec
 from kasir.errors import Unreadable
 
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
-#: Longer than any number that means something; longer ones stay text.
+#: The most characters of a number in a lenient reading. A longer number becomes a text.
 _DIGITS_MAX: Final = 30
 _NOT_STORABLE: Final = re.compile("[\0\ud800-\udfff]")
 
@@ -27,28 +27,28 @@ def _whole(text: str) -> int | str:
     return int(text) if len(text) <= _DIGITS_MAX else text
 
 
-#: Numbers that are not whole stay as they were written.
+#: Decodes a number that is not whole as its text.
 _LENIENT: Final = json.JSONDecoder(
     strict=False, parse_int=_whole, parse_float=str, parse_constant=str
 )
 
 
 def read_strict(raw: bytes) -> Any:
-    """Read JSON as RFC 8259 has it; of two fields of one name, the last.
+    """Read JSON as RFC 8259 defines it. Of two fields with one name, the last counts.
 
     Raises:
-        ValueError: It is not JSON, or not UTF-8.
-        RecursionError: It is nested too deeply.
+        ValueError: The bytes are not JSON, or not UTF-8.
+        RecursionError: The JSON is nested too deeply.
     """
     return _STRICT.decode(raw)
 
 
 def read_json(raw: bytes) -> Any:
-    """Read JSON, strict or not; of two fields of one name, the last.
+    """Read JSON, strict or not. Of two fields with one name, the last counts.
 
     Raises:
-        Unreadable: It is not JSON at all.
-        RecursionError: It is nested too deeply.
+        Unreadable: The bytes are not JSON at all.
+        RecursionError: The JSON is nested too deeply.
     """
     try:
         return read_strict(raw)
@@ -61,9 +61,9 @@ def read_json(raw: bytes) -> Any:
 
 
 def storable(text: str) -> str:
-    """The text with U+FFFD for each character that PostgreSQL cannot store; it is in no name."""
+    """The text with U+FFFD in place of each character that PostgreSQL cannot store."""
     if text.isascii() and "\0" not in text:
-        return text  # Nearly every text, and several times as fast.
+        return text  # This is fast, and true for nearly every text.
     return _NOT_STORABLE.sub("\ufffd", text)
 
 
@@ -73,7 +73,7 @@ def all_storable(value: Any) -> Any:
         case str():
             return storable(value)
         case list():
-            return [all_storable(one) for one in value]
+            return [all_storable(inner) for inner in value]
         case dict():
-            return {storable(name): all_storable(one) for name, one in value.items()}
+            return {storable(name): all_storable(inner) for name, inner in value.items()}
     return value

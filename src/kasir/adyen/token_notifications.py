@@ -1,8 +1,9 @@
-"""What Adyen posts to the token webhook: one JSON object per request, its raw bytes signed.
+"""The messages that Adyen posts to the token webhook: one JSON object per request.
 
-The signature is in the header `HmacSignature` (seen in lower case too), under a key of its own.
-Adyen's GoPay page shows `shopperReference` and `storedPaymentMethodId` at the top level; its schema
-(TokenizationNotification, v1) has them under `data`, where they are read.
+The raw body is signed with the token webhook's own key. The signature is in the header
+`HmacSignature` (in some requests in lower case). The fields `shopperReference` and
+`storedPaymentMethodId` are read under `data`, as in Adyen's schema (TokenizationNotification, v1).
+Adyen's GoPay page shows them at the top level.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from kasir.errors import Unreadable
 
 
 class TokenEvent(StrEnum):
-    """The types of the schema. Others may come at any time: they are kept too."""
+    """The types of token notifications in the schema. Notifications of other types are kept too."""
 
     CREATED = "recurring.token.created"
     ALREADY_EXISTING = "recurring.token.alreadyExisting"
@@ -31,14 +32,14 @@ class TokenEvent(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TokenNotification:
-    """A token notification. `event_id` is the pspReference of what caused it."""
+    """A token notification. `event_id` is the pspReference of the event that caused it."""
 
     type: str
     event_id: str
     created_at: str
     merchant_account: str
     shopper_reference: str
-    stored_id: str = field(repr=False)  # It can be charged.
+    stored_id: str = field(repr=False)  # Secret: with it the wallet can be charged.
     method: str
 
 
@@ -60,25 +61,25 @@ def parse(body: bytes) -> TokenNotification:
     """Read a token notification.
 
     Raises:
-        Unreadable: It is not JSON, or not of the schema.
+        Unreadable: The body is not JSON, or does not match the schema.
     """
     try:
-        said = msgspec.convert(read_json(body), _Body)
+        fields = msgspec.convert(read_json(body), _Body)
     except (Unreadable, msgspec.ValidationError, RecursionError) as error:
         raise Unreadable(f"this is not a token notification: {error}") from error
     return TokenNotification(
-        type=storable(said.type),
-        event_id=storable(said.event_id),
-        created_at=said.created_at,
-        merchant_account=storable(said.data.merchant_account),
-        shopper_reference=storable(said.data.shopper_reference),
-        stored_id=storable(said.data.stored_payment_method_id),
-        method=storable(said.data.type),
+        type=storable(fields.type),
+        event_id=storable(fields.event_id),
+        created_at=fields.created_at,
+        merchant_account=storable(fields.data.merchant_account),
+        shopper_reference=storable(fields.data.shopper_reference),
+        stored_id=storable(fields.data.stored_payment_method_id),
+        method=storable(fields.data.type),
     )
 
 
 class Envelope(msgspec.Struct, rename="camel"):
-    """The fields that every such notification has, whatever its type."""
+    """The fields of every token notification, of any type."""
 
     type: str = ""
     event_id: str = ""
@@ -86,15 +87,15 @@ class Envelope(msgspec.Struct, rename="camel"):
 
     @property
     def is_live(self) -> bool | None:
-        """Whether it comes from Adyen's live platform; None where it does not say."""
+        """Whether the notification is from the live platform; None if `environment` is neither."""
         return {"live": True, "test": False}.get(str(self.environment))
 
 
 def envelope(body: bytes) -> Envelope:
-    """Read the type of a notification, though the rest may have an unknown schema.
+    """Read the common fields of a token notification; the other fields may have any schema.
 
     Raises:
-        Unreadable: It is not a JSON object.
+        Unreadable: The body is not a JSON object.
     """
     try:
         return msgspec.convert(read_json(body), Envelope)
@@ -103,7 +104,7 @@ def envelope(body: bytes) -> Envelope:
 
 
 def is_signed(body: bytes, signature: str, keys: Iterable[bytes]) -> bool:
-    """Whether the header's signature is that of the raw body under any of `keys`."""
-    found = signature.strip().encode()
-    valid = [hmac.compare_digest(sign(body, key).encode(), found) for key in keys]
-    return bool(found) and any(valid)
+    """Whether `signature`, from the header, signs the raw body under any of `keys`."""
+    given = signature.strip().encode()
+    valid = [hmac.compare_digest(sign(body, key).encode(), given) for key in keys]
+    return bool(given) and any(valid)

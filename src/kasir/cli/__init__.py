@@ -9,5 +9,5 @@ Read in this order:
 - `doctor`: checks whether everything is ready to take money.
 - `operator`, `deliveries`: the small commands; `start`: what a program prints when it starts.
 
-Imports everything below it. Nothing imports `cli` but the demo, which starts the same programs.
+`cli` may import every other package; no package imports `cli`.
 """

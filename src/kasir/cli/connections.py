@@ -1,8 +1,8 @@
 """The connections of `kasir serve`: limited in number, in size and in time (docs/adr/0016).
 
-Uvicorn reads headers of any length and waits for a client without a limit. Here a client has a time
-limit to send a request and to read a response, and the head of a request has a size limit. Where
-all connections are in use, a new one closes the one that has waited longest for its client.
+Uvicorn reads headers of any length and waits for a client without a time limit. Here a client has
+a time limit to send a request and to read a response, and the head of a request has a size limit.
+If all connections are in use, a new one replaces the one that has waited longest for its client.
 """
 
 from __future__ import annotations
@@ -33,9 +33,11 @@ if TYPE_CHECKING:
     from uvicorn.config import Config
     from uvicorn.server import ServerState
 
+#: How often the deadlines of all connections are checked.
 _SWEEP_S: Final = 0.5
-#: Chunk framing counts as head; each byte of a body allows this many bytes of framing.
-_FRAME_BYTES: Final = 8
+#: The framing of chunks is counted as a part of the head. So each byte of the body allows this many
+#: bytes more.
+_FRAMING_PER_BODY_BYTE: Final = 8
 #: Paths that are served even when all connections are in use: health checks and webhooks.
 _ALWAYS_SERVED: Final = (b"/health/", b"/webhooks/")
 
@@ -60,47 +62,48 @@ class Connections:
 
     def __init__(self) -> None:
         self.open: set[BoundedHttp] = set()
-        #: Connections that wait for their client, longest first: those without any request so far,
-        #: and those that are kept alive after a response.
-        self._new: dict[BoundedHttp, None] = {}
-        self._kept: dict[BoundedHttp, None] = {}
+        #: Connections that have not had a request yet, the oldest first.
+        self._without_request: dict[BoundedHttp, None] = {}
+        #: Connections that are kept alive after a response, the longest idle first.
+        self._kept_alive: dict[BoundedHttp, None] = {}
         self._of_address: Counter[str] = Counter()
         self._sweeping: asyncio.TimerHandle | None = None
 
     def admit(self, new: BoundedHttp) -> None:
-        """Add a connection; where there are too many, close one that waits for its client."""
+        """Add a connection. If there are too many, close one that waits for its client."""
         limits, address = new.limits, new.address
         self.open.add(new)
         self._of_address[address] += 1
-        over = len(self.open) - limits.connections_max
-        if (own_over := self._own_over(new)) > 0:
-            # Its own address has too many: only one of that address is closed for it.
-            own = (one for one in self._waiting() if one.address == address)
-            self._close_one(new, own, max(over, own_over))
-        elif over > 0:
-            self._close_one(new, self._waiting(), over)
+        excess = len(self.open) - limits.connections_max
+        if (address_excess := self._excess_of_address(new)) > 0:
+            # This client has too many connections, so only one of its own is closed.
+            own = (waiting for waiting in self._waiting() if waiting.address == address)
+            self._close_one(new, own, max(excess, address_excess))
+        elif excess > 0:
+            self._close_one(new, self._waiting(), excess)
         if new in self.open:
-            self._new[new] = None
+            self._without_request[new] = None
             self._sweep_later(new.loop)
 
-    def is_crowded(self, one: BoundedHttp) -> bool:
-        """Whether it is one of the spare connections: over the limit of all, or of its address."""
-        return len(self.open) > one.limits.connections_max or self._own_over(one) > 0
+    def is_crowded(self, connection: BoundedHttp) -> bool:
+        """Whether there are too many connections, in total or from the connection's address."""
+        is_over = len(self.open) > connection.limits.connections_max
+        return is_over or self._excess_of_address(connection) > 0
 
-    def waits(self, connection: BoundedHttp) -> None:
-        """Note that a response was sent: the next request is the client's to send."""
+    def mark_waiting(self, connection: BoundedHttp) -> None:
+        """Record that the connection waits for the client's next request."""
         if connection in self.open:
-            self._new.pop(connection, None)
-            self._kept[connection] = None
+            self._without_request.pop(connection, None)
+            self._kept_alive[connection] = None
 
-    def serves(self, connection: BoundedHttp) -> None:
-        """Note that a request has arrived: the response is ours to send."""
-        self._new.pop(connection, None)
-        self._kept.pop(connection, None)
+    def mark_busy(self, connection: BoundedHttp) -> None:
+        """Record that a request has arrived and is being answered."""
+        self._without_request.pop(connection, None)
+        self._kept_alive.pop(connection, None)
 
     def forget(self, connection: BoundedHttp) -> None:
         """Remove a connection."""
-        self.serves(connection)
+        self.mark_busy(connection)
         if connection in self.open:
             self.open.remove(connection)
             self._of_address[connection.address] -= 1
@@ -109,20 +112,20 @@ class Connections:
 
     def _waiting(self) -> Iterator[BoundedHttp]:
         """Connections that wait for their client, in the order in which they are closed."""
-        return chain(self._new, self._kept)
+        return chain(self._without_request, self._kept_alive)
 
-    def _own_over(self, one: BoundedHttp) -> int:
-        """How far its address is over its limit; 0 where the address is unknown."""
-        if not one.address:
+    def _excess_of_address(self, connection: BoundedHttp) -> int:
+        """By how many connections an address exceeds its limit; 0 if the address is unknown."""
+        if not connection.address:
             return 0
-        return self._of_address[one.address] - one.limits.connections_per_address_max
+        return self._of_address[connection.address] - connection.limits.connections_per_address_max
 
-    def _close_one(self, new: BoundedHttp, waiting: Iterator[BoundedHttp], over: int) -> None:
-        """Close the first of those that wait; where none does, the new one if none is spare."""
+    def _close_one(self, new: BoundedHttp, waiting: Iterator[BoundedHttp], excess: int) -> None:
+        """Close the first waiting connection; if none waits, the new one once no spare is left."""
         longest = next(waiting, None)
         if longest is not None:
             self._end(longest)
-        elif over > new.limits.connections_spare:
+        elif excess > new.limits.connections_spare:
             self._end(new)
 
     def _end(self, connection: BoundedHttp) -> None:
@@ -134,20 +137,21 @@ class Connections:
             self._sweeping = loop.call_later(_SWEEP_S, self._sweep, loop)
 
     def _sweep(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Expire connections past their deadline. One timer for all adds nothing to a request."""
+        """Expire connections past their deadline. One timer serves all connections."""
         self._sweeping, now = None, loop.time()
-        for connection in [one for one in self.open if one.deadline <= now]:
+        late = [connection for connection in self.open if connection.deadline <= now]
+        for connection in late:
             connection.expire()
         if self.open:
             self._sweep_later(loop)
 
 
-#: By the server of this process.
+#: The connections of each server in this process.
 _CONNECTIONS: Final[WeakKeyDictionary[ServerState, Connections]] = WeakKeyDictionary()
 
 
 class BoundedHttp(HttpToolsProtocol):
-    """One connection, with a limit on everything that its client may do."""
+    """One connection, with limits on the time and the size of its client's requests."""
 
     limits: ClassVar[Limits] = Limits()
 
@@ -161,15 +165,18 @@ class BoundedHttp(HttpToolsProtocol):
         super().__init__(config, server_state, app_state, _loop)
         self.all = _CONNECTIONS.setdefault(server_state, Connections())
         self._usual_app: ASGI3Application = self.app
-        #: The address that it counts for; empty where that address is a proxy's.
+        #: The client's address, by which connections are counted; empty if it is a proxy's.
         self.address = ""
-        #: When it expires, in the loop's time.
+        #: When the connection expires, in the event loop's time.
         self.deadline = inf
+        #: How many bytes the head of the request may still have.
         self._head_left = self.limits.request_head_bytes_max
+        #: How many more bytes may be discarded after an early response.
         self._unread_left = self.limits.drained_bytes_max
+        #: Whether the last received piece is longer than a head may be.
         self._is_large = False
         self._is_reading = False
-        self._is_asked = False
+        self._has_request = False
         self._is_ending = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -181,7 +188,7 @@ class BoundedHttp(HttpToolsProtocol):
         # All clients of a proxy have the proxy's address.
         is_proxy = host in getattr(self._usual_app, "trusted_hosts", ())
         self.address = "" if is_proxy else customer_network(host)
-        self._ends_in(self.limits.request_head_s)
+        self._set_deadline(self.limits.request_head_s)
         self.all.admit(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -192,7 +199,7 @@ class BoundedHttp(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Parse more of the request, within the size limit of its head."""
         if self._is_ending:
-            self._pass_over(len(data))
+            self._discard(len(data))
             return
         self._head_left -= len(data)
         self._is_large = len(data) > self.limits.request_head_bytes_max
@@ -201,55 +208,55 @@ class BoundedHttp(HttpToolsProtocol):
             self._refuse(_TOO_LONG)
 
     def on_message_begin(self) -> None:
-        """Set the limits of time and size for the head of a request, at its first byte."""
+        """Set the time and size limits of a request's head when its first byte arrives."""
         super().on_message_begin()
         self._is_reading = True
         self._head_left = self.limits.request_head_bytes_max
         self._unread_left = self.limits.drained_bytes_max
-        self._ends_in(self.limits.request_head_s)
+        self._set_deadline(self.limits.request_head_s)
 
     def on_headers_complete(self) -> None:
         """Choose the app that answers, and set the deadline of the body."""
-        self.app = self._answering()
+        self.app = self._choose_app()
         super().on_headers_complete()
-        self._is_asked = True
-        self._ends_in(self.limits.request_body_s)
+        self._has_request = True
+        self._set_deadline(self.limits.request_body_s)
 
     def on_body(self, body: bytes) -> None:
-        """Pass on a piece of the body; after the response it is dropped."""
-        left = self._head_left + _FRAME_BYTES * len(body)
+        """Allow the framing of a piece of the body, and pass the piece on."""
+        left = self._head_left + _FRAMING_PER_BODY_BYTE * len(body)
         self._head_left = min(left, self.limits.request_head_bytes_max)
         super().on_body(body)
 
     def on_message_complete(self) -> None:
-        """The request is complete: there is no deadline while we answer it."""
+        """Lift the deadline: the request is complete, and the app answers it."""
         super().on_message_complete()
         self._is_reading = False
         if self.cycle.response_complete:
-            self._keeps()
+            self._keep()
         else:
             self.deadline = inf
-            self.all.serves(self)
+            self.all.mark_busy(self)
 
     def on_response_complete(self) -> None:
-        """The response is sent: keep the connection for a next request."""
+        """Keep the connection for a next request, once the response is sent."""
         super().on_response_complete()
         if self.cycle.response_complete and not self._is_reading:
-            self._keeps()
+            self._keep()
 
     def pause_writing(self) -> None:
-        """The client does not read its response: set a deadline."""
+        """Set a deadline, because the client does not read its response."""
         super().pause_writing()
-        self._ends_in(self.limits.response_read_s)
+        self._set_deadline(self.limits.response_read_s)
 
     def resume_writing(self) -> None:
-        """The client reads again: lift the deadline."""
+        """Lift the deadline, because the client reads again."""
         super().resume_writing()
-        if self._is_asked and not self.cycle.response_complete:
+        if self._has_request and not self.cycle.response_complete:
             self.deadline = inf
 
     def send_400_response(self, msg: str) -> None:
-        """Answer malformed HTTP with an error in the form of all others."""
+        """Answer malformed HTTP with an error in Adyen's format."""
         del msg
         self._refuse(_MALFORMED)
 
@@ -257,64 +264,65 @@ class BoundedHttp(HttpToolsProtocol):
         """Log nothing: a request to upgrade is answered in plain HTTP."""
 
     def expire(self) -> None:
-        """Close a connection past its deadline; in the middle of a request, with a response."""
+        """Close the connection after its deadline; if a request is incomplete, answer it first."""
         if self._is_ending:
             self.transport.abort()
         elif self.flow.read_paused and not self.flow.write_paused:
-            self._ends_in(self.limits.request_body_s)  # We are the slow side: we stopped reading.
+            # The server stopped reading, so the client is not slow.
+            self._set_deadline(self.limits.request_body_s)
         elif self._is_reading:
             self._refuse(_TOO_SLOW)
         else:
             self._end()
             self.transport.close()
 
-    def _answering(self) -> ASGI3Application:
+    def _choose_app(self) -> ASGI3Application:
         if self._is_large and self._head_size() > self.limits.request_head_bytes_max:
-            return _answers(_TOO_LONG)
+            return _answering_app(_TOO_LONG)
         if self.all.is_crowded(self) and not self.url.startswith(_ALWAYS_SERVED):
-            return _answers(_BUSY)
+            return _answering_app(_BUSY)
         return self._usual_app
 
     def _head_size(self) -> int:
-        """The size of a head that came in one piece; other heads are counted piece by piece."""
+        """The size of a head that arrived in one piece; `data_received` counts other heads."""
         return len(self.url) + sum(len(name) + len(text) for name, text in self.headers)
 
-    def _keeps(self) -> None:
+    def _keep(self) -> None:
         """Keep the connection for a next request."""
-        self._ends_in(self.timeout_keep_alive)
-        self.all.waits(self)
+        self._set_deadline(self.timeout_keep_alive)
+        self.all.mark_waiting(self)
 
-    def _ends_in(self, seconds: float) -> None:
+    def _set_deadline(self, seconds: float) -> None:
         self.deadline = self.loop.time() + seconds
 
     def _end(self) -> None:
         self._is_ending = True
-        self._ends_in(self.limits.linger_s)
+        self._set_deadline(self.limits.linger_s)
 
-    def _pass_over(self, size: int) -> None:
-        """Drop bytes of a client that is still sending; closing at once would only reset it."""
+    def _discard(self, size: int) -> None:
+        """Discard what the client still sends: closing at once would lose the response."""
         self._unread_left -= size
         if self._unread_left < 0:
             self.transport.abort()
 
     def _refuse(self, answer: Answer) -> None:
-        """Answer instead of the app, which gets no more of this request; then close."""
+        """Send this answer instead of the app's, disconnect the app, and close."""
         self._end()
-        is_asked = self._is_asked and not self.cycle.response_complete
-        if is_asked:
+        is_answering = self._has_request and not self.cycle.response_complete
+        if is_answering:
             self.cycle.disconnected = True
             self.cycle.message_event.set()
-        if self.transport.is_closing() or (is_asked and self.cycle.response_started):
+        if self.transport.is_closing() or (is_answering and self.cycle.response_started):
             self.transport.abort()
             return
         self.flow.resume_reading()
-        self.transport.write(_written(answer, self.server_state.default_headers))
+        self.transport.write(_as_bytes(answer, self.server_state.default_headers))
         if self.transport.can_write_eof():
             self.transport.write_eof()
 
 
-def _answers(answer: Answer) -> ASGI3Application:
-    """An app that gives this answer to any request, and closes the connection."""
+def _answering_app(answer: Answer) -> ASGI3Application:
+    """An app that gives this answer to every request and closes the connection."""
 
     async def app(scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         del scope, receive
@@ -339,8 +347,8 @@ def _headers(answer: Answer) -> list[tuple[bytes, bytes]]:
     ]
 
 
-def _written(answer: Answer, more: list[tuple[bytes, bytes]]) -> bytes:
-    """An answer as bytes on the wire."""
+def _as_bytes(answer: Answer, more: list[tuple[bytes, bytes]]) -> bytes:
+    """Return an answer as an HTTP response in bytes."""
     headers = [*more, *_headers(answer)]
     lines = b"".join(name + b": " + text + b"\r\n" for name, text in headers)
     return STATUS_LINE[answer.status] + lines + b"\r\n" + answer.body

@@ -1,4 +1,4 @@
-"""`kasir doctor`: checks whether all is ready to take money. A failed row says what to do."""
+"""`kasir doctor`: checks whether all is ready to take money. A failed row shows what to do."""
 
 from __future__ import annotations
 
@@ -23,21 +23,25 @@ from kasir.store.doctor import DoctorCounts, Undelivered
 from kasir.store.inbox import NoticeKind
 from kasir.wiring import Parts, open_parts
 
-#: A shop with sales gets notifications at least this often; a new one sends a test notification.
+#: A shop with sales gets a notification at least this often. A new shop sends a test notification.
 _LATELY: Final = timedelta(days=7)
+#: A call to Adyen that is unanswered for longer is reported.
 _LOST_AFTER: Final = timedelta(hours=1)
-#: Longer than Kasir waits before it infers an end itself, and than notifications can be late.
+#: An end of an attempt that is unconfirmed for longer is reported. By then Kasir has inferred the
+#: end, or a late notification has arrived.
 _CONFIRMED_WITHIN: Final = timedelta(days=2)
-#: A shop that answers gets its events within seconds.
+#: An event that waits for longer is reported: a shop that accepts events gets them within seconds.
 _DELIVERED_WITHIN: Final = timedelta(minutes=1)
+#: How many shoppers' tokens are compared with Adyen's list.
 _SHOPPERS_MAX: Final = 200
 #: `test` as a word in a name: WarungTest, test_warung, TESTWarung, not LatestFashion or PROTEST.
 _TEST: Final = re.compile(r"(?<![A-Za-z])test(?![a-z])|Test(?![a-z])|(?<![A-Z])TEST(?![A-Z]{2})")
+#: How many PSP references with two payments are shown.
 _CONFLICTS_MAX: Final = 20
 
 
 async def doctor(environ: Mapping[str, str], *, as_json: bool) -> int:
-    """Run every check and print a row for each; returns the exit code, 1 where one failed."""
+    """Run every check and print a row for each; return the exit code, 1 if one failed."""
     findings = await findings_of(environ)
     if as_json:
         print(msgspec.json.encode(findings).decode())
@@ -48,7 +52,7 @@ async def doctor(environ: Mapping[str, str], *, as_json: bool) -> int:
 
 
 async def findings_of(environ: Mapping[str, str]) -> list[Finding]:
-    """Run every check; the findings are in the order in which one would fix them."""
+    """Run every check; return the findings in the order in which to fix them."""
     try:
         settings = settings_from(environ)
     except KasirError as error:
@@ -76,7 +80,7 @@ async def findings_of(environ: Mapping[str, str]) -> list[Finding]:
 
 
 def live_and_test(settings: Settings) -> list[Finding]:
-    """Check that live settings hold nothing of a test system, and no two keys are the same."""
+    """Check that live settings contain no test values, and that the two HMAC keys differ."""
     what = "test and live are not mixed"
     wrong = []
     is_live = settings.environment is Environment.LIVE
@@ -93,17 +97,21 @@ def live_and_test(settings: Settings) -> list[Finding]:
 
 
 async def _clocks(parts: Parts) -> Finding:
-    """Compare the clocks. Adyen's time is known only after the checks that call it."""
+    """Compare the clocks. Adyen's time is known only after other checks have called Adyen."""
     what = "the clocks agree"
-    apart = await parts.times.apart()
-    found = [f"{ahead.total_seconds():+.0f} s against {whose}" for whose, ahead in apart.items()]
-    if max(map(abs, apart.values())) <= parts.times.apart_max:
-        return Finding(what, is_well=True, says=", ".join(found))
+    differences = await parts.times.apart()
+    rows = [
+        f"{difference.total_seconds():+.0f} s against {clock}"
+        for clock, difference in differences.items()
+    ]
+    if max(map(abs, differences.values())) <= parts.times.apart_max:
+        return Finding(what, is_well=True, says=", ".join(rows))
     cure = "nothing is closed or charged meanwhile; set this machine's clock, by NTP for one"
-    return Finding(what, is_well=False, says=f"{', '.join(found)}: {cure}")
+    return Finding(what, is_well=False, says=f"{', '.join(rows)}: {cure}")
 
 
 async def _notices(parts: Parts) -> list[Finding]:
+    """Check that both webhooks have received something lately, and that no notice is held."""
     since = parts.clock.now() - _LATELY
     addresses = {
         NoticeKind.STANDARD: "/webhooks/adyen",
@@ -127,25 +135,26 @@ async def _notices(parts: Parts) -> list[Finding]:
     if held:
         says = (
             f"{held} held: they cannot be read, or may be a payment's and nothing proves it; "
-            "`kasir notices` says why, each by itself"
+            "`kasir notices` shows the reason of each"
         )
     findings.append(Finding("notifications were understood", is_well=not held, says=says))
     return findings
 
 
 async def _questions(parts: Parts) -> list[Finding]:
+    """Report calls to Adyen that have no answer."""
     lost = await DoctorCounts(parts.pool).lost_questions(parts.clock.now() - _LOST_AFTER)
     says = f"{lost} not; is a worker running, and does Adyen answer?" if lost else "every one"
     return [Finding("calls to Adyen were answered", is_well=not lost, says=says)]
 
 
 async def _owners(parts: Parts) -> Finding:
-    """Names that belong to two payments, from before each had one owner (docs/adr/0013)."""
+    """Report PSP references with two payments, stored before docs/adr/0013 allowed only one."""
     what = "every pspReference has one payment"
-    found = await DoctorCounts(parts.pool).conflicts(_CONFLICTS_MAX)
-    if not found:
+    conflicts = await DoctorCounts(parts.pool).conflicts(_CONFLICTS_MAX)
+    if not conflicts:
         return Finding(what, is_well=True, says="it has")
-    rows = [f"{name} is {owner}'s, and {other} bears it too" for name, owner, other in found]
+    rows = [f"{name} is {owner}'s, and {other} bears it too" for name, owner, other in conflicts]
     cure = (
         "one of the two was reported as paid with the other's money: compare them with Adyen, "
         "then remove the rows from psp_reference_conflict"
@@ -154,9 +163,9 @@ async def _owners(parts: Parts) -> Finding:
 
 
 async def _ends(parts: Parts) -> Finding:
-    """Attempts that the shopper did not finish, and whose end Adyen has not confirmed."""
+    """Report ended attempts whose end Adyen has not confirmed."""
     what = "Adyen confirmed how attempts ended"
-    count, since = await DoctorCounts(parts.pool).unconfirmed(parts.settings.limits.figures_max)
+    count, since = await DoctorCounts(parts.pool).unconfirmed(parts.settings.limits.counts_max)
     if since is None:
         return Finding(what, is_well=True, says="every one")
     says = f"{count} not yet, the first since {since.isoformat(timespec='seconds')}"
@@ -167,40 +176,40 @@ async def _ends(parts: Parts) -> Finding:
 
 
 async def _jobs(parts: Parts) -> Finding:
-    """Jobs that failed."""
+    """Report jobs that failed."""
     what = "jobs were done"
-    count, since = await failed.count_failed(parts.pool, parts.settings.limits.figures_max)
+    count, since = await failed.count_failed(parts.pool, parts.settings.limits.counts_max)
     if since is None:
         return Finding(what, is_well=True, says="every one")
     says = (
         f"{count} failed, the first on {since.isoformat(timespec='seconds')}; `kasir jobs failed` "
-        "says which and why, `kasir jobs retry` has them run again"
+        "shows which and why, `kasir jobs retry` runs them again"
     )
     return Finding(what, is_well=False, says=says)
 
 
 async def _events(parts: Parts) -> Finding:
-    """Events that wait for the shop, since when, and what the shop answered last."""
+    """Report events that the shop has not accepted, since when, and the shop's last answer."""
     what = "the shop takes its events"
-    now, most = parts.clock.now(), parts.settings.limits.figures_max
-    found = await DoctorCounts(parts.pool).undelivered(now - RESENT_WITHIN, most)
-    answered = f"; the last answer was {found.last}" if found.last else ""
-    if not found.since and not found.given_up:
+    now, most = parts.clock.now(), parts.settings.limits.counts_max
+    undelivered = await DoctorCounts(parts.pool).undelivered(now - RESENT_WITHIN, most)
+    answered = f"; the last answer was {undelivered.last}" if undelivered.last else ""
+    if not undelivered.since and not undelivered.given_up:
         return Finding(what, is_well=True, says=f"none waits{answered}")
     says = []
-    if found.since:
-        says.append(f"{found.waiting} wait, the first since {_when(found.since)}")
-    if found.given_up:
-        says.append(f"{found.given_up} were given up in the last {RESENT_WITHIN.days} days")
-    is_well = not found.given_up and not _is_stuck(parts, found, now)
+    if undelivered.since:
+        says.append(f"{undelivered.waiting} wait, the first since {_when(undelivered.since)}")
+    if undelivered.given_up:
+        says.append(f"{undelivered.given_up} were given up in the last {RESENT_WITHIN.days} days")
+    is_well = not undelivered.given_up and not _is_stuck(parts, undelivered, now)
     cure = "" if is_well else "; see `Paid, but the order was not delivered` in the runbook"
     return Finding(what, is_well=is_well, says=f"{' and '.join(says)}{answered}{cure}")
 
 
-def _is_stuck(parts: Parts, found: Undelivered, now: datetime) -> bool:
-    """Whether the events that wait will not be delivered in a moment without help."""
-    is_refused = found.last is not None and not SendResult(found.last.status).is_taken
-    is_late = found.since is not None and found.since < now - _DELIVERED_WITHIN
+def _is_stuck(parts: Parts, undelivered: Undelivered, now: datetime) -> bool:
+    """Whether the shop refused the last event, the first waits too long, or no URL is set."""
+    is_refused = undelivered.last is not None and not SendResult(undelivered.last.status).is_taken
+    is_late = undelivered.since is not None and undelivered.since < now - _DELIVERED_WITHIN
     return is_refused or is_late or not parts.settings.events_url
 
 
@@ -209,28 +218,28 @@ def _when(moment: datetime) -> str:
 
 
 async def _tokens(parts: Parts) -> Finding:
-    """Compare shoppers' tokens with Adyen's list, those that are due first."""
+    """Compare shoppers' tokens with Adyen's list, first those whose comparison is due."""
     what = "tokens agree with Adyen's list"
-    adopted = gone = silent = 0
+    adopted = gone = unanswered = 0
     shoppers = await parts.tokens.watched(_SHOPPERS_MAX)
     for shopper in shoppers:
-        found = await parts.stored.reconcile(shopper)
-        if found is None:
-            silent += 1
+        changes = await parts.stored.reconcile(shopper)
+        if changes is None:
+            unanswered += 1
             continue
-        adopted, gone = adopted + found.adopted, gone + found.gone
-    if silent:
-        says = f"Adyen did not answer for {silent} of {len(shoppers)} shoppers"
+        adopted, gone = adopted + changes.adopted, gone + changes.gone
+    if unanswered:
+        says = f"Adyen did not answer for {unanswered} of {len(shoppers)} shoppers"
         return Finding(what, is_well=False, says=says)
     if adopted or gone:
-        cure = "their webhooks were lost; look at the token webhook in Customer Area"
+        cure = "their webhooks were lost; check the token webhook in Customer Area"
         says = f"{adopted} adopted and {gone} marked disabled just now; {cure}"
         return Finding(what, is_well=False, says=says)
-    return Finding(what, is_well=True, says=f"{len(shoppers)} shoppers looked at")
+    return Finding(what, is_well=True, says=f"{len(shoppers)} shoppers checked")
 
 
 def main(environ: Mapping[str, str], *, as_json: bool) -> None:
-    """Run the command and leave with its exit code."""
+    """Run the command and exit with its exit code."""
     import asyncio
 
     sys.exit(asyncio.run(doctor(environ, as_json=as_json)))

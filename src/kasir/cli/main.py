@@ -1,7 +1,7 @@
 """The command `kasir` with its subcommands; each imports its module when it runs.
 
-Exit 0 on success, 1 on an error, 2 on a wrong call; an error is one line on stderr, and not a
-traceback.
+The exit code is 0 on success, 1 on an error and 2 on wrong arguments. An error is one line on
+stderr, without a traceback.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ Port = Annotated[int, Parameter(validator=Number(gte=0, lte=65535))]
 #: An id or a number of rows: no larger than the database's bigint.
 Count = Annotated[int, Parameter(validator=Number(gte=1, lte=2**63 - 1))]
 AsJson = Annotated[bool, Parameter(name="--json", negative="")]
-NoticeWord = Literal["unread", "read", "ignored", "unheard_of", "foreign", "waiting", "held"]
-DeliveryWord = Literal["waiting", "delivered", "given_up"]
+NoticeStateName = Literal["unread", "read", "ignored", "unheard_of", "foreign", "waiting", "held"]
+DeliveryStateName = Literal["waiting", "delivered", "given_up"]
 
 
 @app.command
@@ -119,7 +119,7 @@ def withdraw_key(name: str) -> None:
 @notices.default
 def list_notices(
     *,
-    state: NoticeWord = "held",
+    state: NoticeStateName = "held",
     most: Count = 100,
     as_json: AsJson = False,
 ) -> None:
@@ -190,7 +190,7 @@ def retry_jobs(*ids: Count) -> None:
 @deliveries.default
 def list_deliveries(
     *,
-    state: DeliveryWord = "given_up",
+    state: DeliveryStateName = "given_up",
     most: Count = 100,
     as_json: AsJson = False,
 ) -> None:
@@ -251,7 +251,7 @@ def demo(
 
 
 def main() -> None:
-    """Run the command that the shell named."""
+    """Run the command in `sys.argv`."""
     try:
         _refuse_non_utf8(sys.argv[1:])
         app(exit_on_error=False, print_error=False)
@@ -268,32 +268,33 @@ def main() -> None:
         # The reader closed the pipe, as `head` does; nothing may be written to it at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
-    except Exception as error:  # noqa: BLE001  # `_database_error` raises what is no database error.
+    except Exception as error:  # noqa: BLE001  # `_database_error` raises all other errors again.
         print(f"kasir: {_database_error(error)}", file=sys.stderr)
         sys.exit(1)
 
 
-def _refuse_non_utf8(words: Sequence[str]) -> None:
-    """Refuse arguments that are not UTF-8: PostgreSQL cannot store them.
+def _refuse_non_utf8(arguments: Sequence[str]) -> None:
+    """Refuse arguments that are not UTF-8, because PostgreSQL cannot store them.
 
     Raises:
-        CycloptsError: One is not UTF-8.
+        CycloptsError: An argument is not UTF-8.
     """
-    for word in words:
-        if not word.isascii() and word.encode(errors="replace").decode() != word:
-            raise CycloptsError(msg=f"{word.encode(errors='replace').decode()!r} is not UTF-8.")
+    for argument in arguments:
+        shown = argument.encode(errors="replace").decode()
+        if shown != argument:
+            raise CycloptsError(msg=f"{shown!r} is not UTF-8.")
 
 
 def _database_error(error: Exception) -> Exception:
-    """The error to print, where the database failed during a command.
+    """Return the error to print if the database failed during a command.
 
     Raises:
-        Exception: The given one, where it is none of the database's: a bug, shown as a traceback.
+        Exception: The given error, if the database did not cause it: it is a bug.
     """
     from kasir.store import database
 
     if not isinstance(error, database.DRIVER_ERRORS):
         raise error
     if isinstance(error, OSError) and error.filename is not None:
-        return error  # It is about a file, and not the database.
+        return error  # The error is about a file and not the database.
     return database.unusable(error)

@@ -1,4 +1,4 @@
-"""A failed start of the server is one line on stderr, as every command's error is."""
+"""Reports a failed start of the server in one line on stderr, like the errors of commands."""
 
 from __future__ import annotations
 
@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from litestar.types import ASGIApp, Receive, Send
 
-#: The line that uvicorn logs after the reason.
+#: The line that uvicorn logs after the reason; it is not shown.
 _SECOND_LINE: Final = "Application startup failed. Exiting."
-_OURS: Final = "kasir."
+#: How the name of Kasir's own errors begins in a traceback.
+_ERROR_PREFIX: Final = "kasir."
 #: What Python prints around the errors of an exception group.
 _FRAME: Final = " |+-"
 
 
 def in_one_line(app: ASGIApp) -> ASGIApp:
-    """Wrap an app: where its start fails with an error of Kasir's, only the message is reported."""
+    """Wrap an app so that only the message of Kasir's own error at the start is reported."""
     logging.getLogger("uvicorn.error").addFilter(lambda record: record.msg != _SECOND_LINE)
 
     async def wrapped(scope: Any, receive: Receive, send: Send) -> None:
@@ -31,7 +32,7 @@ def in_one_line(app: ASGIApp) -> ASGIApp:
 
 
 def _last_line(report: str) -> str:
-    """The message of an error of Kasir's, without the traceback; any other report is kept whole."""
+    """Return the message of Kasir's own error, without the traceback; else the whole report."""
     lines = [line.strip(_FRAME) for line in report.splitlines()]
     name, _, message = [line for line in lines if line][-1].partition(": ")
-    return message if name.startswith(_OURS) else report
+    return message if name.startswith(_ERROR_PREFIX) else report

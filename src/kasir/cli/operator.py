@@ -8,7 +8,7 @@ from typing import Final, TypeVar
 
 import msgspec
 
-from kasir.cli.start import database_shown, say
+from kasir.cli.start import database_shown, print_status
 from kasir.clock import SystemClock
 from kasir.config import database_settings_from, secrets_from
 from kasir.errors import SettingError
@@ -26,17 +26,17 @@ from kasir.wiring import database_of
 
 Row = TypeVar("Row")
 
-#: Why a notice is not read again.
-_STAYS: Final = {
-    NoticeState.READ: "was read already, and stays as it is",
-    NoticeState.UNREAD: "is to be read as it is",
+#: Why a notice is not read again, by its state.
+_NOT_REPLAYED: Final = {
+    NoticeState.READ: "was read already, and is not changed",
+    NoticeState.UNREAD: "will be read already, and is not changed",
 }
 
 
 async def migrate() -> None:
     """Apply new migrations and print their names."""
-    async with opened() as (_, done):
-        print("\n".join(done) if done else "up to date")
+    async with opened() as (_, applied):
+        print("\n".join(applied) if applied else "up to date")
 
 
 async def create_key(name: str) -> None:
@@ -55,7 +55,7 @@ async def withdraw_key(name: str) -> None:
     """Withdraw an API key.
 
     Raises:
-        SettingError: There is none of that name.
+        SettingError: There is no key of that name.
     """
     async with opened() as (pool, _):
         await api_keys.withdraw(pool, name)
@@ -66,53 +66,53 @@ async def list_notices(state: str, most: int, *, as_json: bool) -> None:
     """Print the notices in a state, newest first."""
     vault = Vault(secrets_from())
     async with opened() as (pool, _):
-        say(f"notices of {database_shown(database_settings_from())}")
-        found = await Notices(pool, vault).listed(NoticeState(state), most)
-    table(found, _line, state, as_json=as_json)
+        print_status(f"notices of {database_shown(database_settings_from())}")
+        rows = await Notices(pool, vault).listed(NoticeState(state), most)
+    table(rows, _line, state, as_json=as_json)
 
 
-def table(found: Sequence[Row], line: Callable[[Row], str], what: str, *, as_json: bool) -> None:
-    """Print one line for each row and their number, or all rows as JSON."""
+def table(rows: Sequence[Row], line: Callable[[Row], str], what: str, *, as_json: bool) -> None:
+    """Print one line for each row, then the number of rows with `what`; or all rows as JSON."""
     if as_json:
-        print(msgspec.json.encode(found).decode())
+        print(msgspec.json.encode(rows).decode())
         return
-    for one in found:
-        print(line(one))
-    print(f"{len(found)} {what}")
+    for row in rows:
+        print(line(row))
+    print(f"{len(rows)} {what}")
 
 
 def _line(notice: KeptNotice) -> str:
     when = notice.received_at.isoformat(timespec="seconds")
     success = "" if notice.success is None else str(notice.success).lower()
     named = f"{notice.psp_reference:<16} {notice.merchant_reference}"
-    whose = " ".join(filter(None, (notice.payment_id, notice.why)))
+    details = " ".join(filter(None, (notice.payment_id, notice.why)))
     code = f"{notice.event_code:<24} {success:<5}"
-    return f"{notice.id:>8}  {when}  {code} {named}  {whose}".rstrip()
+    return f"{notice.id:>8}  {when}  {code} {named}  {details}".rstrip()
 
 
 async def replay_notices(ids: Sequence[int]) -> None:
-    """Let the worker read notices again, and print which it will not.
+    """Let the worker read notices again; print the ids of those that it will not read.
 
     Raises:
-        SettingError: There is no notice of one of the ids; then none is read again.
+        SettingError: There is no notice with one of the ids; then no notice is read again.
     """
     async with opened() as (pool, _):
         states = await notices.states(pool, ids or await notices.held(pool))
-        if gone := [str(each) for each in ids if each not in states]:
-            cure = f"there is no notice {', '.join(gone)}"
+        if unknown := [str(notice_id) for notice_id in ids if notice_id not in states]:
+            cure = f"there is no notice {', '.join(unknown)}"
             raise SettingError("IDS", f"{cure}; `kasir notices --state` lists them by state")
         replayed = {*await notices.replay(pool, [*states], engine.enqueue_reading)}
     print(f"{len(replayed)} to be read again")
-    for each, state in states.items():
-        if each not in replayed:
-            print(f"{each} {_STAYS[state]}")
+    for notice_id, state in states.items():
+        if notice_id not in replayed:
+            print(f"{notice_id} {_NOT_REPLAYED[state]}")
 
 
 async def list_failed_jobs(most: int, *, as_json: bool) -> None:
     """Print the jobs that failed."""
     async with opened() as (pool, _):
-        found = await failed.failed(pool, most)
-    table(found, _job_line, "failed", as_json=as_json)
+        rows = await failed.failed(pool, most)
+    table(rows, _job_line, "failed", as_json=as_json)
 
 
 def _job_line(job: FailedJob) -> str:
@@ -124,7 +124,7 @@ async def retry_jobs(ids: Sequence[int]) -> None:
     """Let the worker run failed jobs again, and print how many.
 
     Raises:
-        NotFound: One of `ids` is no failed job's; then none is run again.
+        NotFound: One of `ids` is not a failed job; then no job is run again.
     """
     async with opened() as (pool, _):
         count = await failed.retry(pool, ids)
@@ -136,6 +136,6 @@ async def opened() -> AsyncIterator[tuple[Pool, list[str]]]:
     """Open the database and migrate it; yields the pool and the migrations that were applied."""
     limits = Limits()
     with database_of(database_settings_from()) as dsn:
-        done = await bring_up_to_date(dsn, limits)
+        applied = await bring_up_to_date(dsn, limits)
         async with database.connected(dsn, 2, limits) as pool:
-            yield pool, done
+            yield pool, applied

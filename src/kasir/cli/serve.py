@@ -1,7 +1,7 @@
 """`kasir serve`: one process, or several that share a socket.
 
 After the first SIGTERM or SIGINT the requests in progress are finished; the second one ends them.
-Where there are several processes, the parent gets the signals and forwards them to the others.
+If there are several processes, the parent gets the signals and forwards them to the others.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import uvicorn
 from uvicorn.supervisors import Multiprocess
 
 from kasir.cli.one_line import in_one_line
-from kasir.cli.start import say, used
+from kasir.cli.start import print_status, used
 from kasir.config import settings_from
 from kasir.errors import SettingError
 from kasir.limits import Limits
@@ -30,19 +30,20 @@ if TYPE_CHECKING:
     from litestar import Litestar
 
 #: Longer than clients and proxies keep an idle connection (aiohttp 15 s, nginx and most load
-#: balancers 60 s), so that they close it first: we could close it while a payment arrives.
+#: balancers 60 s), so that they close it first. If the server closed it, a payment request could be
+#: arriving at that moment.
 _KEEP_ALIVE_S: Final = 75
-#: Proxies whose `X-Forwarded-For` is trusted, where the operator names none.
+#: Proxies whose `X-Forwarded-For` is trusted if the operator names no others.
 THIS_MACHINE: Final = "127.0.0.1,::1"
-#: So many new objects before the garbage collector runs: a request makes hundreds, and almost none
-#: of them are in a reference cycle.
+#: The garbage collector runs after this many new objects. A request makes hundreds, and almost none
+#: of them is in a reference cycle.
 _GC_THRESHOLD: Final = 20_000
-#: The time for the last responses, once requests were ended early.
+#: The time for the last responses after requests were ended early.
 _LAST_RESPONSES_S: Final = 5
 _POLL_S: Final = 0.1
-#: The parent's signal to end requests early. SIGTERM and SIGINT cannot mean that to a child: a
-#: terminal or a service manager may send them to the whole process group, and the parent forwards
-#: them once more.
+#: The parent's signal to a child to end requests early. A child may receive one SIGTERM or SIGINT
+#: twice: from a terminal or service manager, which signals the whole process group, and from the
+#: parent. So a second one does not end requests early in a child.
 _CUT: Final = signal.SIGUSR1
 
 
@@ -50,12 +51,13 @@ def serve(host: str, port: int, workers: int) -> None:
     """Serve until a signal stops it.
 
     Raises:
-        SettingError: A setting is missing or malformed, or the address cannot be listened on. It
-            is raised before any process starts.
+        SettingError: A setting is missing or malformed, or the address cannot be listened on. The
+            error is raised before any process starts.
     """
     asyncio.run(_preflight())
-    port = _free(host, port)
-    say(f"serve on http://{f'[{host}]' if ':' in host else host}:{port}; {used(settings_from())}")
+    port = _check_address(host, port)
+    url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    print_status(f"serve on {url}; {used(settings_from())}")
     config = uvicorn.Config(
         "kasir.cli.serve:app",
         factory=True,
@@ -68,7 +70,7 @@ def serve(host: str, port: int, workers: int) -> None:
         access_log=False,
         timeout_keep_alive=_KEEP_ALIVE_S,
         forwarded_allow_ips=os.environ.get("FORWARDED_ALLOW_IPS") or THIS_MACHINE,
-        # By then kasir.shutdown has ended and answered the requests in progress.
+        # After `stop_s`, kasir.shutdown has ended and answered the requests in progress.
         timeout_graceful_shutdown=int(Limits().stop_s) + _LAST_RESPONSES_S,
         server_header=False,
     )
@@ -77,29 +79,29 @@ def serve(host: str, port: int, workers: int) -> None:
             _Supervisor(config, [config.bind_socket()]).run()
             return
         uvicorn.Server(config).run()
-    except SystemExit as ended:
+    except SystemExit as exited:
         # Uvicorn has logged the reason in a line; its own exit codes are not ours.
-        sys.exit(1 if ended.code else 0)
+        sys.exit(1 if exited.code else 0)
     except KeyboardInterrupt:
         return  # Uvicorn stopped on the signal and raises it again.
 
 
-def _free(host: str, port: int) -> int:
-    """Check that the address can be listened on; returns the port, which the system chooses for 0.
+def _check_address(host: str, port: int) -> int:
+    """Check that the address is free; return the port, or for port 0 the one that the system chose.
 
-    Uvicorn listens only after the database is open, and its error does not name the option.
+    Uvicorn would report the error only after the database is open, and without the option's name.
 
     Raises:
-        SettingError: It cannot.
+        SettingError: The address cannot be listened on.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         with socket.create_server((host, port), family=family) as probe:
-            found: int = probe.getsockname()[1]
+            free_port: int = probe.getsockname()[1]
     except OSError as error:
         cure = f"cannot listen there ({error.strerror or error}); give another"
         raise SettingError(f"--host {host} --port {port}", cure) from error
-    return found
+    return free_port
 
 
 async def _preflight() -> None:
@@ -111,7 +113,7 @@ async def _preflight() -> None:
 class _Supervisor(Multiprocess):
     """Uvicorn's supervisor; after a second signal to stop, its processes end requests early."""
 
-    #: The number of signals to stop that it has not acted on.
+    #: The number of signals to stop that were not handled yet.
     _stop_signals = 0
 
     def handle_int(self) -> None:
@@ -135,7 +137,7 @@ class _Supervisor(Multiprocess):
                 process.process.join(_POLL_S)
 
     def _is_stopped_again(self) -> bool:
-        """Whether there were two signals to stop, or one more since the last answer was true."""
+        """Whether another signal to stop has come after the first; each is reported once."""
         while self.signal_queue:
             self._stop_signals += self.signal_queue.pop() in {signal.SIGINT, signal.SIGTERM}
         is_again = self._stop_signals > 1
@@ -153,9 +155,9 @@ def app() -> object:
     from kasir.web.app import create_app
 
     gc.set_threshold(_GC_THRESHOLD)
-    made = create_app(settings_from())
-    made.on_startup += [_install_signal_handlers, _freeze_objects]
-    return in_one_line(made)
+    litestar = create_app(settings_from())
+    litestar.on_startup += [_install_signal_handlers, _freeze_objects]
+    return in_one_line(litestar)
 
 
 def _freeze_objects() -> None:
@@ -167,14 +169,14 @@ def _freeze_objects() -> None:
     gc.freeze()
 
 
-def _install_signal_handlers(made: Litestar) -> None:
-    """Handle the signals to stop before uvicorn does, which then closes its sockets and waits."""
-    loop, shutdown = asyncio.get_running_loop(), made.state.shutdown
+def _install_signal_handlers(litestar: Litestar) -> None:
+    """Handle a signal to stop, then call uvicorn's handler, which closes the sockets and waits."""
+    loop, shutdown = asyncio.get_running_loop(), litestar.state.shutdown
 
-    def ask(number: int, then: Any, frame: FrameType | None) -> None:
+    def request_stop(number: int, frame: FrameType | None) -> None:
         loop.call_soon_threadsafe(shutdown.request, Limits().stop_s)
-        if callable(then):
-            then(number, frame)
+        if callable(handler := uvicorn_handlers[number]):
+            handler(number, frame)
 
     def cut(*_: object) -> None:
         loop.call_soon_threadsafe(shutdown.cut)
@@ -183,15 +185,15 @@ def _install_signal_handlers(made: Litestar) -> None:
         if shutdown.is_requested:
             cut()
         else:
-            ask(number, servers[number], frame)
+            request_stop(number, frame)
 
-    servers: dict[int, Any] = {
+    uvicorn_handlers: dict[int, Any] = {
         number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)
     }
     if multiprocessing.parent_process() is None:
-        for number in servers:
+        for number in uvicorn_handlers:
             signal.signal(number, stop)
         return
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, lambda number, frame: ask(number, servers[number], frame))
+    signal.signal(signal.SIGTERM, request_stop)
     signal.signal(_CUT, cut)

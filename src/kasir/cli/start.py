@@ -8,17 +8,17 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from kasir.config import DatabaseSettings, Settings
 
-#: Options of a database URL that say where it is; others may be secrets.
+#: Options of a database URL that show where the database is; others may be secrets.
 _SHOWN: Final = frozenset({"host", "port"})
 
 
-def say(what: str) -> None:
+def print_status(what: str) -> None:
     """Print a line on stderr, apart from a command's output on stdout."""
     print(f"kasir: {what}", file=sys.stderr, flush=True)
 
 
 def database_shown(settings: DatabaseSettings | Settings) -> str:
-    """Where the database is: the URL without its password, or the folder."""
+    """Return where the database is: the URL without its password, or the folder."""
     if not settings.database_url:
         return f"in {settings.data_dir} (Kasir's own)"
     parts = urlsplit(settings.database_url)
@@ -29,7 +29,7 @@ def database_shown(settings: DatabaseSettings | Settings) -> str:
 
 
 def used(settings: Settings) -> str:
-    """What the server and the worker use: database, Adyen, addresses."""
+    """Return what the server and the worker use: database, Adyen, addresses."""
     events = _shown(settings.events_url) or "nobody (KASIR_EVENTS_URL is not set)"
     return (
         f"database {database_shown(settings)}; "
@@ -40,7 +40,7 @@ def used(settings: Settings) -> str:
 
 
 def _shown(url: str | None) -> str:
-    """A URL without user, password, query or fragment, any of which may be secret."""
+    """Return a URL without its user, password, query and fragment, which may be secret."""
     if not url:
         return ""
     parts = urlsplit(url)

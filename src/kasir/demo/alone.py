@@ -1,7 +1,7 @@
-"""A demo needs its folder and its ports for itself, or it does not start; its keys are kept there.
+"""Locks the demo's folder, checks that its ports are free, and stores its HMAC keys in the folder.
 
-Two demos in one folder would share a database under different keys; and a twin that another demo
-started would get this demo's keys and addresses.
+Two demos in one folder would use one database with different keys. A demo whose twin's port belongs
+to another demo would send its own keys and addresses to that demo's twin.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if sys.platform != "win32":
     import fcntl
 
 _HOST: Final = "127.0.0.1"
-_KEYS: Final = "keys.json"
+_KEYS_FILE: Final = "keys.json"
 
 
 class DemoError(KasirError):
@@ -35,12 +35,11 @@ def alone(folder: Path) -> Iterator[None]:
     """Lock a folder for as long as the context or the process lasts.
 
     Raises:
-        DemoError: Another demo has locked it.
+        DemoError: Another demo has locked the folder.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    lock = os.open(
-        folder, os.O_RDONLY
-    )  # The folder itself is locked: the files in it belong to the database.
+    # The folder itself is locked, because the files in it belong to the database.
+    lock = os.open(folder, os.O_RDONLY)
     try:
         _lock(lock, folder)
         yield
@@ -67,23 +66,23 @@ def refuse_taken(port: int, option: str) -> None:
         try:
             probe.bind((_HOST, port))
         except OSError as error:
-            says = f"port {port}: {error.strerror}"
-            raise DemoError(f"{says}: give another by {option}") from error
+            problem = f"port {port}: {error.strerror}"
+            raise DemoError(f"{problem}: give another by {option}") from error
 
 
 def keys_of(folder: Path) -> dict[str, str]:
-    """The HMAC keys of a demo, those of its last run if there was one.
+    """Return the demo's HMAC keys by the name of the setting: the last run's keys, or new ones.
 
-    Webhooks that wait at its twin since then are signed with them.
+    The last run's keys sign the webhooks that the twin still has to send.
     """
     with suppress(FileNotFoundError):
-        kept: dict[str, str] = msgspec.json.decode((folder / _KEYS).read_bytes())
-        return kept
+        keys: dict[str, str] = msgspec.json.decode((folder / _KEYS_FILE).read_bytes())
+        return keys
     return {name: secrets.token_hex(32) for name in ("ADYEN_HMAC_KEY", "ADYEN_TOKEN_HMAC_KEY")}
 
 
 def keep_keys(folder: Path, keys: Mapping[str, str]) -> None:
-    """Keep the keys for the next run."""
-    path = folder / _KEYS
+    """Store the keys for the next run."""
+    path = folder / _KEYS_FILE
     path.touch(0o600)
     path.write_bytes(msgspec.json.encode(keys))

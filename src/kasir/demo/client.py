@@ -1,4 +1,4 @@
-"""What a journey needs: the shop's calls to Kasir, the shopper at the twin, and bounded waits."""
+"""What journeys call: the shop's calls to Kasir, the shopper at the twin, and bounded waits."""
 
 from __future__ import annotations
 
@@ -17,12 +17,13 @@ T = TypeVar("T")
 
 _TIMEOUT_S: Final = 20.0
 _POLL_S: Final = 0.05
-_FOLLOWED_S: Final = 0.3  # Kasir reads the twin's clock ten times a second.
+#: Kasir's clock follows the twin's within this time, because Kasir reads it ten times a second.
+_FOLLOWED_S: Final = 0.3
 
-#: The hardest behaviour that Adyen may have: no reply to `/payments/details` names its payment (the
-#: twin's own default), and no notification returns our own id.
-_HARDEST: Final = {"authorisationMetadata": False}
-#: What another system on the account does under our references: event code and success.
+#: Knobs of the twin for the least information that Adyen must give: no notification returns our own
+#: id. By the twin's default, no reply to `/payments/details` names its payment either.
+_LEAST_INFORMATION: Final = {"authorisationMetadata": False}
+#: Notifications that another system causes under our references: event code and success.
 _OTHER_SYSTEM: Final = (
     ("AUTHORISATION", True),
     ("AUTHORISATION", False),
@@ -63,7 +64,7 @@ class JourneyClient:
 
     made: RunningDemo
     http: aiohttp.ClientSession
-    #: The references whose status was asked for, newest last.
+    #: The references whose status the journey has waited for, newest last.
     orders: list[str] = field(default_factory=list)
 
     async def call(
@@ -76,7 +77,7 @@ class JourneyClient:
         return await self._ask(method, self.made.kasir_url + path, body, headers)
 
     async def twin(self, method: str, path: str, body: Any = None) -> Any:
-        """Call one of the twin's controls."""
+        """Call one of the twin's controls; return its JSON."""
         reply = await self._ask(method, self.made.twin_url + path, body, {})
         expect(reply.status, 200, f"{method} {path} at the twin")
         return reply.json
@@ -84,11 +85,11 @@ class JourneyClient:
     async def _ask(self, method: str, url: str, body: Any, headers: Mapping[str, str]) -> Reply:
         async with self.http.request(method, url, json=body, headers=headers) as response:
             text = await response.text()
-            found = await response.json() if text and "json" in response.content_type else text
-            return Reply(response.status, found, response.headers)
+            content = await response.json() if text and "json" in response.content_type else text
+            return Reply(response.status, content, response.headers)
 
     async def visit(self, method: str, path: str, form: Mapping[str, str] | None = None) -> str:
-        """Request a page as a browser does; returns its Location header, or else its body."""
+        """Request a page as a browser does; return its Location header, or else its body."""
         url = self.made.kasir_url + path
         async with self.http.request(method, url, data=form, allow_redirects=False) as response:
             text = await response.text()
@@ -113,30 +114,34 @@ class JourneyClient:
         }
 
     async def link(self, order: str, **more: Any) -> dict[str, Any]:
-        """Create a payment link of 25,000 rupiah; returns Kasir's reply."""
+        """Create a payment link of 25,000 rupiah; return Kasir's reply."""
         payment = self.payment(order)
         body = {name: payment[name] for name in ("reference", "amount", "returnUrl")} | more
-        made = await self.call("POST", "/v72/paymentLinks", body)
-        expect(made.status, 201, "making a link")  # What Adyen answers.
-        found: dict[str, Any] = made.json
-        return found
+        reply = await self.call("POST", "/v72/paymentLinks", body)
+        expect(reply.status, 201, "creating a link")  # As at Adyen.
+        link: dict[str, Any] = reply.json
+        return link
 
     async def wallet_of(self, link: Mapping[str, Any]) -> str:
-        """Press the button of a link's form; returns the address of the wallet."""
+        """Press the button of a link's form; return the URL of the wallet's page."""
         path = f"/pay/{link['id']}"
 
-        async def look() -> str:
+        async def read() -> str:
             form = await self.visit("GET", path)
             return form.partition('name="attempt" value="')[2].partition('"')[0]
 
-        attempt = await until(look, bool, "a form with a button")
-        place = await self.visit("POST", path, {"attempt": attempt})
-        if "redirectData" not in place:
-            raise JourneyError(f"the form leads to {place[:200]!r}, not to the wallet")
-        return place
+        attempt = await until(read, bool, "a form with a button")
+        location = await self.visit("POST", path, {"attempt": attempt})
+        if "redirectData" not in location:
+            raise JourneyError(f"the form leads to {location[:200]!r}, not to the wallet")
+        return location
 
     async def shopper(self, action: Mapping[str, Any], do: str) -> str:
-        """Have the shopper act at the wallet; returns the redirectResult, if any."""
+        """Have the shopper act at the wallet.
+
+        Returns:
+            The redirectResult of the shopper's return; empty if the shopper does not return.
+        """
         done = await self.twin("POST", "/twin/wallet", {"url": action["url"], "do": do})
         return redirect_result(done["location"]) if done["location"] else ""
 
@@ -149,87 +154,87 @@ class JourneyClient:
         """Replace the twin's planned faults by these."""
         await self.twin("PUT", "/twin/faults", planned)
 
-    async def knobs(self, **turned: Any) -> None:
-        """Set these knobs of the twin, and every other one to its value at the start."""
+    async def knobs(self, **changed: Any) -> None:
+        """Set these knobs of the twin; reset all others to those of a journey."""
         await self.twin("DELETE", "/twin/knobs")
-        await self.twin("PUT", "/twin/knobs", _HARDEST | turned)
+        await self.twin("PUT", "/twin/knobs", _LEAST_INFORMATION | changed)
 
     async def foreign(self, order: str, **more: Any) -> str:
-        """Another system on the account pays under our reference; returns its pspReference."""
+        """Have another system on the account pay under our reference; return its pspReference."""
         body = {"reference": order, "amount": {"currency": "IDR", "value": 25_000}} | more
         psp: str = (await self.twin("POST", "/twin/foreign", body))["pspReference"]
         return psp
 
     async def notice(self, psp: str, states: Sequence[str]) -> dict[str, Any]:
-        """Wait until the notice with a pspReference is in one of these states; return it."""
+        """Wait until the notice with a pspReference has one of these states; return the notice."""
 
-        async def look() -> dict[str, Any]:
+        async def read() -> dict[str, Any]:
             rows = (await self.call("GET", "/api/notices?limit=100")).json["notices"]
             return next((row for row in rows if row.get("pspReference") == psp), {})
 
-        return await until(look, lambda row: row.get("state") in states, f"a notice {states}")
+        return await until(read, lambda row: row.get("state") in states, f"a notice {states}")
 
     async def other_system(self) -> None:
-        """Another system uses the newest reference in every way; none of our payments may change.
+        """Have another system use the newest reference; expect that our payments do not change.
 
         Raises:
-            JourneyError: One of them changed.
+            JourneyError: One of our payments changed.
         """
         if not self.orders:
             return
         order = self.orders[-1]
         self.orders.clear()
         before = await self._summaries(order)
-        names = [
+        psp_references = [
             await self.foreign(order, event=event, success=success)
             for event, success in _OTHER_SYSTEM
         ]
-        for name in names:
-            await self.notice(name, ["foreign"])
+        for psp_reference in psp_references:
+            await self.notice(psp_reference, ["foreign"])
         expect(await self._summaries(order), before, "our payments, after another system's")
 
     async def _summaries(self, order: str) -> list[object]:
         reply = await self.call("GET", f"/api/payments?reference={order}")
-        named = ("id", "status", "captured", "refunded", "chargedBack", "pspReference")
-        return [[payment.get(name) for name in named] for payment in reply.json["payments"]]
+        fields = ("id", "status", "captured", "refunded", "chargedBack", "pspReference")
+        return [[payment.get(field) for field in fields] for payment in reply.json["payments"]]
 
     async def advance(self, seconds: float) -> None:
-        """Advance the twin's clock, and wait until Kasir's has followed."""
+        """Advance the twin's clock, and wait until Kasir's clock has followed."""
         await self.twin("POST", "/twin/clock", {"advance_s": seconds})
         await asyncio.sleep(_FOLLOWED_S)
 
     async def events(self, reference: str) -> list[dict[str, Any]]:
         """All events of a reference, in order."""
-        every = await self.every_event()
-        return [event for event in every if event["data"].get("reference") == reference]
+        events = await self.every_event()
+        return [event for event in events if event["data"].get("reference") == reference]
 
     async def every_event(self) -> list[dict[str, Any]]:
         """All events, in order."""
-        found: list[dict[str, Any]] = []
+        events: list[dict[str, Any]] = []
         after = ""
         while True:
             page = (await self.call("GET", f"/api/events?after={after}")).json
             if not page["events"]:
-                return found
-            found += page["events"]
+                return events
+            events += page["events"]
             after = page["next"]
 
     async def newest(self, reference: str) -> dict[str, Any]:
         """The newest payment of a reference; empty if there is none."""
         reply = await self.call("GET", f"/api/payments?reference={reference}")
-        found: dict[str, Any] = next(iter(reply.json["payments"]), {})
-        return found
+        payment: dict[str, Any] = next(iter(reply.json["payments"]), {})
+        return payment
 
     async def status(self, reference: str, wanted: str) -> dict[str, Any]:
-        """Wait until the newest payment of a reference has this status; return it."""
+        """Wait until the newest payment of a reference has this status; return the payment."""
         self.orders.append(reference)
         return await until(
             lambda: self.newest(reference),
-            lambda found: found.get("status") == wanted,
+            lambda payment: payment.get("status") == wanted,
             f"status {wanted}",
         )
 
-    async def comes_to(self, order: str, name: str, value: int) -> None:
+    async def wait_for_sum(self, order: str, name: str, value: int) -> None:
         """Wait until a sum of the newest payment of a reference has this value."""
         await until(
             lambda: self.newest(order),
@@ -239,7 +244,7 @@ class JourneyClient:
 
 
 def redirect_result(location: str) -> str:
-    """The redirectResult in the shopper's return address, decoded once."""
+    """The redirectResult in the URL to which the shopper returns, decoded once."""
     from urllib.parse import parse_qs, urlsplit
 
     return parse_qs(urlsplit(location).query)["redirectResult"][0]
@@ -250,27 +255,27 @@ def reference(name: str) -> str:
     return f"{name}-{secrets.token_hex(4)}"
 
 
-def expect(found: object, wanted: object, what: str) -> None:
+def expect(actual: object, expected: object, what: str) -> None:
     """Compare the actual value with the expected one.
 
     Raises:
         JourneyError: They differ.
     """
-    if found != wanted:
-        raise JourneyError(f"{what}: expected {wanted!r}, got {found!r}")
+    if actual != expected:
+        raise JourneyError(f"{what}: expected {expected!r}, got {actual!r}")
 
 
-async def until(look: Callable[[], Awaitable[T]], good: Callable[[T], bool], what: str) -> T:
-    """Poll until the value is good, for 20 seconds at most.
+async def until(read: Callable[[], Awaitable[T]], is_good: Callable[[T], bool], what: str) -> T:
+    """Read a value until it is good, for 20 seconds at most, and return it.
 
     Raises:
-        JourneyError: It did not become good in time.
+        JourneyError: The value was not good in time.
     """
     deadline = time.monotonic() + _TIMEOUT_S
     while True:
-        found = await look()
-        if good(found):
-            return found
+        value = await read()
+        if is_good(value):
+            return value
         if time.monotonic() > deadline:
-            raise JourneyError(f"timed out waiting for {what}; last value: {found!r}")
+            raise JourneyError(f"timed out waiting for {what}; last value: {value!r}")
         await asyncio.sleep(_POLL_S)

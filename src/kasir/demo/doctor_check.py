@@ -1,4 +1,4 @@
-"""The last journey: after all the others, `kasir doctor` reports no problem."""
+"""A journey that runs after most others: `kasir doctor` reports no problem."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from kasir.demo.client import JourneyClient, JourneyError
 
 
 async def doctor(client: JourneyClient) -> None:
-    """Every row of `kasir doctor` is green."""
+    """No check of `kasir doctor` fails."""
     program = str(Path(sys.executable).with_name("kasir"))
     process = await asyncio.create_subprocess_exec(
         program,
@@ -21,10 +21,10 @@ async def doctor(client: JourneyClient) -> None:
         env=dict(client.made.environment),
         stdout=asyncio.subprocess.PIPE,
     )
-    said, _ = await process.communicate()
-    red = [row for row in json.loads(said) if not row["is_well"]]
-    if red or process.returncode != 0:
-        raise JourneyError(f"the doctor ends with {process.returncode} and finds {red}")
+    output, _ = await process.communicate()
+    failed = [row for row in json.loads(output) if not row["is_well"]]
+    if failed or process.returncode != 0:
+        raise JourneyError(f"the doctor ends with {process.returncode} and finds {failed}")
 
 
 JOURNEYS: Final = {"the doctor finds nothing": doctor}

@@ -1,4 +1,4 @@
-"""Journeys on a merchant account that others use too: whose money is it?"""
+"""Journeys on a merchant account that other systems also use: no payment gets another's money."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from kasir.demo.client import JourneyClient, expect, reference, until
 _AMOUNT: Final = 25_000
 
 
-async def stranger_pays(client: JourneyClient) -> None:
-    """Others pay under our reference, any amount, before our shopper does: ours stays unpaid."""
-    order = reference("stranger")
+async def others_pay(client: JourneyClient) -> None:
+    """Others pay various amounts under our reference: our payment waits for our own shopper."""
+    order = reference("others")
     action = (await client.pay(order)).json["action"]
     for value in (1, 0, _AMOUNT, 99_000):
         await client.notice(await client.foreign(order, amount=_money(value)), ["foreign"])
-    wrong = await client.foreign(order, amount=_money(1), paymentMethod="gopay_wallet")
-    await client.notice(wrong, ["foreign"])
+    # Our payment method, but another amount.
+    psp_reference = await client.foreign(order, amount=_money(1), paymentMethod="gopay_wallet")
+    await client.notice(psp_reference, ["foreign"])
     await client.status(order, "awaiting_shopper")
     expect(await client.events(order), [], "events before our shopper pays")
     await client.shopper(action, "approve_without_return")
@@ -26,7 +27,7 @@ async def stranger_pays(client: JourneyClient) -> None:
 
 
 async def result_of_another(client: JourneyClient) -> None:
-    """The result of a cheap payment is used at an expensive one, which stays unpaid."""
+    """The result of a cheap payment is used for an expensive one, which stays unpaid."""
     cheap, expensive = reference("cheap"), reference("expensive")
     links = {
         order: await client.link(order, amount=_money(value))
@@ -45,7 +46,7 @@ async def result_of_another(client: JourneyClient) -> None:
 
 
 async def late_money(client: JourneyClient) -> None:
-    """Money arrives after the end, and nothing proves whose it is: held, with an event."""
+    """Money arrives after a refusal, without proof of its payment: it is held, with an event."""
     order = reference("late")
     action = (await client.pay(order)).json["action"]
     await client.shopper(action, "refuse")
@@ -57,7 +58,7 @@ async def late_money(client: JourneyClient) -> None:
     async def types() -> list[str]:
         return [event["type"] for event in await client.events(order)]
 
-    await until(types, lambda found: "payment.needs_attention" in found, "an event")
+    await until(types, lambda event_types: "payment.needs_attention" in event_types, "an event")
     expect((await client.newest(order))["status"], "refused", "the payment")
 
 
@@ -66,7 +67,7 @@ def _money(value: int) -> dict[str, Any]:
 
 
 JOURNEYS: Final = {
-    "strangers pay under our reference": stranger_pays,
-    "a result taken to another payment": result_of_another,
-    "late money is held and told": late_money,
+    "others pay under our reference": others_pay,
+    "a result sent for another payment": result_of_another,
+    "late money is held, with an event": late_money,
 }

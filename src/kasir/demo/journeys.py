@@ -1,4 +1,4 @@
-"""The journeys of `kasir demo --check`: everything Kasir does, over real HTTP, a row each."""
+"""The journeys of `kasir demo --check`: everything that Kasir does, over real HTTP."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Journey = Callable[[JourneyClient], Awaitable[None]]
 
 
 async def methods_listed(client: JourneyClient) -> None:
-    """GoPay is listed for Indonesia and rupiah, with nothing but a channel and a value given."""
+    """GoPay is listed when the request has only a channel and a value."""
     reply = await client.call(
         "POST", "/v72/paymentMethods", {"channel": "Web", "amount": {"value": 25_000}}
     )
@@ -34,7 +34,7 @@ async def methods_listed(client: JourneyClient) -> None:
 
 
 async def approved(client: JourneyClient) -> None:
-    """The shopper pays: `/payments/details` says so, and the notification confirms it."""
+    """The shopper pays: `/payments/details` reports it, and the notification confirms it."""
     order = reference("approved")
     action = (await client.pay(order)).json["action"]
     reply = await client.details(await client.shopper(action, "approve"))
@@ -80,28 +80,29 @@ async def returned_twice(client: JourneyClient) -> None:
 
 
 async def same_key_twice(client: JourneyClient) -> None:
-    """The shop sends one key twice: one payment, one reply; with another body it is refused."""
+    """The shop sends a key twice: one payment, one reply. With another body it is refused."""
     order = reference("same-key")
     first = await client.pay(order, key=order)
     second = await client.pay(order, key=order)
     expect((second.status, second.json), (first.status, first.json), "the second answer")
     other = await client.pay(order, key=order, amount={"currency": "IDR", "value": 26_000})
     expect(other.status, 422, "another body")
-    seen = await client.twin("GET", f"/twin/payments?reference={order}")
-    expect(len(seen["payments"]), 1, "payments at the twin")
+    at_twin = await client.twin("GET", f"/twin/payments?reference={order}")
+    expect(len(at_twin["payments"]), 1, "payments at the twin")
 
 
 async def link_expired(client: JourneyClient) -> None:
-    """A payment link expires: its status says so, and its form takes no payment."""
+    """A payment link expires: its status is `expired`, and its form takes no payment."""
     link = await client.link(reference("link"))
     path = f"/v72/paymentLinks/{link['id']}"
     expect((await client.call("GET", path)).json["status"], "active", "the new link")
+    # Longer than a link is valid by default.
     await client.twin("POST", "/twin/clock", {"advance_s": 25 * 3600})
 
-    async def look() -> object:
+    async def read() -> object:
         return (await client.call("GET", path)).json["status"]
 
-    await until(look, lambda status: status == "expired", "an expired link")
+    await until(read, lambda status: status == "expired", "an expired link")
     form = await client.call("GET", f"/pay/{link['id']}")
     expect(form.status, 410, "its form")
 
@@ -120,22 +121,22 @@ JOURNEYS: Final[dict[str, Journey]] = {
     **ends.JOURNEYS,
     **saved.JOURNEYS,
     **doctor_check.JOURNEYS,
-    **identity.JOURNEYS,  # It leaves a notice that an operator must look at.
+    **identity.JOURNEYS,  # After the doctor, because they leave a held notice.
     **subscriptions.JOURNEYS,
     **subscription_commands.JOURNEYS,
     **renewal_run.JOURNEYS,
 }
 
 
-async def run_all(made: RunningDemo) -> int:
+async def run_all(demo: RunningDemo) -> int:
     """Run every journey and print a row for each; 0 if all passed, 1 if not.
 
-    In each, the twin gives no more information than Adyen must give, and at its end another system
-    on the merchant account uses the same reference in every way it can.
+    During a journey the twin gives no more information than Adyen must give. After the journey,
+    another system on the merchant account sends notifications with the journey's reference.
     """
     failures = 0
     async with aiohttp.ClientSession() as http:
-        client = JourneyClient(made, http)
+        client = JourneyClient(demo, http)
         for name, journey in JOURNEYS.items():
             await client.knobs()
             try:

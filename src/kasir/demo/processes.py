@@ -1,6 +1,6 @@
-"""Starts the programs of the demo, waits until they answer, and stops every one of them.
+"""Starts the programs of the demo, waits until they answer, and stops all of them.
 
-The programs run as in production: each is a process, configured by the environment. Each gets a
+The programs run as in production: each is a process, configured by the environment. Each has a
 session of its own, so that Ctrl-C reaches only this process, which stops them in order.
 """
 
@@ -29,21 +29,21 @@ from kasir.limits import Limits
 from kasir.wiring import database_of
 
 _READY_S: Final = 60.0
-#: A program may finish its requests and jobs in `stop_s`, and then needs a moment to log it.
+#: A program may take `stop_s` to finish its requests and jobs, and then needs a moment to log this.
 _STOP_S: Final = Limits().stop_s + 10
 _POLL_S: Final = 0.05
 _OUTPUT_MAX: Final = 300
 _HOST: Final = "127.0.0.1"
 #: The twin prints this once it has bound its port.
 _TWIN_STARTED: Final = "adyen-twin is at "
-#: Logs hold payment references, and the folder holds the database: only their owner may read them.
+#: Logs contain payment references and the folder contains the database: only the owner may read.
 _PRIVATE_FILE: Final = 0o600
 _PRIVATE_FOLDER: Final = 0o700
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunningDemo:
-    """A running demo: addresses and keys.
+    """The URLs and keys of a running demo.
 
     `environment` holds the settings with which Kasir's own programs were started.
     """
@@ -70,16 +70,16 @@ def running_demo(
     given: Mapping[str, str] | None = None,
     pause: Callable[[float], None] = time.sleep,
 ) -> Iterator[RunningDemo]:
-    """Run everything for as long as the context lasts.
+    """Run all programs for as long as the context lasts.
 
     Args:
-        port: Kasir's.
-        twin_port: The twin's.
-        shop_port: The demo shop's.
+        port: Kasir's port.
+        twin_port: The twin's port.
+        shop_port: The demo shop's port.
         data: Folder to keep the database and the twin's state in; unless given, a temporary one
             that is removed at the end.
-        given: Settings that override the demo's; the environment's, if not given.
-        pause: Sleeps this many seconds. It may raise, to end the start between two steps.
+        given: Settings that override the demo's; None for the environment variables.
+        pause: Sleeps a number of seconds. It may raise, to end the start between two steps.
 
     Raises:
         DemoError: A program did not start, a port is taken, or a demo runs in this folder.
@@ -102,27 +102,27 @@ def running_demo(
         logs.mkdir(_PRIVATE_FOLDER, parents=True, exist_ok=True)
         logs.chmod(_PRIVATE_FOLDER)
         urls = [f"http://{_HOST}:{number}" for number in (port, twin_port, shop_port)]
-        made = RunningDemo(
+        demo = RunningDemo(
             kasir_url=urls[0], twin_url=urls[1], shop_url=urls[2], environment=env, logs=logs
         )
-        pause(0)
-        kept = folder if data else None
-        twin = _start(stack, made, "twin", _twin(env, twin_port, kept), pause)
-        _wait(twin, f"{made.twin_url}/twin/health", pause)
-        _configure_twin(made)
-        server = _start(stack, made, "server", _kasir("serve", "--port", str(port)), pause)
-        _start(stack, made, "worker", _kasir("worker"), pause)
-        shop = _module("kasir.demo.shop", str(shop_port), made.kasir_url)
-        shop_program = _start(stack, made, "shop", shop, pause)
-        _wait(server, f"{made.kasir_url}/health/ready", pause)
-        _wait(shop_program, f"{made.shop_url}/health", pause)
-        yield made
+        pause(0)  # A signal that arrived during the steps above ends the start here.
+        state_folder = folder if data else None
+        twin = _start(stack, demo, "twin", _twin(env, twin_port, state_folder), pause)
+        _wait(twin, f"{demo.twin_url}/twin/health", pause)
+        _configure_twin(demo)
+        server = _start(stack, demo, "server", _kasir("serve", "--port", str(port)), pause)
+        _start(stack, demo, "worker", _kasir("worker"), pause)
+        shop = _module("kasir.demo.shop", str(shop_port), demo.kasir_url)
+        shop_program = _start(stack, demo, "shop", shop, pause)
+        _wait(server, f"{demo.kasir_url}/health/ready", pause)
+        _wait(shop_program, f"{demo.shop_url}/health", pause)
+        yield demo
 
 
 def _environment(
     environ: Mapping[str, str], port: int, twin_port: int, folder: Path
 ) -> dict[str, str]:
-    """The settings: those that were given, and the demo's own for the rest."""
+    """Return the demo's settings. `environ` overrides those before `**given`, not those after."""
     given = {name: text for name, text in environ.items() if text}
     return {
         "ADYEN_API_KEY": TWIN_KEY,
@@ -134,6 +134,7 @@ def _environment(
         "ADYEN_ENVIRONMENT": "twin",
         "ADYEN_TWIN_URL": f"http://{_HOST}:{twin_port}",
         "KASIR_FOLLOW_TWIN_CLOCK": "1",
+        # The embedded database is always in the demo's folder.
         **({"KASIR_DATA_DIR": str(folder)} if "KASIR_DATABASE_URL" not in given else {}),
     }
 
@@ -145,24 +146,24 @@ def _temporary() -> Iterator[str]:
 
 
 def _twin(env: Mapping[str, str], port: int, folder: Path | None) -> list[str]:
-    """The twin's command. Where the database is kept, the twin's state is kept with it."""
+    """Return the twin's command. With a folder, the twin keeps its state there."""
     program = Path(sys.executable).with_name("adyen-twin")
     account = ["--merchant-account", env["ADYEN_MERCHANT_ACCOUNT"]]
     state = ["--state", str(folder / "twin.json")] if folder else []
     return [str(program), "serve", "--host", _HOST, "--port", str(port), *account, *state]
 
 
-def _kasir(*words: str) -> list[str]:
-    return [str(Path(sys.executable).with_name("kasir")), *words]
+def _kasir(*arguments: str) -> list[str]:
+    return [str(Path(sys.executable).with_name("kasir")), *arguments]
 
 
-def _module(name: str, *words: str) -> list[str]:
-    return [sys.executable, "-m", name, *words]
+def _module(name: str, *arguments: str) -> list[str]:
+    return [sys.executable, "-m", name, *arguments]
 
 
 @dataclass(frozen=True, slots=True)
 class _Program:
-    """A program that was started, and the offset in its log at which its output begins."""
+    """A program that was started; its output begins at the offset `log_before` of its log."""
 
     name: str
     process: subprocess.Popen[bytes]
@@ -170,43 +171,43 @@ class _Program:
     log_before: int
 
     def output(self) -> list[str]:
-        """Its output, line by line."""
+        """Return the lines that the program has printed."""
         with self.log.open("rb") as log:
             log.seek(self.log_before)
             return log.read().decode(errors="replace").strip().splitlines()
 
     def listens(self) -> bool:
-        """Whether it is this program that listens on the port, and no other."""
+        """Whether this program, and no other, listens on its port; checked only for the twin."""
         return self.name != "twin" or any(_TWIN_STARTED in line for line in self.output())
 
 
 def _start(
     stack: ExitStack,
-    made: RunningDemo,
+    demo: RunningDemo,
     name: str,
-    words: Sequence[str],
+    command: Sequence[str],
     pause: Callable[[float], None],
 ) -> _Program:
-    path = made.logs / f"{name}.log"
+    path = demo.logs / f"{name}.log"
     flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
     log = stack.enter_context(os.fdopen(os.open(path, flags, _PRIVATE_FILE), "ab"))
-    path.chmod(_PRIVATE_FILE)  # Older versions left it readable by everybody.
+    path.chmod(_PRIVATE_FILE)  # Older versions of the demo let every user read the log.
     log_before = path.stat().st_size
-    # Keys are passed by the environment: every user of the machine can read a command line.
+    # Keys are passed by the environment, because every user can read a command line.
     process = subprocess.Popen(
-        words,
-        env={**made.environment, "ADYEN_TWIN_API_KEY": made.environment["ADYEN_API_KEY"]},
+        command,
+        env={**demo.environment, "ADYEN_TWIN_API_KEY": demo.environment["ADYEN_API_KEY"]},
         stdin=subprocess.DEVNULL,
         stdout=log,
         stderr=log,
         start_new_session=True,
     )
     stack.callback(_stop, process, pause)
-    return _Program(name, process, path, log_before)
+    return _Program(name=name, process=process, log=path, log_before=log_before)
 
 
 def _stop(process: subprocess.Popen[bytes], pause: Callable[[float], None]) -> None:
-    """Stop a program. An interrupt meanwhile sends it a second signal, which it heeds at once."""
+    """Stop a program. If the user interrupts again, a second signal stops the program at once."""
     process.send_signal(signal.SIGTERM)
     deadline = time.monotonic() + _STOP_S
     while process.poll() is None and time.monotonic() < deadline:
@@ -222,7 +223,7 @@ def _wait(program: _Program, url: str, pause: Callable[[float], None]) -> None:
     """Wait until a program answers.
 
     Raises:
-        DemoError: It did not; the message has the last line of its output.
+        DemoError: The program did not answer; the message has the last line of its output.
     """
     deadline = time.monotonic() + _READY_S
     while time.monotonic() < deadline and program.process.poll() is None:
@@ -237,25 +238,25 @@ def _answers(url: str) -> bool:
     try:
         with urllib.request.urlopen(url, timeout=2) as response:  # noqa: S310  # The address of our own program.
             response.read()
-    except OSError:  # An URLError is one.
+    except OSError:  # URLError is an OSError.
         return False
     return True
 
 
-def _configure_twin(made: RunningDemo) -> None:
+def _configure_twin(demo: RunningDemo) -> None:
     """Have the twin send its webhooks to Kasir, with the keys and password that Kasir expects."""
-    _set_webhook(made, "standard", "/webhooks/adyen", "ADYEN_HMAC_KEY")
-    _set_webhook(made, "tokens", "/webhooks/adyen/tokens", "ADYEN_TOKEN_HMAC_KEY")
+    _set_webhook(demo, "standard", "/webhooks/adyen", "ADYEN_HMAC_KEY")
+    _set_webhook(demo, "tokens", "/webhooks/adyen/tokens", "ADYEN_TOKEN_HMAC_KEY")
 
 
-def _set_webhook(made: RunningDemo, name: str, path: str, key: str) -> None:
-    env = made.environment
-    wanted = {"url": made.kasir_url + path, "hmacKey": env[key].split(",")[0].strip()}
+def _set_webhook(demo: RunningDemo, name: str, path: str, key: str) -> None:
+    env = demo.environment
+    wanted = {"url": demo.kasir_url + path, "hmacKey": env[key].split(",")[0].strip()}
     if env.get("KASIR_WEBHOOK_USER"):
         wanted["username"] = env["KASIR_WEBHOOK_USER"]
         wanted["password"] = env["KASIR_WEBHOOK_PASSWORD"]
     request = urllib.request.Request(  # noqa: S310  # The twin that we started.
-        f"{made.twin_url}/twin/webhooks/{name}",
+        f"{demo.twin_url}/twin/webhooks/{name}",
         data=msgspec.json.encode(wanted),
         headers={"Content-Type": "application/json"},
         method="PUT",
@@ -263,15 +264,15 @@ def _set_webhook(made: RunningDemo, name: str, path: str, key: str) -> None:
     try:
         with urllib.request.urlopen(request, timeout=_READY_S) as response:  # noqa: S310  # The same.
             response.read()
-    except OSError as error:  # An URLError is one.
+    except OSError as error:  # URLError is an OSError.
         raise DemoError(f"the twin's webhooks could not be configured: {error}") from error
 
 
 def free_port() -> int:
-    """A port on which no program listens, and which no program is given for the next minute.
+    """Return a free port that no other program gets by chance within the next minute.
 
-    The connection that the listener ends stays in TIME_WAIT: until it is over, the kernel gives the
-    port only to a program that names it and sets SO_REUSEADDR, as every server here does.
+    The closed connection of the listener stays in TIME_WAIT. During that time a program gets the
+    port only if it names the port and sets SO_REUSEADDR, as every server here does.
     """
     with socket.create_server((_HOST, 0)) as listener:
         number: int = listener.getsockname()[1]

@@ -14,41 +14,43 @@ from typing import Any, Final
 from kasir.demo.client import BROWSER_INFO, JourneyClient, JourneyError, expect, reference, until
 from kasir.demo.subscriptions import plan_of
 
-_RUN: Final = 500
-#: How many have been charged when the second worker is killed.
+_RENEWALS: Final = 500
+#: The second worker is killed after this many renewals were charged.
 _KILLED_AFTER: Final = 100
-_AT_ONCE: Final = 16
+#: How many shoppers sign up at the same time.
+_SIGN_UPS_AT_ONCE: Final = 16
 _MONTH_S: Final = 31 * 86_400
 _MINUTE_S: Final = 60
-#: Jobs of the killed worker are taken over within this time.
-_TAKEN_UP_S: Final = 20 * 60
-_TIMEOUTS: Final = 6  # So many times the usual timeout: 500 renewals take longer.
+#: Within this time another worker runs the jobs of the killed one.
+_TAKEN_OVER_S: Final = 20 * 60
+_TIMEOUTS: Final = 6  # 500 renewals may take six times the usual timeout.
 
 
 async def one_of_two_killed(client: JourneyClient) -> None:
     """Two workers, one killed in the middle of 500 renewals: 500 charges, no more, no fewer."""
     run = reference("run")
     plan = (await client.call("POST", "/api/plans", plan_of(run, noticeDays=0))).json["id"]
-    gate = asyncio.Semaphore(_AT_ONCE)
-    await asyncio.gather(*(_signed_up(client, gate, plan, f"{run}-{n}") for n in range(_RUN)))
+    gate = asyncio.Semaphore(_SIGN_UPS_AT_ONCE)
+    await asyncio.gather(*(_sign_up(client, gate, plan, f"{run}-{n}") for n in range(_RENEWALS)))
     await client.advance(_MINUTE_S)
-    await _active(client, run)
-    second = _worker(client)
+    await _wait_until_active(client, run)
+    second = _start_worker(client)
     try:
-        await asyncio.sleep(1)  # Until it, too, takes jobs.
+        await asyncio.sleep(1)  # By then the second worker takes jobs too.
         await client.advance(_MONTH_S)
-        await _charged(client, run, _KILLED_AFTER)
+        await _wait_for_charges(client, run, _KILLED_AFTER)
     finally:
         second.kill()
         second.wait()
-    await client.advance(_TAKEN_UP_S)
-    await _charged(client, run, _RUN)
-    found = await _charges(client, run)
-    expect(set(found.values()), {1}, "charges per renewal at the twin")
-    expect(len(found), _RUN, "renewals charged at the twin")
+    await client.advance(_TAKEN_OVER_S)
+    await _wait_for_charges(client, run, _RENEWALS)
+    charges = await _charges(client, run)
+    expect(set(charges.values()), {1}, "charges per renewal at the twin")
+    expect(len(charges), _RENEWALS, "renewals charged at the twin")
 
 
-async def _signed_up(client: JourneyClient, gate: asyncio.Semaphore, plan: str, order: str) -> None:
+async def _sign_up(client: JourneyClient, gate: asyncio.Semaphore, plan: str, order: str) -> None:
+    """Sign a shopper up and pay the first period, while the gate admits it."""
     body = {
         "plan": plan,
         "reference": order,
@@ -62,7 +64,8 @@ async def _signed_up(client: JourneyClient, gate: asyncio.Semaphore, plan: str, 
         await client.details(await client.shopper(reply.json["payment"]["action"], "approve"))
 
 
-def _worker(client: JourneyClient) -> subprocess.Popen[bytes]:
+def _start_worker(client: JourneyClient) -> subprocess.Popen[bytes]:
+    """Start another worker."""
     program = Path(sys.executable).with_name("kasir")
     with (client.made.logs / "second-worker.log").open("ab") as log:
         return subprocess.Popen(
@@ -75,45 +78,46 @@ def _worker(client: JourneyClient) -> subprocess.Popen[bytes]:
         )
 
 
-async def _active(client: JourneyClient, run: str) -> None:
+async def _wait_until_active(client: JourneyClient, run: str) -> None:
     """Wait until every subscription of the run is active."""
 
-    async def look() -> int:
+    async def read() -> int:
         page = await client.call("GET", "/api/subscriptions/metrics")
         return int(page.json["days"][-1]["active"])
 
-    await _until_at_least(client, look, _RUN, f"{_RUN} active subscriptions of {run}")
+    await _until_at_least(client, read, _RENEWALS, f"{_RENEWALS} active subscriptions of {run}")
 
 
-async def _charged(client: JourneyClient, run: str, count: int) -> None:
+async def _wait_for_charges(client: JourneyClient, run: str, count: int) -> None:
     """Wait until that many renewals of the run have been charged at the twin."""
 
-    async def look() -> int:
+    async def read() -> int:
         return len(await _charges(client, run))
 
-    await _until_at_least(client, look, count, f"{count} charges at the twin")
+    await _until_at_least(client, read, count, f"{count} charges at the twin")
 
 
 async def _until_at_least(
-    client: JourneyClient, look: Callable[[], Awaitable[int]], count: int, what: str
+    client: JourneyClient, read: Callable[[], Awaitable[int]], count: int, what: str
 ) -> None:
-    """Wait until the count is reached, several times as long as usual.
+    """Wait until the count is reached, at most `_TIMEOUTS` times as long as usual.
 
-    A call that a slow machine left without a reply is sent again when the clock has moved on.
+    The clock is advanced in between, so that calls without a reply on a slow machine are retried.
     """
     for _ in range(_TIMEOUTS - 1):
         with suppress(JourneyError):
-            await until(look, lambda found: found >= count, what)
+            await until(read, lambda reached: reached >= count, what)
             return
-        await client.advance(_TAKEN_UP_S)
-    await until(look, lambda found: found >= count, what)
+        await client.advance(_TAKEN_OVER_S)
+    await until(read, lambda reached: reached >= count, what)
 
 
 async def _charges(client: JourneyClient, run: str) -> Mapping[str, int]:
-    """How often each renewal of the run was charged at the twin."""
-    truth: Mapping[str, Any] = await client.twin("GET", "/twin/payments")
-    paid = (one for one in truth["payments"] if one["status"] == "authorised")
-    references = (str(one["merchantReference"]) for one in paid)
+    """Count the charges of each renewal of the run at the twin, by reference."""
+    at_twin: Mapping[str, Any] = await client.twin("GET", "/twin/payments")
+    paid = (payment for payment in at_twin["payments"] if payment["status"] == "authorised")
+    references = (str(payment["merchantReference"]) for payment in paid)
+    # The reference of the first renewal ends with -p2, because the sign-up paid period 1.
     return Counter(name for name in references if name.startswith(run) and name.endswith("-p2"))
 
 

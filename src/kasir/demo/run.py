@@ -20,8 +20,8 @@ def run(*, port: int | None, twin_port: int | None, data: Path | None, check: bo
     """Run the demo until Ctrl-C, or run its journeys.
 
     Args:
-        port: Kasir's; 8000 unless given, or any free one for a check.
-        twin_port: The twin's; 8700 unless given, or any free one for a check.
+        port: Kasir's port; None for 8000, or for any free port in a check.
+        twin_port: The twin's port; None for 8700, or for any free port in a check.
         data: Folder to keep the database and the twin's state in; temporary unless given.
         check: Run every journey, print a row for each, and stop.
 
@@ -36,10 +36,10 @@ def run(*, port: int | None, twin_port: int | None, data: Path | None, check: bo
         shop_port=free_port() if check else kasir_port + 1,
         data=data,
         pause=interrupts.pause,
-    ) as made:
+    ) as demo:
         if check:
-            return asyncio.run(_check(made, interrupts))
-        _show(made)
+            return asyncio.run(_check(demo, interrupts))
+        _show(demo)
         try:
             while True:
                 interrupts.pause(_POLL_S)
@@ -49,25 +49,25 @@ def run(*, port: int | None, twin_port: int | None, data: Path | None, check: bo
 
 
 class _Interrupts:
-    """SIGINT, SIGTERM and SIGHUP: noted at any time, raised only in `pause`.
+    """Records SIGINT, SIGTERM and SIGHUP at any time, and raises for them only in `pause`.
 
-    Python raises KeyboardInterrupt at whatever line it is: after a program was started and before
-    its stop was registered, with a lock held, or where exceptions are ignored and it is lost.
+    Python would raise KeyboardInterrupt at any line. Then a program that was just started might not
+    be stopped, a lock might stay held, or the exception might be ignored.
     """
 
     def __init__(self) -> None:
         self._is_pending = False
         for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(name, self._note)
+            signal.signal(name, self._record)
 
-    def _note(self, *_: object) -> None:
+    def _record(self, *_: object) -> None:
         self._is_pending = True
 
     def pause(self, seconds: float) -> None:
         """Sleep.
 
         Raises:
-            KeyboardInterrupt: A signal has come since it was raised last.
+            KeyboardInterrupt: A signal has arrived since this was last raised.
         """
         time.sleep(seconds)
         if self._is_pending:
@@ -75,24 +75,24 @@ class _Interrupts:
             raise KeyboardInterrupt
 
 
-async def _check(made: RunningDemo, interrupts: _Interrupts) -> int:
-    """Run the journeys. A signal ends them where one of them waits for something."""
+async def _check(demo: RunningDemo, interrupts: _Interrupts) -> int:
+    """Run the journeys. A signal ends the run while a journey waits for something."""
     from kasir.demo.journeys import run_all
 
-    running = asyncio.create_task(run_all(made))
+    running = asyncio.create_task(run_all(demo))
     while not running.done():
         await asyncio.wait([running], timeout=_POLL_S)
         interrupts.pause(0)
     return running.result()
 
 
-def _show(made: RunningDemo) -> None:
+def _show(demo: RunningDemo) -> None:
     print(
         f"""
-  Buy something here   {made.shop_url}
-  Kasir                {made.kasir_url}   (X-API-Key: {made.api_key})
-  The twin             {made.twin_url}   (the GoPay PIN is 123456)
-  Logs                 {made.logs}
+  Buy something here   {demo.shop_url}
+  Kasir                {demo.kasir_url}   (X-API-Key: {demo.api_key})
+  The twin             {demo.twin_url}   (the GoPay PIN is 123456)
+  Logs                 {demo.logs}
 
   Ctrl-C stops everything.""",
         flush=True,

@@ -14,8 +14,8 @@ _SETTLED_S: Final = 15
 
 
 async def by_subscription(client: JourneyClient) -> None:
-    """A payment saves the wallet as `Subscription`; then it is charged without the shopper."""
-    shopper, token = await _saved(client, "Subscription")
+    """A payment saves the wallet as `Subscription`; its token is charged without the shopper."""
+    shopper, token = await _save_wallet(client, "Subscription")
     order = reference("charge")
     reply = await charge(client, shopper, token, "Subscription", order)
     expect(reply.json["resultCode"], "Authorised", "the result code")
@@ -27,8 +27,8 @@ async def by_subscription(client: JourneyClient) -> None:
 
 async def charge_refused(client: JourneyClient) -> None:
     """A wallet without money refuses a subscription's charge."""
-    shopper, token = await _saved(client, "Subscription")
-    await _wallet(client, shopper, {"balance": 0})
+    shopper, token = await _save_wallet(client, "Subscription")
+    await _set_wallet(client, shopper, {"balance": 0})
     order = reference("charge-refused")
     reply = await charge(client, shopper, token, "Subscription", order)
     expect(reply.json["resultCode"], "Refused", "the result code")
@@ -37,7 +37,7 @@ async def charge_refused(client: JourneyClient) -> None:
 
 async def by_card_on_file(client: JourneyClient) -> None:
     """A first payment saves the wallet as `CardOnFile`; then the shopper pays with the PIN."""
-    shopper, token = await _saved(client, "CardOnFile")
+    shopper, token = await _save_wallet(client, "CardOnFile")
     order = reference("pin")
     reply = await charge(client, shopper, token, "CardOnFile", order)
     expect(reply.json["resultCode"], "RedirectShopper", "the result code")
@@ -48,18 +48,18 @@ async def by_card_on_file(client: JourneyClient) -> None:
 
 async def pin_refused(client: JourneyClient) -> None:
     """The payment is refused at the PIN page."""
-    await _pin_ends(client, "refuse", "Refused", "refused")
+    await _charge_with_pin(client, "refuse", "Refused", "refused")
 
 
 async def pin_cancelled(client: JourneyClient) -> None:
     """The shopper cancels at the PIN page."""
-    await _pin_ends(client, "cancel", "Cancelled", "cancelled")
+    await _charge_with_pin(client, "cancel", "Cancelled", "cancelled")
 
 
 async def token_first(client: JourneyClient) -> None:
-    """The token webhook arrives before the payment's: stored, and matched when that arrives."""
+    """The token webhook arrives before the payment's, is stored, and is matched later."""
     await client.knobs(tokensTold="before")
-    shopper, token = await _saved(client, "Subscription")
+    shopper, token = await _save_wallet(client, "Subscription")
     await client.knobs()
     reply = await charge(client, shopper, token, "Subscription", reference("token-first"))
     expect(reply.json["resultCode"], "Authorised", "the result code")
@@ -68,7 +68,7 @@ async def token_first(client: JourneyClient) -> None:
 async def token_adopted(client: JourneyClient) -> None:
     """The token webhook never arrives: Kasir finds the token in Adyen's list and adopts it."""
     await client.knobs(tokensTold="never")
-    shopper = await _bought(client, "Subscription")
+    shopper = await _pay_and_save_wallet(client, "Subscription")
     await client.advance(_DAY_S)
     events = await until(lambda: _token_events(client, shopper), bool, "an adopted token")
     await client.knobs()
@@ -80,7 +80,7 @@ async def token_adopted(client: JourneyClient) -> None:
 
 async def disabled_by_shop(client: JourneyClient) -> None:
     """The shop removes a token: 204, it is not listed any more, and a charge is refused."""
-    shopper, token = await _saved(client, "Subscription")
+    shopper, token = await _save_wallet(client, "Subscription")
     query = f"shopperReference={shopper}"
     path = "/v72/storedPaymentMethods"
     removed = await client.call("DELETE", f"{path}/{token}?{query}")
@@ -93,7 +93,7 @@ async def disabled_by_shop(client: JourneyClient) -> None:
 
 async def disabled_by_wallet(client: JourneyClient) -> None:
     """The shopper unlinks the shop in the GoPay app: the shop gets an event; charges fail."""
-    shopper, token = await _saved(client, "Subscription")
+    shopper, token = await _save_wallet(client, "Subscription")
     await client.twin("POST", f"/twin/tokens/{token}", {"do": "disable"})
 
     def is_gone(events: list[dict[str, Any]]) -> bool:
@@ -107,17 +107,17 @@ async def disabled_by_wallet(client: JourneyClient) -> None:
 
 
 async def of_another(client: JourneyClient) -> None:
-    """A token is charged for its own shopper only; for another nothing is sent or stored."""
-    _, token = await _saved(client, "Subscription")
+    """A token is charged only for its own shopper; for another, nothing is sent or stored."""
+    _, token = await _save_wallet(client, "Subscription")
     order = reference("another")
-    reply = await charge(client, reference("stranger"), token, "Subscription", order)
+    reply = await charge(client, reference("another-shopper"), token, "Subscription", order)
     expect((reply.status, reply.json["errorCode"]), (422, "800"), "the answer")
     expect(await client.newest(order), {}, "a payment of it")
 
 
 async def classic(client: JourneyClient) -> None:
-    """The classic Recurring API: list, and disable all by naming none."""
-    shopper, token = await _saved(client, "Subscription")
+    """The classic Recurring API lists a shopper's tokens, and disables all if none is named."""
+    shopper, token = await _save_wallet(client, "Subscription")
     path = "/pal/servlet/Recurring/v68"
     body = {"shopperReference": shopper}
     listed = await client.call("POST", f"{path}/listRecurringDetails", body)
@@ -129,18 +129,18 @@ async def classic(client: JourneyClient) -> None:
     expect((reply.status, reply.json["errorCode"]), (422, "803"), "charging it")
 
 
-async def _saved(client: JourneyClient, model: str) -> tuple[str, str]:
-    """A shopper whose wallet was saved, and the token."""
-    shopper = await _bought(client, model)
+async def _save_wallet(client: JourneyClient, model: str) -> tuple[str, str]:
+    """Save a new shopper's wallet; return the shopper's reference and the token's id."""
+    shopper = await _pay_and_save_wallet(client, model)
     await client.advance(_SETTLED_S)
     events = await until(lambda: _token_events(client, shopper), bool, "token.created")
-    made: Mapping[str, Any] = events[0]["data"]
-    expect(made["recurringProcessingModel"], model, "the token's model")
-    return shopper, made["storedPaymentMethodId"]
+    token: Mapping[str, Any] = events[0]["data"]
+    expect(token["recurringProcessingModel"], model, "the token's model")
+    return shopper, token["storedPaymentMethodId"]
 
 
-async def _bought(client: JourneyClient, model: str) -> str:
-    """A shopper who has paid once and agreed to save the wallet."""
+async def _pay_and_save_wallet(client: JourneyClient, model: str) -> str:
+    """Pay as a new shopper who agrees to save the wallet; return the shopper's reference."""
     shopper, order = reference("shopper"), reference("first")
     reply = await client.pay(
         order,
@@ -153,8 +153,9 @@ async def _bought(client: JourneyClient, model: str) -> str:
     return shopper
 
 
-async def _pin_ends(client: JourneyClient, do: str, code: str, status: str) -> None:
-    shopper, token = await _saved(client, "CardOnFile")
+async def _charge_with_pin(client: JourneyClient, do: str, code: str, status: str) -> None:
+    """Charge a token with the PIN; expect a result code and a status after the shopper's action."""
+    shopper, token = await _save_wallet(client, "CardOnFile")
     order = reference(f"pin-{do}")
     reply = await charge(client, shopper, token, "CardOnFile", order)
     done = await client.details(await client.shopper(reply.json["action"], do))
@@ -176,12 +177,12 @@ async def charge(client: JourneyClient, shopper: str, token: str, model: str, or
     return await client.call("POST", "/v72/payments", body, key=order)
 
 
-async def _wallet(client: JourneyClient, shopper: str, change: Mapping[str, Any]) -> None:
+async def _set_wallet(client: JourneyClient, shopper: str, change: Mapping[str, Any]) -> None:
     await client.twin("PUT", f"/twin/wallets/{shopper}", change)
 
 
 async def _token_events(client: JourneyClient, shopper: str) -> list[dict[str, Any]]:
-    """The events of a shopper's tokens."""
+    """Return the events of a shopper's tokens."""
     return [
         event
         for event in await client.every_event()

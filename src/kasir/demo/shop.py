@@ -1,7 +1,7 @@
-"""A small shop, as a merchant might have one: Flask, and Adyen's own Python library.
+"""A small shop, such as a merchant might have: Flask and Adyen's own Python library.
 
 It imports nothing of Kasir. Only the library's base URL and key differ from an integration with
-Adyen itself: an existing integration keeps its code.
+Adyen itself, so an existing integration keeps its code.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ _PAGE: Final = """<!doctype html>
 adyen_twin on this machine.</p></main>
 """
 
-_SHELF: Final = """<h1>Warung Kasir</h1>
+_PRODUCT_LIST: Final = """<h1>Warung Kasir</h1>
 <form method="post" action="/checkout"><ul>
 {% for code, (name, price) in products.items() %}<li><label for="{{ code }}">{{ name }}<br>
 <span class="note">Rp{{ "{:,}".format(price).replace(",", ".") }}</span></label>
@@ -55,22 +55,23 @@ _SHELF: Final = """<h1>Warung Kasir</h1>
 <button name="way" value="direct">Pay with GoPay</button>
 <button name="way" value="link" class="quiet">Pay on Kasir's form</button></form>"""
 
-_STATUS: Final = """<h1>Order {{ order.reference }}</h1><p class="big" id="status">{{ word }}</p>
+_STATUS: Final = """<h1>Order {{ order.reference }}</h1><p class="big" id="status">{{ label }}</p>
 <p>Rp{{ "{:,}".format(order.total).replace(",", ".") }}</p>
 {% if not final %}<p class="note">Waiting for the final word…</p>
 <noscript><meta http-equiv="refresh" content="1"></noscript>
 <script>
   const shown = document.getElementById("status").textContent;
-  const look = async () => {
+  const refresh = async () => {
     const text = await (await fetch(location.href)).text();
     const page = new DOMParser().parseFromString(text, "text/html");
     if (page.getElementById("status").textContent !== shown) location.reload();
-    else setTimeout(look, 1000);
+    else setTimeout(refresh, 1000);
   };
-  setTimeout(look, 1000);
+  setTimeout(refresh, 1000);
 </script>{% endif %}<a class="button" href="/">Back to the shop</a>"""
 
-_WORDS: Final = {
+#: What the order page shows for each final status.
+_LABELS: Final = {
     "authorised": "paid",
     "refused": "not paid",
     "cancelled": "cancelled",
@@ -81,7 +82,7 @@ _WORDS: Final = {
 
 @dataclass
 class Order:
-    """What a shopper wants to buy."""
+    """What a shopper wants to buy; `total` is in rupiah."""
 
     reference: str
     items: list[dict[str, Any]]
@@ -102,15 +103,15 @@ class Shop:
     def app(self) -> Flask:
         """The shop as a WSGI app."""
         app = Flask(__name__)
-        app.add_url_rule("/", view_func=self.shelf)
+        app.add_url_rule("/", view_func=self.product_list)
         app.add_url_rule("/health", view_func=lambda: "ok", endpoint="health")
         app.add_url_rule("/checkout", view_func=self.checkout, methods=["POST"])
         app.add_url_rule("/orders/<reference>", view_func=self.order_page, methods=["GET", "POST"])
         return app
 
-    def shelf(self) -> str:
-        """The products."""
-        return _page("Shop", _SHELF, products=PRODUCTS)
+    def product_list(self) -> str:
+        """Show the products."""
+        return _page("Shop", _PRODUCT_LIST, products=PRODUCTS)
 
     def checkout(self) -> Response:
         """Send the shopper to pay: straight to GoPay, or to Kasir's own form."""
@@ -121,7 +122,7 @@ class Shop:
         body = _payment(order, request.host_url)
         if request.form.get("way") == "link":
             link = self._adyen.payment_links_api.payment_links(
-                {name: body[name] for name in _OF_LINK}, idempotency_key=order.reference
+                {name: body[name] for name in _LINK_FIELDS}, idempotency_key=order.reference
             )
             return redirect(link.message["url"])
         paid = self._adyen.payments_api.payments(body, idempotency_key=order.reference)
@@ -130,20 +131,19 @@ class Shop:
         return redirect(f"/orders/{order.reference}")
 
     def order_page(self, reference: str) -> str | tuple[str, int] | Response:
-        """The page to which the shopper returns; it shows the status of the order."""
+        """Show the status of the order; the shopper returns to this page."""
         if reference not in self._orders:
             return _page("Unknown order", "<h1>There is no such order</h1>"), HTTPStatus.NOT_FOUND
         if result := request.values.get("redirectResult"):
             self._adyen.payments_api.payments_details({"details": {"redirectResult": result}})
-            return redirect(
-                f"/orders/{reference}"
-            )  # Reloading the page then does not send it again.
+            # After this redirect, reloading the page does not send the result again.
+            return redirect(f"/orders/{reference}")
         status = self._status(reference)
-        word, final = _WORDS.get(status, "waiting"), status in _WORDS
-        return _page("Order", _STATUS, order=self._orders[reference], word=word, final=final)
+        label, final = _LABELS.get(status, "waiting"), status in _LABELS
+        return _page("Order", _STATUS, order=self._orders[reference], label=label, final=final)
 
     def _status(self, reference: str) -> str:
-        """The status of the order's payment, as Kasir has it."""
+        """Return the status of the order's payment at Kasir."""
         answer = requests.get(
             f"{self._kasir_url}/api/payments",
             params={"reference": reference},
@@ -159,7 +159,8 @@ def _page(title: str, template: str, **values: Any) -> str:
     return render_template_string(_PAGE, title=title, body=body)
 
 
-_OF_LINK: Final = (
+#: The fields of a payment request that a request for a payment link needs.
+_LINK_FIELDS: Final = (
     "merchantAccount",
     "reference",
     "amount",
@@ -170,6 +171,7 @@ _OF_LINK: Final = (
 
 
 def _order(form: Any) -> Order:
+    """Return the order in a posted form, which has the quantity of each product."""
     items = []
     for code, (name, price) in PRODUCTS.items():
         count = form.get(code, 0, type=int)
@@ -178,11 +180,12 @@ def _order(form: Any) -> Order:
                 {"id": code, "description": name, "quantity": count, "amountIncludingTax": price}
             )
     total = sum(item["quantity"] * item["amountIncludingTax"] for item in items)
-    return Order(f"WK-{secrets.token_hex(4).upper()}", items, total)
+    reference = f"WK-{secrets.token_hex(4).upper()}"
+    return Order(reference=reference, items=items, total=total)
 
 
 def _payment(order: Order, host_url: str) -> dict[str, Any]:
-    """The `/payments` request, as Adyen's GoPay page wants it."""
+    """Return the `/payments` request, as Adyen's GoPay page requires it."""
     return {
         "merchantAccount": os.environ["ADYEN_MERCHANT_ACCOUNT"],
         "reference": order.reference,

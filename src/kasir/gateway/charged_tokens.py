@@ -1,4 +1,4 @@
-"""Which token a call to Adyen charges, and where Kasir's own tokens are found by that name."""
+"""Finds the token that a call to Adyen charges, among the tokens that Kasir has recorded."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from kasir.tokens.model import Token, TokenName, TokenReport
 
 
 class TokensKnown(Protocol):
-    """Where tokens are found: the ledger, above this package."""
+    """Finds recorded tokens. The package `ledger` implements it."""
 
     async def stored_as(self, stored_id: str) -> Sequence[Token]:
-        """Give the tokens that the provider calls by this name, of any shopper."""
+        """Return the tokens with this `storedPaymentMethodId`, of any shopper."""
         ...
 
 
 class TokenBook(TokensKnown, Protocol):
-    """Where tokens are found, and facts about them recorded."""
+    """Finds tokens, and records facts about them."""
 
-    async def record(self, news: Sequence[TokenReport]) -> None:
+    async def record(self, reports: Sequence[TokenReport]) -> None:
         """Record facts about tokens."""
         ...
 
 
 async def charged_token(question: Question, tokens: TokensKnown) -> Token | None:
-    """The token that a question charges; None where it charges none, or none that Kasir knows."""
+    """The token that a question charges; None if it charges none, or one unknown to Kasir."""
     name = _charged_name(question)
     if name is None:
         return None

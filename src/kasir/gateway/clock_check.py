@@ -1,9 +1,9 @@
-"""Whether the machine's clock is right: attempts are closed and tokens charged only if it is.
+"""Checks the machine's clock. Attempts are closed and tokens charged only while it is correct.
 
-The machine's clock is compared with the database's and with Adyen's, which its answers carry in the
-`Date` header. Where one of them differs too much, nothing is closed and nothing charged until they
-agree again: a clock that jumps ahead would close attempts that can still be paid. A test clock may
-jump freely: the clocks compared here are those of the machines.
+The machine's clock is compared with the database's clock, and with Adyen's clock as the `Date`
+header of Adyen's answers shows it. While one of them differs too much, nothing is closed or
+charged, because a clock that jumps ahead would close attempts that can still be paid. A test clock
+is not compared, so it may jump.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ import structlog
 from kasir.clock import Clock
 from kasir.gateway.wire import Wire
 
-#: Adyen is asked for its time no more often than this, while the machine's clock is in doubt.
+#: The shortest wait between two requests for Adyen's time, while the machine's clock is in doubt.
 _ASK_EVERY_S: Final = 5.0
 
-#: For this long a comparison stays valid, unless the machine's clock jumps.
-_GOOD_S: Final = 1.0
+#: How long a comparison stays valid, in seconds, unless the machine's clock jumps.
+_VALID_S: Final = 1.0
 
 _log = structlog.get_logger("kasir.times")
 
@@ -33,71 +33,80 @@ class ClockCheck:
     """Compares the machine's clock with the database's and Adyen's.
 
     Attributes:
-        world: The machine's clock; never a test clock.
-        database_now: Gives the database's time.
-        adyen: Gives Adyen's time.
-        apart_max: How far they may differ.
-        steady: Monotonic seconds, which do not follow the clock.
+        machine: The machine's clock; never a test clock.
+        database_now: Returns the database's time.
+        adyen: Returns Adyen's time.
+        apart_max: The most that the clocks may differ.
+        steady: Returns monotonic seconds, which do not jump with the machine's clock.
     """
 
-    world: Clock
+    machine: Clock
     database_now: Callable[[], Awaitable[datetime]]
     adyen: Wire
     apart_max: timedelta
     steady: Callable[[], float] = time.monotonic
+    #: `_since_start` when the clocks last agreed; None before that.
     _start: float | None = field(default=None, init=False)
+    #: The monotonic second of the last request for Adyen's time.
     _asked_at: float | None = field(default=None, init=False)
+    #: The result of the last comparison.
     _is_well: bool = field(default=True, init=False)
+    #: The monotonic second of the last comparison, if the clocks agreed in it.
     _agreed_at: float | None = field(default=None, init=False)
 
     async def still_agree(self) -> bool:
-        """As `agree`; the last comparison is used for a second, unless the clock jumped."""
+        """Like `agree`, but uses the last comparison for a second, unless the clock jumped."""
         at = self._agreed_at
-        is_good = at is not None and self.steady() < at + _GOOD_S and not self._has_jumped()
-        return is_good or await self.agree()
+        is_valid = at is not None and self.steady() < at + _VALID_S and not self._has_jumped()
+        return is_valid or await self.agree()
 
     async def agree(self) -> bool:
         """Whether the clocks agree, so that attempts may be closed and tokens charged.
 
-        Logs whenever that changes.
+        Logs each change of the result.
         """
-        doubt = await self._doubt()
-        if not doubt:
+        reasons = await self._reasons_for_doubt()
+        if not reasons:
             self._start = self._since_start()
-        self._agreed_at = None if doubt else self.steady()
-        if doubt and self._is_well:
-            _log.warning("the clocks disagree: nothing is closed or charged", why="; ".join(doubt))
-        elif not doubt and not self._is_well:
+        self._agreed_at = None if reasons else self.steady()
+        if reasons and self._is_well:
+            why = "; ".join(reasons)
+            _log.warning("the clocks disagree: nothing is closed or charged", why=why)
+        elif not reasons and not self._is_well:
             _log.warning("the clocks agree again")
-        self._is_well = not doubt
-        return not doubt
+        self._is_well = not reasons
+        return not reasons
 
-    async def _doubt(self) -> list[str]:
-        """What speaks against the machine's clock; empty where nothing does."""
+    async def _reasons_for_doubt(self) -> list[str]:
+        """Why the machine's clock may be wrong; empty where there is no reason."""
         apart, has_jumped = await self.apart(), self._has_jumped()
         if not has_jumped and not self._wrong(self._ahead_of_adyen()):
             return self._wrong(apart)
-        # A database on this machine would have jumped with it. And Adyen's latest answer may be
-        # from before the machine slept.
-        adyens = await self._apart_of_adyen()
-        doubt = self._wrong({**apart, **adyens})
-        if has_jumped and not adyens and not doubt:
-            return ["leapt, and Adyen does not answer"]
-        return doubt
+        # If the database runs on this machine, its clock has jumped too, and Adyen's latest answer
+        # may be older than the jump. So Adyen is asked for its time.
+        from_adyen = await self._apart_of_adyen()
+        reasons = self._wrong({**apart, **from_adyen})
+        if has_jumped and not from_adyen and not reasons:
+            return ["it jumped, and Adyen does not answer"]
+        return reasons
 
     async def apart(self) -> Mapping[str, timedelta]:
-        """How far the machine's clock is ahead of each other one; behind, where negative."""
-        before = self.world.now()
-        there = await self.database_now()
-        # The database's time was read at some moment between the two.
-        ahead = max(before - there, timedelta()) or min(self.world.now() - there, timedelta())
+        """How much the machine's clock is ahead of each other clock; negative if it is behind."""
+        before = self.machine.now()
+        database_now = await self.database_now()
+        # The machine's clock is read before and after the database's. If the database's time is
+        # between these two times, the clocks agree.
+        ahead = max(before - database_now, timedelta()) or min(
+            self.machine.now() - database_now, timedelta()
+        )
         return {"the database": ahead, **self._ahead_of_adyen()}
 
     def _ahead_of_adyen(self) -> Mapping[str, timedelta]:
-        there = self.adyen.adyen_time()
-        return {} if there is None else {"Adyen": self.world.now() - there}
+        adyen_now = self.adyen.adyen_time()
+        return {} if adyen_now is None else {"Adyen": self.machine.now() - adyen_now}
 
     async def _apart_of_adyen(self) -> Mapping[str, timedelta]:
+        """Like `_ahead_of_adyen`, but asks Adyen for its time, unless it was asked just before."""
         now = self.steady()
         if self._asked_at is None or now >= self._asked_at + _ASK_EVERY_S:
             self._asked_at = now
@@ -105,6 +114,7 @@ class ClockCheck:
         return self._ahead_of_adyen()
 
     def _wrong(self, apart: Mapping[str, timedelta]) -> list[str]:
+        """A text for each clock from which the machine's clock differs too much."""
         return [
             f"{ahead.total_seconds():+.0f} s against {whose}"
             for whose, ahead in apart.items()
@@ -112,11 +122,11 @@ class ClockCheck:
         ]
 
     def _has_jumped(self) -> bool:
-        """Whether the clock differs from the time that passed since it was last known right."""
+        """Whether the clock has jumped since the clocks last agreed."""
         if self._start is None:
             return False
         return abs(self._since_start() - self._start) > self.apart_max.total_seconds()
 
     def _since_start(self) -> float:
-        """When the monotonic seconds began, by the machine's clock."""
-        return self.world.now().timestamp() - self.steady()
+        """The machine's time (in seconds since 1970) at which the monotonic seconds were 0."""
+        return self.machine.now().timestamp() - self.steady()

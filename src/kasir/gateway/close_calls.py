@@ -8,17 +8,18 @@ from kasir.payments.payment import Payment
 
 
 def close_key(payment: Payment, number: int) -> str:
-    """The idempotency key of the cancel of that number, counted from 0.
+    """The idempotency key of a payment's closing cancel with that number, counted from 0.
 
-    Each cancel needs its own: under an old key Adyen returns the old answer and does nothing.
+    Each cancel needs its own key. Under an old key Adyen returns the old answer and does nothing.
     """
     return change_key(f"close-{payment.intent.id}" + (f"-{number}" if number else ""))
 
 
 def is_close_answered(payment: Payment) -> bool:
-    """Whether a notification gave the result of a cancel that was sent to close this attempt."""
+    """Whether a notification had the result of a cancel that was sent to close this payment."""
     first = close_key(payment, 0)
-    names = {one.modification for one in payment.facts if one.about.startswith(first)} - {""}
+    cancels = {fact.modification for fact in payment.facts if fact.about.startswith(first)} - {""}
     return any(
-        one.source is Source.NOTIFICATION and one.modification in names for one in payment.facts
+        fact.source is Source.NOTIFICATION and fact.modification in cancels
+        for fact in payment.facts
     )

@@ -1,8 +1,8 @@
 """The rules of GoPay. Source of each: Adyen's page "GoPay for API only".
 
-GoPay is paid in rupiah, needs no field on the form, and requires both the channel and the shopper's
-browser with the payment. Adyen's page about GoPay in Android apps sends no browser, so an app may
-leave it out. An older copy of the page required one of the two; both always suffice.
+GoPay is paid in rupiah and needs no field on the form. It requires the channel and the shopper's
+browser with the payment. An older copy of the page required only one of these two fields, and
+Adyen's page about GoPay in Android apps sends no browser, so an app may leave it out.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ TYPE: Final = "gopay_wallet"
 CURRENCY: Final = IDR
 #: GUESS, from other providers' pages: on a phone the redirect may end in the GoJek app.
 APP_SCHEMES: Final = ("gojek:", "gopay:", "intent:")
-#: GUESS: Adyen names no maximum. The highest that any other provider names; a wallet's own limit
-#: is lower, and then the wallet refuses.
+#: GUESS: Adyen names no maximum, so this is the highest maximum of the other providers. A wallet's
+#: own limit may be lower; then the wallet refuses the payment.
 AMOUNT_MAX: Final = 50_000_000
 #: The channels of apps.
 APPS: Final = ("Android", "iOS")
 #: The models that GoPay's page names. UnscheduledCardOnFile is not among them.
 MODELS: Final = ("Subscription", "CardOnFile")
-#: What names a token in `paymentMethod`: today's name, and the older one.
+#: The fields of `paymentMethod` that contain a token: under the current name and the older one.
 STORED_NAMES: Final = frozenset({"storedPaymentMethodId", "recurringDetailReference"})
 
 
 def faults(fields: Mapping[str, Any]) -> Iterator[Fault]:
-    """What is wrong with a `/payments` request for GoPay, paid by the shopper or by a token."""
+    """What is wrong with a `/payments` request for GoPay, with or without a token."""
     yield from _amount_faults(fields.get("amount"))
     if names_token(fields["paymentMethod"]):
         yield from _charge_faults(fields)
@@ -46,7 +46,7 @@ def names_token(wanted: Mapping[str, Any]) -> bool:
 
 
 def saves(fields: Mapping[str, Any]) -> bool:
-    """Whether a payment makes a token, by today's flag or the older two."""
+    """Whether a payment makes a token, by the current flag or the two older ones."""
     flags = ("storePaymentMethod", "enableRecurring", "enableOneClick")
     return any(fields.get(flag) is True for flag in flags)
 
@@ -78,7 +78,7 @@ def _recurring_faults(fields: Mapping[str, Any]) -> Iterator[Fault]:
 
 
 def _charge_faults(fields: Mapping[str, Any]) -> Iterator[Fault]:
-    """A charge names the token, its shopper, ContAuth (for both models), and the model."""
+    """What is wrong with a charge, which requires the token, shopper, model and ContAuth."""
     stored = fields["paymentMethod"]
     older = stored.get("recurringDetailReference") or None
     stored_id = stored.get("storedPaymentMethodId") or older

@@ -1,4 +1,4 @@
-"""The meaning of Adyen's replies and notifications for the domain: they become facts."""
+"""Translates Adyen's replies and notifications into facts about payments."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from kasir.payments.facts import DisputeDetails, Fact, Says, Source, unanswered_
 from kasir.payments.matching import Clues
 from kasir.payments.question import CallResult, KeptAnswer, Kind, Question
 
-#: What a result code says about a payment. `Error` is a final refusal; its reason comes with it.
+#: The meaning of a result code for a payment. `Error` is a final refusal and has a reason.
 RESULTS: Final[Mapping[ResultCode, Says]] = {
     ResultCode.AUTHORISED: Says.AUTHORISED,
     ResultCode.CANCELLED: Says.CANCELLED,
@@ -29,8 +29,8 @@ RESULTS: Final[Mapping[ResultCode, Says]] = {
     ResultCode.REFUSED: Says.REFUSED,
 }
 
-#: What an event says about a payment, with success and without. Source: Adyen's page on event
-#: codes and the Webhooks schema; docs/adyen.md lists the guesses.
+#: The meaning of an event for a payment, by its code and its `success`. Source: Adyen's page on
+#: event codes and the Webhooks schema; docs/adyen.md lists the guesses.
 MEANINGS: Final[Mapping[tuple[EventCode, bool], Says]] = {
     (EventCode.AUTHORISATION, True): Says.AUTHORISED,
     (EventCode.AUTHORISATION, False): Says.REFUSED,
@@ -50,7 +50,7 @@ MEANINGS: Final[Mapping[tuple[EventCode, bool], Says]] = {
     (EventCode.CHARGEBACK_REVERSED, False): Says.NOTED,
     (EventCode.DISPUTE_DEFENSE_PERIOD_ENDED, True): Says.NOTED,
     (EventCode.DISPUTE_DEFENSE_PERIOD_ENDED, False): Says.NOTED,
-    (EventCode.EXPIRE, True): Says.NOTED,  # The part that was not captured.
+    (EventCode.EXPIRE, True): Says.NOTED,  # Only the part that was not captured has expired.
     (EventCode.EXPIRE, False): Says.NOTED,
     (EventCode.HANDLED_EXTERNALLY, True): Says.NOTED,
     (EventCode.HANDLED_EXTERNALLY, False): Says.NOTED,
@@ -88,7 +88,7 @@ MEANINGS: Final[Mapping[tuple[EventCode, bool], Says]] = {
     (EventCode.REFUND, False): Says.REFUND_REJECTED,
     (EventCode.REFUNDED_REVERSED, True): Says.REFUND_REVERSED,
     (EventCode.REFUNDED_REVERSED, False): Says.NOTED,
-    (EventCode.REFUND_FAILED, True): Says.REFUND_FAILED,  # As in Adyen's samples.
+    (EventCode.REFUND_FAILED, True): Says.REFUND_FAILED,  # Adyen's samples have `success: true`.
     (EventCode.REFUND_FAILED, False): Says.REFUND_FAILED,
     (EventCode.REQUEST_FOR_INFORMATION, True): Says.NOTED,
     (EventCode.REQUEST_FOR_INFORMATION, False): Says.NOTED,
@@ -102,11 +102,11 @@ MEANINGS: Final[Mapping[tuple[EventCode, bool], Says]] = {
     (EventCode.SECOND_CHARGEBACK, False): Says.NOTED,
     (EventCode.TECHNICAL_CANCEL, True): Says.VOIDED,
     (EventCode.TECHNICAL_CANCEL, False): Says.CANCEL_REJECTED,
-    (EventCode.VOID_PENDING_REFUND, True): Says.REFUND_FAILED,  # It was never refunded.
+    (EventCode.VOID_PENDING_REFUND, True): Says.REFUND_FAILED,  # The money was never refunded.
     (EventCode.VOID_PENDING_REFUND, False): Says.NOTED,
 }
 
-#: Codes that say nothing about a GoPay payment, each with the reason. They are kept as well.
+#: Codes without a meaning for a GoPay payment, each with the reason. Their notices are kept too.
 IGNORED: Final[Mapping[EventCode, str]] = {
     EventCode.ACH_NOTIFICATION_OF_CHANGE: "about bank accounts in the United States",
     EventCode.AUTHENTICATION: "about 3D Secure, which wallets do not use",
@@ -124,12 +124,12 @@ IGNORED: Final[Mapping[EventCode, str]] = {
     EventCode.REPORT_AVAILABLE: "about a report; its address is in the reason",
 }
 
-#: Events whose own pspReference names an attempt. Every other event is about a change of one: its
-#: own pspReference names the change, and originalReference the attempt.
+#: Events whose pspReference names an attempt. Every other event is about a change of an attempt:
+#: its pspReference names the change, and its originalReference names the attempt.
 _IS_ATTEMPT: Final = frozenset({EventCode.AUTHORISATION, EventCode.OFFER_CLOSED})
 
 #: Events about a dispute, in any of its stages.
-_OF_DISPUTES: Final = frozenset(
+_ABOUT_DISPUTES: Final = frozenset(
     {
         EventCode.CHARGEBACK,
         EventCode.CHARGEBACK_REVERSED,
@@ -155,9 +155,9 @@ _OF_DISPUTES: Final = frozenset(
 _REASON_CODES: Final = ("chargebackReasonCode", "rfiReasonCode")
 
 #: An amount in minor units. `int` would accept ` 25_000 ` too.
-_WHOLE: Final = re.compile(r"[0-9]{1,19}", re.ASCII)
+_WHOLE_NUMBER: Final = re.compile(r"[0-9]{1,19}", re.ASCII)
 
-#: The reasons of a refusal where the shopper cancelled: GoPay's notification says so only there.
+#: The reasons of a refusal that mean that the shopper cancelled.
 _CANCEL_REASONS: Final = ("CANCELLED", "SHOPPER CANCELLED", "CANCELED")
 
 
@@ -166,8 +166,8 @@ def of_reply(question: Question, answer: Answer, at: datetime) -> CallResult:
     fields = answer.json()
     verdict = answer.verdict
     if question.was_sent_before and verdict is Verdict.OURS and not _is_about(answer):
-        # It says why this try was refused, and nothing about the try before, which may have moved
-        # money. As a final answer it would let the shop ask for the same under another key.
+        # This try was refused, but an earlier try may have moved money. If the error were kept as
+        # the final answer, the shop would pay again with another key.
         verdict = Verdict.UNKNOWN
     if verdict in {Verdict.THEIRS, Verdict.UNKNOWN}:
         why = f"HTTP {answer.status} {fields.get('errorCode', '')}"
@@ -186,16 +186,16 @@ def of_reply(question: Question, answer: Answer, at: datetime) -> CallResult:
 
 
 def _is_about(answer: Answer) -> bool:
-    """Whether an error is about the request itself, and so true for every try."""
+    """Whether an error is about the request itself, so that it is true for every try."""
     is_refused = answer.status in {HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY}
     return is_refused and answer.json().get("errorType") == "validation"
 
 
 def _clues_of_reply(question: Question, fields: Mapping[str, Any], fact: Fact) -> Clues:
-    """What an answer says about which payment it belongs to.
+    """The clues in an answer about the payment that it belongs to.
 
-    The question was asked for one payment, except after a return: the shopper may have brought the
-    result of another payment, so that only the answer can say.
+    A question is about one known payment, except after a return, because then the shopper may bring
+    the result of another payment.
     """
     method = fields.get("paymentMethod")
     return Clues(
@@ -214,9 +214,9 @@ def _clues_of_reply(question: Question, fields: Mapping[str, Any], fact: Fact) -
 def _payment_fact(question: Question, answer: Answer, at: datetime, *, is_ours: bool) -> Fact:
     fields = answer.json()
     source = Source.REPLY if question.kind is Kind.PAYMENTS else Source.DETAILS
-    says = _result(fields)
+    says = _meaning_of_result(fields)
     if is_ours:
-        # A details call that is refused says nothing about the payment.
+        # The refusal of a details call has no meaning for the payment.
         says = Says.FAILED if source is Source.REPLY else Says.NOTED
     return Fact(
         key=f"{source}:{question.key}",
@@ -225,8 +225,8 @@ def _payment_fact(question: Question, answer: Answer, at: datetime, *, is_ours: 
         at=at,
         about=question.key,
         psp_reference="" if is_ours else _text(fields, "pspReference"),
-        # A redirect's body names no attempt yet; its header names the offer, and OFFER_CLOSED,
-        # which repeats nothing of the request, names it by that.
+        # If the shopper is redirected, the body of the answer has no pspReference yet. Its header
+        # has the pspReference of the offer, by which a later OFFER_CLOSED is matched.
         modification=answer.psp_reference if says is Says.AWAITING_SHOPPER else "",
         amount=_money(fields.get("amount")),
         words=_text(fields, "refusalReason") or _text(fields, "message"),
@@ -236,7 +236,7 @@ def _payment_fact(question: Question, answer: Answer, at: datetime, *, is_ours: 
 def _change_fact(
     question: Question, fields: Mapping[str, Any], at: datetime, *, is_ours: bool
 ) -> Fact:
-    """Adyen answers a change with `received` and a name for it; its result comes later."""
+    """The fact of Adyen's answer to a change: `received` and a pspReference; no result yet."""
     is_refund = question.kind in {Kind.REFUNDS, Kind.REVERSALS}
     if is_ours:
         says = Says.REFUND_DECLINED if is_refund else Says.CHANGE_DECLINED
@@ -256,20 +256,20 @@ def _change_fact(
 
 
 def error_of(answer: Answer) -> str:
-    """Describe an error for people: whose it is, its status, and Adyen's code and message."""
+    """Describe an error for people: who answered, the HTTP status, Adyen's code and message."""
     if not answer.is_adyens:
-        return f"something other than Adyen answered with HTTP {answer.status}"
+        return f"Something other than Adyen answered with HTTP {answer.status}."
     code, message = answer.error_code, _text(answer.json(), "message")
     details = ", ".join(filter(None, (code and f"errorCode {code}", cut(message))))
-    return f"Adyen answered with an error: HTTP {answer.status} {details}".strip()
+    return f"Adyen answered with an error: HTTP {answer.status} {details}.".replace(" .", ".")
 
 
 def unanswered(question: Question, at: datetime, why: str, error: str = "") -> CallResult:
-    """No final answer: the outcome is unknown until the question is asked again."""
+    """The result of a try without a final answer: the outcome is unknown until a later try."""
     is_change = question.kind not in {Kind.PAYMENTS, Kind.DETAILS}
     fact = Fact(
         key=unanswered_key(question.key),
-        # Only the result of a change is unknown; the payment's status stays.
+        # If a change has no answer, the payment's status does not become unknown.
         says=Says.NOTED if is_change else Says.UNKNOWN,
         source=Source.KASIR,
         at=at,
@@ -280,26 +280,26 @@ def unanswered(question: Question, at: datetime, why: str, error: str = "") -> C
 
 
 def of_item(item: Item) -> Fact | None:
-    """What a notification says about a payment; None where it says nothing.
+    """The fact about a payment in a notification; None where there is none.
 
     Raises:
-        Unreadable: Its date or amount is not what Adyen's schema says.
+        Unreadable: The date or the amount does not match Adyen's schema.
     """
     try:
         code = EventCode(item.event_code)
     except ValueError:
-        return None  # An unknown code: accepted, kept and shown to the operator.
+        return None  # The code is unknown. The notice is kept and shown to the operator.
     says = _says(code, item)
     if says is None:
         return None
     amount = _item_money(item)
     if amount is None and says is Says.AUTHORISED:
         raise Unreadable("it says that money was paid, but not how much")
-    attempt, change = _named(item)
-    # One cancel by reference may end several attempts, each notified under the cancel's name.
-    name = f"{change}:{attempt}" if code is EventCode.TECHNICAL_CANCEL else item.psp_reference
+    attempt, change = _attempt_and_change(item)
+    # Notifications of several attempts have the pspReference of one cancel by reference.
+    subject = f"{change}:{attempt}" if code is EventCode.TECHNICAL_CANCEL else item.psp_reference
     return Fact(
-        key=f"notification:{item.event_code}:{name}:{item.success_text}",
+        key=f"notification:{item.event_code}:{subject}:{item.success_text}",
         says=says,
         source=Source.NOTIFICATION,
         at=moment(item.event_date),
@@ -307,12 +307,12 @@ def of_item(item: Item) -> Fact | None:
         modification=change,
         amount=amount,
         words=item.reason or item.event_code,
-        dispute=_dispute(item) if code in _OF_DISPUTES else None,
+        dispute=_dispute(item) if code in _ABOUT_DISPUTES else None,
     )
 
 
 def _dispute(item: Item) -> DisputeDetails:
-    """What a notification says about a dispute. A field that cannot be read is left out."""
+    """The details of a dispute in a notification. A field that cannot be read is left out."""
     extra = item.additional_data
     codes = (extra.get(name, "").strip() for name in _REASON_CODES)
     deadline = None
@@ -326,13 +326,13 @@ def _dispute(item: Item) -> DisputeDetails:
     )
 
 
-def _named(item: Item) -> tuple[str, str]:
-    """The attempt that a notification names, and the change."""
-    if item.event_code in _IS_ATTEMPT:  # Its originalReference means nothing.
+def _attempt_and_change(item: Item) -> tuple[str, str]:
+    """The pspReferences of the attempt and of the change that a notification is about, or empty."""
+    if item.event_code in _IS_ATTEMPT:  # Its originalReference has no meaning.
         return item.psp_reference, ""
     if item.event_code == EventCode.TECHNICAL_CANCEL and not item.success:
-        # A cancel by reference that found nothing open. The original it names is any payment of
-        # that reference: this is the result of the cancel, and says nothing about the payment.
+        # A cancel by reference that found no open payment. Its originalReference is that of any
+        # payment with the reference, so it does not name the attempt.
         return "", item.psp_reference
     return item.original_reference, item.psp_reference
 
@@ -348,7 +348,7 @@ def _says(code: EventCode, item: Item) -> Says | None:
 
 
 def clues_of(item: Item, fact: Fact) -> Clues:
-    """What a notification says about which payment it belongs to."""
+    """The clues in a notification about the payment that it belongs to."""
     return Clues(
         attempt=fact.psp_reference,
         change=fact.modification,
@@ -363,34 +363,34 @@ def clues_of(item: Item, fact: Fact) -> Clues:
 
 
 def names_of(item: Item) -> tuple[str, ...]:
-    """The pspReferences in a notification: the attempt's first, where it names one.
+    """The pspReferences in a notification; that of the attempt, if any, is the first.
 
-    They are stored unencrypted, so that notices are found by them. A token is therefore never among
-    them, though RECURRING_CONTRACT has it where others have the pspReference of the event.
+    They are stored unencrypted, so that notices can be found by them. A token must not be among
+    them, and RECURRING_CONTRACT has a token in its field pspReference.
     """
     if item.event_code == EventCode.RECURRING_CONTRACT:
         return (item.initial_payment,) if item.initial_payment else ()
-    return tuple(name for name in _named(item) if name)
+    return tuple(name for name in _attempt_and_change(item) if name)
 
 
-def _result(fields: Mapping[str, Any]) -> Says:
+def _meaning_of_result(fields: Mapping[str, Any]) -> Says:
     try:
         return RESULTS[ResultCode(fields.get("resultCode", ""))]
     except ValueError:
-        return Says.PENDING  # An unknown result code is not final; the notification will be.
+        return Says.PENDING  # The notification will have the final result.
 
 
 def _item_money(item: Item) -> Money | None:
     """The amount of a notification; None where it has none.
 
-    Adyen's schema has a whole number; recorded notifications also write it as text.
+    In Adyen's schema the value is a whole number; recorded notifications also have it as text.
 
     Raises:
-        Unreadable: It is anything else, or negative.
+        Unreadable: The value is anything else, or negative.
     """
     if not item.amount_currency and not item.amount_value:
         return None
-    if not _WHOLE.fullmatch(item.amount_value) or not item.amount_currency:
+    if not _WHOLE_NUMBER.fullmatch(item.amount_value) or not item.amount_currency:
         raise Unreadable(
             f"amount.value {cut(item.amount_value)!r} (amount.currency "
             f"{cut(item.amount_currency)!r}) is not a whole number of minor units"

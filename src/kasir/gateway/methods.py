@@ -1,4 +1,4 @@
-"""The wallets Kasir accepts, one row each. A new wallet is one file beside gopay.py and one row."""
+"""The wallets that Kasir accepts. A new wallet is a file like gopay.py and one entry here."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ class Method:
     """A wallet and its rules.
 
     Attributes:
-        type: Adyen's name for it, as in `paymentMethod.type`.
-        name: Its name for shoppers.
-        country: Where it is offered (ISO 3166-1 alpha-2).
-        currency: Its one currency.
-        app_schemes: The URL schemes of its app, to which a browser may be redirected.
-        faults: What is wrong with a payment request for it.
-        saves: Whether a payment request makes a token.
+        type: Adyen's name for the wallet, as in `paymentMethod.type`.
+        name: The wallet's name for shoppers.
+        country: The country in which the wallet is offered (ISO 3166-1 alpha-2).
+        currency: The only currency in which the wallet pays.
+        app_schemes: The URL schemes of the wallet's app, to which a browser may be redirected.
+        faults: Returns what is wrong with a payment request for the wallet.
+        saves: Returns whether a payment request makes a token.
     """
 
     type: str
@@ -48,23 +48,25 @@ METHODS: Final[Mapping[str, Method]] = {method.type: method for method in (GOPAY
 
 
 def stored_id_of(fields: Mapping[str, Any]) -> str | None:
-    """The token that a payment request charges, if it names one (by today's name or the older)."""
-    wanted = fields.get("paymentMethod")
-    if not isinstance(wanted, dict):
+    """The id of the token that a payment request charges; None where the request has none."""
+    method_fields = fields.get("paymentMethod")
+    if not isinstance(method_fields, dict):
         return None
-    named = wanted.get("storedPaymentMethodId") or wanted.get("recurringDetailReference")
-    return named if isinstance(named, str) else None
+    stored_id = method_fields.get("storedPaymentMethodId") or method_fields.get(
+        "recurringDetailReference"
+    )
+    return stored_id if isinstance(stored_id, str) else None
 
 
 def method_of(fields: Mapping[str, Any]) -> Method | Fault:
-    """The wallet a payment request asks for, or what is wrong with its paymentMethod."""
-    wanted = fields.get("paymentMethod")
-    if not isinstance(wanted, dict):
+    """The wallet that a payment request names, or what is wrong with its paymentMethod."""
+    method_fields = fields.get("paymentMethod")
+    if not isinstance(method_fields, dict):
         cure = f'give {{"type": "{GOPAY.type}"}}.'
         return Fault("paymentMethod", cure, "14_006")
-    name = wanted.get("type")
-    if name in (None, "") and gopay.names_token(wanted):
-        return GOPAY  # A token needs no type; Adyen's GoPay page sends none.
+    name = method_fields.get("type")
+    if name in (None, "") and gopay.names_token(method_fields):
+        return GOPAY  # With a token the type is optional; Adyen's example has none.
     if isinstance(name, str) and name in METHODS:
         return METHODS[name]
     return Fault(

@@ -13,7 +13,7 @@ from kasir.gateway.methods import GOPAY, METHODS
 
 
 def gopay_faults(fields: Mapping[str, Any]) -> Iterator[Fault]:
-    """What GoPay does not accept of a link."""
+    """What is wrong with the request for a link that GoPay pays."""
     amount = fields.get("amount")
     if isinstance(amount, dict) and amount.get("currency") != GOPAY.currency:
         yield Fault("amount.currency", "must be IDR; GoPay is paid in rupiah.", "138")
@@ -27,15 +27,15 @@ def gopay_faults(fields: Mapping[str, Any]) -> Iterator[Fault]:
 
 
 def expiry_faults(fields: Mapping[str, Any], now: datetime, longest: timedelta) -> Iterator[Fault]:
-    """What is wrong with the time at which a link is to expire."""
+    """What is wrong with the time at which a link expires."""
     expires_at = checks.moment_of(fields.get("expiresAt"))
     if expires_at and not now < expires_at <= now + longest:
         days = longest.days
-        yield Fault("expiresAt", f"must lie ahead, and within {days} days.")
+        yield Fault("expiresAt", f"must be in the future, and within {days} days.")
 
 
 def saving_faults(fields: Mapping[str, Any]) -> Iterator[Fault]:
-    """What a link lacks that is to save the wallet. Source: Adyen's schema of `/paymentLinks`."""
+    """What is wrong with a link that saves the wallet. Source: the schema of `/paymentLinks`."""
     yield from checks.matching(fields, {"showRemovePaymentMethodButton": checks.Flag()})
     if fields.get("storePaymentMethodMode") not in ("askForConsent", "enabled"):
         return

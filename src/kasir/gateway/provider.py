@@ -1,7 +1,7 @@
-"""Adyen as the provider of the payment flow: ask a question, and read the answer.
+"""Adyen as the provider of the payment flow: sends a question, and reads the answer.
 
-Where Adyen answers with its transient-error header, it is asked again at once a few times, with the
-same key; a worker asks again after a longer outage.
+If Adyen answers with a transient error, the question is sent again a few times within seconds, with
+the same key. After a longer outage a worker sends it again.
 """
 
 from __future__ import annotations
@@ -19,15 +19,16 @@ from kasir.gateway.wire import NoAnswer, Wire
 from kasir.payments.question import CallResult, KeptAnswer, Question
 
 
-class _NotNowError(Exception):
+class _TransientError(Exception):
     """Adyen answered with a transient error."""
 
 
 @dataclass(frozen=True, slots=True)
 class Adyen:
-    """The provider, over the wire.
+    """The provider that sends questions to Adyen.
 
-    One question is tried at most `tries_max` times, for at most `tries_s_max` seconds.
+    While Adyen answers with transient errors, a question is sent at most `tries_max` times within
+    `tries_s_max` seconds.
     """
 
     wire: Wire
@@ -45,29 +46,29 @@ class Adyen:
 
     async def _send(self, call: Call) -> Answer | NoAnswer:
         answer = await self.wire.send(call)
-        if not _is_not_now(answer):
-            return answer  # Nearly always, so that no retry is set up then.
+        if not _is_transient(answer):
+            return answer  # Nearly every call ends here, without the work of preparing retries.
         tries = stamina.retry_context(
-            on=_NotNowError,
+            on=_TransientError,
             attempts=self.tries_max,
             timeout=self.tries_s_max,
             wait_initial=0.1,
             wait_max=1.0,
         )
-        with suppress(_NotNowError):  # After the last try, its answer counts.
+        with suppress(_TransientError):  # The answer to the last try counts.
             async for attempt in tries:
                 with attempt:
                     if attempt.num > 1:
                         answer = await self.wire.send(call)
-                    if _is_not_now(answer):
-                        raise _NotNowError
+                    if _is_transient(answer):
+                        raise _TransientError
         return answer
 
 
 def reply_of(kept: KeptAnswer) -> Answer:
-    """The reply that was kept."""
+    """Adyen's answer, from its stored form."""
     return Answer(kept.status, kept.body, kept.psp_reference, decoded=kept.fields)
 
 
-def _is_not_now(answer: Answer | NoAnswer) -> bool:
+def _is_transient(answer: Answer | NoAnswer) -> bool:
     return isinstance(answer, Answer) and answer.verdict is Verdict.THEIRS

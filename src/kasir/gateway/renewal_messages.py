@@ -1,8 +1,8 @@
 """Adyen's messages for renewals: the charge of a token, the shopper's link, a refusal's reason.
 
-A renewal's attempt is a payment like any other: its intent and its exact body are stored in the
-transaction that decides on it, with the idempotency key made of its id. Any worker may then ask the
-question; it is answered once.
+A renewal's attempt is a payment like any other. The transaction that decides on the attempt stores
+its intent and its question, with an idempotency key made from the payment's id. Then any worker may
+send the question.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ from kasir.subscriptions.renewal import Attempt, Renewal
 from kasir.subscriptions.subscription import Subscription
 from kasir.tokens.model import Token
 
-#: The one model whose charges need no shopper. Source: Adyen's page on GoPay.
+#: The only model whose charges need no shopper. Source: Adyen's page on GoPay.
 SUBSCRIPTION: Final = "Subscription"
-#: The answer that Kasir writes itself for a charge that was withdrawn before it was sent.
+#: Kasir's own answer to a charge that was withdrawn before it was sent.
 NEVER_SENT: Final = KeptAnswer(
     status=410,
     body=msgspec.json.encode(
@@ -42,6 +42,7 @@ NEVER_SENT: Final = KeptAnswer(
         }
     ),
 )
+#: How long a shopper may pay a renewal by its link.
 _LINK_LIFETIME: Final = timedelta(days=14)
 
 
@@ -51,7 +52,7 @@ class RenewalMessages:
 
     Attributes:
         merchant_account: The account that is paid.
-        lifetime: After this long a payment that nobody finished is closed.
+        lifetime: How long after its creation an unfinished payment is closed.
     """
 
     merchant_account: str
@@ -65,7 +66,7 @@ class RenewalMessages:
         payment_id: PaymentId,
         now: datetime,
     ) -> tuple[Intent, Question]:
-        """The payment that charges a renewal, and the question that asks Adyen for it."""
+        """The payment that charges a renewal, and the question to Adyen for it."""
         intent = Intent(
             id=payment_id,
             reference=renewal.reference,
@@ -105,7 +106,7 @@ class RenewalMessages:
         }
 
     def invitation(self, subscription: Subscription, renewal: Renewal, now: datetime) -> Link:
-        """The link with which a shopper pays a renewal and saves a wallet again."""
+        """The link through which a shopper pays a renewal and saves a wallet again."""
         return Link(
             id=LinkId(renewal.link_id),
             request={
@@ -124,7 +125,7 @@ class RenewalMessages:
 
 
 def withdrawn(attempt: Attempt, subscription: Subscription, now: datetime) -> Fact:
-    """The fact that ends the payment of an attempt that was decided on and never sent."""
+    """The fact that ends the payment of an attempt that was never sent."""
     return Fact(
         key="withdrawn",
         says=Says.CANCELLED,
@@ -138,25 +139,26 @@ def withdrawn(attempt: Attempt, subscription: Subscription, now: datetime) -> Fa
 def why_refused(
     status: Status, answer: bytes | None, texts: Sequence[str], *, asked: bool
 ) -> Reason | None:
-    """Why an attempt was refused, from Adyen's answer and notifications; None if it was not.
+    """Why an attempt was refused, by Adyen's answer and notifications; None if it was not refused.
 
     Args:
-        status: The status of its payment.
-        answer: Adyen's answer to the charge, as it came; None where there is none.
-        texts: The texts of every fact against it.
-        asked: Whether there is a payment at all: without a token nothing can be charged.
+        status: The status of the attempt's payment.
+        answer: The body of Adyen's answer to the charge; None where there is none.
+        texts: The texts of every fact of a refusal.
+        asked: Whether the attempt has a payment. An attempt without a token has none.
     """
     if status not in {Status.REFUSED, Status.CANCELLED, Status.EXPIRED, Status.FAILED}:
         return None
     if not asked:
-        # Expired means dropped: the shopper did not come, which says nothing about the wallet.
+        # An attempt without a payment also ends if the shopper does not pay by its link in time.
         return Reason.TOKEN_GONE if status is Status.FAILED else None
-    # A request that Adyen rejected says nothing about the shopper's wallet.
-    otherwise = Reason.TECHNICAL if status is Status.FAILED else Reason.NO_BALANCE
-    return reason_of(_code(answer), texts, otherwise)
+    # The reason if Adyen gives none. A payment that failed was rejected by Adyen, not the wallet.
+    default = Reason.TECHNICAL if status is Status.FAILED else Reason.NO_BALANCE
+    return reason_of(_code(answer), texts, default)
 
 
 def _code(answer: bytes | None) -> str:
+    """The code of a refusal or an error in the body of an answer; empty where there is none."""
     fields = Answer(HTTPStatus.OK, answer or b"").json()
     return str(fields.get("refusalReasonCode") or fields.get("errorCode") or "")
 

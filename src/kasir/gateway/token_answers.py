@@ -1,9 +1,8 @@
-"""What Adyen's answer to a charge says about the token: that Adyen does not know it any more.
+"""Records that a token is gone, if Adyen's answer to a charge reports that.
 
-Where the token webhook was lost, this answer is the first to say so. Every charge is asked through
-this provider: a renewal's or the shop's own, the first time or again. The token is recorded before
-the answer is kept: after a crash between the two the same question is asked again, and nothing is
-lost.
+If the token webhook was lost, this answer is the first report. Every try of every charge, by a
+renewal or by the shop, is sent through this provider. The fact is recorded before the answer is
+stored. So if the process stops between the two, the question is sent again and nothing is lost.
 """
 
 from __future__ import annotations
@@ -19,18 +18,19 @@ from kasir.payments.flow import Provider
 from kasir.payments.question import CallResult, KeptAnswer, Kind, Question
 from kasir.tokens.model import BY_ANSWER, Token, TokenFact, TokenReport, TokenSays
 
-#: Contract not found; PaymentDetail not found. Which of them when is a guess, see docs/adyen.md.
+#: Adyen's errors *Contract not found* and *PaymentDetail not found*. When Adyen sends each of them
+#: is a guess; see docs/adyen.md.
 _NO_SUCH_TOKEN: Final = frozenset({"800", "803"})
 
 
 @dataclass(frozen=True, slots=True)
 class TokenRecordingProvider:
-    """A provider that records it where an answer says that a token is gone.
+    """A provider that records a token as gone if the answer to a charge reports that.
 
     Attributes:
-        provider: Who is asked.
-        tokens: Where it is recorded.
-        clock: What time it is.
+        provider: The provider that sends the question.
+        tokens: Finds tokens, and records facts about them.
+        clock: The time of the recorded facts.
     """
 
     provider: Provider
@@ -38,16 +38,16 @@ class TokenRecordingProvider:
     clock: Clock
 
     async def ask(self, question: Question) -> CallResult:
-        """Ask; where the provider does not know the token any more, record that."""
-        heard = await self.provider.ask(question)
-        if question.kind is Kind.PAYMENTS and heard.answer and _is_no_such_token(heard.answer):
+        """Send a question; if the answer reports that the token is gone, record that."""
+        result = await self.provider.ask(question)
+        if question.kind is Kind.PAYMENTS and result.answer and _is_no_such_token(result.answer):
             token = await charged_token(question, self.tokens)
             if token is not None:
                 await self.tokens.record([self._not_listed(question, token)])
-        return heard
+        return result
 
     def _not_listed(self, question: Question, token: Token) -> TokenReport:
-        """The fact of a list that lacks the token: a list that shows it later restores it."""
+        """The fact that the token is not listed. If a later list has it, it is active again."""
         fact = TokenFact(
             f"answered:{question.key}", TokenSays.NOT_LISTED, BY_ANSWER, self.clock.now()
         )
@@ -55,6 +55,6 @@ class TokenRecordingProvider:
 
 
 def _is_no_such_token(kept: KeptAnswer) -> bool:
-    """Whether an answer says so. Nearly every answer is no error, and is not read here."""
+    """Whether an answer reports an unknown token. Only the body of an error is read."""
     is_error = kept.status >= HTTPStatus.BAD_REQUEST
     return is_error and reply_of(kept).error_code in _NO_SUCH_TOKEN

@@ -1,8 +1,8 @@
-"""A token known only from unsigned data is looked up in Adyen's list before it is charged.
+"""Checks a token against Adyen's list before a charge, if the token is known from unsigned data.
 
-A notification's HMAC does not cover its additional data, where AUTHORISATION names a token and its
-shopper. A token that Adyen's list shows for the shopper is sure from then on. Every charge is asked
-through this provider: the shop's, the library's and a renewal's, the first time or again.
+AUTHORISATION names a token and its shopper in the additional data, which its HMAC does not cover.
+A token is *sure* once an authentic source, such as Adyen's list, has named it. Every try of every
+charge, by the shop, the library or a renewal, is sent through this provider.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from kasir.payments.flow import Provider
 from kasir.payments.question import CallResult, Question
 from kasir.tokens.model import Token
 
-#: The answer to a charge of a token that is gone.
+#: Kasir's own answer to the charge of a token that is not on the list.
 _NOT_LISTED: Final = replies.error(
     422,
     "803",
@@ -33,23 +33,24 @@ _log = structlog.get_logger("kasir.tokens")
 
 
 class TokenList(Protocol):
-    """The provider's list of a shopper's tokens: a use case of `requests`, above this package."""
+    """Reads the provider's list of a shopper's tokens. The package `requests` implements it."""
 
     async def reconcile(self, shopper_reference: str) -> object | None:
-        """Record what the list shows; None where the provider did not answer."""
+        """Record the differences from the list; None where the provider did not answer."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class TokenCheckingProvider:
-    """A provider that is asked to charge a token only once the token is sure.
+    """A provider that charges a token only if the token is sure.
 
     Attributes:
-        provider: Who is asked.
-        tokens: Where tokens are kept.
-        listed: Looks up the provider's list.
-        clock: What time it is.
-        wait_s: How long the list may take: it and the charge are asked within one lease.
+        provider: The provider that sends the question.
+        tokens: Finds tokens.
+        listed: Reads the provider's list.
+        clock: The time of the recorded facts.
+        wait_s: How many seconds reading the list may take. It is so short that the charge too ends
+            within the question's lease.
     """
 
     provider: Provider
@@ -59,14 +60,14 @@ class TokenCheckingProvider:
     wait_s: float
 
     async def ask(self, question: Question) -> CallResult:
-        """Ask. Where the list lacks the token, nothing is sent, and the answer is a refusal.
+        """Send a question, if its token is sure. If the list lacks the token, answer a refusal.
 
-        Where Adyen does not show its list, nothing is sent either: it is asked again later.
+        If Adyen does not return its list, nothing is sent, and the question is tried again later.
         """
         unsure = await self._unsure(question)
         if unsure is None:
             return await self.provider.ask(question)
-        if not await self._looks(unsure.name.shopper_reference):
+        if not await self._read_list(unsure.name.shopper_reference):
             _log.warning("a token could not be checked", token=unsure.id)
             why = "not sent: Adyen did not show its list of tokens"
             return meanings.unanswered(question, self.clock.now(), why)
@@ -74,13 +75,13 @@ class TokenCheckingProvider:
             return await self.provider.ask(question)
         _log.warning("a token is not on Adyen's list", token=unsure.id)
         if question.was_sent_before:
-            # An earlier try may have been sent while the token was sure: its outcome is unknown.
+            # An earlier try may have been sent while the token was sure, so the outcome is unknown.
             why = "not sent again: Adyen does not list the token"
             return meanings.unanswered(question, self.clock.now(), why)
         return meanings.of_reply(question, _NOT_LISTED, self.clock.now())
 
-    async def _looks(self, shopper: str) -> bool:
-        """Look up the shopper's tokens; whether Adyen showed its list in time."""
+    async def _read_list(self, shopper: str) -> bool:
+        """Read Adyen's list of the shopper's tokens; False if it did not arrive in time."""
         try:
             async with asyncio.timeout(self.wait_s):
                 return await self.listed.reconcile(shopper) is not None
@@ -88,6 +89,6 @@ class TokenCheckingProvider:
             return False
 
     async def _unsure(self, question: Question) -> Token | None:
-        """The token that is to be charged, where it is known and not sure."""
+        """The token that the question charges, if the token is known and not sure."""
         token = await charged_token(question, self.tokens)
         return None if token is None or token.summary.is_sure else token

@@ -1,12 +1,12 @@
-"""The meaning of Adyen's notifications about tokens: three kinds of them, one kind of fact.
+"""Translates Adyen's notifications about tokens into facts about tokens.
 
-The token webhook is the one that Adyen's GoPay page names. The AUTHORISATION notification may
-contain the token too (`tokenization.*`, or the older `recurring.*`), and so does
-RECURRING_CONTRACT. All three give the same token, however often they come.
+Adyen's GoPay page names the token webhook. RECURRING_CONTRACT contains the token too, and so may
+AUTHORISATION (`tokenization.*`, or the older `recurring.*`). Together they make only one token,
+even if each is sent repeatedly.
 
-Only the token webhook is signed as a whole. In the others the shopper is not signed, and in
-AUTHORISATION the token is not either: a token known from them alone is looked up at Adyen before it
-is charged (gateway/token_checks.py).
+Only the token webhook is signed as a whole. In the two others the shopper is not signed, and in
+AUTHORISATION the token is not signed. So a token that is known only from them is checked at Adyen
+before a charge (gateway/token_checks.py).
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ MEANINGS: Final[Mapping[TokenEvent, TokenSays]] = {
     TokenEvent.DISABLED: TokenSays.DISABLED,
 }
 
+#: The values of `tokenization.store.operationType`.
 _OPERATIONS: Final = {
     "created": TokenSays.CREATED,
     "alreadyExisting": TokenSays.ALREADY_EXISTING,
@@ -34,32 +35,34 @@ _OPERATIONS: Final = {
 }
 
 
-def of_notification(said: TokenNotification) -> TokenReport | None:
-    """What a token notification says; None where its type is not in the schema.
+def of_notification(notification: TokenNotification) -> TokenReport | None:
+    """The fact in a token notification; None where its type is not in the schema.
 
     Raises:
-        Unreadable: Its date is no date, or it names no shopper or token.
+        Unreadable: Its date is malformed, or it names no shopper or no token.
     """
     try:
-        says = MEANINGS[TokenEvent(said.type)]
+        says = MEANINGS[TokenEvent(notification.type)]
     except ValueError:
         return None
     fact = TokenFact(
-        key=f"{said.type}:{said.event_id}",
+        key=f"{notification.type}:{notification.event_id}",
         says=says,
         source=BY_WEBHOOK,
-        at=moment(said.created_at),
-        psp_reference="" if says is TokenSays.DISABLED else said.event_id,
+        at=moment(notification.created_at),
+        psp_reference="" if says is TokenSays.DISABLED else notification.event_id,
     )
-    name = _name(said.merchant_account, said.shopper_reference, said.stored_id)
-    return TokenReport(name=name, method=said.method, fact=fact)
+    name = _name(
+        notification.merchant_account, notification.shopper_reference, notification.stored_id
+    )
+    return TokenReport(name=name, method=notification.method, fact=fact)
 
 
 def of_item(item: Item) -> TokenReport | None:
-    """What a standard notification says about a token, if anything.
+    """The fact about a token in a standard notification; None where there is none.
 
     Raises:
-        Unreadable: Its date is no date.
+        Unreadable: Its date is malformed.
     """
     if item.event_code == EventCode.AUTHORISATION and item.success:
         return _of_authorisation(item)
@@ -76,7 +79,7 @@ def _of_authorisation(item: Item) -> TokenReport | None:
     shopper = extra.get("tokenization.shopperReference") or extra.get(
         "recurring.shopperReference", ""
     )
-    # A charge names its token too. Only an operation that stores one says something about it.
+    # A charge names its token too, but is no fact about the token.
     operation = _OPERATIONS.get(extra.get("tokenization.store.operationType", ""))
     if not stored_id or not shopper or operation is None:
         return None
@@ -92,7 +95,7 @@ def _of_authorisation(item: Item) -> TokenReport | None:
 
 
 def _of_contract(item: Item) -> TokenReport | None:
-    """RECURRING_CONTRACT: its pspReference is the token."""
+    """The fact in a RECURRING_CONTRACT, whose pspReference is the token."""
     extra = item.additional_data
     shopper = extra.get("shopperReference") or extra.get("recurring.shopperReference", "")
     if not shopper or not item.psp_reference:
@@ -109,12 +112,12 @@ def _of_contract(item: Item) -> TokenReport | None:
 
 
 def not_saved(item: Item) -> Fact | None:
-    """What a RECURRING_CONTRACT that failed says about its payment: the wallet was not saved.
+    """The fact about a payment in a RECURRING_CONTRACT that failed: the wallet was not saved.
 
     The fact never contains the item's pspReference, which may be a token.
 
     Raises:
-        Unreadable: Its date is no date.
+        Unreadable: Its date is malformed.
     """
     if item.event_code != EventCode.RECURRING_CONTRACT or item.success or not item.initial_payment:
         return None

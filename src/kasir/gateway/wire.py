@@ -1,4 +1,4 @@
-"""The one module that opens a socket to Adyen.
+"""The only module that opens a connection to Adyen.
 
 Connections are pooled and TLS is verified. Every failure is returned as a value: an answer with a
 verdict, or `NoAnswer`. Never logs a key or a body.
@@ -27,21 +27,21 @@ from kasir.limits import Limits
 
 _log = structlog.get_logger("kasir.adyen")
 
-_KEY_CURE: Final = "look at ADYEN_API_KEY and its roles, and at ADYEN_MERCHANT_ACCOUNT"
-#: What aiohttp raises where the other end closed a connection before it sent anything.
+_KEY_CURE: Final = "check ADYEN_API_KEY and its roles, and ADYEN_MERCHANT_ACCOUNT"
+#: The exceptions of aiohttp if the server closed a connection before it sent an answer.
 _CLOSED: Final = (
     aiohttp.ServerDisconnectedError,
     aiohttp.ClientOSError,
     aiohttp.ClientConnectionResetError,
 )
-#: The time of an answer is used for this long.
+#: How long, in seconds, Adyen's time is computed from the `Date` of an answer.
 _TIME_GOOD_S: Final = 600.0
 _HEADERS: Final = {"Content-Type": "application/json", "User-Agent": "kasir"}
 
 
 @dataclass(frozen=True, slots=True)
 class NoAnswer:
-    """No HTTP answer came, or none that ends. The call may have been executed all the same."""
+    """No complete HTTP answer came. The call may still have been executed."""
 
     why: str
 
@@ -59,7 +59,7 @@ class Wire:
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
-        """The wire to the Adyen that the settings choose."""
+        """The connections to the platform of Adyen that the settings choose."""
         return cls(settings.addresses, settings.adyen_api_key, settings.limits)
 
     async def __aenter__(self) -> Self:
@@ -92,7 +92,7 @@ class Wire:
             return None
 
     def adyen_time(self) -> datetime | None:
-        """Adyen's time by its latest answer; None where that is more than ten minutes old."""
+        """Adyen's time by its latest answer; None if that answer is more than ten minutes old."""
         if self._answer_date is None:
             return None
         date, at = self._answer_date
@@ -100,7 +100,7 @@ class Wire:
         return date + timedelta(seconds=age) if age < _TIME_GOOD_S else None
 
     async def ask_time(self) -> None:
-        """Ask Adyen for its time: any answer has it, even an error. Raises nothing."""
+        """Ask Adyen for its time. Any answer has it, even an error. Raises nothing."""
         limit = aiohttp.ClientTimeout(total=self._limits.adyen_connect_timeout_s)
         try:
             async with self._open().get(
@@ -108,33 +108,33 @@ class Wire:
             ) as response:
                 self._note_time(response.headers)
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
-            _log.warning("Adyen does not say what time it is", error=type(error).__name__)
+            _log.warning("Adyen did not return its time", error=type(error).__name__)
 
     def _note_time(self, headers: Mapping[str, str]) -> None:
         try:
             date = parsedate_to_datetime(headers.get("Date", ""))
         except ValueError:
-            return  # It has none.
+            return  # The answer has no `Date`.
         if date.tzinfo is not None:
             self._answer_date = date.astimezone(UTC), time.monotonic()
 
     async def send(self, call: Call) -> Answer | NoAnswer:
         """Make a call and wait for its answer. Raises nothing for a failure."""
         try:
-            # For both tries together: a question is leased for no longer.
+            # One limit for both tries, so that both fit into the lease of a question.
             async with asyncio.timeout(self._limits.adyen_timeout_s):
                 try:
                     return await self._send(call)
                 except aiohttp.ClientConnectorError:
-                    raise  # It never connected.
+                    raise  # There was no connection yet, so Adyen cannot have closed it.
                 except _CLOSED:
                     # Adyen closes idle connections, perhaps while the request is being written.
-                    # aiohttp itself sends no POST again.
+                    # aiohttp does not repeat a POST.
                     if not call.is_repeatable:
                         raise
                     return await self._send(call)
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
-            # The error's name, not its text: that may contain the address with the live prefix.
+            # Only the name of the error, because the text may contain the live prefix.
             return NoAnswer(type(error).__name__)
 
     async def _send(self, call: Call) -> Answer | NoAnswer:
@@ -142,7 +142,7 @@ class Wire:
         headers = {"Idempotency-Key": call.key} if call.key else None
         async with self._open().request(
             call.method,
-            # Percent-encoded already.
+            # The path is already percent-encoded.
             URL(url, encoded=True),
             data=call.body or None,
             headers=headers,
@@ -150,8 +150,8 @@ class Wire:
         ) as response:
             self._note_time(response.headers)
             if response.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
-                # The shop gets this answer too and may think of its own key. The path is not
-                # logged: it may contain a token.
+                # Logged, because the shop gets this answer too and may suspect its own key. The
+                # path is not logged, because it may contain a token.
                 _log.error("Adyen refused our key", status=response.status, cure=_KEY_CURE)
             body = await _body(response, self._limits.adyen_answer_bytes_max)
             if body is None:
@@ -160,12 +160,12 @@ class Wire:
 
 
 async def _body(response: aiohttp.ClientResponse, most: int) -> bytes | None:
-    """The answer's body, decompressed; None where it is longer than `most` bytes."""
+    """The answer's decompressed body; None where it is longer than `most` bytes."""
     body = bytearray()
     async for part in response.content.iter_any():
         body += part
         if len(body) > most:
-            response.close()  # The rest of it must not be read as the next answer.
+            response.close()  # Otherwise the rest could be read as the next answer.
             return None
     return bytes(body)
 
@@ -180,5 +180,5 @@ def _answer(status: int, body: bytes, headers: Mapping[str, str]) -> Answer:
 
 
 def _printable(text: str) -> str:
-    """A pspReference from a header, which is stored and sent in a header; empty if it cannot be."""
+    """A pspReference from a header; empty if it cannot be sent in a header again."""
     return text if text.isascii() and text.isprintable() else ""

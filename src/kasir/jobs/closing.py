@@ -1,8 +1,8 @@
-"""The use case of closing: attempts that nobody finished are cancelled at Adyen.
+"""The use case of closing: unfinished attempts are cancelled at Adyen.
 
-An attempt ends when Adyen says so, never by Kasir's clock: a shop that hears of an end and is paid
-after all would sell its goods twice. Until Adyen says so, or it follows from what Adyen says, the
-attempt stays open, and Adyen is asked again at growing intervals:
+An attempt ends when Adyen reports its end, never by Kasir's clock. If Kasir reported the end of an
+attempt that is paid later, the shop could sell its goods twice. Until Adyen reports an end, or the
+end follows from Adyen's reports, the attempt stays open, and Kasir checks it at growing intervals:
 docs/adr/0014-an-end-is-adyens-word.md.
 """
 
@@ -31,10 +31,11 @@ from kasir.payments.payment import Payment
 from kasir.payments.question import KeptAnswer, Kind, Question
 from kasir.payments.status import FINAL, Status
 
-_ALWAYS: Final = datetime.min.replace(tzinfo=UTC)
-#: The error codes of `/cancels` that say that there is no such payment (a guess: docs/adyen.md).
-#: Any other error is about the request or the key, and says nothing about the payment.
-NOTHING_THERE: Final = frozenset({"167"})
+#: As the time since when other payments count: all of them count.
+_EVER: Final = datetime.min.replace(tzinfo=UTC)
+#: The error codes of `/cancels` that mean that there is no such payment (a guess: docs/adyen.md).
+#: Any other error is about the request or the key, and proves nothing about the payment.
+NO_SUCH_PAYMENT: Final = frozenset({"167"})
 
 
 class _EndedError(Exception):
@@ -42,10 +43,10 @@ class _EndedError(Exception):
 
 
 class Payments(Protocol):
-    """Where payments are read and facts recorded."""
+    """Reads payments, and records facts."""
 
     async def payment(self, payment_id: PaymentId) -> Payment | None:
-        """Give a payment with its facts."""
+        """Return a payment with its facts."""
         ...
 
     async def add_facts(self, payment_id: PaymentId, facts: Sequence[Fact]) -> None:
@@ -54,54 +55,61 @@ class Payments(Protocol):
 
 
 class OpenAttempts(Protocol):
-    """What is known of attempts that nobody finished, and how far notifications have come."""
+    """Queries about unfinished attempts, and about how late notifications are."""
 
-    async def put_off(self, payment_id: PaymentId, later: datetime) -> None:
-        """Look at an attempt again later; nothing where it has ended."""
+    async def postpone(self, payment_id: PaymentId, later: datetime) -> None:
+        """Postpone the closing of an attempt to `later`; does nothing if it has ended."""
         ...
 
     async def deliveries(self) -> Deliveries:
-        """How far the provider's notifications have come."""
+        """Up to which time the provider's notifications came, and whether later ones are late."""
         ...
 
     async def has_others(self, payment: Payment, since: datetime) -> bool:
         """Whether a cancel by reference might hit another payment than this one.
 
-        One of ours that was made since then and is open or paid, or one that another system on the
-        account was paid.
+        Such a payment is open or paid and was made by Kasir since `since`, or it is paid and was
+        made by another system on the account.
         """
         ...
 
     async def is_held(self, reference: str) -> bool:
-        """Whether money came under a reference that may be ours, and nothing says whose it is."""
+        """Whether a held notice (`NoticeState.HELD`) reports a payment with this reference."""
         ...
 
     async def give_up(self, key: str) -> None:
-        """Stop asking a question that has no answer."""
+        """Stop sending a question that has no answer."""
         ...
 
     async def last_return(self, since: datetime) -> datetime | None:
-        """When a shopper last came back since then with a result that no payment owns yet."""
+        """When a shopper last returned, at `since` or later, from an attempt that is not known yet.
+
+        No payment owns the pspReference in Adyen's answer about that return. None if there is no
+        such return.
+        """
         ...
 
     async def answered_at(self, changes: Sequence[str]) -> datetime | None:
-        """When the provider said that one of these changes failed; None where it did not.
+        """When the provider first reported that one of these changes failed; None if never.
 
-        It may have said so of another payment of the reference.
+        Args:
+            changes: The pspReferences of the changes. The report may be about another payment with
+                the same reference.
         """
         ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waits:
-    """How long closing waits for what.
+    """How long closing waits.
 
     Attributes:
-        late_after: After this long every notification has come, if none is late.
-        clock_margin: How far Kasir's clock and the provider's may be apart.
-        offer_lifetime_max: The longest that a shopper can pay an attempt without an end of its own.
-        first_gap: How long after the first look that changed nothing the next one comes.
-        longest_gap: The longest time between two looks: the gaps grow.
+        late_after: A notification that comes longer than this after its event is late.
+        clock_margin: The largest difference between Kasir's clock and the provider's.
+        offer_lifetime_max: How long a shopper can pay an attempt that was sent without a
+            `sessionValidity`.
+        first_gap: The wait between the first two checks of an attempt; later waits are longer.
+        longest_gap: The longest wait between two checks.
     """
 
     late_after: timedelta
@@ -124,19 +132,19 @@ class Waits:
 
 @dataclass(frozen=True, slots=True)
 class Closing:
-    """Closes attempts that nobody finished, so that none can be paid unnoticed later.
+    """Closes unfinished attempts, so that none can be paid unnoticed later.
 
-    Adyen is asked to cancel by reference, since Kasir knows no pspReference of a payment whose
-    shopper never came back. A reference may have other payments, of ours or of another system on
-    the account, and `/cancels` cannot tell them apart: while another one of it is open or paid,
-    nothing is sent.
+    Adyen is asked to cancel by reference, because Kasir knows no pspReference of a payment whose
+    shopper never came back. A reference may have other payments, ours or another system's on the
+    account, and `/cancels` does not distinguish them. While another payment of the reference is
+    open or paid, nothing is sent.
 
-    A cancel that Adyen confirms ends the attempt: the notification says so. A cancel that failed
-    says only that nothing is open: the attempt may have been paid a moment before. Adyen sends
-    notifications in order, so the one about such a payment came before, or is late; if none is late
-    and nothing came for a while, the attempt is written off. Where no cancel could be sent, it is
-    written off when its time at the wallet is over and Adyen has sent notifications of things that
-    happened well after that.
+    When Adyen confirms a cancel by a notification, the attempt ends. A failed cancel proves only
+    that nothing is open, because the attempt may have been paid just before. Adyen sends
+    notifications in order, so a notification of such a payment came before, or is late. If no
+    notification is late, and none reports a payment for a while, the attempt is written off. If no
+    cancel could be sent, the attempt is written off when the shopper can no longer pay it and Adyen
+    has sent notifications of much later events.
     """
 
     flow: Flow
@@ -147,148 +155,163 @@ class Closing:
     waits: Waits
 
     async def close(self, payment_id: PaymentId) -> None:
-        """Close one attempt if it is still open. To repeat it changes nothing."""
+        """Close one attempt if it is still open. A repeated call changes nothing."""
         payment = await self.payments.payment(payment_id)
         if payment and _is_open(payment) and payment.status is not Status.AWAITING_SHOPPER:
-            # First find out whether it exists: a question without an answer is asked again.
+            # First send the unanswered question again, to find out whether Adyen has the payment.
             with suppress(StillRunning):
                 await self.flow.resume(payment_key(payment_id))
             payment = await self.payments.payment(payment_id)
         if payment is None or payment.status in FINAL:
             return
-        asked, is_asked_now = await self._asked(payment), False
+        cancels = await self._cancels(payment)
+        is_cancel_sent = False
         if payment.status is Status.AWAITING_SHOPPER or self._is_given_up(payment):
-            is_asked_now = await self._ask_or_end(payment, asked)
+            is_cancel_sent = await self._cancel_or_end(payment, cancels)
         soon = self.clock.now() + self.waits.first_gap
-        # What was asked just now is answered soon, however old the attempt is.
-        later = soon if is_asked_now else self._next_look(payment, asked)
-        await self.attempts.put_off(payment_id, later)
+        # A cancel that was sent just now is answered soon, however old the attempt is.
+        later = soon if is_cancel_sent else self._next_check(payment, cancels)
+        await self.attempts.postpone(payment_id, later)
 
     async def ask_again(self, key: str) -> None:
-        """Ask a question again that had no answer; a cancel only while it is still safe.
+        """Send an unanswered question again.
 
-        By now its reference may have another payment, which the cancel must not hit.
+        A cancel by reference is not sent while its reference has another payment that the cancel
+        might hit. For a closing cancel every other payment counts; for a shop's cancel only those
+        that were made after it.
         """
         question, kept = await self.flow.book.question(key)
         if question.kind is Kind.CANCELS_BY_REFERENCE and not kept and question.payment_id:
             payment = await self.payments.payment(question.payment_id)
-            since = (
-                _ALWAYS if payment and key.startswith(close_key(payment, 0)) else question.opened_at
-            )
+            is_closing = payment is not None and key.startswith(close_key(payment, 0))
+            since = _EVER if is_closing else question.opened_at
             if payment and await self.attempts.has_others(payment, since):
                 lifetime = self.flow.timeouts.key_lifetime
                 if self.clock.now() >= question.opened_at + lifetime:
-                    await self.attempts.give_up(key)  # Adyen may have forgotten its key by now.
+                    await self.attempts.give_up(key)  # Adyen may have forgotten the key.
                 return
         await self.flow.ask_again(key)
 
-    async def _ask_or_end(self, payment: Payment, asked: Sequence[_Asked]) -> bool:
-        """Write an attempt off, or ask Adyen to cancel it; whether a cancel was sent."""
-        known = await self.attempts.deliveries()
-        cancel_failed_at = await self._cancel_failed_at(payment, asked)
-        if await self._may_be_paid(payment, known):
+    async def _cancel_or_end(self, payment: Payment, cancels: Sequence[_Cancel]) -> bool:
+        """Write an attempt off, or ask Adyen to cancel it; return whether a cancel was sent."""
+        deliveries = await self.attempts.deliveries()
+        cancel_failed_at = await self._cancel_failed_at(payment, cancels)
+        if await self._may_be_paid(payment, deliveries):
             return False
-        if not known.are_late(self.clock.now(), self.waits.late_after) and (
-            why := await self._over(payment, asked, known, cancel_failed_at)
+        if not deliveries.are_late(self.clock.now(), self.waits.late_after) and (
+            why := await self._why_over(payment, cancels, deliveries, cancel_failed_at)
         ):
             await self._write_off(payment, why)
             return False
-        may_ask = not cancel_failed_at and self._may_ask(payment, asked, known)
-        if not may_ask or await self.attempts.has_others(payment, _ALWAYS):
+        may_cancel = not cancel_failed_at and self._may_cancel(payment, cancels, deliveries)
+        if not may_cancel or await self.attempts.has_others(payment, _EVER):
             return False
-        await self._cancel(payment, len(asked))
+        await self._cancel(payment, len(cancels))
         return True
 
-    async def _may_be_paid(self, payment: Payment, known: Deliveries) -> bool:
-        """Whether something came that may be its money, without proof whose it is.
+    async def _may_be_paid(self, payment: Payment, deliveries: Deliveries) -> bool:
+        """Whether something suggests, without proof, that this attempt was paid.
 
-        A notice is held for its reference, or a shopper came back with a result that no
-        notification has confirmed.
+        A held notice reports a payment with its reference, or a shopper returned and the
+        notification about that return may still come.
         """
         if await self.attempts.is_held(payment.intent.reference):
             return True
         returned_at = await self.attempts.last_return(payment.intent.created_at)
-        return returned_at is not None and not known.cover(returned_at + self.waits.late_after)
+        return returned_at is not None and not deliveries.cover(returned_at + self.waits.late_after)
 
-    async def _over(
+    async def _why_over(
         self,
         payment: Payment,
-        asked: Sequence[_Asked],
-        known: Deliveries,
+        cancels: Sequence[_Cancel],
+        deliveries: Deliveries,
         cancel_failed_at: datetime | None,
     ) -> str:
-        """Why an attempt is over although no notification ended it; empty where it is not."""
+        """Why an attempt is over although no notification ended it; empty if it is not over."""
         if cancel_failed_at:
-            over_at = payment.intent.close_at + self.waits.clock_margin
-            settled_at = max(cancel_failed_at, over_at) + self.waits.late_after
+            payable_until = payment.intent.close_at + self.waits.clock_margin
+            settled_at = max(cancel_failed_at, payable_until) + self.waits.late_after
             why = "Adyen had nothing open to cancel, and has notified of no payment"
             return why if self.clock.now() >= settled_at else ""
-        if asked and self._is_given_up(payment):
-            forgotten = known.cover(asked[-1].question.opened_at + self.waits.late_after)
+        if cancels and self._is_given_up(payment):
+            is_silent = deliveries.cover(cancels[-1].question.opened_at + self.waits.late_after)
             why = "Adyen never answered, has forgotten its key, and has notified of no payment"
-            return why if forgotten else ""
+            return why if is_silent else ""
         notified_by = await self._would_be_notified_by(payment)
-        if known.cover(notified_by) and await self.attempts.has_others(payment, _ALWAYS):
+        if deliveries.cover(notified_by) and await self.attempts.has_others(payment, _EVER):
             return (
-                "it was not cancelled, for its reference has another payment; its time at the "
-                "wallet was over long before the last thing that Adyen notified of"
+                "it was not cancelled, because its reference has another payment; its time at the "
+                "wallet was over long before the newest event that Adyen notified of"
             )
         return ""
 
-    async def _cancel_failed_at(self, payment: Payment, asked: Sequence[_Asked]) -> datetime | None:
-        """When Adyen said that there is nothing to cancel, and the wallet's time was over."""
-        over_at = payment.intent.close_at
-        late = [one for one in asked if one.question.opened_at >= over_at]
-        keys = {one.question.key for one in late}
-        names = {one.modification for one in payment.facts if one.about in keys} - {""}
-        answered_at = await self.attempts.answered_at(sorted(names)) if names else None
-        said = [one.question.opened_at for one in late if one.kept and _is_nothing(one.kept)]
-        return min(filter(None, (answered_at, *said)), default=None)
+    async def _cancel_failed_at(
+        self, payment: Payment, cancels: Sequence[_Cancel]
+    ) -> datetime | None:
+        """When a cancel failed for the first time; None if none has failed.
+
+        Only cancels that were sent after the attempt's closing time count.
+        """
+        counted = [one for one in cancels if one.question.opened_at >= payment.intent.close_at]
+        keys = {one.question.key for one in counted}
+        psp_references = {fact.modification for fact in payment.facts if fact.about in keys} - {""}
+        answered_at = (
+            await self.attempts.answered_at(sorted(psp_references)) if psp_references else None
+        )
+        refused_at = [
+            one.question.opened_at for one in counted if one.kept and _means_no_payment(one.kept)
+        ]
+        return min(filter(None, (answered_at, *refused_at)), default=None)
 
     async def _would_be_notified_by(self, payment: Payment) -> datetime:
-        """When the notification of an attempt paid at the last moment would have come."""
+        """When the notification of an attempt that was paid at the last moment would have come."""
         intent = payment.intent
         question, _ = await self.flow.book.question(payment_key(intent.id))
-        was_told = "sessionValidity" in msgspec.json.decode(question.body)
-        latest = intent.created_at + self.waits.offer_lifetime_max
-        over_at = intent.close_at if was_told else max(intent.close_at, latest)
-        return over_at + self.waits.clock_margin + self.waits.late_after
+        has_end = "sessionValidity" in msgspec.json.decode(question.body)
+        longest = intent.created_at + self.waits.offer_lifetime_max
+        payable_until = intent.close_at if has_end else max(intent.close_at, longest)
+        return payable_until + self.waits.clock_margin + self.waits.late_after
 
-    def _may_ask(self, payment: Payment, asked: Sequence[_Asked], known: Deliveries) -> bool:
-        """Whether to send a cancel: the first one, or another where the last one had no effect."""
-        if not asked:
+    def _may_cancel(
+        self, payment: Payment, cancels: Sequence[_Cancel], deliveries: Deliveries
+    ) -> bool:
+        """Whether to send a cancel: the first one, or another one if the last had no effect."""
+        if not cancels:
             return True
-        now, last = self.clock.now(), asked[-1]
+        now, last = self.clock.now(), cancels[-1]
         if now < last.question.opened_at + self.waits.first_gap:
             return False
-        if last.kept is None:  # It is being asked again, while Adyen knows its key.
+        if last.kept is None:  # `ask_again` repeats this cancel while Adyen remembers its key.
             return now >= last.question.opened_at + self.flow.timeouts.key_lifetime
         if last.question.opened_at < payment.intent.close_at <= now:
             return True
-        lost = known.cover(last.question.opened_at + self.waits.late_after)
-        return lost or now >= last.question.opened_at + self.waits.longest_gap
+        is_lost = deliveries.cover(last.question.opened_at + self.waits.late_after)
+        return is_lost or now >= last.question.opened_at + self.waits.longest_gap
 
     def _is_given_up(self, payment: Payment) -> bool:
-        """Whether it cannot be asked for any more: the provider may have forgotten its key."""
+        """Whether the payment's unanswered question is too old to be sent again.
+
+        The provider may have forgotten its key by now.
+        """
         lifetime = self.flow.timeouts.key_lifetime
         was_answered = payment.status not in {Status.CREATED, Status.UNKNOWN}
         return not was_answered and self.clock.now() >= payment.intent.created_at + lifetime
 
-    def _next_look(self, payment: Payment, asked: Sequence[_Asked]) -> datetime:
-        """When to look again: the gaps grow while the attempt is open."""
+    def _next_check(self, payment: Payment, cancels: Sequence[_Cancel]) -> datetime:
+        """When to check an attempt again: the waits grow while it is open."""
         now = self.clock.now()
-        since = asked[0].question.opened_at if asked else payment.intent.close_at
+        since = cancels[0].question.opened_at if cancels else payment.intent.close_at
         waited = (now - since) / 4
         return now + min(max(waited, self.waits.first_gap), self.waits.longest_gap)
 
-    async def _asked(self, payment: Payment) -> Sequence[_Asked]:
-        """The cancels that were sent for it, in order."""
-        found: list[_Asked] = []
-        with suppress(NotFound):
+    async def _cancels(self, payment: Payment) -> Sequence[_Cancel]:
+        """The cancels that were sent for a payment, in order."""
+        cancels: list[_Cancel] = []
+        with suppress(NotFound):  # Raised by `question` after the last cancel.
             while True:
-                key = close_key(payment, len(found))
-                found.append(_Asked(*await self.flow.book.question(key)))
-        return found
+                key = close_key(payment, len(cancels))
+                cancels.append(_Cancel(*await self.flow.book.question(key)))
+        return cancels
 
     async def _cancel(self, payment: Payment, number: int) -> None:
         now = self.clock.now()
@@ -322,28 +345,28 @@ class Closing:
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
+class _Cancel:
     """A cancel that was sent, and Adyen's answer, if there is one."""
 
     question: Question
     kept: KeptAnswer | None
 
 
-def _is_nothing(kept: KeptAnswer) -> bool:
-    """Whether an answer says that there is no such payment."""
+def _means_no_payment(kept: KeptAnswer) -> bool:
+    """Whether an answer means that there is no such payment."""
     return (
         HTTPStatus.BAD_REQUEST <= kept.status < HTTPStatus.INTERNAL_SERVER_ERROR
-        and Answer(kept.status, kept.body).error_code in NOTHING_THERE
+        and Answer(kept.status, kept.body).error_code in NO_SUCH_PAYMENT
     )
 
 
 def _is_open(payment: Payment) -> bool:
-    """Whether it can still be paid, as far as is known. Pending is the provider's to end."""
+    """Whether a payment may be closed; only the provider ends a pending one."""
     return payment.status not in FINAL and payment.status is not Status.PENDING
 
 
 def _still_open(payment: Payment) -> Sequence[Fact]:
-    """Allow the cancel only while the payment is still open."""
+    """Allow the cancel only while the payment is still open; it needs no fact."""
     if not _is_open(payment):
         raise _EndedError
     return []

@@ -1,7 +1,8 @@
-"""The use case of due work: finds what is due by index, a batch at a time, and queues jobs for it.
+"""The use case of due work: finds due rows by an index, in batches, and queues jobs for them.
 
-A look costs what is due and not what exists. What it finds is put off in the same transaction that
-queues the job: another worker does not find it again, and a job that is lost is due again later.
+The cost of a search grows with what is due, not with what exists. A row that is found is postponed
+in the transaction that queues its job. So no other worker finds it, and if the job is lost, the row
+is due again.
 """
 
 from __future__ import annotations
@@ -21,13 +22,13 @@ from kasir.store.open_attempts import deliveries
 SQL: Final = queries("due")
 TOKENS: Final = queries("tokens")
 
-#: Queues a job for each payload, in the transaction at hand.
+#: Queues a job for each payload, in the caller's transaction.
 Enqueue = Callable[[Connection, JobKind, Sequence[bytes]], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
-    """A statement that takes what is due, and the column that becomes a job's payload."""
+class _Search:
+    """A statement that finds due rows, and the column that becomes a job's payload."""
 
     kind: JobKind
     statement: Any
@@ -35,13 +36,13 @@ class _Found:
     parameters: Mapping[str, str] = field(default_factory=dict)
 
 
-#: The only ones that are taken while the clocks disagree.
-_EVENTS: Final = _Found(JobKind.DELIVER, SQL.due_events, "id", {"job": JobKind.DELIVER})
-_EVERY: Final = (
-    _Found(JobKind.ASK_AGAIN, SQL.due_questions, "key"),
-    _Found(JobKind.CLOSE, SQL.due_closings, "id"),
-    _EVENTS,
-    _Found(JobKind.RECONCILE, TOKENS.due_shoppers, "shopper_reference"),
+#: The only search while the clocks disagree.
+_EVENT_SEARCH: Final = _Search(JobKind.DELIVER, SQL.due_events, "id", {"job": JobKind.DELIVER})
+_ALL_SEARCHES: Final = (
+    _Search(JobKind.ASK_AGAIN, SQL.due_questions, "key"),
+    _Search(JobKind.CLOSE, SQL.due_closings, "id"),
+    _EVENT_SEARCH,
+    _Search(JobKind.RECONCILE, TOKENS.due_shoppers, "shopper_reference"),
 )
 
 
@@ -52,13 +53,14 @@ class Due:
     Attributes:
         pool: The database.
         ledger: Writes events that were held back.
-        clock: What time it is.
-        enqueue: Queues jobs, in the transaction at hand.
-        again_after: When something is due again if nobody finished it.
-        batch_max: How much one look takes of each kind.
-        late_after: What is delivered longer than this after it happened is late.
-        behind_max: How far Adyen's queue may be behind: held events wait no longer for it.
-        watched_since: Since when a test clock was watched, whose leaps are no absence of Kasir's.
+        clock: Kasir's clock.
+        enqueue: Queues jobs, in the caller's transaction.
+        again_after: After how long unfinished work is due again.
+        batch_max: The most rows of each kind that one search returns.
+        late_after: A notification that comes longer than this after its event is late.
+        behind_max: The longest that a held-back event waits for Adyen's late notifications.
+        test_clock_since: When Kasir began to follow a test clock; None with a real clock. A gap
+            after this time is a leap of the test clock, and no downtime.
     """
 
     pool: Pool
@@ -69,43 +71,49 @@ class Due:
     batch_max: int
     late_after: timedelta
     behind_max: timedelta
-    watched_since: datetime | None = None
+    test_clock_since: datetime | None = None
 
     @retried
     async def look(self, *, clocks_agree: bool = True) -> int:
-        """Take what is due, and return how much there was. Only events if the clocks disagree."""
+        """Queue jobs for what is due, only for events if the clocks disagree.
+
+        Returns:
+            How many jobs were queued and how many held-back events were written, together.
+        """
         now, total = self.clock.now(), 0
         async with self.pool.acquire() as connection, connection.transaction():
-            for found in _EVERY if clocks_agree else (_EVENTS,):
-                total += await self._take(connection, found, now)
+            for search in _ALL_SEARCHES if clocks_agree else (_EVENT_SEARCH,):
+                total += await self._take(connection, search, now)
             if clocks_agree:
                 total += await self._write_held_events(connection, now)
         return total
 
-    async def _take(self, connection: Connection, found: _Found, now: datetime) -> int:
+    async def _take(self, connection: Connection, search: _Search, now: datetime) -> int:
         later, most = now + self.again_after, self.batch_max
-        rows = found.statement(connection, now=now, later=later, most=most, **found.parameters)
-        payloads = [str(row[found.column]).encode() async for row in rows]
+        rows = search.statement(connection, now=now, later=later, most=most, **search.parameters)
+        payloads = [str(row[search.column]).encode() async for row in rows]
         if payloads:
-            await self.enqueue(connection, found.kind, payloads)
+            await self.enqueue(connection, search.kind, payloads)
         return len(payloads)
 
     async def _write_held_events(self, connection: Connection, now: datetime) -> int:
-        """Write the events that were held back and are due now, where they are still true."""
-        if await SQL.any_telling(connection, now=now) is None:
+        """Write the held-back events that are due now and still true."""
+        if await SQL.any_held_back(connection, now=now) is None:
             return 0
         known = await deliveries(connection, self.late_after)
-        in_time = now - self.late_after
-        rows = SQL.due_tellings(
+        timely_since = now - self.late_after
+        if self.test_clock_since:
+            timely_since = min(timely_since, self.test_clock_since)
+        rows = SQL.due_held_back(
             connection,
             now=now,
-            by_all_means=now - self.behind_max,
-            in_time=min(in_time, self.watched_since) if self.watched_since else in_time,
+            overdue_at=now - self.behind_max,
+            timely_since=timely_since,
             notified_until=known.notified_until,
             is_late=known.are_late(now, self.late_after),
             most=self.batch_max,
         )
-        held = [PaymentId(row["id"]) async for row in rows]
-        if held:
-            await self.ledger.write_held_back(connection, held)
-        return len(held)
+        payment_ids = [PaymentId(row["id"]) async for row in rows]
+        if payment_ids:
+            await self.ledger.write_held_back(connection, payment_ids)
+        return len(payment_ids)

@@ -1,8 +1,8 @@
-"""The use case of due subscriptions: finds them by index, no faster than Adyen may be called.
+"""The use case of due subscriptions: finds them by an index, no faster than Adyen may be called.
 
-A look reads the index of due moments from its beginning, so it costs what is due and not what
-exists. However many workers look, one merchant account is called for renewals no more often than
-its pace allows: the pace is a row, and whoever takes from it holds it until the commit.
+A search reads the index of due times from its beginning, so its cost grows with what is due, not
+with what exists. Each merchant account has a pace, which limits its renewals per second over all
+workers. The pace is stored in a row, which a worker locks until its commit.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ class DueSubscriptions:
 
     Attributes:
         pool: The database.
-        clock: What time it is.
-        enqueue: Queues jobs, in the transaction at hand.
-        merchant_account: Whose pace it is.
-        again_after: When a subscription is due again if nobody took its turn.
-        batch_max: How many one look takes.
-        per_s_max: How many may take their turns in a second, over all workers.
+        clock: Kasir's clock.
+        enqueue: Queues jobs, in the caller's transaction.
+        merchant_account: The account whose pace limits the renewals.
+        again_after: After how long a subscription is due again if its turn did not run.
+        batch_max: The most subscriptions that one search returns.
+        per_s_max: How many turns may run in a second, over all workers.
     """
 
     pool: Pool
@@ -43,21 +43,23 @@ class DueSubscriptions:
 
     @retried
     async def look(self) -> int:
-        """Take what is due, as far as the pace allows, and return how many that were."""
+        """Queue jobs for due subscriptions, as many as the pace allows; return how many."""
         now = self.clock.now()
         async with self.pool.acquire() as connection, connection.transaction():
             due = SQL.due(connection, now=now, most=self.batch_max)
-            found = [(row["id"], row["ctid"]) async for row in due]
+            found = [(row["id"], row["ctid"]) async for row in due]  # `ctid`: where the row is.
             if not found:
                 return 0
             account = self.merchant_account
             allowed = await SQL.pace(connection, merchant_account=account, per_s=self.per_s_max)
-            taken = found[: max(0, allowed)]
-            if not taken:
+            chosen = found[: max(0, allowed)]
+            if not chosen:
                 return 0
-            seconds = len(taken) / self.per_s_max
+            seconds = len(chosen) / self.per_s_max
             await SQL.give_out(connection, merchant_account=account, seconds=seconds)
-            places = [place for _, place in taken]
-            await SQL.take(connection, places=places, until=now + self.again_after)
-            await self.enqueue(connection, JobKind.RENEW, [name.encode() for name, _ in taken])
-        return len(taken)
+            row_addresses = [ctid for _, ctid in chosen]
+            until = now + self.again_after
+            await SQL.take(connection, row_addresses=row_addresses, until=until)
+            payloads = [subscription_id.encode() for subscription_id, _ in chosen]
+            await self.enqueue(connection, JobKind.RENEW, payloads)
+        return len(chosen)

@@ -1,9 +1,9 @@
 """The job engine: its tables, how a job is queued, and the loop that runs jobs.
 
 A job is queued in the transaction that makes it necessary, so that neither exists without the
-other. The jobs of a worker that dies are queued again (its heartbeat stops). Handlers are therefore
-idempotent: a job may run twice. `on_failure="hold"`: a job whose handler raises is kept as failed,
-whatever it raised; see `failed.py`.
+other. When a worker dies, its heartbeat stops, and its jobs are queued again. A job may therefore
+run twice, so handlers are idempotent. With `on_failure="hold"` a job whose handler raises any error
+is kept as failed; see `failed.py`.
 """
 
 from __future__ import annotations
@@ -27,14 +27,18 @@ from kasir.store.database import UNAVAILABLE, Connection, Pool
 if TYPE_CHECKING:
     import asyncpg
 
+#: Runs a job; its argument is the job's payload.
 Handler = Callable[[bytes], Awaitable[None]]
 
-#: The driver loses its LISTEN with its connection, and then polls this often.
-_LOOK_EVERY: Final = timedelta(seconds=2)
+#: How often jobs are polled for. A LISTEN is lost with its connection, so it is not enough.
+_POLL_EVERY: Final = timedelta(seconds=2)
 _HEARTBEAT_TIMEOUT: Final = timedelta(seconds=30)
+#: How many jobs are read from the queue at a time.
 _BATCH: Final = 10
+#: As the interval of the engine's log of counts: no such log is written.
 _NEVER: Final = timedelta()
 _RESTART_AFTER_S: Final = 1.0
+#: The key of an advisory lock that no other program uses: "kasir" in ASCII, then 1.
 _INSTALL_LOCK: Final = 0x6B61_7369_7201
 _INDEX_FAILED_JOBS: Final = (
     "CREATE INDEX kasir_failed_jobs ON pgqueuer (updated) WHERE status = 'failed'"
@@ -53,7 +57,7 @@ async def install(pool: Pool) -> None:
                 await queries.upgrade()
             else:
                 await queries.install()
-            # Looked up first: creating an index that exists would still wait for all writers.
+            # CREATE INDEX IF NOT EXISTS would wait for all writers even if the index exists.
             if await connection.fetchval("SELECT to_regclass('kasir_failed_jobs')") is None:
                 await connection.execute(_INDEX_FAILED_JOBS)
         finally:
@@ -61,14 +65,14 @@ async def install(pool: Pool) -> None:
 
 
 async def enqueue_reading(connection: Connection) -> None:
-    """Have a worker read the inbox once the caller's transaction is committed."""
+    """Queue the job that reads the inbox, in the caller's transaction."""
     await queries_on(connection).enqueue(JobKind.READ_NOTICES, None)
 
 
 async def enqueue(connection: Connection, name: str, payloads: Sequence[bytes]) -> None:
-    """Have workers run a job per payload once the caller's transaction is committed."""
-    count = len(payloads)
-    await queries_on(connection).enqueue([name] * count, [*payloads], [0] * count)
+    """Queue a job for each payload, in the caller's transaction."""
+    names, priorities = [name] * len(payloads), [0] * len(payloads)
+    await queries_on(connection).enqueue(names, [*payloads], priorities)
 
 
 async def work(
@@ -79,33 +83,33 @@ async def work(
     cut: asyncio.Event,
     at_once: Mapping[str, int] | None = None,
 ) -> None:
-    """Run jobs until `stop` is set; starts over when the database went away.
+    """Run jobs until `stop` is set; starts again after any error.
 
     Args:
         pool: The database.
         handlers: What runs each kind of job.
-        stop: Set to stop; the jobs in hand are finished first.
-        held_max: The most jobs in hand; the others wait in the database.
-        cut: Set to queue the jobs in hand again instead of finishing them.
+        stop: Set to stop; running jobs are finished first.
+        held_max: The most jobs that run at a time; the others wait in the database.
+        cut: Set to queue running jobs again instead of finishing them.
         at_once: The most jobs of a kind that run at a time, over all workers, so that jobs that
-            wait for somebody else do not take all places. A kind that is missing has no limit.
+            wait for another system do not use all of `held_max`. A missing kind has no limit.
     """
-    most = at_once or {}
+    most_at_once = at_once or {}
     while not stop.is_set():
         manager = QueueManager(Queries(AsyncpgPoolDriver(pool)))
         for name, handler in handlers.items():
-            _register(manager, name, _until(cut, name, handler), stop, most.get(name, 0))
+            _register(manager, name, _until(cut, name, handler), stop, most_at_once.get(name, 0))
         stopper = asyncio.create_task(_stop_with(manager, stop))
         try:
             await manager.run(
-                dequeue_timeout=_LOOK_EVERY,
+                dequeue_timeout=_POLL_EVERY,
                 batch_size=_BATCH,
                 max_concurrent_tasks=held_max,
                 heartbeat_timeout=_HEARTBEAT_TIMEOUT,
                 shutdown_on_listener_failure=True,
-                log_aggregation_interval=_NEVER,  # Nobody reads what it would count.
+                log_aggregation_interval=_NEVER,
             )
-        except Exception as error:  # noqa: BLE001  # Whatever it was, work goes on.
+        except Exception as error:  # noqa: BLE001  # Work goes on after any error.
             _log.warning("worker starts over", error=type(error).__name__)
             await asyncio.sleep(_RESTART_AFTER_S)
         finally:
@@ -119,7 +123,7 @@ def queries_on(connection: Connection) -> Queries:
 
 
 def _until(cut: asyncio.Event, name: str, handler: Handler) -> Handler:
-    """A handler whose job is queued again when `cut` is set before it is done."""
+    """A handler whose job is queued again if `cut` is set before the job is done."""
 
     async def run(payload: bytes) -> None:
         working = asyncio.ensure_future(handler(payload))
@@ -128,7 +132,7 @@ def _until(cut: asyncio.Event, name: str, handler: Handler) -> Handler:
             await asyncio.wait([working, cutting], return_when=asyncio.FIRST_COMPLETED)
         finally:
             cutting.cancel()
-            working.cancel()  # Nothing, where it is done.
+            working.cancel()  # Has no effect if it is done.
         await asyncio.wait([working])
         if working.cancelled():
             _log.warning("a job was cut off by the stop and is put back", job=name)
@@ -148,10 +152,10 @@ def _register(
 
 
 async def _finish(name: str, handler: Handler, payload: bytes, stop: asyncio.Event) -> None:
-    """Run a job to its end: while the database is away it has not failed, and is tried again.
+    """Run a job to its end. It is retried, not failed, while the database is unavailable.
 
     Raises:
-        RetryRequested: The worker stops first; the next one runs the job.
+        RetryRequested: The worker stops first; another worker runs the job.
     """
     while True:
         try:

@@ -1,7 +1,7 @@
 """Failed jobs: those whose handler raised. They are kept, shown, and run again on request.
 
-Nothing is lost with one of them: what it was to do stays due, and is queued again as another job
-(`jobs/due.py`). It is kept to show what failed, and why.
+A failed job loses no work: the work stays due, and is queued again as another job (`jobs/due.py`).
+The failed job is kept to show what failed, and why.
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ from kasir.store.database import Pool, queries
 
 SQL: Final = queries("jobs")
 
+#: How many jobs one transaction queues again.
 _BATCH: Final = 1000
-_LETTERS: Final = 300
+_ERROR_LENGTH_MAX: Final = 300
 
 
 class FailedJob(msgspec.Struct, rename="camel", kw_only=True):
@@ -32,7 +33,7 @@ class FailedJob(msgspec.Struct, rename="camel", kw_only=True):
         about: Its payload: a payment, an event, a shopper.
         failed_at: When it failed last.
         tries: How often it was run.
-        error: What its handler raised.
+        error: What its handler raised, in one line; empty if that is not known any more.
     """
 
     id: int
@@ -44,7 +45,7 @@ class FailedJob(msgspec.Struct, rename="camel", kw_only=True):
 
 
 async def failed(pool: Pool, most: int) -> list[FailedJob]:
-    """Give failed jobs, the last to fail first."""
+    """Return failed jobs, the latest failure first."""
     return [
         FailedJob(
             id=row["id"],
@@ -52,23 +53,23 @@ async def failed(pool: Pool, most: int) -> list[FailedJob]:
             about=(row["payload"] or b"").decode(errors="replace"),
             failed_at=row["updated"],
             tries=row["attempts"] + 1,
-            error=_line(row["error"], row["words"]),
+            error=_error_line(row["error"], row["words"]),
         )
         async for row in SQL.failed(pool, most=most)
     ]
 
 
 async def count_failed(pool: Pool, most: int) -> tuple[int, datetime | None]:
-    """How many jobs have failed, and since when; `most` at most."""
+    """How many jobs have failed, counted up to `most`, and since when."""
     row = await SQL.count_failed(pool, most=most)
     return row["count"], row["since"]
 
 
 async def retry(pool: Pool, ids: Sequence[int]) -> int:
-    """Have failed jobs run again: these, or all where none is named. Gives how many.
+    """Queue failed jobs again: these, or all if `ids` is empty. Returns how many.
 
     Raises:
-        NotFound: One of `ids` is no failed job's; then none is run again.
+        NotFound: One of `ids` is not the id of a failed job; then none is queued.
     """
     total = 0
     while True:
@@ -83,15 +84,15 @@ async def retry(pool: Pool, ids: Sequence[int]) -> int:
             return total
 
 
-async def retry_by_itself(pool: Pool, retries: int, after_s: float, most: int) -> int:
-    """Run again jobs that failed at most `retries` times, up to `most` of them; gives how many.
+async def retry_automatically(pool: Pool, retries: int, after_s: float, most: int) -> int:
+    """Queue again up to `most` jobs that failed at most `retries` times; returns how many.
 
-    One that failed less than `after_s` seconds ago is left for later.
+    A job that failed less than `after_s` seconds ago is left for later.
     """
     return int(await SQL.retry(pool, retries=retries, after_s=after_s, most=most))
 
 
-def _line(error: str | None, words: str | None) -> str:
-    """An error in one line; empty where the engine's log does not have it any more."""
-    said = ": ".join(part for part in (error, words) if part)
-    return " ".join(said.split())[:_LETTERS]
+def _error_line(error_type: str | None, message: str | None) -> str:
+    """An error in one line; empty if it is no longer in the engine's log."""
+    text = ": ".join(part for part in (error_type, message) if part)
+    return " ".join(text.split())[:_ERROR_LENGTH_MAX]

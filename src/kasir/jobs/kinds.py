@@ -6,17 +6,17 @@ from enum import StrEnum
 
 
 class JobKind(StrEnum):
-    """Every kind of job. Its value is in queued and failed jobs, so it never changes."""
+    """Every kind of job. The values are stored in queued and failed jobs, so they never change."""
 
     #: Reads the inbox. No payload.
     READ_NOTICES = "read_notices"
-    #: Asks a question again that has no answer. Payload: its key.
+    #: Sends an unanswered question again. Payload: its key.
     ASK_AGAIN = "ask_again"
-    #: Closes an attempt that nobody finished. Payload: the payment's id.
+    #: Closes an unfinished attempt. Payload: the payment's id.
     CLOSE = "close"
     #: Compares a shopper's tokens with the provider's list. Payload: the shopper's reference.
     RECONCILE = "reconcile"
-    #: Delivers an event to the shop. Payload: its number.
+    #: Delivers an event to the shop. Payload: the id of its row.
     DELIVER = "deliver"
-    #: Takes the turn of a subscription. Payload: its id.
+    #: Does what is due for a subscription (its turn). Payload: its id.
     RENEW = "subscription"

@@ -1,7 +1,8 @@
-"""Locks subscriptions for a turn, takes in what their shoppers paid, and reads all else it needs.
+"""Locks subscriptions for their turns, and reads all that the turns depend on.
 
-The number of statements does not depend on how many subscriptions there are. What is read stays
-true until the transaction ends: whoever changes it waits for one of the locks.
+Payments that shoppers opened since the last turn become attempts first. The number of statements
+does not depend on the number of subscriptions. What was read stays true until the transaction ends,
+because another transaction could change it only under a lock that this one holds.
 """
 
 from __future__ import annotations
@@ -31,18 +32,18 @@ SQL: Final = queries("subscriptions")
 
 
 class DecidedMeanwhileError(Exception):
-    """A charge was decided on after the unsent payments were locked: the turn must begin again."""
+    """Another turn stored a charge after this one locked the unsent payments; begin it again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """What the turn of one locked subscription is decided by.
+    """All that the decision of one subscription's turn depends on.
 
     Attributes:
-        stored: The subscription as its row says, without renewal, losses and permission.
-        subscription: The subscription as its payments and its token say.
+        stored: The subscription from its row, without renewal, losses and permission.
+        subscription: The same with its renewal, losses and permission.
         token: The token that is charged; None unless it is active.
-        overpaid: Renewals with one attempt each, which is overpaid and not marked so yet.
+        overpaid: The attempts that are overpaid and not marked so yet, each alone in its renewal.
     """
 
     stored: Subscription
@@ -53,15 +54,15 @@ class Found:
 
 @dataclass(slots=True)
 class Locked:
-    """The rows of one locked subscription; nothing of them is interpreted yet.
+    """The rows of one locked subscription, not interpreted yet.
 
     Attributes:
         row: The subscription with its plan.
-        renewal: The newest renewal, a row for each attempt.
-        paid: All paid attempts, where one of them may be overpaid.
-        losses: Payments that were taken back, where the plan says to act on them.
-        token: Its token, or the one that a payment of it made since.
-        is_sent: Whether a charge that was not sent when this began was sent meanwhile.
+        renewal: The newest renewal, one row for each attempt.
+        paid: All paid attempts, if one of them may be overpaid; else empty.
+        losses: Payments that were taken back, if the plan acts on them; else empty.
+        token: The row of its token, or of a newer one that one of its payments created, or None.
+        is_sent: Whether a charge that `renewal` shows as unsent was sent after that was read.
     """
 
     row: Any
@@ -73,22 +74,22 @@ class Locked:
 
     @property
     def id(self) -> SubscriptionId:
-        """Its id."""
+        """The subscription's id."""
         return SubscriptionId(self.row["id"])
 
     @property
     def shopper_reference(self) -> str:
-        """Whose it is."""
+        """The subscription's shopper."""
         return str(self.row["shopper_reference"])
 
     @property
     def is_over(self) -> bool:
-        """Whether it is cancelled or ended."""
+        """Whether the subscription is cancelled or ended."""
         return self.row["state"] in OVER
 
     @property
     def may_have_payments(self) -> bool:
-        """Whether the shopper may have paid its renewal, or begun to, without an attempt for it."""
+        """Whether the shopper may have opened payments that no attempt has yet."""
         return any(
             row["link_id"] or (row["payment_id"] is None and row["status"] == Status.CREATED)
             for row in self.renewal
@@ -96,18 +97,18 @@ class Locked:
 
     @property
     def may_be_overpaid(self) -> bool:
-        """Whether one of its attempts may be overpaid and not marked so yet."""
+        """Whether one of its attempts may be overpaid and not marked as such yet."""
         return bool(self.renewal) and self.renewal[0]["may_be_overpaid"]
 
     @property
     def acts_on_losses(self) -> bool:
-        """Whether its plan says to act on payments that were taken back."""
+        """Whether its plan acts on payments that were taken back."""
         wanted = {self.row["on_dispute"], self.row["on_full_refund"]}
         return wanted != {WhenTakenBack.CONTINUE}
 
     @property
     def unsent(self) -> list[PaymentId]:
-        """Its payments that were decided on and, as far as was read, never sent."""
+        """The ids of its payments that were not sent when the rows were read."""
         return [
             row["payment_id"]
             for row in self.renewal
@@ -128,38 +129,38 @@ class RenewalReading:
         rows: Maps rows of renewals to values.
         payments: Locks the payments of renewals.
         vault: Opens tokens.
-        clock: What time it is.
-        unopened_for: How long an attempt may be without its payment before it is dropped.
-        merchant_account: Whose tokens are charged.
+        clock: Kasir's clock.
+        no_payment_for: How long an attempt may have no payment before it is dropped.
+        merchant_account: The account whose tokens are charged.
     """
 
     rows: RenewalRows
     payments: RenewalPayments
     vault: Vault
     clock: Clock
-    unopened_for: timedelta
+    no_payment_for: timedelta
     merchant_account: str
 
     async def lock(self, connection: Connection, ids: Sequence[SubscriptionId]) -> list[Locked]:
         """Lock subscriptions in the order of their ids, and read all that their turns depend on.
 
-        Of an id that does not exist nothing is given.
+        Ids that do not exist are left out.
 
         Raises:
-            DecidedMeanwhileError: Another turn decided on a charge before this one had its lock.
+            DecidedMeanwhileError: Another turn stored a charge before this one had its locks.
         """
         unsent = SQL.lock_unsent(connection, subscription_ids=ids)
         locked_payments = {row["id"] async for row in unsent}
         rows = SQL.lock_subscriptions(connection, ids=ids)
-        every = {row["id"]: Locked(row) async for row in rows}
-        await self._read_renewals(connection, every)
-        await self._take_in_payments(connection, every)
-        await self._read_paid(connection, every)
-        alive = {name: one for name, one in every.items() if not one.is_over}
-        await self._read_losses(connection, alive)
-        await self._lock_unsent(connection, alive, locked_payments)
-        await self._read_tokens(connection, alive)
-        return list(every.values())
+        locked = {row["id"]: Locked(row) async for row in rows}
+        await self._read_renewals(connection, locked)
+        await self._adopt_payments(connection, locked)
+        await self._read_paid(connection, locked)
+        not_over = _matching(locked, lambda one: not one.is_over)
+        await self._read_losses(connection, not_over)
+        await self._lock_unsent_charges(connection, not_over, locked_payments)
+        await self._read_tokens(connection, not_over)
+        return list(locked.values())
 
     async def _read_renewals(
         self, connection: Connection, locked: Mapping[SubscriptionId, Locked]
@@ -169,14 +170,14 @@ class RenewalReading:
             for owner, owned in _by_owner([row async for row in rows]):
                 locked[owner].renewal = owned
 
-    async def _take_in_payments(
+    async def _adopt_payments(
         self, connection: Connection, locked: Mapping[SubscriptionId, Locked]
     ) -> None:
-        """Make attempts of the payments that shoppers opened, and drop those never opened."""
-        chosen = _where(locked, lambda one: one.may_have_payments)
+        """Make attempts of payments that shoppers opened, and drop attempts without a payment."""
+        chosen = _matching(locked, lambda one: one.may_have_payments)
         if chosen:
             now = self.clock.now()
-            ids, asked_until = list(chosen), now - self.unopened_for
+            ids, asked_until = list(chosen), now - self.no_payment_for
             await SQL.drop_unopened(
                 connection, subscription_ids=ids, asked_until=asked_until, now=now
             )
@@ -187,7 +188,7 @@ class RenewalReading:
     async def _read_paid(
         self, connection: Connection, locked: Mapping[SubscriptionId, Locked]
     ) -> None:
-        chosen = _where(locked, lambda one: one.may_be_overpaid)
+        chosen = _matching(locked, lambda one: one.may_be_overpaid)
         if chosen:
             rows = SQL.paid_attempts(connection, subscription_ids=list(chosen))
             for owner, owned in _by_owner([row async for row in rows]):
@@ -196,7 +197,7 @@ class RenewalReading:
     async def _read_losses(
         self, connection: Connection, locked: Mapping[SubscriptionId, Locked]
     ) -> None:
-        chosen = _where(locked, lambda one: one.acts_on_losses)
+        chosen = _matching(locked, lambda one: one.acts_on_losses)
         if chosen:
             shoppers = [one.shopper_reference for one in chosen.values()]
             rows = SQL.losses(
@@ -205,17 +206,18 @@ class RenewalReading:
             for owner, owned in _by_owner([row async for row in rows]):
                 locked[owner].losses = owned
 
-    async def _lock_unsent(
+    async def _lock_unsent_charges(
         self,
         connection: Connection,
         locked: Mapping[SubscriptionId, Locked],
         locked_payments: Collection[str],
     ) -> None:
-        """Make sure, until the transaction ends, which charges were not sent.
+        """Find out which charges were not sent, and lock them until the transaction ends.
 
-        Whoever sends one marks it as asked first, and did so by now or waits for this transaction.
+        A sender marks a charge before sending it. So a charge without a mark was not sent, and its
+        sender must wait for this lock.
         """
-        unsent = [name for one in locked.values() for name in one.unsent]
+        unsent = [payment_id for one in locked.values() for payment_id in one.unsent]
         if not unsent:
             return
         if not set(unsent) <= set(locked_payments):
@@ -227,13 +229,13 @@ class RenewalReading:
     async def _read_tokens(
         self, connection: Connection, locked: Mapping[SubscriptionId, Locked]
     ) -> None:
-        """Read each one's token, or where that is not active the one that a payment made since."""
-        names = [one.row["token_id"] for one in locked.values() if one.row["token_id"]]
-        if names:
-            found = {row["id"]: row async for row in SQL.tokens(connection, ids=names)}
+        """Read each token; if it is not active, a newer one that a payment created."""
+        token_ids = [one.row["token_id"] for one in locked.values() if one.row["token_id"]]
+        if token_ids:
+            tokens = {row["id"]: row async for row in SQL.tokens(connection, ids=token_ids)}
             for one in locked.values():
-                one.token = found.get(one.row["token_id"])
-        chosen = _where(locked, lambda one: not one.has_active_token)
+                one.token = tokens.get(one.row["token_id"])
+        chosen = _matching(locked, lambda one: not one.has_active_token)
         if chosen:
             rows = SQL.tokens_of_payments(
                 connection,
@@ -245,54 +247,56 @@ class RenewalReading:
                 locked[row["subscription_id"]].token = row
 
     def found(self, locked: Locked) -> Found:
-        """What a subscription's rows say. Pure.
+        """Interpret a subscription's rows. Pure.
 
         Raises:
             Exception: One of the rows cannot be mapped to a value.
         """
         stored = subscription_of(locked.row)
-        marks = self._overpaid(locked, stored)
+        newly_overpaid = self._newly_overpaid(locked, stored)
         if locked.is_over:
-            return Found(stored=stored, subscription=stored, overpaid=marks)
-        subscription = replace(stored, losses=_losses(locked, marks))
+            return Found(stored=stored, subscription=stored, overpaid=newly_overpaid)
+        subscription = replace(stored, losses=_losses(locked, newly_overpaid))
         if locked.renewal:
-            renewal = _marked(self.rows.renewal(locked.renewal), marks)
-            subscription = subscription.with_newest(_sent(renewal) if locked.is_sent else renewal)
-        subscription, token = self._permitted(subscription, locked)
-        return Found(stored=stored, subscription=subscription, token=token, overpaid=marks)
+            renewal = _with_overpaid(self.rows.renewal(locked.renewal), newly_overpaid)
+            renewal = _with_all_sent(renewal) if locked.is_sent else renewal
+            subscription = subscription.with_newest(renewal)
+        subscription, token = self._with_token(subscription, locked)
+        return Found(stored=stored, subscription=subscription, token=token, overpaid=newly_overpaid)
 
-    def _overpaid(self, locked: Locked, stored: Subscription) -> tuple[Renewal, ...]:
-        """Renewals with one attempt each, which is overpaid."""
-        paid = {_paid(row): row for row in locked.paid}
-        chosen = overpaid(list(paid), stored.settled_period, stored.state)
-        return tuple(_with_marks(self.rows.renewal([paid[one]])) for one in chosen)
+    def _newly_overpaid(self, locked: Locked, stored: Subscription) -> tuple[Renewal, ...]:
+        """The attempts that are overpaid and not marked so yet, each alone in its renewal."""
+        rows = {_paid_attempt(row): row for row in locked.paid}
+        attempts = overpaid(list(rows), stored.settled_period, stored.state)
+        return tuple(_with_all_overpaid(self.rows.renewal([rows[one]])) for one in attempts)
 
-    def _permitted(
+    def _with_token(
         self, subscription: Subscription, locked: Locked
     ) -> tuple[Subscription, Token | None]:
-        """The subscription with the token that may be charged, if there is one."""
+        """The subscription with the permission of its token, and the token if it is active."""
         if locked.has_active_token:
             token = token_of(locked.token, self.vault)
             return replace(subscription, token_id=token.id, permission=Permission.GIVEN), token
-        # A token that was lost before anybody saw it here was given all the same.
-        lost = subscription.token_id or (locked.token["id"] if locked.token else "")
-        missing = Permission.WITHDRAWN if lost else Permission.MISSING
-        return replace(subscription, token_id=lost, permission=missing), None
+        # A token that a payment created, and that is disabled before the subscription has its id,
+        # is withdrawn too, not missing.
+        token_id = subscription.token_id or (locked.token["id"] if locked.token else "")
+        permission = Permission.WITHDRAWN if token_id else Permission.MISSING
+        return replace(subscription, token_id=token_id, permission=permission), None
 
 
-def _where(
+def _matching(
     locked: Mapping[SubscriptionId, Locked], is_chosen: Callable[[Locked], bool]
 ) -> dict[SubscriptionId, Locked]:
     return {name: one for name, one in locked.items() if is_chosen(one)}
 
 
 def _by_owner(rows: Sequence[Any]) -> list[tuple[SubscriptionId, list[Any]]]:
-    """Rows in the order of their subscriptions, parted by subscription."""
+    """Rows grouped by subscription; they must be in the order of their subscriptions."""
     owned = groupby(rows, key=lambda row: row["subscription_id"])
     return [(SubscriptionId(owner), [*group]) for owner, group in owned]
 
 
-def _paid(row: Any) -> PaidAttempt:
+def _paid_attempt(row: Any) -> PaidAttempt:
     return PaidAttempt(
         period=row["period"],
         number=row["number"],
@@ -302,30 +306,30 @@ def _paid(row: Any) -> PaidAttempt:
     )
 
 
-def _losses(locked: Locked, overpaid_: Sequence[Renewal]) -> tuple[Loss, ...]:
-    """Its losses, without refunds of attempts that are found to be overpaid only now.
+def _losses(locked: Locked, newly_overpaid: Sequence[Renewal]) -> tuple[Loss, ...]:
+    """The subscription's losses, without refunds of newly overpaid attempts.
 
-    The shop may refund these: no period lost its money. They are marked in this turn, so the
-    statement that read the losses could not know.
+    Such a refund leaves no period unpaid. The attempts are not marked in the database yet, so the
+    statement that read the losses did not leave them out.
     """
-    extra = {(one.period, attempt.number) for one in overpaid_ for attempt in one.attempts}
+    attempts = {(one.period, attempt.number) for one in newly_overpaid for attempt in one.attempts}
     return tuple(
-        one
-        for one in losses_of(locked.losses)
-        if one.why is not TakenBack.REFUNDED or (one.period, one.number) not in extra
+        loss
+        for loss in losses_of(locked.losses)
+        if loss.why is not TakenBack.REFUNDED or (loss.period, loss.number) not in attempts
     )
 
 
-def _with_marks(renewal: Renewal) -> Renewal:
+def _with_all_overpaid(renewal: Renewal) -> Renewal:
     attempts = tuple(replace(one, is_overpaid=True) for one in renewal.attempts)
     return replace(renewal, attempts=attempts)
 
 
-def _marked(renewal: Renewal, overpaid_: Sequence[Renewal]) -> Renewal:
-    """A renewal whose attempts are marked as overpaid where they are among these."""
+def _with_overpaid(renewal: Renewal, newly_overpaid: Sequence[Renewal]) -> Renewal:
+    """A renewal whose attempts are marked as overpaid if they are in `newly_overpaid`."""
     numbers = {
         attempt.number
-        for one in overpaid_
+        for one in newly_overpaid
         if one.period == renewal.period
         for attempt in one.attempts
     }
@@ -335,6 +339,6 @@ def _marked(renewal: Renewal, overpaid_: Sequence[Renewal]) -> Renewal:
     return replace(renewal, attempts=attempts)
 
 
-def _sent(renewal: Renewal) -> Renewal:
+def _with_all_sent(renewal: Renewal) -> Renewal:
     attempts = tuple(replace(one, is_sent=True) for one in renewal.attempts)
     return replace(renewal, attempts=attempts)

@@ -1,9 +1,9 @@
-"""Writes what the turns of subscriptions came to, in the caller's transaction.
+"""Writes the results of subscriptions' turns, in the caller's transaction.
 
-The caller holds the subscriptions' rows. First each turn is prepared, which is pure and may fail
-for one subscription alone; then all of them are written, by a number of statements that does not
-depend on how many there are. A renewal is charged by writing its payment here; Adyen is asked after
-the commit.
+The caller has locked the subscriptions' rows. First the result of each turn is prepared, without
+I/O, so that an error in one turn does not affect the others. Then all results are written; the
+number of statements does not depend on the number of turns. The payment of a charge is written
+here, and sent to Adyen after the commit.
 """
 
 from __future__ import annotations
@@ -40,25 +40,26 @@ from kasir.subscriptions.turn import Turn
 SQL: Final = queries("subscriptions")
 
 _PAYING: Final = frozenset({State.ACTIVE, State.PAST_DUE})
-#: Enough that a month's share of a day's price is exact to a millionth of a rupiah.
-_PLACES: Final = Decimal(1).scaleb(-6)
+#: Monthly amounts are rounded to a millionth of a minor unit.
+_ROUNDED_TO: Final = Decimal(1).scaleb(-6)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared:
-    """All that is to be written of one subscription.
+    """All that is to be written for one subscription.
 
     Attributes:
-        subscription: After its turn.
+        subscription: The subscription after its turn.
         renewals: Every renewal that was opened, changed or closed, once each.
-        shop_key: The key that the payment of a new attempt of the shopper's will come under.
-        charge: The payment that is to be asked for after the commit.
-        links: Links by which the shopper is to pay.
-        withdrawn: Payments that were decided on and are not to be sent any more, each with the
-            fact that says so.
-        overpaid: Renewals with one attempt each, which is to be marked as overpaid.
+        shop_key: The shop key under which the shopper's payment of a new attempt will be made.
+        charge: The payment that is to be sent after the commit, with its question.
+        links: Links at which the shopper is to pay.
+        withdrawn: Payments that were written and are not to be sent any more, each with the fact
+            that records this.
+        overpaid: The attempts that are to be marked as overpaid, each alone in its renewal.
         losses: Losses that were handled.
-        history: Rows of the history: each change, with what a month brings before and after.
+        history: Each change, with the monthly amount before and after it: in minor units, as
+            decimal text.
         events: Events for the shop, in order.
     """
 
@@ -75,31 +76,31 @@ class Prepared:
 
     @property
     def id(self) -> SubscriptionId:
-        """Whose it is."""
+        """The subscription's id."""
         return self.subscription.id
 
     @property
     def payment_id(self) -> PaymentId | None:
-        """The payment that is to be asked for after the commit."""
+        """The payment that is to be sent after the commit."""
         return self.charge[0].id if self.charge else None
 
     @property
     def closed(self) -> list[Renewal]:
-        """Its renewals that are not asked for any more."""
+        """Those of `renewals` that are not charged any more."""
         return [one for one in self.renewals if one.outcome is not Outcome.OPEN]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenewalWriting:
-    """Writes what was decided of subscriptions.
+    """Writes what was decided for subscriptions.
 
     Attributes:
-        payments: Where the payments of renewals are written.
-        outbox: Where events for the shop are written.
-        ids: Where new names come from.
-        clock: What time it is.
-        messages: How a renewal is asked for.
-        public_url: Where shoppers reach Kasir, for the links in events.
+        payments: Writes the payments of renewals.
+        outbox: Writes events for the shop.
+        ids: Makes new ids.
+        clock: Kasir's clock.
+        messages: Builds the messages for Adyen, and the links for shoppers.
+        public_url: The base of the links in events.
         vault: Seals links.
     """
 
@@ -112,12 +113,12 @@ class RenewalWriting:
     vault: Vault
 
     def prepared(self, found: Found, turn: Turn, shop_key: str | None = None) -> Prepared:
-        """All that a turn came to, ready to be written. Pure, except for new names.
+        """The result of a turn, ready to be written. Pure, except for new ids.
 
         Args:
             found: The subscription before its turn.
             turn: What was decided.
-            shop_key: The key that the payment of a new attempt of the shopper's will come under.
+            shop_key: The shop key under which the shopper's payment of a new attempt will be made.
         """
         now, after = self.clock.now(), turn.subscription
         renewals = {renewal.period: renewal for renewal in turn.renewals}
@@ -133,7 +134,7 @@ class RenewalWriting:
             shop_key=shop_key,
             charge=charge,
             links=tuple(self.messages.invitation(after, one, now) for one in turn.invitations),
-            withdrawn=_withdrawn(after, list(renewals.values()), now),
+            withdrawn=_withdrawn_payments(after, list(renewals.values()), now),
             overpaid=found.overpaid,
             losses=turn.handled_losses,
             history=_history(found.subscription, turn),
@@ -151,32 +152,34 @@ class RenewalWriting:
             for one in events
         ]
 
-    async def write(self, connection: Connection, every: Sequence[Prepared]) -> None:
-        """Write turns; no statement is sent where there is nothing to write by it."""
-        if not every:
+    async def write(self, connection: Connection, results: Sequence[Prepared]) -> None:
+        """Write the results of turns. A statement that would write nothing is not sent."""
+        if not results:
             return
-        await self._mark_overpaid(connection, every)
-        if charges := [one.charge for one in every if one.charge]:
+        await self._mark_overpaid(connection, results)
+        if charges := [one.charge for one in results if one.charge]:
             await self.payments.open_unasked(connection, charges)
-        await links.write_all(connection, self.vault, [link for one in every for link in one.links])
-        subscriptions = [one.subscription for one in every]
-        columns = subscription_columns(subscriptions) | _renewal_columns(every)
+        await links.write_all(
+            connection, self.vault, [link for one in results for link in one.links]
+        )
+        subscriptions = [one.subscription for one in results]
+        columns = subscription_columns(subscriptions) | _renewal_columns(results)
         await SQL.write_turns(connection, **columns)
-        await self._close(connection, every)
-        await self._handle_losses(connection, every)
-        await self._write_history(connection, every)
-        await self.outbox.write(connection, [event for one in every for event in one.events])
+        await self._close(connection, results)
+        await self._handle_losses(connection, results)
+        await self._write_history(connection, results)
+        await self.outbox.write(connection, [event for one in results for event in one.events])
 
     async def write_new(
         self, connection: Connection, subscription: Subscription, due_at: datetime, shop_key: str
     ) -> None:
-        """Write a subscription that was signed up for, with the renewal that is to begin it.
+        """Write a new subscription with its first renewal.
 
         Args:
             connection: The caller's transaction.
-            subscription: With its first renewal.
-            due_at: When its first turn is due, if nothing happens before.
-            shop_key: The key that its first payment will come under.
+            subscription: The subscription, with its first renewal.
+            due_at: When its first turn is due, if nothing makes it due earlier.
+            shop_key: The shop key under which its first payment will be made.
         """
         await SQL.add_subscription(
             connection,
@@ -201,34 +204,34 @@ class RenewalWriting:
             link = self.messages.invitation(subscription, renewal, self.clock.now())
             await links.write_all(connection, self.vault, [link])
 
-    async def _mark_overpaid(self, connection: Connection, every: Sequence[Prepared]) -> None:
-        marks = [
+    async def _mark_overpaid(self, connection: Connection, results: Sequence[Prepared]) -> None:
+        attempts = [
             (one.id, renewal.period, attempt.number)
-            for one in every
+            for one in results
             for renewal in one.overpaid
             for attempt in renewal.attempts
         ]
-        if marks:
+        if attempts:
             await SQL.mark_overpaid(
                 connection,
-                subscription_ids=[owner for owner, _, _ in marks],
-                periods=[period for _, period, _ in marks],
-                numbers=[number for _, _, number in marks],
+                subscription_ids=[owner for owner, _, _ in attempts],
+                periods=[period for _, period, _ in attempts],
+                numbers=[number for _, _, number in attempts],
             )
 
-    async def _close(self, connection: Connection, every: Sequence[Prepared]) -> None:
-        """Let nothing be paid any more of the renewals that are not asked for any more."""
+    async def _close(self, connection: Connection, results: Sequence[Prepared]) -> None:
+        """Prevent payments of renewals that are not charged any more."""
         now = self.clock.now()
-        if facts := dict(pair for one in every for pair in one.withdrawn):
+        if facts := dict(pair for one in results for pair in one.withdrawn):
             await self.payments.withdraw(connection, facts, NEVER_SENT)
-        closed = [(one.id, renewal) for one in every for renewal in one.closed]
+        closed = [(one.id, renewal) for one in results for renewal in one.closed]
         if link_ids := [renewal.link_id for _, renewal in closed if renewal.link_id]:
             await links.withdraw_all(connection, link_ids, now)
         if ids := [owner for owner, renewal in closed if _has_unopened(renewal)]:
             await SQL.drop_unopened(connection, subscription_ids=ids, asked_until=now, now=now)
 
-    async def _handle_losses(self, connection: Connection, every: Sequence[Prepared]) -> None:
-        losses = [(one.id, loss) for one in every for loss in one.losses]
+    async def _handle_losses(self, connection: Connection, results: Sequence[Prepared]) -> None:
+        losses = [(one.id, loss) for one in results for loss in one.losses]
         if losses:
             await SQL.handle_losses(
                 connection,
@@ -238,8 +241,9 @@ class RenewalWriting:
                 whys=[loss.why for _, loss in losses],
             )
 
-    async def _write_history(self, connection: Connection, every: Sequence[Prepared]) -> None:
-        rows = [(one.id, row) for one in every for row in one.history]
+    async def _write_history(self, connection: Connection, results: Sequence[Prepared]) -> None:
+        """Write each change with the states and the monthly amounts before and after it."""
+        rows = [(one.id, row) for one in results for row in one.history]
         if rows:
             await SQL.add_changes(
                 connection,
@@ -258,7 +262,7 @@ def _with_payment(renewal: Renewal, payment_id: PaymentId) -> Renewal:
     return replace(renewal, attempts=(*before, replace(last, payment_id=payment_id)))
 
 
-def _withdrawn(
+def _withdrawn_payments(
     subscription: Subscription, renewals: Sequence[Renewal], now: datetime
 ) -> tuple[tuple[PaymentId, Fact], ...]:
     return tuple(
@@ -274,18 +278,18 @@ def _has_unopened(renewal: Renewal) -> bool:
     return any(attempt.payment_id is None for attempt in renewal.attempts)
 
 
-def _renewal_columns(every: Sequence[Prepared]) -> dict[str, list[Any]]:
+def _renewal_columns(results: Sequence[Prepared]) -> dict[str, list[Any]]:
     return renewal_columns(
-        [(one.id, renewal, one.shop_key) for one in every for renewal in one.renewals]
+        [(one.id, renewal, one.shop_key) for one in results for renewal in one.renewals]
     )
 
 
 def _history(before: Subscription, turn: Turn) -> tuple[tuple[Change, str, str], ...]:
-    """Each change, with what a month brings before and after it, in minor units."""
+    """Each change of a turn, as in `Prepared.history`."""
     if not turn.changes:
         return ()
     interval, after = before.plan.interval, turn.subscription
-    rate_was, rate_now = (_text(monthly(one.amount, interval)) for one in (before, after))
+    rate_was, rate_now = (_rounded(monthly(one.amount, interval)) for one in (before, after))
     return tuple(
         (
             change,
@@ -296,6 +300,7 @@ def _history(before: Subscription, turn: Turn) -> tuple[tuple[Change, str, str],
     )
 
 
-def _text(amount: Fraction) -> str:
+def _rounded(amount: Fraction) -> str:
+    """An amount as decimal text, rounded to a millionth."""
     exact = Decimal(amount.numerator) / Decimal(amount.denominator)
-    return str(exact.quantize(_PLACES))
+    return str(exact.quantize(_ROUNDED_TO))

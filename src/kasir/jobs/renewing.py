@@ -1,13 +1,13 @@
-"""The use case of renewals: subscriptions take their turns, and what falls due is charged.
+"""The use case of renewals: takes the turns of subscriptions, and charges what is due.
 
-A turn reads from top to bottom: lock, take in the payments, decide, write; after its commit what it
-decided on is charged. It takes a list of subscriptions and sends a number of statements that does
-not depend on how long the list is; one subscription is a list of one. What a shop asks of a
-subscription (to cancel it, to pause it, another attempt) takes the same path.
+The turns of a list of subscriptions are one transaction: it locks the subscriptions, reads what
+happened to their payments, decides about each, and writes. After the commit the charges are sent.
+The number of statements does not depend on the length of the list. A shop's command (cancel, pause,
+another attempt) is a turn too, in a list of one.
 
-Two workers, or a worker and a shop, take turns: a subscription's row is locked before anything of
-it is read. A period is asked for once by the primary key of `renewal`, an attempt is one payment by
-the key of its row.
+Turns of one subscription never overlap, because its row is locked before anything of it is read.
+The primary key of `renewal` allows one renewal for a period; the primary key of `renewal_attempt`
+allows one payment for an attempt.
 """
 
 from __future__ import annotations
@@ -45,13 +45,13 @@ from kasir.subscriptions.subscription import Subscription, SubscriptionId
 from kasir.subscriptions.turn import Turn
 
 SQL: Final = queries("subscriptions")
-#: Charges that follow each other at once, while a test clock's leap is caught up with.
+#: The most periods of one subscription that one job charges after a leap of the test clock.
 _IN_A_ROW_MAX: Final = 100
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
-#: Decides what is done with a locked subscription at this moment; raises where it cannot be done.
+#: Decides what is done with a locked subscription now; raises an error if it cannot be done.
 Decide = Callable[[Subscription, datetime], Turn]
 
 _log = structlog.get_logger("kasir.renewing")
@@ -59,11 +59,11 @@ _log = structlog.get_logger("kasir.renewing")
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What the turns of several subscriptions came to.
+    """The result of the turns of several subscriptions.
 
     Attributes:
-        prepared: What was written of each.
-        set_aside: Subscriptions of which nothing was written: their decision raised an error.
+        prepared: What was written for each.
+        set_aside: Subscriptions whose decision raised an error; nothing was written for them.
     """
 
     prepared: tuple[Prepared, ...] = ()
@@ -71,19 +71,19 @@ class Taken:
 
     @property
     def charges(self) -> dict[SubscriptionId, PaymentId]:
-        """The payments that are to be asked for now, by subscription."""
+        """The payments to send now, by subscription."""
         return {one.id: one.payment_id for one in self.prepared if one.payment_id}
 
 
 @dataclass(frozen=True, slots=True)
 class Renewing:
-    """The worker's work on subscriptions.
+    """Renews subscriptions that are due.
 
     Attributes:
-        turns: Where subscriptions take their turns.
-        flow: Where their payments are asked for.
-        in_a_row: Whether what is due after a charge is done at once: only by a test clock, which
-            may have leapt over many periods. By a real one, every charge waits its turn.
+        turns: Takes their turns.
+        flow: Sends their payments.
+        in_a_row: Whether one job charges every period that is due. True only with a test clock,
+            which may leap over many periods; with a real clock each period has its own job.
     """
 
     turns: Turns
@@ -91,62 +91,62 @@ class Renewing:
     in_a_row: bool
 
     async def renew(self, ids: Sequence[SubscriptionId]) -> list[SubscriptionId]:
-        """Do all that is due of subscriptions. Repeated or concurrent, it charges nothing twice.
+        """Do all that is due for subscriptions; repeated or concurrent calls charge nothing twice.
 
         Returns:
-            Those that were set aside because their decision raised an error, which was logged.
+            Subscriptions that were set aside because their decision raised an error.
 
         Raises:
-            Exception: The decision of the only one raised it.
+            Exception: Raised by the decision, if `ids` has one subscription.
         """
-        waiting, set_aside = ids, list[SubscriptionId]()
+        due_ids, set_aside = ids, list[SubscriptionId]()
         for _ in range(_IN_A_ROW_MAX):
-            taken = await self.turns.take(waiting)
+            taken = await self.turns.take(due_ids)
             set_aside += taken.set_aside
-            waiting = list(taken.charges)
-            if not waiting:
+            due_ids = list(taken.charges)
+            if not due_ids:
                 break
             await self._charge([*taken.charges.values()])
             if not self.in_a_row:
-                # This settles what came of the charges; what follows is found due by itself.
-                set_aside += (await self.turns.take(waiting)).set_aside
+                # This turn handles the results of the charges. A later period has a job of its own.
+                set_aside += (await self.turns.take(due_ids)).set_aside
                 break
         return set_aside
 
     async def _charge(self, payment_ids: Sequence[PaymentId]) -> None:
-        """Ask for payments; where that fails for one, the others are asked for all the same."""
-        asked = (self.flow.ask_again(payment_key(payment_id)) for payment_id in payment_ids)
-        for ended in await asyncio.gather(*asked, return_exceptions=True):
-            if isinstance(ended, BaseException):
-                raise ended
+        """Send payments. If one fails, the others are still sent, and then its error is raised."""
+        calls = (self.flow.ask_again(payment_key(payment_id)) for payment_id in payment_ids)
+        for result in await asyncio.gather(*calls, return_exceptions=True):
+            if isinstance(result, BaseException):
+                raise result
 
 
 def _again_if_decided_meanwhile(
     turn: Callable[P, Coroutine[object, object, T]],
 ) -> Callable[P, Coroutine[object, object, T]]:
-    """Begin a turn again where another one decided on a charge that this one may withdraw."""
-    commit = retried(turn)
+    """Begin a turn again if another turn stored a charge before this one had its locks."""
+    turn_retried = retried(turn)
 
     @wraps(turn)
     async def run(*args: P.args, **kwargs: P.kwargs) -> T:
         while True:
             with suppress(DecidedMeanwhileError):
-                return await commit(*args, **kwargs)
+                return await turn_retried(*args, **kwargs)
 
     return run
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Turns:
-    """Where subscriptions take their turns. Every method is one commit.
+    """Takes the turns of subscriptions. Every method is one transaction.
 
     Attributes:
         pool: The database.
         reading: Locks and reads subscriptions.
         writing: Writes what was decided.
-        clock: What time it is.
+        clock: Kasir's clock.
         rules: What is the same for every subscription.
-        ids: Where new names come from.
+        ids: Makes new ids.
     """
 
     pool: Pool
@@ -166,7 +166,7 @@ class Turns:
         rows: RenewalRows,
         asker: int,
     ) -> Self:
-        """Build it, with what it reads and writes by."""
+        """Build it with its parts; `asker` is the number of this process (see `store.askers`)."""
         limits, clock, vault = settings.limits, ledger.clock, rows.vault
         rules = _rules(limits, clock.now() if settings.follow_twin_clock else None)
         messages = RenewalMessages(
@@ -180,7 +180,7 @@ class Turns:
             payments=payments,
             vault=vault,
             clock=clock,
-            unopened_for=rules.unopened_for,
+            no_payment_for=rules.no_payment_for,
             merchant_account=settings.merchant_account,
         )
         writing = RenewalWriting(
@@ -195,18 +195,20 @@ class Turns:
         return cls(pool=pool, reading=reading, writing=writing, clock=clock, rules=rules, ids=ids)
 
     async def take(self, ids: Sequence[SubscriptionId]) -> Taken:
-        """Do all that is due of these subscriptions, up to one charge each.
+        """Do all that is due for these subscriptions, up to one charge each.
 
         Raises:
-            Exception: The decision of the only one raised it; nothing was written.
+            Exception: Raised by the decision, if `ids` has one subscription; nothing was written.
         """
-        return await self._turn(ids, lambda found, now: advance(found, now, self.rules, self.ids))
+        return await self._turn(
+            ids, lambda subscription, now: advance(subscription, now, self.rules, self.ids)
+        )
 
     async def command(self, subscription_id: str, command: Decide) -> None:
-        """Do what the shop asks of a subscription.
+        """Run a command of the shop on a subscription.
 
         Raises:
-            NotFound: There is none of that id.
+            NotFound: There is no subscription with that id.
             Exception: Whatever `command` raises; nothing was written.
         """
         taken = await self._turn([SubscriptionId(subscription_id)], command)
@@ -216,21 +218,21 @@ class Turns:
     async def add_attempt(
         self, subscription_id: str, attempt_of: Callable[[Subscription], Renewal], shop_key: str
     ) -> Subscription:
-        """Write an attempt that the shopper is to pay; give the subscription with it.
+        """Write an attempt that the shopper is to pay; return the subscription with it.
 
         Args:
-            subscription_id: Which.
-            attempt_of: Gives the renewal with the new attempt.
-            shop_key: The key that the attempt's payment will come under.
+            subscription_id: The subscription.
+            attempt_of: Returns the subscription's renewal with the new attempt.
+            shop_key: The shop key under which the attempt's payment will be made.
 
         Raises:
-            NotFound: There is none of that id.
+            NotFound: There is no subscription with that id.
             Exception: Whatever `attempt_of` raises; nothing was written.
         """
 
-        def decide(found: Subscription, _: datetime) -> Turn:
-            renewal = attempt_of(found)
-            return Turn(subscription=replace(found, renewal=renewal), renewals=(renewal,))
+        def decide(subscription: Subscription, _: datetime) -> Turn:
+            renewal = attempt_of(subscription)
+            return Turn(subscription=replace(subscription, renewal=renewal), renewals=(renewal,))
 
         taken = await self._turn([SubscriptionId(subscription_id)], decide, shop_key)
         if not taken.prepared:
@@ -243,12 +245,12 @@ class Turns:
     ) -> Taken:
         async with self.pool.acquire() as connection, connection.transaction():
             locked = await self.reading.lock(connection, ids)
-            taken = self._decided(locked, decide, shop_key)
+            taken = self._decide_each(locked, decide, shop_key)
             await self.writing.write(connection, taken.prepared)
         return taken
 
-    def _decided(self, locked: Sequence[Locked], decide: Decide, shop_key: str | None) -> Taken:
-        """Decide each in memory. One whose decision raises does not hold up the others."""
+    def _decide_each(self, locked: Sequence[Locked], decide: Decide, shop_key: str | None) -> Taken:
+        """Decide for each subscription, without I/O. An error of one does not stop the others."""
         prepared, set_aside = list[Prepared](), list[SubscriptionId]()
         for one in locked:
             try:
@@ -267,55 +269,57 @@ class Turns:
     async def sign_up(
         self, subscription: Subscription, pay_key: str, shop_key: ShopKey | None
     ) -> SubscriptionId:
-        """Write a subscription with the attempt that is to begin it, once per shop key.
+        """Write a subscription with its first attempt, once per shop key.
 
         Args:
-            subscription: With its first renewal open.
+            subscription: The subscription, with its first renewal open.
             pay_key: The shop key under which its first payment will be made.
             shop_key: The shop's own key for this sign-up, if it gave one.
 
         Returns:
-            Its id, or that of the first one written under this shop key.
+            Its id, or the id of the first subscription with this shop key.
 
         Raises:
-            KeyReused: The shop key came first with another body.
+            KeyReused: The shop key was first used with another body.
         """
         async with self.pool.acquire() as connection, connection.transaction():
-            if shop_key and (first := await _first(connection, subscription, shop_key)):
-                return first
+            if shop_key and (earlier := await _claim(connection, subscription, shop_key)):
+                return earlier
             lapses_at = subscription.created_at + self.rules.incomplete_for
             await self.writing.write_new(connection, subscription, lapses_at, pay_key)
         return subscription.id
 
 
-async def _first(
+async def _claim(
     connection: Connection, subscription: Subscription, shop_key: ShopKey
 ) -> SubscriptionId | None:
-    """The subscription that came first under this key; None where it is this one.
+    """Claim a shop key; if an earlier subscription has it, return that one's id.
 
     Raises:
-        KeyReused: It came with another body.
+        KeyReused: The shop key was first used with another body.
     """
-    scoped = _scoped(shop_key)
-    if await questions.claim_shop_key(connection, scoped, subscription.id, subscription.created_at):
+    stored_key = _stored_key(shop_key)
+    if await questions.claim_shop_key(
+        connection, stored_key, subscription.id, subscription.created_at
+    ):
         return None
-    first = await SQL.shop_request(connection, key=scoped.key)
-    if first["fingerprint"] != shop_key.fingerprint:
+    earlier = await SQL.shop_request(connection, key=stored_key.key)
+    if earlier["fingerprint"] != shop_key.fingerprint:
         raise KeyReused(shop_key.key)
-    return SubscriptionId(first["question_key"])
+    return SubscriptionId(earlier["question_key"])  # For a sign-up, the column has this id.
 
 
-def _scoped(shop_key: ShopKey) -> ShopKey:
-    """A sign-up's key is apart from a payment's: a shop may use one key for both."""
+def _stored_key(shop_key: ShopKey) -> ShopKey:
+    """A sign-up's key as it is stored, with a prefix: a shop may use one key for a payment too."""
     return replace(shop_key, key=f"subscription {shop_key.key}")
 
 
-def _rules(limits: Limits, watched_since: datetime | None) -> Rules:
+def _rules(limits: Limits, test_clock_since: datetime | None) -> Rules:
     return Rules(
         timetable=Timetable(),
         incomplete_for=timedelta(seconds=limits.sign_up_lifetime_s),
-        unopened_for=timedelta(seconds=limits.attempt_lifetime_s),
+        no_payment_for=timedelta(seconds=limits.attempt_lifetime_s),
         unresolved_for=timedelta(seconds=limits.unresolved_for_s),
-        # By the twin's clock, a leap that is seen as it happens is no downtime.
-        catch_up=CatchUp(watched_since),
+        # With the twin's clock, a gap since Kasir started is a leap of that clock, not downtime.
+        catch_up=CatchUp(test_clock_since),
     )

@@ -1,4 +1,4 @@
-"""Work that many callers ask for at once, done once for all who asked before it began."""
+"""Runs work once for all callers that asked for it before it began."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ from collections.abc import Awaitable, Callable
 
 
 class Together:
-    """Runs the work for few callers at a time. A caller that waited while it was done returns.
+    """Runs `work` for at most `at_once` callers at a time; the others wait.
 
-    A run counts for every caller that asked before it began, unless it raised.
+    A run that does not raise serves every caller that asked before the run began.
     """
 
     def __init__(self, work: Callable[[], Awaitable[object]], at_once: int) -> None:
         self._work = work
-        self._room = asyncio.Semaphore(at_once)
+        self._slots = asyncio.Semaphore(at_once)
         self._begun = 0
         self._done = 0
 
     async def __call__(self) -> None:
-        """Do the work, or wait until it was done for this caller too."""
-        asked = self._begun
-        async with self._room:
-            if self._done > asked:
+        """Run the work, or wait for a run that serves this caller."""
+        begun_before = self._begun
+        async with self._slots:
+            if self._done > begun_before:
                 return
             self._begun += 1
             number = self._begun

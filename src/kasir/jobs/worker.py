@@ -1,4 +1,4 @@
-"""The worker: finds what is due, runs jobs and cleans up, until it is told to stop.
+"""The worker: finds what is due, runs jobs and cleans up, until it is stopped.
 
 Any number of workers may run on one database, in this process or in others.
 """
@@ -32,7 +32,7 @@ from kasir.store.links import PostgresLinks
 from kasir.subscriptions.subscription import SubscriptionId
 from kasir.webhooks.reading import Reader
 
-_AFTER_TROUBLE_S: Final = 1.0
+_AFTER_FAILURE_S: Final = 1.0
 
 _log = structlog.get_logger("kasir.worker")
 
@@ -42,7 +42,7 @@ class WorkerParts(Protocol):
 
     @property
     def settings(self) -> Settings:
-        """What it was opened with."""
+        """The settings that Kasir was opened with."""
 
     @property
     def pool(self) -> Pool:
@@ -54,7 +54,7 @@ class WorkerParts(Protocol):
 
     @property
     def closing(self) -> Closing:
-        """Asks again, and closes attempts that nobody finished."""
+        """Sends unanswered questions again, and closes unfinished attempts."""
 
     @property
     def stored(self) -> StoredMethods:
@@ -78,56 +78,57 @@ class WorkerParts(Protocol):
 
     @property
     def links_kept(self) -> PostgresLinks:
-        """Seals links from before links were sealed."""
+        """Seals the links of earlier versions."""
 
     @property
     def times(self) -> ClockCheck:
-        """Whether the clocks agree."""
+        """Checks whether the clocks agree."""
 
 
 async def work(parts: WorkerParts, stop: asyncio.Event, cut: asyncio.Event | None = None) -> None:
-    """Work until `stop` is set; the jobs in hand are finished first.
+    """Work until `stop` is set; running jobs are finished first.
 
     Args:
         parts: Open parts.
         stop: Set to stop.
-        cut: Set to put the jobs in hand back for another worker instead of finishing them.
+        cut: Set to queue running jobs again, for another worker, instead of finishing them.
     """
     async with AsyncExitStack() as stack:
         limits = parts.settings.limits
         handlers = await handlers_of(parts, stack)
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(_look(parts, stop))
-            held_max, ended = limits.jobs_held_max, cut or asyncio.Event()
+            tasks.create_task(_find_due(parts, stop))
+            held_max, cut_off = limits.jobs_held_max, cut or asyncio.Event()
             at_once: dict[str, int] = {JobKind.DELIVER: limits.event_deliveries_max}
-            tasks.create_task(engine.work(parts.pool, handlers, stop, held_max, ended, at_once))
+            tasks.create_task(engine.work(parts.pool, handlers, stop, held_max, cut_off, at_once))
             tasks.create_task(_clean(parts, stop))
             try:
                 await stop.wait()
             finally:
-                # If this is cancelled instead, a task that lost its own cancel ends all the same.
+                # If this task is cancelled, a child task may miss its cancellation; `stop` ends it.
                 stop.set()
 
 
 async def handlers_of(parts: WorkerParts, stack: AsyncExitStack) -> Mapping[str, engine.Handler]:
-    """The handler of each kind of job; what they need is closed with `stack`.
+    """The handler of each kind of job; what a handler opens is closed with `stack`.
 
-    A job may run twice, since a worker that died gives its jobs back: every handler bears that.
+    A job may run twice, because the jobs of a dead worker are queued again. Every handler tolerates
+    that.
     """
     settings = parts.settings
-    reading = Together(parts.reader.read_all, settings.limits.readers_max)
+    read_all = Together(parts.reader.read_all, settings.limits.readers_max)
     sender = None
     if settings.events_url:
-        opening = EventSender(
+        new_sender = EventSender(
             settings.events_url,
             settings.events_secrets,
             settings.limits.event_timeout_s,
             SystemClock(),
         )
-        sender = await stack.enter_async_context(opening)
+        sender = await stack.enter_async_context(new_sender)
 
     async def read_notices(_: bytes) -> None:
-        await reading()
+        await read_all()
 
     async def ask_again(key: bytes) -> None:
         await parts.closing.ask_again(key.decode())
@@ -136,7 +137,7 @@ async def handlers_of(parts: WorkerParts, stack: AsyncExitStack) -> Mapping[str,
         await parts.closing.close(PaymentId(payment_id.decode()))
 
     async def reconcile(shopper_reference: bytes) -> None:
-        await parts.stored.look_after(shopper_reference.decode())
+        await parts.stored.compare_with_list(shopper_reference.decode())
 
     async def deliver(event_id: bytes) -> None:
         if sender:
@@ -156,7 +157,7 @@ async def handlers_of(parts: WorkerParts, stack: AsyncExitStack) -> Mapping[str,
 
 
 def _while_clocks_agree(parts: WorkerParts, handler: engine.Handler) -> engine.Handler:
-    """A handler that does nothing while the clocks disagree: its job is found due again."""
+    """A handler that does nothing while the clocks disagree; the work becomes due again later."""
 
     async def run(payload: bytes) -> None:
         if await parts.times.still_agree():
@@ -165,59 +166,59 @@ def _while_clocks_agree(parts: WorkerParts, handler: engine.Handler) -> engine.H
     return run
 
 
-async def _look(parts: WorkerParts, stop: asyncio.Event) -> None:
-    """Look for what is due, again at once while there is plenty."""
+async def _find_due(parts: WorkerParts, stop: asyncio.Event) -> None:
+    """Search for due work repeatedly, without a pause after a full batch."""
     limits = parts.settings.limits
     while not stop.is_set():
-        # A job may have failed while the database was away: so notices are read here too.
-        wait_s = limits.look_every_s if await _has_read(parts) else _AFTER_TROUBLE_S
+        # Notices are read here too: their job may have failed while the database was unavailable.
+        wait_s = limits.poll_every_s if await _read_notices(parts) else _AFTER_FAILURE_S
         try:
             if await _take_due(parts) >= limits.due_batch_max:
                 continue
-        except Exception as error:  # noqa: BLE001  # The database may be away; work goes on.
-            _log.warning("looking failed", error=type(error).__name__)
-            wait_s = _AFTER_TROUBLE_S
+        except Exception as error:  # noqa: BLE001  # The database may be unavailable; work goes on.
+            _log.warning("search for due work failed", error=type(error).__name__)
+            wait_s = _AFTER_FAILURE_S
         await pause(wait_s, stop)
 
 
 async def _take_due(parts: WorkerParts) -> int:
-    """How much was due; what depends on the time waits until the clocks agree on it."""
+    """Queue jobs for due work, only for events while the clocks disagree; return how many."""
     if not await parts.times.agree():
         return await parts.due.look(clocks_agree=False)
     return await parts.due.look() + await parts.due_subscriptions.look()
 
 
-async def _has_read(parts: WorkerParts) -> bool:
-    """Read notices; whether that went well. Nothing else waits for one that cannot be read."""
+async def _read_notices(parts: WorkerParts) -> bool:
+    """Read notices; return whether that succeeded. A failure stops no other work."""
     try:
         await parts.reader.read_all()
-    except Exception as error:  # noqa: BLE001  # The database may be away; work goes on.
+    except Exception as error:  # noqa: BLE001  # The database may be unavailable; work goes on.
         _log.warning("reading failed", error=type(error).__name__)
         return False
     return True
 
 
 async def _clean(parts: WorkerParts, stop: asyncio.Event) -> None:
-    """Now and then clean up, seal what is not sealed, and retry what failed for a moment."""
+    """Regularly clean up, seal old links, and retry failed jobs."""
     limits = parts.settings.limits
     cleaning = Cleaning(
         pool=parts.pool,
-        clock=SystemClock(),  # Never the twin's: nothing has grown old by a leap of it.
+        clock=SystemClock(),  # Never the twin's clock, because a leap of that makes no row old.
         kept=parts.settings.kept,
         batch_max=limits.clean_batch_max,
         pause_s=limits.clean_pause_s,
     )
     while not stop.is_set():
         try:
-            # From before links were sealed; none, once a worker has been through them.
+            # Links that earlier versions of Kasir stored unsealed; later there are none.
             while not stop.is_set() and await parts.links_kept.seal(limits.due_batch_max):
                 pass
             most, after_s = limits.clean_batch_max, limits.job_retry_after_s
             retries = limits.job_retries_max
-            retried = await failed.retry_by_itself(parts.pool, retries, after_s, most)
+            retried = await failed.retry_automatically(parts.pool, retries, after_s, most)
             removed = await cleaning.clean(stop)
             if retried or removed:
                 _log.info("cleaned up", retried=retried, removed=removed)
-        except Exception as error:  # noqa: BLE001  # The database may be away; work goes on.
+        except Exception as error:  # noqa: BLE001  # The database may be unavailable; work goes on.
             _log.warning("cleaning failed", error=type(error).__name__)
         await pause(limits.clean_every_s, stop)

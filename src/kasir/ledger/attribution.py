@@ -1,7 +1,7 @@
 """Decides which payments a batch of messages belongs to, under row locks.
 
-Every payment that a message could be about is locked before its facts are read. So of two messages
-that are read at the same time the second sees what the first one claimed. The rule is in
+Every payment that a message could be about is locked before its facts are read. So if two messages
+are read at the same time, the second one sees the claims of the first one. The rule is in
 `payments.matching`; this module applies it to one message after the other.
 """
 
@@ -21,24 +21,27 @@ from kasir.store import payments
 from kasir.store.database import Connection
 from kasir.store.payments import names_in
 
-#: A message without our own id is compared with this many payments of its reference, the newest.
-#: Where there are more, a match by reference alone is held: an older one could be meant.
+#: A message without Kasir's id is compared with this many of the newest payments of its reference.
+#: If there are more, a match by reference alone is held, because the message may belong to an older
+#: payment.
 _OF_REFERENCE_MAX: Final = 100
-_TOO_MANY: Final = f"its reference has more than {_OF_REFERENCE_MAX} payments: any may be meant"
-#: A held message is recorded at this many of the payments that it may belong to, the newest; and
-#: one payment records this many held messages. The notice itself is always kept.
+_TOO_MANY: Final = (
+    f"its reference has more than {_OF_REFERENCE_MAX} payments, so it may belong to any of them"
+)
+#: A held message is recorded for at most this many payments that it may belong to, the newest. One
+#: payment records at most this many held messages. The notice itself is always kept.
 _ATTENTION_MAX: Final = 10
 
 
 @dataclass(slots=True)
 class Attribution:
-    """Decides one message after the other, and collects the facts that follow.
+    """Decides on one message after the other, and collects the facts to record.
 
     Attributes:
         locked: The payments that the messages could be about.
-        owners: Which payment owns each of the provider's names.
+        owners: The payment that owns each pspReference.
         facts: The facts to record, by payment.
-        claimed: The names that payments own by the messages decided so far.
+        claimed: The pspReferences that payments have claimed by the messages so far.
     """
 
     locked: Mapping[PaymentId, LockedPayment]
@@ -54,22 +57,26 @@ class Attribution:
             self._by_reference.setdefault(reference, []).append(payment_id)
 
     def attribute(self, clues: Clues, fact: Fact) -> Match:
-        """Decide whose a message is, and add its fact to that payment or to those it may be of."""
+        """Decide which payment a message belongs to, and add the fact to it.
+
+        A held message is added to each payment that it may belong to.
+        """
         matched = self._match(clues)
         if matched.payment_id:
             self._add(matched.payment_id, _fact_of(matched, fact))
             return matched
         for payment_id in sorted(matched.fits, reverse=True)[:_ATTENTION_MAX]:
-            held = (one for one in self._facts(payment_id) if one.says is Says.NEEDS_ATTENTION)
-            if sum(1 for _ in held) < _ATTENTION_MAX:
+            held = [each for each in self._facts(payment_id) if each.says is Says.NEEDS_ATTENTION]
+            if len(held) < _ATTENTION_MAX:
                 self.facts.setdefault(payment_id, []).append(_attention(matched, clues, fact))
         return matched
 
     def attribute_answer(self, result: CallResult) -> PaymentId | None:
-        """Decide whose the answer to a call of ours is; None where that is not known.
+        """Decide which payment an answer to Kasir's call belongs to; None if that is not known.
 
-        Anybody may have sent the result that `/payments/details` was asked with. Where nothing
-        proves whose the answer is, nothing is recorded: the notification that follows will say.
+        A call to `/payments/details` may have a redirectResult that belongs to any payment. If
+        nothing proves which payment the answer belongs to, nothing is recorded, because a
+        notification will follow.
         """
         clues = result.clues
         if clues is None or not (clues.payment_id or self._match(clues).payment_id):
@@ -77,20 +84,20 @@ class Attribution:
         return [self.attribute(clues, fact).payment_id for fact in result.facts][-1]
 
     def _match(self, clues: Clues) -> Match:
-        about = {self.owners[name] for name in clues.names if name in self.owners}
-        about |= {PaymentId(clues.payment_id)} & self.locked.keys()
-        is_proven = bool(about)
-        same = self._by_reference.get(clues.reference, ())
-        about |= set(same)
-        matched = match(clues, self.owners, [self._candidate(one) for one in sorted(about)])
-        if matched.payment_id and not is_proven and len(same) > _OF_REFERENCE_MAX:
+        proven = {self.owners[name] for name in clues.names if name in self.owners}
+        proven |= {PaymentId(clues.payment_id)} & self.locked.keys()
+        with_reference = self._by_reference.get(clues.reference, ())
+        candidates = [self._candidate(each) for each in sorted(proven | set(with_reference))]
+        matched = match(clues, self.owners, candidates)
+        if matched.payment_id and not proven and len(with_reference) > _OF_REFERENCE_MAX:
             return Match(ruling=Ruling.HELD, fits=(matched.payment_id,), why=_TOO_MANY)
         return matched
 
     def _add(self, payment_id: PaymentId, fact: Fact) -> None:
-        """Add a fact to a payment, which then owns the names in it."""
+        """Add a fact to a payment, which then owns the pspReferences in the fact."""
         if self.owners.get(fact.modification, payment_id) != payment_id:
-            # A cancel by reference may change several payments: the first of them owns its name.
+            # A cancel by reference may change several payments. Only the first one owns the
+            # pspReference of the cancel.
             fact = replace(fact, modification="")
         self.facts.setdefault(payment_id, []).append(fact)
         names = names_in([fact])
@@ -98,7 +105,7 @@ class Attribution:
         self.claimed |= names
 
     def _facts(self, payment_id: PaymentId) -> list[Fact]:
-        """The facts of a payment, with those added here."""
+        """The recorded facts of a payment, and the facts that were added to it here."""
         return [*self.locked[payment_id].payment.facts, *self.facts.get(payment_id, ())]
 
     def _candidate(self, payment_id: PaymentId) -> Candidate:
@@ -117,11 +124,12 @@ async def lock_candidates(
     connection: Connection, ledger: Ledger, clues: Sequence[Clues]
 ) -> Attribution:
     """Lock every payment that these messages could be about."""
+    # Pairs of a payment's id and the pspReference by which the payment was found, if any.
     found = await payments.candidates(
         connection,
-        names=sorted({name for one in clues for name in one.names}),
-        ids=sorted({one.payment_id for one in clues if one.payment_id}),
-        references=sorted({one.reference for one in clues if not one.payment_id}),
+        names=sorted({name for each in clues for name in each.names}),
+        ids=sorted({each.payment_id for each in clues if each.payment_id}),
+        references=sorted({each.reference for each in clues if not each.payment_id}),
         most=_OF_REFERENCE_MAX + 1,
     )
     locked = await ledger.lock(connection, sorted({payment_id for payment_id, _ in found}))
@@ -129,7 +137,7 @@ async def lock_candidates(
 
 
 def _fact_of(matched: Match, fact: Fact) -> Fact:
-    """What a payment records of a message that belongs to it."""
+    """The fact that a payment records if a message belongs to it."""
     if matched.ruling is Ruling.OURS:
         return fact
     key = f"amount_mismatch:{fact.key}:{fact.amount}"
@@ -137,7 +145,7 @@ def _fact_of(matched: Match, fact: Fact) -> Fact:
 
 
 def _attention(matched: Match, clues: Clues, fact: Fact) -> Fact:
-    """What a payment records of a message that may belong to it: the fact names no attempt."""
+    """The fact that a payment records if a message may belong to it; without a pspReference."""
     return replace(
         fact,
         key=f"needs_attention:{fact.key}",

@@ -1,7 +1,7 @@
-"""The book that `payments.flow` writes in, in PostgreSQL. Each method is one commit.
+"""The `PaymentBook` of `payments.flow` in PostgreSQL. Each method is one commit.
 
-That something happens once is a constraint, and never an `if`: the shop's key, the question's key
-and the fact's key are primary keys, and the code reads what the database accepted.
+Primary keys of the database (the shop's key, the question's key and the fact's key) ensure that no
+payment, question or fact is stored twice. The code only reads which row the database accepted.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ from kasir.store.database import (
     transaction,
     tries,
 )
-from kasir.store.payments import FirstAnswer, is_passing
+from kasir.store.payments import FirstAnswer, is_transient
 from kasir.store.questions import Opening, Questions
 from kasir.store.vault import Vault
 
 
 @dataclass(frozen=True, slots=True)
 class _Recorded:
-    """Whose an answer is, where that is known, and the names that its payment owns by it."""
+    """The payment that an answer belongs to, if known, and the pspReferences that it claimed."""
 
     payment_id: PaymentId | None
     claimed: Collection[str] = ()
@@ -46,17 +46,18 @@ class PostgresPaymentBook:
     """Payments and questions in PostgreSQL."""
 
     def __init__(
-        self, pool: Pool, vault: Vault, ledger: Ledger, lease: timedelta, first_look: timedelta
+        self, pool: Pool, vault: Vault, ledger: Ledger, lease: timedelta, first_check: timedelta
     ) -> None:
         """Make the book.
 
         Args:
             pool: The database.
-            vault: Seals questions and answers.
+            vault: Encrypts questions and answers.
             ledger: Records facts.
-            lease: After this long a worker sends a question again whose asker is gone.
-            first_look: After this long the shopper's tokens are compared with the provider's list,
-                where a payment was to make one.
+            lease: The time after which a worker sends an unanswered question again, if the process
+                that sent it is gone.
+            first_check: How long after a payment that saves or charges a token the shopper's tokens
+                are compared with the provider's list.
         """
         self.asker = Asker(pool, lease.total_seconds())
         self._pool = pool
@@ -64,19 +65,19 @@ class PostgresPaymentBook:
         self._questions = Questions(vault)
         self._ledger = ledger
         self._lease = lease
-        self._first_look = first_look
+        self._first_check = first_check
 
     @retried
     async def open(
         self, intent: Intent, question: Question, shop_key: ShopKey | None
     ) -> Question | None:
-        """Write a payment and its question down; see `payments.flow.PaymentBook.open`."""
+        """Store a payment and its question; see `payments.flow.PaymentBook.open`."""
         if not (intent.model and intent.shopper_reference):
             return await self._open(self._pool, intent, question, shop_key)
         async with transaction(self._pool) as connection:
-            # Should no notification tell of the token, the provider's list does.
-            look_at = intent.created_at + self._first_look
-            await tokens.watch(connection, intent.shopper_reference, look_at)
+            # Even if no notification about the token arrives, the provider's list shows the token.
+            check_at = intent.created_at + self._first_check
+            await tokens.watch(connection, intent.shopper_reference, check_at)
             return await self._open(connection, intent, question, shop_key)
 
     async def _open(
@@ -92,13 +93,13 @@ class PostgresPaymentBook:
             return None
         if await self._questions.open_payment_once(connection, intent, question, opening, shop_key):
             return None
-        return await self._first(connection, shop_key)
+        return await self._first_question(connection, shop_key)
 
     @retried
     async def open_change(
         self, question: Question, decide: Decide, shop_key: ShopKey | None
     ) -> Question | None:
-        """Write a change's question down, if `decide` allows it; see `PaymentBook.open_change`."""
+        """Store a change's question, if `decide` allows it; see `PaymentBook.open_change`."""
         payment_id = question.payment_id
         if payment_id is None:
             raise ValueError("a change is of a payment")
@@ -106,7 +107,7 @@ class PostgresPaymentBook:
             if shop_key and not await questions.claim_shop_key(
                 connection, shop_key, question.key, question.opened_at
             ):
-                return await self._first(connection, shop_key)
+                return await self._first_question(connection, shop_key)
             locked = await self._ledger.lock(connection, [payment_id])
             if payment_id not in locked:
                 raise NotFound("payment", payment_id)
@@ -116,11 +117,11 @@ class PostgresPaymentBook:
         return None
 
     async def open_question(self, question: Question) -> bool:
-        """Write a question down; False where one with its key exists."""
+        """Store a question; False where a question with its key exists."""
         return await self._questions.open(self._pool, question, self._opening(question))
 
     async def question(self, key: str) -> tuple[Question, KeptAnswer | None]:
-        """Give a question and its kept answer, if it has one."""
+        """Return a question and its kept answer, if it has one."""
         found = await self._questions.find(self._pool, key)
         if found is None:
             raise NotFound("question", key)
@@ -131,11 +132,11 @@ class PostgresPaymentBook:
         return self.asker.asking(question)
 
     async def is_abandoned(self, question: Question) -> bool:
-        """Whether whoever sent a question last is known to wait for its answer no longer."""
+        """Whether the last sender of a question is known not to wait for the answer any more."""
         return await self.asker.is_abandoned(question)
 
     async def take_over(self, question: Question, now: datetime) -> bool:
-        """Claim an unanswered question: True if nobody sent it since `question.asked_at`."""
+        """Claim an unanswered question; True if it was not sent since `question.asked_at`."""
         return await questions.take_over(self._pool, question, now, self.asker.number)
 
     async def record(
@@ -145,12 +146,12 @@ class PostgresPaymentBook:
         ask_again_at: datetime | None,
         opened: Intent | None = None,
     ) -> None:
-        """Keep the answer and record the facts; see `PaymentBook.hear`."""
+        """Keep the answer and record the facts; see `PaymentBook.record`."""
         if opened and result.answer:
-            with suppress(UniqueViolation):  # A name in it has an owner: decided below.
+            with suppress(UniqueViolation):  # A pspReference has another owner; decided below.
                 if await self._record_first(opened, question, result, result.answer):
                     return
-        async for attempt in tries(is_passing):
+        async for attempt in tries(is_transient):
             with attempt:
                 async with transaction(self._pool) as connection:
                     is_first_try = attempt.num == 1
@@ -161,7 +162,7 @@ class PostgresPaymentBook:
                         connection, question, result, recorded.payment_id, ask_again_at
                     )
                     if recorded.claimed:
-                        # Notices that wait for the owner of one of these names can be read now.
+                        # Notices with these pspReferences waited for an owner, and can be read now.
                         await inbox.mark_unread(connection, sorted(recorded.claimed))
 
     async def _record(
@@ -173,8 +174,9 @@ class PostgresPaymentBook:
                 await self._ledger.record(connection, {question.payment_id: result.facts})
             return _Recorded(question.payment_id)
         if question.payment_id and is_first_try:
-            # The call was made for this payment, and nearly always no other owns a name in the
-            # answer. If one does, the database refuses the claim, and the next try locks it, too.
+            # The call was made for this payment, and nearly always no other payment owns a
+            # pspReference in the answer. If another one does, the database refuses the claim, and
+            # the next try locks that payment too.
             locked = await self._ledger.lock(connection, [question.payment_id])
             attribution = Attribution(locked, {})
         else:
@@ -192,7 +194,7 @@ class PostgresPaymentBook:
         payment_id: PaymentId | None,
         ask_again_at: datetime | None,
     ) -> None:
-        """Keep an answer; where there is none, let others send the question."""
+        """Keep the answer, if there is one; otherwise release the question, to be sent again."""
         if result.answer is None:
             await questions.release(connection, question, ask_again_at)
             return
@@ -208,7 +210,7 @@ class PostgresPaymentBook:
     async def _record_first(
         self, opened: Intent, question: Question, result: CallResult, answer: KeptAnswer
     ) -> bool:
-        """Keep an answer in one statement, if that is enough; see `Ledger.record_first`."""
+        """Keep an answer by one SQL statement, if that is enough; see `Ledger.record_first`."""
         first = FirstAnswer(
             question_key=question.key,
             status=answer.status,
@@ -219,21 +221,24 @@ class PostgresPaymentBook:
         return await self._ledger.record_first(self._pool, opened, result.facts, first)
 
     async def payment(self, payment_id: PaymentId) -> Payment | None:
-        """Give a payment with its facts."""
-        return await self._one(await payments.intent(self._pool, payment_id))
+        """Return a payment with its facts."""
+        return await self._payment_of(await payments.intent(self._pool, payment_id))
 
     @retried
     async def add_facts(self, payment_id: PaymentId, facts: Sequence[Fact]) -> None:
-        """Record facts of a payment that no answer brought."""
+        """Record facts of a payment that are not from an answer."""
         async with transaction(self._pool) as connection:
             await self._ledger.record(connection, {payment_id: facts})
 
     async def payment_of_attempt(self, psp_reference: str) -> Payment | None:
-        """Give the payment that owns an attempt at the provider."""
-        return await self._one(await payments.intent_of_attempt(self._pool, psp_reference))
+        """Return the payment that owns an attempt at the provider."""
+        return await self._payment_of(await payments.intent_of_attempt(self._pool, psp_reference))
 
     async def original_of(self, name: str) -> tuple[str, str] | None:
-        """Give the pspReference of the payment that owns a name, and the shop's reference."""
+        """Return the pspReference and the merchant reference of the payment that owns `name`.
+
+        `name` is the pspReference of the payment or of a change of it.
+        """
         return await payments.original_of(self._pool, name)
 
     async def is_unclaimed(self, psp_reference: str) -> bool:
@@ -241,33 +246,37 @@ class PostgresPaymentBook:
         return await questions.is_unassigned(self._pool, psp_reference)
 
     async def payments_of(self, reference: str, limit: int) -> Sequence[Payment]:
-        """Give the payments of a shop's reference with their facts, newest first."""
+        """Return the payments of a shop's reference with their facts, newest first."""
         return await self._with_facts(
             await payments.intents_of_reference(self._pool, reference, limit)
         )
 
     async def payments_of_link(self, link_id: LinkId, limit: int) -> Sequence[Payment]:
-        """Give the payments made through a link with their facts, newest first.
+        """Return the payments made through a link with their facts, newest first.
 
-        They are the newest `limit`, and older ones that are paid or may still become paid.
+        These are the newest `limit` payments, and older payments that are or may become paid.
         """
         return await self._with_facts(await payments.intents_of_link(self._pool, link_id, limit))
 
-    async def _first(self, connection: Connection | Pool, shop_key: ShopKey) -> Question:
-        """The question first asked under a shop key.
+    async def _first_question(self, connection: Connection | Pool, shop_key: ShopKey) -> Question:
+        """The first question with a shop key.
 
         Raises:
-            KeyReused: It came with another body, or the key may not be used any more.
+            KeyReused: The key was used with another body, or it may not be used any more.
         """
-        first = await self._questions.of_shop_key(connection, shop_key.key)
-        if first is None or first[0] != shop_key.fingerprint:
+        found = await self._questions.of_shop_key(connection, shop_key.key)
+        if found is None:
             raise KeyReused(shop_key.key)
-        return first[1]
+        fingerprint, question = found
+        if fingerprint != shop_key.fingerprint:
+            raise KeyReused(shop_key.key)
+        return question
 
     def _opening(self, question: Question) -> Opening:
+        """When a worker sends the question again, and which process asks it now."""
         return Opening(question.asked_at + self._lease, self.asker.number)
 
-    async def _one(self, intent: Intent | None) -> Payment | None:
+    async def _payment_of(self, intent: Intent | None) -> Payment | None:
         return (await self._with_facts([intent]))[0] if intent else None
 
     async def _with_facts(self, intents: Sequence[Intent]) -> list[Payment]:

@@ -1,8 +1,8 @@
 """Records facts of payments: lock, fold, decide which events follow, write.
 
-Every fact is recorded here: from answers, from notifications, from decisions of our own. Each
-method runs in the caller's transaction. A payment's row is locked before its facts are read, so no
-fact is added between the reading and the commit.
+All facts of payments are recorded here: from answers, from notifications, and from Kasir's own
+decisions. Each method runs in the caller's transaction. A payment's row is locked before its facts
+are read, so no fact is added between the reading and the commit.
 """
 
 from __future__ import annotations
@@ -44,10 +44,10 @@ class LockedPayment:
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """What changed, so that subscriptions that depend on it must be scheduled.
+    """Changed payments and tokens, whose subscriptions must be scheduled.
 
     Attributes:
-        shoppers: Whose payments or tokens changed.
+        shoppers: The shoppers whose payments or tokens changed.
         payment_ids: The payments that changed.
     """
 
@@ -56,10 +56,10 @@ class Changed:
 
 
 async def schedule_subscriptions(connection: Connection, changed: Changed, now: datetime) -> None:
-    """Schedule the subscriptions that depend on what changed.
+    """Schedule the subscriptions that depend on changed payments and tokens.
 
-    Call it once in a transaction, after payments and tokens are locked: a turn of a subscription
-    locks in the same order, so there is no deadlock (docs/adr/0015).
+    Call it once per transaction, after payments and tokens are locked. A subscription's turn locks
+    in the same order, so there is no deadlock (docs/adr/0015).
     """
     if changed.shoppers:
         shoppers, ids = sorted(changed.shoppers), sorted(changed.payment_ids)
@@ -71,9 +71,9 @@ class Ledger:
     """Records facts of payments.
 
     Attributes:
-        clock: What time it is.
-        settle: How long events of refused, cancelled and expired payments are held back.
-        outbox: Where the shop's events are written.
+        clock: Kasir's time.
+        settle: How long events about refused, cancelled and expired payments are delayed.
+        outbox: Stores the shop's events.
     """
 
     clock: Clock
@@ -83,7 +83,7 @@ class Ledger:
     async def lock(
         self, connection: Connection, payment_ids: Sequence[PaymentId]
     ) -> dict[PaymentId, LockedPayment]:
-        """Lock payments and give them with all their facts."""
+        """Lock payments, and return them with all their facts."""
         rows = await payments.lock(connection, payment_ids)
         facts = await payments.facts_of(connection, [row.intent.id for row in rows])
         return {
@@ -113,24 +113,28 @@ class Ledger:
         *,
         schedules: bool = True,
     ) -> Changed:
-        """Record facts of payments that the caller has locked, and claim the names in them.
+        """Record facts of payments that the caller has locked, and claim the facts' pspReferences.
 
         Args:
             connection: The caller's transaction.
             locked: The payments.
-            facts: The facts of each payment; those that are recorded already are skipped.
-            schedules: Whether the shoppers' subscriptions are scheduled. False where the caller
-                has locked one of them, or locks tokens later: see `schedule_subscriptions`.
+            facts: The facts of each payment. Facts that are already recorded are skipped.
+            schedules: Whether the shoppers' subscriptions are scheduled. It is False if the caller
+                has locked one of them, or locks tokens later; see `schedule_subscriptions`.
 
         Returns:
-            What changed; if `schedules` is false, the caller passes it to `schedule_subscriptions`.
+            The changes. If `schedules` is False, the caller passes them to
+            `schedule_subscriptions`.
 
         Raises:
-            UniqueViolation: Another payment owns one of the names; see
+            UniqueViolation: Another payment owns one of the pspReferences; see
                 `store.payments.is_name_taken`.
         """
-        found = [self._entry(locked[payment_id], new) for payment_id, new in facts.items()]
-        entries = [entry for entry in found if entry]
+        entries = [
+            entry
+            for payment_id, new in facts.items()
+            if (entry := self._entry(locked[payment_id], new))
+        ]
         await self._write(connection, entries)
         changed = _changed(entries)
         if schedules:
@@ -144,14 +148,15 @@ class Ledger:
         facts: Sequence[Fact],
         answer: FirstAnswer,
     ) -> bool:
-        """Record the first fact of a payment, with its answer, in one statement.
+        """Record the first fact of a payment, with Adyen's answer, by one SQL statement.
 
-        That is enough where the shopper was sent to the wallet and nothing else is to be written.
-        No lock is taken before: the statement writes nothing if the payment already has a fact.
+        One statement is enough if the shopper was sent to the wallet and nothing else must be
+        written. No lock is needed, because the statement writes nothing if the payment already has
+        a fact.
 
         Returns:
-            False where more is to be written, or another fact was recorded first: then nothing was
-            written.
+            False if nothing was written, because more must be written or the payment already has a
+            fact.
         """
         opened = LockedPayment(fold.payment(intent, ()), Reported(Status.CREATED, None))
         entry = self._entry(opened, facts)
@@ -164,19 +169,21 @@ class Ledger:
     async def write_held_back(
         self, connection: Connection, payment_ids: Sequence[PaymentId]
     ) -> None:
-        """Write the events that were held back until now, where they are still true."""
+        """Write the delayed events of these payments, if the payments still have that status."""
         locked = await self.lock(connection, payment_ids)
         await self._write(connection, [self._held_back(found) for found in locked.values()])
 
-    def _entry(self, found: LockedPayment, facts: Sequence[Fact]) -> _Entry | None:
-        """What is to be written for these facts; None where none of them is new."""
-        before = found.payment
+    def _entry(self, locked_payment: LockedPayment, facts: Sequence[Fact]) -> _Entry | None:
+        """The rows to write for these facts; None where none of them is new."""
+        before = locked_payment.payment
         keys = {fact.key for fact in before.facts}
         new = {fact.key: fact for fact in facts if fact.key not in keys}
         if not new:
             return None
         after = fold.payment(before.intent, [*before.facts, *new.values()])
-        event, reported = status_event(found.reported, after, self.clock.now(), self.settle)
+        event, reported = status_event(
+            locked_payment.reported, after, self.clock.now(), self.settle
+        )
         change = Change(
             payment=after,
             told_status=reported.status,
@@ -191,10 +198,13 @@ class Ledger:
         )
         return _Entry(change, events, _outcome(after.summary) != _outcome(before.summary))
 
-    def _held_back(self, found: LockedPayment) -> _Entry:
-        event, reported = status_event(found.reported, found.payment, self.clock.now(), self.settle)
+    def _held_back(self, locked_payment: LockedPayment) -> _Entry:
+        """The rows to write for a payment whose event was delayed until now."""
+        event, reported = status_event(
+            locked_payment.reported, locked_payment.payment, self.clock.now(), self.settle
+        )
         change = Change(
-            payment=found.payment, told_status=reported.status, tell_at=reported.held_until
+            payment=locked_payment.payment, told_status=reported.status, tell_at=reported.held_until
         )
         return _Entry(change, (event,) if event else ())
 
@@ -212,12 +222,12 @@ class Ledger:
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """What is to be written of one payment.
+    """The rows to write for one payment.
 
     Attributes:
         change: Its new facts and their summary.
-        events: The shop's events of it.
-        schedules: Whether its shopper's subscriptions are to be scheduled.
+        events: The shop's events about it.
+        schedules: Whether its shopper's subscriptions must be scheduled.
     """
 
     change: Change
@@ -239,5 +249,5 @@ def _changed(entries: Sequence[_Entry]) -> Changed:
 
 
 def _outcome(summary: Summary) -> tuple[object, ...]:
-    """What a subscription depends on: its payment's status, whether it is disputed or refunded."""
+    """The part of a summary on which a subscription depends."""
     return summary.status, summary.is_disputed, summary.is_given_back

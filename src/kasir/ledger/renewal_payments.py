@@ -1,7 +1,7 @@
-"""The payments of renewals in PostgreSQL: opened, locked and withdrawn many at a time.
+"""Stores, locks and withdraws the payments of renewals in PostgreSQL, many at a time.
 
-A turn of many subscriptions decides on their charges in one transaction, and asks for them after
-its commit. Until a charge is asked for, a later turn can withdraw it.
+A turn of many subscriptions decides on their charges in one transaction. The charges are sent after
+its commit. Until a charge is sent, a later turn can withdraw it.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ SQL: Final = queries("charges")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenewalPayments:
-    """Writes the payments of renewals, in the caller's transaction.
+    """Stores, locks and withdraws the payments of renewals, in the caller's transaction.
 
     Attributes:
-        vault: Seals questions and answers.
+        vault: Encrypts questions and answers.
         ledger: Records facts.
-        lease: After this long without an answer a worker asks the question again.
-        asker: The number of this Kasir; see `store.askers`.
+        lease: How long a question may stay unanswered before a worker sends it again.
+        asker: The number of this process; see `store.askers`.
     """
 
     vault: Vault
@@ -42,9 +42,9 @@ class RenewalPayments:
     async def open_unasked(
         self, connection: Connection, charges: Sequence[tuple[Intent, Question]]
     ) -> None:
-        """Write intents and their questions, which nobody has asked yet.
+        """Store intents, and their questions, which are sent later.
 
-        Any process may ask them after the commit; a worker does where none did.
+        After the commit any process may send the questions. A worker sends those that are left.
         """
         intents = [intent for intent, _ in charges]
         questions = [question for _, question in charges]
@@ -74,9 +74,10 @@ class RenewalPayments:
     async def lock_unasked(
         self, connection: Connection, payment_ids: Sequence[PaymentId]
     ) -> frozenset[PaymentId]:
-        """Of these payments, those that nobody has asked for, nor can until the caller's commit.
+        """Lock those questions of the payments that were not sent yet; return their payments' ids.
 
-        Asking begins with `take_over`, which waits for the rows that are locked here.
+        The questions are not sent before the caller's commit, because a sender begins with
+        `take_over`, which waits for the locked rows.
         """
         rows = SQL.lock_unasked(connection, payment_ids=payment_ids)
         return frozenset([PaymentId(row["payment_id"]) async for row in rows])
@@ -84,10 +85,9 @@ class RenewalPayments:
     async def withdraw(
         self, connection: Connection, facts: Mapping[PaymentId, Fact], answer: KeptAnswer
     ) -> None:
-        """Answer questions that nobody has asked, and record what becomes of their payments.
+        """Answer questions that were not sent, and record the facts of their payments.
 
-        Whoever comes to ask one finds the answer, and asks nothing. The caller has locked the
-        payments.
+        A later sender finds the answer, and sends nothing. The caller has locked the payments.
         """
         await SQL.withdraw(
             connection,

@@ -1,4 +1,4 @@
-"""Records facts of tokens, and gives the tokens that Kasir knows."""
+"""Records facts of tokens, and reads the recorded tokens."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ class TokenLedger:
     """Records facts of tokens, in the caller's transaction.
 
     Attributes:
-        ids: Where our own ids of tokens come from.
-        clock: What time it is.
-        vault: Seals the provider's names for tokens.
-        outbox: Where the shop's events are written.
+        ids: Makes Kasir's own ids of tokens.
+        clock: Kasir's time.
+        vault: Encrypts the provider's names for tokens.
+        outbox: Stores the shop's events.
     """
 
     ids: Ids
@@ -38,23 +38,23 @@ class TokenLedger:
     async def record(
         self, connection: Connection, reports: Sequence[TokenReport]
     ) -> frozenset[str]:
-        """Record facts of tokens: lock all, read all, decide each, write all.
+        """Record facts of tokens: lock all tokens, read their facts, write what is new.
 
         The number of statements does not depend on the number of tokens or facts.
 
         Returns:
-            The shoppers whose tokens changed. The caller schedules their subscriptions, after all
-            that it locks before them.
+            The shoppers whose tokens changed. The caller schedules their subscriptions, after it
+            has locked everything else.
         """
-        about = _by_token(reports)
-        if not about:
+        by_token = _by_token(reports)
+        if not by_token:
             return frozenset()
-        locked = await self._lock(connection, about)
+        locked = await self._lock(connection, by_token)
         known = await tokens.facts_of(connection, list(locked.values()))
         entries = [
             entry
             for name, token_id in locked.items()
-            if (entry := _entry(token_id, known[token_id], about[name]))
+            if (entry := _entry(token_id, known[token_id], by_token[name]))
         ]
         if entries:
             await tokens.write(connection, [entry.change for entry in entries])
@@ -65,9 +65,9 @@ class TokenLedger:
         )
 
     async def _lock(
-        self, connection: Connection, about: Mapping[TokenName, Sequence[TokenReport]]
+        self, connection: Connection, by_token: Mapping[TokenName, Sequence[TokenReport]]
     ) -> dict[TokenName, str]:
-        """Lock tokens, those that are new are made; their ids."""
+        """Lock tokens, and create new ones; return the id of each."""
         new = [
             NewToken(
                 id=self.ids.new("tok"),
@@ -75,9 +75,9 @@ class TokenLedger:
                 method=next((report.method for report in reports if report.method), ""),
                 created_at=min(report.fact.at for report in reports),
             )
-            for name, reports in about.items()
+            for name, reports in by_token.items()
         ]
-        return dict(zip(about, await tokens.claim(connection, self.vault, new), strict=True))
+        return dict(zip(by_token, await tokens.claim(connection, self.vault, new), strict=True))
 
     async def _write_events(self, connection: Connection, entries: Sequence[_Entry]) -> None:
         ids = [entry.change.id for entry in entries if entry.events]
@@ -96,7 +96,7 @@ class TokenLedger:
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """What is to be written of one token, and the shop's events of it."""
+    """The rows to write for one token, and the shop's events about it."""
 
     change: TokenChange
     events: tuple[EventType, ...]
@@ -105,7 +105,7 @@ class _Entry:
 def _entry(
     token_id: str, known: dict[str, TokenFact], reports: Sequence[TokenReport]
 ) -> _Entry | None:
-    """What is to be written for these facts; None where none of them is new."""
+    """The rows to write for these facts; None where none of them is new."""
     facts = (report.fact for report in reports)
     new = {fact.key: not_before(fact, known.values()) for fact in facts if fact.key not in known}
     if not new:
@@ -116,11 +116,11 @@ def _entry(
 
 
 def _by_token(reports: Sequence[TokenReport]) -> dict[TokenName, list[TokenReport]]:
-    """The facts of each token, in the one order in which tokens are locked."""
-    about: dict[TokenName, list[TokenReport]] = {}
+    """The reports about each token, in the order in which every process locks tokens."""
+    by_token: dict[TokenName, list[TokenReport]] = {}
     for report in sorted(reports, key=_lock_order):
-        about.setdefault(report.name, []).append(report)
-    return about
+        by_token.setdefault(report.name, []).append(report)
+    return by_token
 
 
 def _lock_order(report: TokenReport) -> tuple[str, str]:
@@ -128,7 +128,7 @@ def _lock_order(report: TokenReport) -> tuple[str, str]:
 
 
 class Tokens:
-    """The tokens that Kasir knows. Every method is one commit."""
+    """The recorded tokens. Every method is one commit."""
 
     def __init__(self, pool: Pool, ledger: TokenLedger, vault: Vault) -> None:
         self._pool = pool
@@ -136,11 +136,11 @@ class Tokens:
         self._vault = vault
 
     async def of(self, shopper_reference: str) -> list[Token]:
-        """Give a shopper's tokens, newest first, disabled ones too."""
+        """Return a shopper's tokens, newest first, with the disabled ones."""
         return await tokens.of_shopper(self._pool, self._vault, shopper_reference)
 
     async def stored_as(self, stored_id: str) -> list[Token]:
-        """Give the tokens that the provider knows by this name, of any shopper."""
+        """Return the tokens with this name at the provider, of any shopper."""
         return await tokens.stored_as(self._pool, self._vault, stored_id)
 
     @retried
@@ -151,7 +151,7 @@ class Tokens:
             await schedule_subscriptions(connection, Changed(shoppers), self._ledger.clock.now())
 
     async def looks(self, shopper_reference: str) -> int:
-        """How often a shopper's tokens were compared with the provider's list."""
+        """How many times a shopper's tokens were compared with the provider's list."""
         return await tokens.looks(self._pool, shopper_reference)
 
     async def looked(self, shopper_reference: str, look_at: datetime) -> None:
@@ -159,5 +159,8 @@ class Tokens:
         await tokens.looked(self._pool, shopper_reference, look_at)
 
     async def watched(self, most: int) -> list[str]:
-        """Give shoppers whose tokens are compared with the provider's list, those due first."""
+        """Return `most` shoppers whose tokens are to be compared with the provider's list.
+
+        The shoppers for whom the comparison is due are first.
+        """
         return await tokens.watched(self._pool, most)

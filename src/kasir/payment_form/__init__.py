@@ -11,6 +11,6 @@ Read it in this order:
 - `form_requests`, `link_lookup`, `origin_check`, `rate_limits`, `live_updates`: what all requests
   share.
 
-It calls `kasir.requests` through the app's parts, as the API does. It imports `http_types`,
-`wiring` and what is below them, and never `kasir.web`.
+This package calls `kasir.requests` through the app's parts, as the API does. It imports
+`http_types`, `wiring` and packages below them, and never `kasir.web`.
 """

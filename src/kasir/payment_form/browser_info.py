@@ -1,8 +1,8 @@
 """The `browserInfo` that Adyen requires with a GoPay payment.
 
-A script on the form fills the fields in. For a field that it left empty or filled with an invalid
-value, the request's headers are used, and then the defaults below, which docs/payment-form.md
-lists. Kasir passes the values on and decides nothing by them.
+A script on the form fills the fields in. If a field is empty or invalid, the request's headers are
+used, and then the defaults below, which docs/payment-form.md lists. Kasir only passes the values
+on to Adyen.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from kasir.adyen.checks import BROWSER_INFO
 
-#: The values for a browser that sends none: a common phone in Jakarta's time zone.
+#: The values if a browser sends none: those of a common phone in Jakarta's time zone.
 DEFAULTS: Final[Mapping[str, Any]] = {
     "acceptHeader": "text/html",
     "colorDepth": 24,
@@ -26,8 +26,9 @@ DEFAULTS: Final[Mapping[str, Any]] = {
 
 _INTEGERS: Final = ("colorDepth", "screenHeight", "screenWidth", "timeZoneOffset")
 _BOOLEANS: Final = ("javaEnabled",)
+#: How many characters of a text are used, and how many an integer may have.
 _TEXT_MAX: Final = 1000
-_DIGITS_MAX: Final = 6
+_INTEGER_LENGTH_MAX: Final = 6
 
 
 def browser_info(form: Mapping[str, str], headers: Mapping[str, str]) -> dict[str, Any]:
@@ -63,7 +64,7 @@ def _of_form(form: Mapping[str, str]) -> dict[str, Any]:
     for name in _INTEGERS:
         number = form.get(name, "")
         digits = number.removeprefix("-")
-        if len(number) <= _DIGITS_MAX and digits.isascii() and digits.isdecimal():
+        if len(number) <= _INTEGER_LENGTH_MAX and digits.isascii() and digits.isdecimal():
             fields[name] = int(number)
     for name in _BOOLEANS:
         if form.get(name) in ("true", "false"):

@@ -1,7 +1,7 @@
-"""The text about saving a wallet that a form shows, and whether the shopper agreed to it.
+"""The text that a form shows about saving a wallet, and whether the shopper agreed to it.
 
-The text is stored with the payment, so it must be exactly the one that was shown: the form posts a
-digest of it, and the digest of any other text is no consent.
+The stored text must be exactly the text that was shown. So the form posts a digest of its text. The
+digest of another text does not count as consent.
 """
 
 from __future__ import annotations
@@ -16,17 +16,18 @@ from kasir.payment_form.texts import LANGUAGES
 from kasir.requests.payment_links import SUBSCRIPTION, OpenLink, Saving
 
 _DIGEST_LENGTH: Final = 16
+#: How many digits a number of days may have.
 _DIGITS_MAX: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Consent:
-    """What a form says about saving.
+    """The text about saving that a form shows.
 
     Attributes:
-        text: The text that is shown.
-        language: Its language.
-        is_asked: Whether a checkbox asks the shopper; if not, a sentence informs them.
+        text: The text.
+        language: The code of its language.
+        is_asked: Whether a checkbox asks the shopper; if not, the text only informs.
     """
 
     text: str
@@ -35,50 +36,52 @@ class Consent:
 
     @property
     def digest(self) -> str:
-        """Identifies the text and its language."""
+        """A digest that identifies the text and its language."""
         return f"{self.language}-{sha256(self.text.encode()).hexdigest()[:_DIGEST_LENGTH]}"
 
     @property
     def stored(self) -> str:
-        """What is stored with the payment."""
+        """The language and the text, as stored with the payment."""
         return f"{self.language}: {self.text}"
 
 
 def consent_of(visit: Visit, open_link: OpenLink) -> Consent | None:
-    """Return the text of a page; None if the link saves nothing."""
+    """Return the text about saving for a page; None if the link saves nothing."""
     if open_link.saving is Saving.DISABLED:
         return None
     is_asked = open_link.saving is Saving.ASKED
     text = " ".join(_sentences(visit, open_link, is_asked=is_asked))
-    return Consent(text, visit.language, is_asked)
+    return Consent(text=text, language=visit.language, is_asked=is_asked)
 
 
 def agreed(visit: Visit, open_link: OpenLink, digest: str) -> tuple[bool, str]:
-    """Return whether the wallet is to be saved, and the text to store; empty without consent.
+    """Return whether to save the wallet, and the consent to store; it is empty without consent.
 
     Args:
         visit: The shopper's request.
         open_link: The link that is paid.
         digest: The digest that the form posted; empty if the shopper did not agree.
     """
-    pages = (replace(visit, language=language) for language in LANGUAGES)
-    shown = [consent for page in pages if (consent := consent_of(page, open_link))]
-    stored = next((consent.stored for consent in shown if consent.digest == digest), "")
+    # The shopper may have read the page in any language.
+    visits = (replace(visit, language=language) for language in LANGUAGES)
+    consents = [consent for each in visits if (consent := consent_of(each, open_link))]
+    stored = next((consent.stored for consent in consents if consent.digest == digest), "")
     return open_link.saving is Saving.ENABLED or bool(stored), stored
 
 
 def _sentences(visit: Visit, open_link: OpenLink, *, is_asked: bool) -> Iterator[str]:
-    verb = "ask" if is_asked else "tell"
+    """Yield the sentences of the text about saving."""
+    kind = "ask" if is_asked else "inform"
     if open_link.model != SUBSCRIPTION:
-        yield visit.text(f"{verb}_card_on_file", shop=visit.shop)
+        yield visit.text(f"{kind}_card_on_file", shop=visit.shop)
         return
-    yield visit.text(f"{verb}_subscription", shop=visit.shop)
+    yield visit.text(f"{kind}_subscription", shop=visit.shop)
     plan = list(_plan(visit, open_link))
-    yield from plan or [visit.text("plan_untold", shop=visit.shop)]
+    yield from plan or [visit.text("plan_unknown", shop=visit.shop)]
 
 
 def _plan(visit: Visit, open_link: OpenLink) -> Iterator[str]:
-    """Yield what the link says of the plan."""
+    """Yield sentences about the plan of a subscription, as far as the link's request has it."""
     request = open_link.link.request
     if description := str(request.get("description") or "").strip():
         yield visit.text("plan_what", description=description.rstrip("."))
@@ -87,7 +90,7 @@ def _plan(visit: Visit, open_link: OpenLink) -> Iterator[str]:
 
 
 def _days(value: Any) -> int:
-    """Read Adyen's `recurringFrequency`, the fewest days between two charges; 0 without one."""
+    """Return Adyen's `recurringFrequency`, the minimum of days between charges; 0 if missing."""
     text = str(value) if isinstance(value, int | str) and not isinstance(value, bool) else ""
     is_number = text.isascii() and text.isdecimal() and len(text) <= _DIGITS_MAX
     return int(text) if is_number else 0

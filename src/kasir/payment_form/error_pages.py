@@ -18,7 +18,7 @@ def is_form_path(request: AnyRequest) -> bool:
 
 
 def error_page(request: AnyRequest, response: Response[Any]) -> Response[str]:
-    """Make a page of the API's response to an error, with the same status."""
+    """Turn the API's response to an error into a page with the same status."""
     visit = Visit.of(request, request.app.state.parts)
     status = response.status_code or HTTPStatus.INTERNAL_SERVER_ERROR
     page = visit.message_page(_text_key(status), status)

@@ -1,8 +1,8 @@
 """The hosted payment form, `/pay/{linkId}`: shows it, starts a payment, continues one.
 
 Each form carries the name of an attempt at its link. Posting the same attempt again, by a double
-tap, a reload or a second window, continues the same payment: docs/payment-form.md says what is
-guaranteed.
+tap, a reload or a second window, continues the same payment; docs/payment-form.md lists the
+guarantees.
 """
 
 from __future__ import annotations
@@ -50,12 +50,13 @@ from kasir.payments.status import Status
 from kasir.requests.payment_links import LinkAttempt, OpenLink
 from kasir.wiring import Parts
 
-#: The interval between repeats while another request has the same call in flight: it doubles.
+#: The first and the longest interval between repeats while another request makes the same call.
+#: Each interval is twice the one before.
 _REPEAT_S: Final = 0.1
 _REPEAT_MAX_S: Final = 0.8
-#: The values of `?said=`: what has just become of a saved wallet.
-_SAID: Final = ("gone", "removed")
-#: The statuses that a payment can be continued from.
+#: The values of the query parameter `said`: what has just happened to a saved wallet.
+_WALLET_CHANGES: Final = ("gone", "removed")
+#: The statuses in which a payment can be continued.
 _CONTINUED: Final = frozenset({Status.CREATED, Status.UNKNOWN, Status.AWAITING_SHOPPER})
 
 _log = structlog.get_logger("kasir.web")
@@ -67,9 +68,9 @@ class SavedRow:
 
     Attributes:
         id: Kasir's id of the token.
-        owner: What Adyen gives of its owner; empty if it gives nothing.
-        since: When it was saved, written so that no two rows are the same.
-        remove_url: The page that removes it; empty if it may not be removed here.
+        owner: A text about the wallet's owner from Adyen's list; may be empty.
+        since: When the wallet was saved, written so that no two rows are the same.
+        remove_url: The page that removes the wallet; empty if it may not be removed here.
     """
 
     id: str
@@ -90,8 +91,8 @@ async def get_form(request: AnyRequest, parts: OurParts, link_id: FromPath[str])
     if under_way:
         return _form_page(visit, open_link, Offer.LISTED, [])
     offer, saved = await find_offer(request, parts, open_link)
-    said = query_fields(request).get("said", "")
-    return _form_page(visit, open_link, offer, saved, said if said in _SAID else "")
+    change = query_fields(request).get("said", "")
+    return _form_page(visit, open_link, offer, saved, change if change in _WALLET_CHANGES else "")
 
 
 def _can_be_approved(open_link: OpenLink, payment: Payment) -> bool:
@@ -104,7 +105,8 @@ def _can_be_approved(open_link: OpenLink, payment: Payment) -> bool:
 async def post_form(request: AnyRequest, parts: OurParts, link_id: FromPath[str]) -> Page:
     """Start a payment, or continue the one that was started."""
     require_same_origin(request, parts)
-    form = await posted_fields(request)  # First: the link may change while a slow body arrives.
+    # Before the link is read, because the link may change while a slow body arrives.
+    form = await posted_fields(request)
     visit, open_link = await find_link(request, parts, link_id)
     if closed := closed_page(visit, open_link):
         return closed
@@ -113,20 +115,21 @@ async def post_form(request: AnyRequest, parts: OurParts, link_id: FromPath[str]
     if open_link.under_way:
         return await _continue(request, visit, open_link, open_link.under_way)
     if not attempt or (not open_link.reusable and attempt != parts.links.attempt(open_link)):
-        # The page is older than the last attempt: show how that ended instead of paying again.
-        last = [payment.intent.id for payment in open_link.payments[:1]]
-        return visit.redirect(visit.url(link_id, *(["payments", *last] if last else [])))
+        # The posted page is older than the last attempt: show that attempt, and do not pay again.
+        last_ids = [payment.intent.id for payment in open_link.payments[:1]]
+        return visit.redirect(visit.url(link_id, *(["payments", *last_ids] if last_ids else [])))
     method = form.get("method", GOPAY.type)
-    charged = None if method in METHODS else await find_saved(parts, open_link, method)
-    saves, consent = (False, "") if charged else agreed(visit, open_link, form.get("consent", ""))
-    tried = LinkAttempt(
+    # The value of `method` is a payment method, or Kasir's id of the token to charge.
+    token = None if method in METHODS else await find_saved(parts, open_link, method)
+    saves, consent = (False, "") if token else agreed(visit, open_link, form.get("consent", ""))
+    link_attempt = LinkAttempt(
         name=attempt,
         browser_info=browser_info(form, request.headers),
-        charged=charged,
+        charged=token,
         saves=saves,
         consent=consent,
     )
-    return await _start(request, visit, open_link, tried)
+    return await _start(request, visit, open_link, link_attempt)
 
 
 @post(
@@ -148,13 +151,17 @@ async def post_payment(
 
 
 def _form_page(
-    visit: Visit, open_link: OpenLink, offer: Offer, saved: Sequence[SavedWallet], said: str = ""
+    visit: Visit,
+    open_link: OpenLink,
+    offer: Offer,
+    saved: Sequence[SavedWallet],
+    wallet_change: str = "",
 ) -> Response[str]:
     request = open_link.link.request
     is_started = open_link.under_way is not None
     return visit.page(
         "form.html",
-        # The status is for programs that check whether the form can be used.
+        # From the HTTP status a program sees whether the form can be used.
         HTTPStatus.SERVICE_UNAVAILABLE if offer is Offer.NO_ANSWER else HTTPStatus.OK,
         form_url=visit.url(open_link.link.id),
         amount=request["amount"]["value"],
@@ -165,7 +172,7 @@ def _form_page(
         lines=line_items(request),
         offer=offer,
         reference=request["reference"],
-        said=said,
+        wallet_change=wallet_change,
         saved=_saved_rows(visit, open_link, saved),
         is_started=is_started,
         valid_until=visit.date_time(open_link.link.expires_at),
@@ -173,44 +180,46 @@ def _form_page(
 
 
 def _saved_rows(visit: Visit, open_link: OpenLink, saved: Sequence[SavedWallet]) -> list[SavedRow]:
-    dates = distinct_dates(visit, [(one.owner, one.token.summary.created_at) for one in saved])
+    dates = distinct_dates(
+        visit, [(wallet.owner, wallet.token.summary.created_at) for wallet in saved]
+    )
     return [
         SavedRow(
-            id=one.token.id,
-            owner=one.owner,
+            id=wallet.token.id,
+            owner=wallet.owner,
             since=since,
-            remove_url=visit.url(open_link.link.id, "saved", one.token.id)
+            remove_url=visit.url(open_link.link.id, "saved", wallet.token.id)
             if open_link.lets_remove
             else "",
         )
-        for one, since in zip(saved, dates, strict=True)
+        for wallet, since in zip(saved, dates, strict=True)
     ]
 
 
 async def _start(
-    request: AnyRequest, visit: Visit, open_link: OpenLink, tried: LinkAttempt
+    request: AnyRequest, visit: Visit, open_link: OpenLink, link_attempt: LinkAttempt
 ) -> Page:
     """Open a payment, and send the shopper to the wallet."""
     link = open_link.link
 
     async def pay() -> tuple[Answer, PaymentId]:
         return await visit.parts.links.pay(
-            link, tried, lambda payment_id: visit.absolute_url(link.id, "return", payment_id)
+            link, link_attempt, lambda payment_id: visit.absolute_url(link.id, "return", payment_id)
         )
 
     try:
         answered = await _until_answered(request, visit.parts, open_link, pay)
     except InvalidRequest as error:
-        if tried.charged and was_token_gone(error):
+        if link_attempt.charged and was_token_gone(error):
             return visit.redirect(visit.url(link.id, said="gone"))
         _log.warning("link cannot be paid", link=link.id, why=str(error))
         return visit.message_page(
             "not_payable", HTTPStatus.UNPROCESSABLE_ENTITY, shop_url=open_link.shop_url
         )
     if answered is None:
-        return _still_running_page(visit, open_link, tried.name)
+        return _still_running_page(visit, open_link, link_attempt.name)
     answer, payment_id = answered
-    if tried.charged and is_token_gone(answer):
+    if link_attempt.charged and is_token_gone(answer):
         await refresh_saved(visit.parts, open_link)
         return visit.redirect(visit.url(link.id, said="gone"))
     return wallet_page(visit, open_link, payment_id, answer)
@@ -219,7 +228,7 @@ async def _start(
 async def _continue(
     request: AnyRequest, visit: Visit, open_link: OpenLink, payment: Payment
 ) -> Page:
-    """Send the shopper to the wallet of an open payment; to its status if that is of no use."""
+    """Send the shopper to the wallet; if the payment cannot be approved there, to its status."""
     payment_id = payment.intent.id
     status_url = visit.url(open_link.link.id, "payments", payment_id)
     if payment.status is Status.AWAITING_SHOPPER and not _can_be_approved(open_link, payment):
@@ -240,10 +249,10 @@ async def _until_answered(
     open_link: OpenLink,
     call: Callable[[], Awaitable[tuple[Answer, PaymentId]]],
 ) -> tuple[Answer, PaymentId] | None:
-    """Call; while another request has the same call in flight, wait for its answer.
+    """Make a call; while another request is making the same call, repeat it.
 
     Returns:
-        The answer; None if none came in time, or too many requests wait for it already.
+        The answer and the payment; None without an answer in time, or if too many requests wait.
     """
     with suppress(StillRunning):
         return await call()

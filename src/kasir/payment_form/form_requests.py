@@ -1,4 +1,4 @@
-"""What a request of a shopper's browser carries: its path, its query and its form fields."""
+"""Reads a request of a shopper's browser: its path, its query and its form fields."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from litestar import HttpMethod
 
 from kasir.http_types import AnyRequest
 
-#: Every path of the form begins with it.
+#: Every path of the form begins with this prefix.
 FORM_PATH: Final = "/pay/"
 #: The methods of routes that change nothing.
 READ_METHODS: Final = [HttpMethod.GET, HttpMethod.HEAD]
 
+#: A query or a form with more fields is read as empty.
 _PAIRS_MAX: Final = 100
 
 
@@ -23,19 +24,19 @@ def path_of(request: AnyRequest) -> str:
 
 
 def query_fields(request: AnyRequest) -> dict[str, str]:
-    """Return the fields of the query; of two with one name, the last."""
+    """Return the fields of the query; of fields with the same name, the last."""
     return dict(parse_pairs(request.scope["query_string"]))
 
 
 async def posted_fields(request: AnyRequest) -> dict[str, str]:
-    """Return the fields of a posted form; of two with one name, the last."""
+    """Return the fields of a posted form; of fields with the same name, the last."""
     return dict(parse_pairs(await request.body()))
 
 
 def parse_pairs(text: bytes) -> list[tuple[str, str]]:
     """Parse a query or a posted form, decoding each value once.
 
-    Empty pairs are skipped: in a sample of Adyen's the return URL contains `&&`.
+    Empty pairs are skipped, because the return URL in one of Adyen's samples contains `&&`.
     """
     try:
         return parse_qsl(

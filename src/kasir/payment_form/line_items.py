@@ -9,7 +9,14 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class LineItem:
-    """One line. Amounts are whole rupiah, None where the shop gave none."""
+    """One line of the order.
+
+    Attributes:
+        description: What is bought; may be empty.
+        quantity: How many pieces.
+        each: The price of one piece in whole rupiah; None if it is not known.
+        sum: The price of the line in whole rupiah; None if the shop gave no amount.
+    """
 
     description: str
     quantity: int
@@ -20,15 +27,15 @@ class LineItem:
 def line_items(request: Mapping[str, Any]) -> list[LineItem]:
     """Return the line items of a link's request, each with its sum.
 
-    At Adyen an item's amount is for one piece. Some shops give the amount of the whole line; that
-    is assumed where only so the lines add up to the total.
+    At Adyen an item's amount is for one piece. Some shops give the amount of the whole line; Kasir
+    assumes this if the lines add up to the total only in that way.
     """
     items = [item for item in request.get("lineItems") or () if isinstance(item, dict)]
     priced = [(_quantity(item), item.get("amountIncludingTax")) for item in items]
     total = request["amount"]["value"]
-    is_per_line = total != sum(n * (each or 0) for n, each in priced) and total == sum(
-        each or 0 for _, each in priced
-    )
+    sum_of_pieces = sum(quantity * (amount or 0) for quantity, amount in priced)
+    sum_of_lines = sum(amount or 0 for _, amount in priced)
+    is_per_line = sum_of_pieces != total == sum_of_lines
     return [
         LineItem(
             description=_description(item),

@@ -1,4 +1,4 @@
-"""Finding what a form's request is about: the payment link, the visit, the payment."""
+"""Finds the payment link, the visit and the payment of a request to the form."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from kasir.payments.payment import Payment
 from kasir.requests.payment_links import OpenLink
 from kasir.wiring import Parts
 
+#: What the id of a payment may look like; no other text is looked up in the database.
 _PAYMENT_ID: Final = re.compile(r"[0-9A-Za-z_]{1,64}")
 
 
@@ -32,7 +33,7 @@ async def find_payment(
     """Find a payment and its link, and make the visit in the link's locale.
 
     Raises:
-        NotFound: There is no such link, or no such payment of it.
+        NotFound: There is no such link, or the link has no such payment.
     """
     visit, open_link = await find_link(request, parts, link_id)
     return visit, open_link, await payment_of(parts, open_link, payment_id)
@@ -44,7 +45,8 @@ async def payment_of(parts: Parts, open_link: OpenLink, payment_id: str) -> Paym
     Raises:
         NotFound: There is no payment with this id, or it belongs to another link.
     """
-    payment = next((one for one in open_link.payments if one.intent.id == payment_id), None)
+    payments = (each for each in open_link.payments if each.intent.id == payment_id)
+    payment = next(payments, None)
     if payment is None and _PAYMENT_ID.fullmatch(payment_id):
         payment = await parts.payments.payment(PaymentId(payment_id))
     if payment is None or payment.intent.link_id != open_link.link.id:

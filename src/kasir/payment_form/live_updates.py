@@ -1,7 +1,7 @@
-"""One database query a second for all status pages that are open, however many there are.
+"""Reads the changes of all open status pages with one database query a second.
 
-Facts are only ever added, so a link whose number of facts changed has news. Each page's stream
-then reads its own payment.
+Facts are only ever added, so a link has changed if the number of its facts has changed. Then the
+stream of each of its pages reads its own payment.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from contextlib import asynccontextmanager
 
 from kasir.ids import LinkId, PaymentId
 
-#: Reads a version of each link, which is another one whenever something of the link has changed.
+#: Reads the version of each link, given the ids of the links and of their payments. The version
+#: changes whenever the link or one of its payments changes.
 ReadVersions = Callable[
     [Collection[LinkId], Collection[PaymentId]], Awaitable[Mapping[LinkId, str]]
 ]
@@ -36,7 +37,7 @@ class ChangePoller:
     ) -> AsyncIterator[asyncio.Event]:
         """Subscribe to a payment: the event is set whenever the payment may have changed."""
         event = asyncio.Event()
-        event.set()  # It may have changed since the caller read it.
+        event.set()  # The payment may have changed since the caller read it.
         self._subscribers[event] = link_id, payment_id
         if self._polling is None or self._polling.done():
             self._polling = asyncio.create_task(self._poll())
@@ -55,11 +56,11 @@ class ChangePoller:
             await asyncio.sleep(self._poll_s)
 
     async def _notify_changed(self, seen: Mapping[LinkId, str]) -> Mapping[LinkId, str]:
-        """Notify the subscribers of links that changed; return the versions read now."""
+        """Notify subscribers of links whose version is not in `seen`; return all versions."""
         links, payments = zip(*self._subscribers.values(), strict=True)
         try:
             versions = await self._read_versions(set(links), set(payments))
-        except Exception:  # noqa: BLE001  # Whatever failed, each subscriber then reads for itself.
+        except Exception:  # noqa: BLE001  # After any failure each subscriber reads its payment.
             versions = {}
         for event, (link_id, _) in self._subscribers.items():
             if versions.get(link_id) is None or versions.get(link_id) != seen.get(link_id):

@@ -16,16 +16,17 @@ from kasir.payment_form.saved_methods import SavedWallet, list_saved
 from kasir.requests.payment_links import OpenLink
 from kasir.wiring import Parts
 
+#: The fields of a link's request that restrict the payment methods.
 _FILTERS: Final = ("allowedPaymentMethods", "blockedPaymentMethods")
 
 
 class Offer(StrEnum):
-    """Whether Adyen offers the wallet for an order. All but the first are keys of texts."""
+    """Whether Adyen offers the wallet. The keys of the form's texts begin with these values."""
 
     LISTED = "listed"
-    #: Adyen does not offer it for this amount, or not to this shop.
+    #: Adyen does not offer the wallet for this amount or to this shop.
     NOT_OFFERED = "not_offered"
-    #: Adyen did not answer in time, or not with a list.
+    #: Adyen did not answer in time, or its answer was not a list.
     NO_ANSWER = "no_answer"
 
 
@@ -34,7 +35,7 @@ async def find_offer(
 ) -> tuple[Offer, Sequence[SavedWallet]]:
     """Ask Adyen for the offer and for the saved wallets.
 
-    Past the rate limit Adyen is not asked, and the wallet alone is offered.
+    Above the rate limit Adyen is not called; the wallet is offered, and no saved wallets are.
     """
     now = parts.clock.now()
     if not visitor_limits(request).allow_offer(open_link.link.id, client_key(request), now):

@@ -10,18 +10,19 @@ from litestar.exceptions import PermissionDeniedException
 from kasir.http_types import AnyRequest
 from kasir.wiring import Parts
 
-#: `Sec-Fetch-Site` of a page's own requests, and of those that a person typed.
+#: The values of `Sec-Fetch-Site` for requests of a page of the same origin, and for an address that
+#: a person typed.
 _OWN_SITES: Final = ("same-origin", "none")
 
 
 def require_same_origin(request: AnyRequest, parts: Parts) -> None:
     """Refuse a form that a page of another origin posted.
 
-    The form's pages send no referrer, so many browsers send `Origin: null` with its forms; these
-    browsers say in `Sec-Fetch-Site` whether the origin is the same.
+    The form's pages send no referrer, so many browsers send `Origin: null` with the forms. These
+    browsers also send `Sec-Fetch-Site`, which shows whether the origin is the same.
 
     Raises:
-        PermissionDeniedException: The origin is another one.
+        PermissionDeniedException: The form was posted by a page of another origin.
     """
     headers = request.headers
     origin = headers.get("origin", "null")
@@ -35,4 +36,4 @@ def _host_of(origin: str) -> str | None:
     try:
         return urlsplit(origin).netloc
     except ValueError:
-        return None  # Such as a bracket that is not closed.
+        return None  # For example, a bracket is not closed.

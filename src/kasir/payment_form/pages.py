@@ -35,12 +35,12 @@ _JAKARTA: Final = timezone(timedelta(hours=7))
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """One request of a shopper: the parts that answer it, the language and the path.
+    """One request of a shopper, with all that its page needs.
 
     Attributes:
-        parts: The parts that answer it.
-        language: What the page is written in.
-        chosen: The language that the shopper picked on a page; empty if none was.
+        parts: The parts of Kasir that answer the request.
+        language: The code of the page's language.
+        chosen: The language that the shopper picked on a page; empty if none was picked.
         path: The requested path, for the links to the same page in another language.
     """
 
@@ -59,21 +59,21 @@ class Visit:
 
     @property
     def texts(self) -> Texts:
-        """All texts in its language."""
+        """All texts in the page's language."""
         return LANGUAGES[self.language]
 
     def text(self, key: str, **values: str) -> str:
-        """Return a text in its language; `{method}` stands for the wallet's name."""
+        """Return a text in the page's language; `{method}` is replaced by the wallet's name."""
         return self.texts[key].format(**{"method": GOPAY.name, **values})
 
-    def url(self, *parts: str, **query: str) -> str:
-        """Return the path of a page, in the language that was picked."""
+    def url(self, *segments: str, **query: str) -> str:
+        """Return the path of a page below `/pay/`, with the language that the shopper picked."""
         text = urlencode(query | ({"lang": self.chosen} if self.chosen else {}))
-        return f"{self._mount_path}{FORM_PATH}{'/'.join(parts)}{'?' * bool(text)}{text}"
+        return f"{self._mount_path}{FORM_PATH}{'/'.join(segments)}{'?' * bool(text)}{text}"
 
-    def absolute_url(self, *parts: str) -> str:
-        """Return the same with the host, for Adyen to send the shopper back to."""
-        return self.parts.settings.public_url + self.url(*parts).removeprefix(self._mount_path)
+    def absolute_url(self, *segments: str) -> str:
+        """Return the URL of a page with its host, for Adyen to send the shopper back to."""
+        return self.parts.settings.public_url + self.url(*segments).removeprefix(self._mount_path)
 
     def static_url(self, name: str) -> str:
         """Return the path of a static file."""
@@ -105,19 +105,19 @@ class Visit:
         return Redirect(url, status_code=303, headers=self._headers())
 
     def date(self, moment: datetime) -> str:
-        """Write a date in its language, in Jakarta's time zone."""
+        """Write a date in the page's language, in Jakarta's time zone."""
         day = moment.astimezone(_JAKARTA)
         month = self.texts["months"].split()[day.month - 1]
         return self.text("date", day=str(day.day), month=month, year=str(day.year))
 
     def date_time(self, moment: datetime) -> str:
-        """Write a date and time in its language, in Jakarta's time zone."""
+        """Write a date and time in the page's language, in Jakarta's time zone."""
         time = moment.astimezone(_JAKARTA)
         return self.text("moment", day=self.date(moment), time=f"{time:%H.%M}")
 
     @property
     def shop(self) -> str:
-        """The shop's name, as far as Kasir knows it."""
+        """The shop's name: Kasir knows only its merchant account."""
         return self.parts.settings.merchant_account
 
     @property

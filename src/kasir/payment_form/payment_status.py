@@ -31,7 +31,7 @@ from kasir.shutdown import Shutdown
 from kasir.store import database
 
 #: A payment is read again this often even without a change, because its view also depends on the
-#: time. Without a change a comment is sent, so that proxies do not close an idle connection.
+#: time. If the view is the same, a comment is sent, so that proxies keep the idle connection open.
 _READ_AGAIN_S: Final = 10.0
 _CHECK_SHUTDOWN_S: Final = 1.0
 _RECONNECT_MS: Final = 2000
@@ -65,10 +65,11 @@ async def get_events(
 async def _stream(
     request: AnyRequest, visit: Visit, open_link: OpenLink, payment: Payment
 ) -> AsyncIterator[ServerSentEventMessage]:
-    """Yield the view now and whenever it changes. When the stream ends, the browser reconnects.
+    """Yield the view now and after each change, until it is final.
 
-    Where too many streams are open, it ends after the first view and the browser reconnects after
-    a longer time: the page works as usual, a little later.
+    If the stream ends before the final view, the browser reconnects. If too many streams are open,
+    the stream ends after the first view, and the browser reconnects later than usual; so the page
+    still shows every change, with a delay.
     """
     limits, view = visit.parts.settings.limits, status_view(open_link, payment)
     with visitor_limits(request).stream_slot(open_link.link.id, client_key(request)) as has_slot:
@@ -86,7 +87,7 @@ async def _stream(
 async def _changes(
     request: AnyRequest, visit: Visit, open_link: OpenLink, payment: Payment, changed: asyncio.Event
 ) -> AsyncIterator[ServerSentEventMessage]:
-    """Yield each view that differs from the one before, until one is final."""
+    """Yield a message for each new view, until a view is final or after `follow_s` seconds."""
     parts, shown = visit.parts, status_view(open_link, payment)
     shutdown: Shutdown = request.app.state.shutdown
     for _ in range(int(parts.settings.limits.follow_s / _READ_AGAIN_S)):
@@ -96,7 +97,7 @@ async def _changes(
             open_link = await parts.links.find(open_link.link.id)
             payment = await payment_of(parts, open_link, payment.intent.id)
         except database.DRIVER_ERRORS:
-            return  # The browser reconnects, and that request is answered with the error.
+            return  # The browser reconnects, and its next request gets the error.
         view = status_view(open_link, payment)
         if view == shown:
             yield ServerSentEventMessage(data=None, comment="still here")

@@ -1,8 +1,8 @@
 """Limits on requests to the form, which need no key: how often, and how many at a time.
 
-They are counted by payment, by link and by client address, in each process separately, and
-forgotten after a while. Thousands of phones may share one address, so the limits by address are
-much higher than those by link and by payment.
+Requests are counted by payment, by link and by client address, in each process separately, for a
+limited time. Thousands of phones may share one address, so the limits by address are much higher
+than those by link and by payment.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from kasir.client_addresses import customer_network, parse_address
 from kasir.http_types import AnyRequest
 from kasir.limits import Limits
 
+#: How many keys a limit counts at a time.
 _KEYS_MAX: Final = 10_000
 
 
@@ -28,8 +29,8 @@ class RateLimit:
     """How often something may be done within a time window, counted by key.
 
     Attributes:
-        count_max: How often.
-        window: From the first time on.
+        count_max: How often it may be done in one window.
+        window: The length of a window, which begins with the first use.
     """
 
     count_max: int
@@ -37,7 +38,7 @@ class RateLimit:
     _counts: dict[str, tuple[datetime, int]] = field(default_factory=dict)
 
     def allow(self, key: str, now: datetime) -> bool:
-        """Count one more, and return whether it is within the limit. An empty key always is."""
+        """Count one use, and return whether it is within the limit. An empty key has no limit."""
         if not key:
             return True
         since, count = self._counts.pop(key, (now, 0))
@@ -45,15 +46,15 @@ class RateLimit:
             since, count = now, 0
         self._counts[key] = since, min(count + 1, self.count_max)
         if len(self._counts) > _KEYS_MAX:
-            del self._counts[next(iter(self._counts))]  # The one unused for longest.
+            del self._counts[next(iter(self._counts))]  # The key unused for longest.
         return count < self.count_max
 
     def is_exhausted(self, key: str) -> bool:
-        """Whether the limit is reached."""
+        """Whether the limit is reached for a key."""
         return key in self._counts and self._counts[key][1] >= self.count_max
 
     def uncount(self, key: str) -> None:
-        """Undo one `allow`."""
+        """Undo one `allow` for a key."""
         if key in self._counts:
             since, count = self._counts[key]
             self._counts[key] = since, max(count - 1, 0)
@@ -61,7 +62,7 @@ class RateLimit:
 
 @dataclass(slots=True)
 class ConcurrencyLimit:
-    """How many may do something at the same time, counted by key."""
+    """How many times something may be done at the same time, counted by key."""
 
     _held: Counter[str] = field(default_factory=Counter)
 
@@ -73,7 +74,7 @@ class ConcurrencyLimit:
             slots_max: How many slots each key has.
 
         Yields:
-            Whether each key had a free slot; if not, none is held.
+            Whether each key had a free slot; if not, no slot is held.
         """
         is_held = all(self._held[key] < slots for key, slots in slots_max.items())
         if is_held:
@@ -91,13 +92,13 @@ class VisitorLimits:
     """All limits on visitors of this process.
 
     Attributes:
-        limits: The numbers.
+        limits: The configured numbers.
         returns_by_payment: Returns from the wallet with a result that Adyen does not know.
-        returns_by_address: The same.
-        offers_by_link: Views of the form for which Adyen is asked for its payment methods.
-        offers_by_address: The same.
+        returns_by_address: The same returns, by client address.
+        offers_by_link: Views of the form for which Kasir requests Adyen's payment methods.
+        offers_by_address: The same views, by client address.
         forms_by_link: Posted forms.
-        forms_by_address: The same.
+        forms_by_address: The same forms, by client address.
         slots: Open streams, and forms that wait for the answer to another one.
     """
 
@@ -113,16 +114,16 @@ class VisitorLimits:
     @classmethod
     def of(cls, limits: Limits) -> Self:
         """Make the limits of a process, with nothing counted yet."""
-        returns = timedelta(seconds=limits.returns_unknown_s)
-        visits = timedelta(seconds=limits.visits_s)
+        returns_window = timedelta(seconds=limits.returns_unknown_s)
+        visits_window = timedelta(seconds=limits.visits_s)
         return cls(
             limits=limits,
-            returns_by_payment=RateLimit(limits.returns_unknown_max, returns),
-            returns_by_address=RateLimit(limits.returns_unknown_per_address_max, returns),
-            offers_by_link=RateLimit(limits.offers_per_link_max, visits),
-            offers_by_address=RateLimit(limits.offers_per_address_max, visits),
-            forms_by_link=RateLimit(limits.forms_per_link_max, visits),
-            forms_by_address=RateLimit(limits.forms_per_address_max, visits),
+            returns_by_payment=RateLimit(limits.returns_unknown_max, returns_window),
+            returns_by_address=RateLimit(limits.returns_unknown_per_address_max, returns_window),
+            offers_by_link=RateLimit(limits.offers_per_link_max, visits_window),
+            offers_by_address=RateLimit(limits.offers_per_address_max, visits_window),
+            forms_by_link=RateLimit(limits.forms_per_link_max, visits_window),
+            forms_by_address=RateLimit(limits.forms_per_address_max, visits_window),
         )
 
     def allow_offer(self, link_id: str, address: str, now: datetime) -> bool:
@@ -134,7 +135,7 @@ class VisitorLimits:
         """Count a posted form.
 
         Raises:
-            TooManyRequestsException: There are too many for this link, or from this address.
+            TooManyRequestsException: Too many forms of this link, or from this address.
         """
         by_address = self.forms_by_address.allow(address, now)
         if not (by_address and self.forms_by_link.allow(link_id, now)):
@@ -143,7 +144,7 @@ class VisitorLimits:
 
     @contextmanager
     def stream_slot(self, link_id: str, address: str) -> Iterator[bool]:
-        """Hold a slot for an open stream; yields whether there was one."""
+        """Hold a slot for an open stream; yields whether a slot was free."""
         limits = self.limits
         slots = {"streams": limits.streams_max, f"link {link_id}": limits.streams_per_link_max}
         if address:
@@ -153,22 +154,22 @@ class VisitorLimits:
 
     @contextmanager
     def waiting_slot(self, link_id: str) -> Iterator[bool]:
-        """Hold a slot to wait for the answer to another form; yields whether there was one."""
+        """Hold a slot to wait for the answer to another form; yields whether a slot was free."""
         with self.slots.hold({f"waiting {link_id}": self.limits.forms_waiting_max}) as is_held:
             yield is_held
 
 
 def visitor_limits(request: AnyRequest) -> VisitorLimits:
     """Return the limits of the app that serves a request."""
-    found: VisitorLimits = request.app.state.visitor_limits
-    return found
+    limits: VisitorLimits = request.app.state.visitor_limits
+    return limits
 
 
 def client_key(request: AnyRequest) -> str:
     """Return the client's address to count by; empty if the address does not identify a client.
 
-    Loopback addresses do not: a proxy on this machine that does not forward its clients' addresses
-    would have all of them count as one.
+    A loopback address identifies no client. If a proxy on this machine does not forward the
+    addresses of its clients, all of them would be counted as one client.
     """
     host = request.client.host if request.client else ""
     address = parse_address(host)

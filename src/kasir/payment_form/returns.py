@@ -1,6 +1,7 @@
 """The shopper's return from the wallet: asks Adyen for the result, then shows the status.
 
-The return only brings the outcome sooner. If asking fails, the notification brings it.
+The return only makes the outcome known sooner. If the call to Adyen fails, the notification brings
+the outcome.
 """
 
 from __future__ import annotations
@@ -32,10 +33,10 @@ _log = structlog.get_logger("kasir.web")
     status_code=200,
     include_in_schema=False,
 )
-async def come_back(
+async def handle_return(
     request: AnyRequest, parts: OurParts, link_id: FromPath[str], payment_id: FromPath[str]
 ) -> Page:
-    """Take the `redirectResult`, by GET or POST, and redirect to the payment's status."""
+    """Read the `redirectResult` of a GET or POST, and redirect to the payment's status."""
     visit, _, payment = await find_payment(request, parts, link_id, payment_id)
     fields = query_fields(request)
     if request.method == "POST":
@@ -49,10 +50,10 @@ async def come_back(
 async def _ask_result(
     request: AnyRequest, parts: Parts, result: str, payment_id: PaymentId
 ) -> None:
-    """Ask Adyen for the result, unless too many unknown ones came. Failures are only logged.
+    """Ask Adyen for the result, unless too many results were unknown. Failures are only logged.
 
-    Anybody can make results up, and each one costs a call to Adyen and a row. After several that
-    Adyen does not know it is not asked for a while; the notification brings the outcome.
+    Anybody can invent results, and each one costs a call to Adyen and a row in the database. After
+    several unknown results Adyen is not called for a while; the notification brings the outcome.
     """
     limits, address, now = visitor_limits(request), client_key(request), parts.clock.now()
     if not limits.returns_by_address.allow(address, now):
@@ -67,10 +68,10 @@ async def _ask_result(
 
 
 async def _is_known(parts: Parts, result: str, payment_id: PaymentId) -> bool:
-    """Ask Adyen, and return whether it knows the result.
+    """Ask Adyen for the result; return whether Adyen knows it.
 
-    The result may be another payment's, so the answer is recorded for the payment that it belongs
-    to. For this payment only the shopper's return is recorded; its page waits for the notification.
+    The result may be another payment's, so the answer is recorded for the payment that owns it. For
+    this payment only the shopper's return is recorded; its page waits for the notification.
     """
     try:
         answer = await parts.checkout.finish({"details": {"redirectResult": result}}, OWN_VERSION)
@@ -80,5 +81,5 @@ async def _is_known(parts: Parts, result: str, payment_id: PaymentId) -> bool:
     if answer.status != HTTPStatus.OK:
         return False
     await parts.payments.add_facts(payment_id, [returned(parts.clock.now())])
-    # Kasir's own answer has this code too, when Adyen did not answer.
+    # Kasir itself answers with this code if Adyen does not answer.
     return answer.json().get("resultCode") != ResultCode.RECEIVED

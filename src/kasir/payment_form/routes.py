@@ -12,7 +12,7 @@ ROUTES: Final[list[HTTPRouteHandler]] = [
     form.get_form,
     form.post_form,
     form.post_payment,
-    returns.come_back,
+    returns.handle_return,
     payment_status.get_payment,
     payment_status.get_events,
     saved_methods.get_saved,

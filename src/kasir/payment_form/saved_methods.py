@@ -36,7 +36,7 @@ from kasir.wiring import Parts
 
 #: How long the form waits for Adyen's list; without it, the form shows no saved wallets.
 _WAIT_S: Final = 4.0
-#: Adyen's error codes for a token that does not exist, or is another shopper's (docs/adyen.md).
+#: Adyen's error codes for a token that does not exist or is another shopper's (docs/adyen.md).
 _GONE: Final = frozenset({"800", "803"})
 #: The fields in which Adyen may name the owner, by precedence.
 _OWNERS: Final = ("label", "alias", "ownerName", "holderName")
@@ -46,7 +46,7 @@ _log = structlog.get_logger("kasir.web")
 
 @dataclass(frozen=True, slots=True)
 class SavedWallet:
-    """A token, and what Adyen gives of its owner; empty if it gives nothing."""
+    """A token, and a text about its owner from Adyen's list, which may be empty."""
 
     token: Token
     owner: str
@@ -63,13 +63,13 @@ async def list_saved(parts: Parts, open_link: OpenLink) -> Sequence[SavedWallet]
 
 
 def distinct_dates(visit: Visit, saved: Sequence[tuple[str, datetime]]) -> list[str]:
-    """Write when each was saved, so that no two with the same owner read the same.
+    """Write when each wallet was saved, so that wallets of the same owner get different texts.
 
-    That is the date; if it is not enough the time too, and then a number.
+    Each text is a date. If two are the same, all get the time too, and if necessary a number.
 
     Args:
         visit: The shopper's request.
-        saved: The owner of each, and when it was saved.
+        saved: The owner of each wallet, and when it was saved.
     """
     dates = [(owner, visit.date(at)) for owner, at in saved]
     if len(set(dates)) == len(dates):
@@ -83,7 +83,7 @@ def distinct_dates(visit: Visit, saved: Sequence[tuple[str, datetime]]) -> list[
 
 
 async def find_saved(parts: Parts, open_link: OpenLink, token_id: str) -> Token:
-    """Find a saved wallet by Kasir's id, whether it can still be charged or not.
+    """Find a saved wallet by Kasir's id, even if it can no longer be charged.
 
     Raises:
         NotFound: The shopper of this link has no such token.
@@ -107,7 +107,7 @@ def was_token_gone(error: InvalidRequest) -> bool:
 
 
 async def refresh_saved(parts: Parts, open_link: OpenLink) -> None:
-    """Compare a shopper's tokens with Adyen's list; if it does not answer, a job does it later."""
+    """Compare a shopper's tokens with Adyen's list; without an answer, a job does it later."""
     with suppress(TimeoutError):
         await asyncio.wait_for(parts.stored.reconcile(open_link.returning_shopper), _WAIT_S)
 
@@ -132,7 +132,7 @@ async def get_saved(
 async def post_saved(
     request: AnyRequest, parts: OurParts, link_id: FromPath[str], token_id: FromPath[str]
 ) -> Page:
-    """Remove a saved wallet; one that does not exist any more counts as removed."""
+    """Remove a saved wallet; a wallet that no longer exists counts as removed."""
     require_same_origin(request, parts)
     visitor_limits(request).check_form(link_id, client_key(request), parts.clock.now())
     visit, open_link = await find_link(request, parts, link_id)
@@ -158,6 +158,7 @@ async def _remove(parts: Parts, open_link: OpenLink, token: Token) -> bool:
 
 
 async def _removable(parts: Parts, open_link: OpenLink, token_id: str) -> Token:
+    """Find a saved wallet that the shopper of this link may remove."""
     if not open_link.lets_remove:
         raise NotFound("saved wallet", token_id)
     return await find_saved(parts, open_link, token_id)
@@ -177,7 +178,7 @@ def _confirmation_page(
 
 
 async def _listed_by_adyen(parts: Parts, shopper: str) -> Sequence[SavedWallet]:
-    """List a shopper's tokens that Adyen lists too. One whose webhook was lost is stored first."""
+    """List the tokens that both Kasir and Adyen have; first store those whose webhook was lost."""
     query = {"shopperReference": shopper, "type": GOPAY.type}
     answer = await parts.stored.list(query, OWN_VERSION)
     rows = answer.json().get("storedPaymentMethods")
@@ -196,9 +197,9 @@ async def _listed_by_adyen(parts: Parts, shopper: str) -> Sequence[SavedWallet]:
 
 
 def owner_of(row: Mapping[str, Any]) -> str:
-    """Return what a row of Adyen's list gives of the wallet's owner, enough to recognise it.
+    """Return a text by which the owner recognises the wallet, from a row of Adyen's list.
 
-    Everybody with the link's URL can read it, so most of an e-mail address is hidden.
+    Anybody with the link's URL can read the text, so most of an e-mail address is hidden.
     """
     texts = {name: value for name, value in row.items() if isinstance(value, str) and value.strip()}
     if last := texts.get("lastFour"):
@@ -215,7 +216,7 @@ def owner_of(row: Mapping[str, Any]) -> str:
 async def _pin_tokens(parts: Parts, shopper: str) -> Sequence[Token]:
     """Return a shopper's tokens that are charged with a PIN.
 
-    Tokens of subscriptions are left out: removing one on the form would end the subscription.
+    Tokens of subscriptions are left out, because removing one would end the subscription.
     """
     account = parts.settings.merchant_account
     return [

@@ -29,8 +29,8 @@ def page_headers(shopper_url: str) -> dict[str, str]:
 def content_policy(shopper_url: str) -> str:
     """Return the content security policy: where a page may load from and send forms to.
 
-    Browsers apply `form-action` to every redirect that follows a form, and only the wallet knows
-    where it sends a phone in the end: any https address, or its app. Only the twin uses http.
+    Browsers apply `form-action` to every redirect that follows a form, and the wallet may redirect
+    a phone to any https address or to its app. Only the twin uses http.
     """
     parts = urlsplit(shopper_url)
     shopper_host = f"{parts.scheme}://{parts.netloc}"

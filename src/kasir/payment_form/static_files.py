@@ -43,7 +43,7 @@ def static_path(name: str) -> str:
 
 @lru_cache(_CACHED_MAX)
 def _content(name: str) -> bytes:
-    """Read a file; empty if there is none of that name, or it is of another type."""
+    """Read a file; return empty bytes if it does not exist or has another type."""
     if "/" in name or "\0" in name or name.rpartition(".")[2] not in _MEDIA_TYPES:
         return b""
     file = _PACKAGE / "static" / name

@@ -1,7 +1,6 @@
-"""What a shopper is shown of a payment: an icon, a sentence, and the next step.
+"""What the status page of a payment shows: an icon, a sentence and the next step.
 
-The reason of a refusal is shown only if the shopper can do something about it. A payment of another
-link is answered as one that does not exist.
+The reason of a refusal is shown only if the shopper can act on it.
 """
 
 from __future__ import annotations
@@ -25,16 +24,16 @@ from kasir.requests.payment_links import OpenLink
 
 
 class DisplayStatus(StrEnum):
-    """The status that a shopper is shown; each has a title and a sentence in texts.py."""
+    """The status that a page shows; each has a title and a sentence in texts.py."""
 
     PAID = "paid"
-    #: The shopper is at the wallet, or back from it and the payment is not confirmed yet.
+    #: The shopper is at the wallet, or has returned and the payment is not confirmed yet.
     WAITING = "waiting"
-    #: The wallet is processing it.
+    #: The wallet is processing the payment.
     PENDING = "pending"
     #: The outcome of the call to Adyen is unknown.
     CHECKING = "checking"
-    #: The time at the wallet is over, and it is not confirmed yet that nothing was paid.
+    #: The time at the wallet is over, and Adyen has not confirmed yet that nothing was paid.
     CLOSING = "closing"
     REFUSED = "refused"
     CANCELLED = "cancelled"
@@ -54,13 +53,13 @@ _DISPLAYED: Final = {
     Status.FAILED: DisplayStatus.FAILED,
 }
 
-#: Those that may come with advice.
+#: Statuses that may be shown with advice.
 _ADVISED: Final = frozenset({DisplayStatus.REFUSED, DisplayStatus.FAILED})
 
-#: Those that the shopper may continue the payment from.
+#: Statuses in which the shopper may continue the payment.
 _CONTINUED: Final = frozenset({DisplayStatus.WAITING, DisplayStatus.CHECKING})
 
-#: Those that can still change.
+#: Statuses that can still change.
 _OPEN: Final = frozenset(
     {DisplayStatus.WAITING, DisplayStatus.PENDING, DisplayStatus.CHECKING, DisplayStatus.CLOSING}
 )
@@ -87,7 +86,7 @@ class StatusView:
 
     @property
     def key(self) -> str:
-        """Identifies the view, so that the page's script replaces it only if it changed."""
+        """An identifier of the view; when it changes, the page's script replaces the view."""
         return f"{self.status}{'-again' * self.can_retry}{'-resumes' * self.can_continue}"
 
 
@@ -95,42 +94,43 @@ def status_view(open_link: OpenLink, payment: Payment) -> StatusView:
     """Decide what is shown of a payment.
 
     Once a link is paid, every payment of it is shown as paid. An unanswered `/payments/details` is
-    shown as waiting for the wallet, because the shopper can do nothing about it. The wallet's page
-    is useless once its time is over, so no shopper is sent there then.
+    shown as waiting for the wallet, because the shopper cannot act on it. After the time at the
+    wallet is over, the wallet's page is useless, so the shopper is not sent there.
     """
     status = _DISPLAYED[payment.status]
     if open_link.status is LinkStatus.COMPLETED:
         status = DisplayStatus.PAID
     elif status is DisplayStatus.CHECKING and _was_answered(payment):
         status = DisplayStatus.WAITING
+    # A payment in `left` cannot be paid any more; one in `stale` was not finished in time.
     is_left = payment.intent.id in open_link.left
     if is_left or (status is DisplayStatus.WAITING and payment.intent.id in open_link.stale):
         status = DisplayStatus.PAID if status is DisplayStatus.PAID else DisplayStatus.CLOSING
-    is_open, alive = status in _OPEN, not is_over(open_link)
+    is_open, is_payable = status in _OPEN, not is_over(open_link)
     return StatusView(
         status=status,
-        can_retry=alive and (is_left or not is_open) and status is not DisplayStatus.PAID,
-        # A shopper who came back from the wallet has nothing to do there.
-        can_continue=alive and status in _CONTINUED and not has_returned(payment.facts),
+        can_retry=is_payable and (is_left or not is_open) and status is not DisplayStatus.PAID,
+        # A shopper who has returned from the wallet does not have to go there again.
+        can_continue=is_payable and status in _CONTINUED and not has_returned(payment.facts),
     )
 
 
 def is_over(open_link: OpenLink) -> bool:
-    """Whether a link takes no new payments; one that was started may still be paid."""
+    """Whether a link takes no new payments; a payment that was started may still be paid."""
     return open_link.is_over or open_link.status is LinkStatus.EXPIRED
 
 
 def _was_answered(payment: Payment) -> bool:
-    """Whether Adyen has answered `/payments`, which leaves only `/payments/details` unanswered."""
+    """Whether Adyen has answered `/payments`, so that only `/payments/details` is unanswered."""
     key = payment_key(payment.intent.id)
     return any(fact.about == key and fact.says is not Says.UNKNOWN for fact in payment.facts)
 
 
 def closed_page(visit: Visit, open_link: OpenLink) -> Response[str] | None:
-    """Make the page of a link that cannot be paid any more; None while it can."""
+    """Make the page of a link that can no longer be paid; None while it can be paid."""
     if open_link.status is LinkStatus.COMPLETED:
-        paid = next(one for one in open_link.payments if one.status is Status.AUTHORISED)
-        return status_page(visit, open_link, paid, returns_to_shop=False)
+        paid = (each for each in open_link.payments if each.status is Status.AUTHORISED)
+        return status_page(visit, open_link, next(paid), returns_to_shop=False)
     if not is_over(open_link):
         return None
     return visit.message_page("link_over", HTTPStatus.GONE, shop_url=open_link.shop_url)
@@ -145,7 +145,7 @@ def status_page(
         visit: The shopper's request.
         open_link: The payment's link.
         payment: The payment.
-        returns_to_shop: Whether the page of a paid one leads back to the shop by itself.
+        returns_to_shop: Whether the page of a paid payment returns to the shop automatically.
     """
     link_id, payment_id = open_link.link.id, payment.intent.id
     view = status_view(open_link, payment)
@@ -181,8 +181,9 @@ def status_part(
 
 
 def _receipt(visit: Visit, open_link: OpenLink, payment: Payment) -> dict[str, Any]:
-    """Return what was paid, when and for what, of the payment that paid the link."""
-    paid = next((one for one in open_link.payments if one.status is Status.AUTHORISED), payment)
+    """Return the receipt of the payment that paid the link: lines, time and PSP reference."""
+    all_paid = (each for each in open_link.payments if each.status is Status.AUTHORISED)
+    paid = next(all_paid, payment)
     moments = [fact.at for fact in paid.facts if fact.says is Says.AUTHORISED]
     return {
         "lines": line_items(open_link.link.request),

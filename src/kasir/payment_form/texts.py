@@ -55,20 +55,20 @@ INDONESIAN: Final[Texts] = {
     "removed_text": "Anda tetap dapat membayar dengan {method} seperti biasa.",
     "gone_title": "{method} yang tersimpan tidak berlaku lagi",
     "gone_text": "Tidak ada uang yang dibayarkan. Silakan bayar dengan {method} seperti biasa.",
-    # Saving a wallet. What was shown of this is stored with the payment, word for word.
+    # Saving a wallet. The texts that were shown are stored unchanged with the payment.
     "ask_card_on_file": "Simpan {method} saya di {shop} untuk pembayaran berikutnya. PIN saya "
     "tetap diminta setiap kali.",
-    "tell_card_on_file": "{method} Anda akan disimpan di {shop} untuk pembayaran berikutnya. PIN "
+    "inform_card_on_file": "{method} Anda akan disimpan di {shop} untuk pembayaran berikutnya. PIN "
     "Anda tetap diminta setiap kali.",
     "ask_subscription": "Simpan {method} saya. {shop} boleh menagihnya lagi tanpa meminta PIN "
     "saya.",
-    "tell_subscription": "{method} Anda akan disimpan, dan {shop} boleh menagihnya lagi tanpa "
+    "inform_subscription": "{method} Anda akan disimpan, dan {shop} boleh menagihnya lagi tanpa "
     "meminta PIN Anda.",
     "plan_what": "Untuk: {description}.",
     "plan_often": "Paling sering sekali dalam {days} hari.",
     "plan_often_one": "Paling sering sekali sehari.",
-    "plan_untold": "Jumlah dan waktunya sesuai kesepakatan dengan {shop}.",
-    # When it cannot be paid here and now.
+    "plan_unknown": "Jumlah dan waktunya sesuai kesepakatan dengan {shop}.",
+    # Reasons why the order cannot be paid now.
     "not_offered_title": "{method} belum tersedia untuk pesanan ini",
     "not_offered_text": "Silakan kembali ke toko dan pilih cara bayar yang lain.",
     "no_answer_title": "{method} sedang tidak dapat dihubungi",
@@ -189,15 +189,15 @@ ENGLISH: Final[Texts] = {
     "gone_text": "Nothing was paid. Please pay with {method} in the usual way.",
     "ask_card_on_file": "Save my {method} at {shop} for next time. I will still be asked for my "
     "PIN each time.",
-    "tell_card_on_file": "Your {method} will be saved at {shop} for next time. You will still be "
+    "inform_card_on_file": "Your {method} will be saved at {shop} for next time. You will still be "
     "asked for your PIN each time.",
     "ask_subscription": "Save my {method}. {shop} may charge it again without asking for my PIN.",
-    "tell_subscription": "Your {method} will be saved, and {shop} may charge it again without "
+    "inform_subscription": "Your {method} will be saved, and {shop} may charge it again without "
     "asking for your PIN.",
     "plan_what": "What for: {description}.",
     "plan_often": "At most once in {days} days.",
     "plan_often_one": "At most once a day.",
-    "plan_untold": "How much and when is as agreed with {shop}.",
+    "plan_unknown": "How much and when is as agreed with {shop}.",
     "not_offered_title": "{method} is not available for this order",
     "not_offered_text": "Please go back to the shop and choose another way to pay.",
     "no_answer_title": "{method} cannot be reached just now",
@@ -266,16 +266,17 @@ ENGLISH: Final[Texts] = {
     "app_done": "See how the payment stands",
 }
 
-#: The first is the default.
+#: The texts by the code of the language; the first language is the default.
 LANGUAGES: Final[Mapping[str, Texts]] = {"id": INDONESIAN, "en": ENGLISH}
 
-#: Old Android phones send the code of Indonesian from before 1989 (ISO 639).
+#: Old Android phones send the code that Indonesian had before 1989 (ISO 639).
 _OLD_CODES: Final = {"in": "id"}
+#: How many languages of an Accept-Language header are read.
 _PREFERENCES_MAX: Final = 20
 
 
 def language_of(accept_language: str, chosen: str = "", locale: str = "") -> str:
-    """Choose the language: the one picked on a page, else the shop's, else the browser's.
+    """Choose the language: the one picked on a page, or else the link's, or else the browser's.
 
     The default is Indonesian.
 
@@ -294,6 +295,7 @@ def language_of(accept_language: str, chosen: str = "", locale: str = "") -> str
 
 
 def _preferences(accept_language: str) -> Iterator[tuple[float, str]]:
+    """Yield the weight and the code of each language in an Accept-Language header."""
     for part in accept_language.split(",")[:_PREFERENCES_MAX]:
         tag, _, quality = part.partition(";")
         name, _, weight = quality.strip().partition("=")

@@ -1,4 +1,4 @@
-"""Sending the shopper to the wallet, as the `action` in Adyen's answer says."""
+"""Sends the shopper to the wallet by the `action` in Adyen's answer."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from kasir.requests.payment_links import OpenLink
 
 
 def wallet_page(visit: Visit, open_link: OpenLink, payment_id: PaymentId, answer: Answer) -> Page:
-    """Lead to the wallet as Adyen's action says; without an action, to the payment's status.
+    """Send the shopper to the wallet; without an action, to the payment's status page.
 
-    An action with a scheme other than http, https or a wallet's app is not followed: it may be a
-    script.
+    A URL whose scheme is not http, https or that of a wallet's app is not followed, because it may
+    be a script.
     """
     status_url = visit.url(open_link.link.id, "payments", payment_id)
     match answer.json().get("action"):
@@ -25,7 +25,7 @@ def wallet_page(visit: Visit, open_link: OpenLink, payment_id: PaymentId, answer
             data = more.get("data")
             return visit.page("leaving.html", url=url, data=data if isinstance(data, dict) else {})
         case {"type": "redirect", "url": str(url)} if _is_app_url(url):
-            # Not every browser follows a redirect from a form to an app; all follow a link.
+            # Some browsers do not follow a redirect from a form to an app; all follow a link.
             return visit.page("app.html", url=url, status_url=status_url)
     return visit.redirect(status_url)
 

@@ -1,13 +1,13 @@
-"""The domain: what a payment is and what is known of it. Knows no provider, database or HTTP.
+"""The domain of payments. It depends on no provider, database or HTTP.
 
 Read in this order:
 
-1. `payment`: the intent that is written down, and the summary of its facts.
+1. `payment`: the stored intent, and the summary of its facts.
 2. `facts`, `status`, `fold`: a payment's status is a function of the set of its facts.
-3. `flow`: write the intent down, ask, write down what came of it; `question` has its values.
+3. `flow`: store the intent, ask the provider, store the result; `question` has the values.
 4. `matching`: which payment a message belongs to.
-5. `changes`, `refunds`, `disputes`, `endings`, `sums`: what happened after it was paid.
-6. `links`: a link to pay by. `deliveries`: how far the provider's notifications have come.
+5. `changes`, `refunds`, `disputes`, `endings`, `sums`: changes of a payment that was paid.
+6. `links`: payment links. `deliveries`: the delay of the provider's notifications.
 
 Imports `money`, `ids`, `clock` and `errors` only.
 """

@@ -1,8 +1,8 @@
 """Groups the facts of a payment by change: one capture, refund, cancel, reversal or dispute.
 
-A change has two names: the idempotency key of our call (`about`), and the pspReference that the
-provider gives it (`modification`). The answer to our call has both. A change made in the provider's
-back office has only the second.
+A change has two names: the idempotency key of Kasir's call (`about`), and the provider's
+pspReference of the change (`modification`). The answer to the call links the two names. A change
+that was made in the provider's back office has only a pspReference.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from typing import Final
 from kasir.money import Currency
 from kasir.payments.facts import Fact, Says, Source
 
-#: What only facts of changes say.
-SAID: Final = frozenset(
+#: Meanings that only facts of changes have.
+OF_CHANGES: Final = frozenset(
     {
         Says.CANCEL_ASKED,
         Says.CANCEL_REJECTED,
@@ -41,9 +41,10 @@ SAID: Final = frozenset(
     }
 )
 
+#: Meanings of answers that have the pspReference of a requested change.
 _GIVE_NAMES: Final = frozenset({Says.CHANGE_RECEIVED, Says.REFUND_RECEIVED})
 
-#: What was requested, by the words of facts from before it was recorded in `says`.
+#: What was requested, by `Fact.words`. Earlier versions did not record it in `says`.
 _ASKED_BEFORE: Final[Mapping[str, Says]] = {
     "captures": Says.CAPTURE_ASKED,
     "cancels": Says.CANCEL_ASKED,
@@ -57,19 +58,19 @@ class Change:
     """All facts of one change.
 
     Attributes:
-        name: Its pspReference where that is known, else the idempotency key of our call.
-        attempt: The attempt that it changes; None where that is not known: it may be any.
-        said: What the facts say, with the amount in minor units; 0 where there is none in the
-            payment's currency.
+        name: The change's pspReference if that is known, else the idempotency key of Kasir's call.
+        attempt: The pspReference of the changed attempt; None if it is not known.
+        meanings: Each meaning among the facts, with its amount in minor units; 0 where there is no
+            amount in the payment's currency.
     """
 
     name: str
     attempt: str | None
-    said: Mapping[Says, int]
+    meanings: Mapping[Says, int]
 
     def money(self, *says: Says) -> int:
-        """The amount of the first of these that has one; 0 if none has."""
-        return next((self.said[one] for one in says if self.said.get(one)), 0)
+        """The amount, in minor units, of the first of these meanings that has one; else 0."""
+        return next((self.meanings[each] for each in says if self.meanings.get(each)), 0)
 
 
 def changes(
@@ -79,31 +80,33 @@ def changes(
 
     Args:
         facts: All facts of a payment.
-        attempts: Its attempts that were paid.
-        currency: The payment's. An amount in another currency, of zero or below does not count.
+        attempts: The pspReferences of the payment's paid attempts.
+        currency: The payment's currency. Amounts in other currencies count as 0.
     """
     # Sorted, because the order of a set differs between processes.
     known = sorted((fact for fact in facts if _is_of_change(fact)), key=lambda fact: fact.key)
-    given = {
+    # The pspReference of each change, by the idempotency key of the call.
+    psp_references = {
         fact.about: fact.modification
         for fact in known
         if meaning(fact) in _GIVE_NAMES and fact.about and fact.modification
     }
     grouped: dict[str, list[Fact]] = {}
     for fact in known:
-        name = fact.modification or given.get(fact.about) or fact.about or fact.psp_reference
+        psp_reference = fact.modification or psp_references.get(fact.about)
+        name = psp_reference or fact.about or fact.psp_reference
         grouped.setdefault(name, []).append(fact)
     return tuple(
-        Change(name, _attempt(about_it, attempts), _said(about_it, currency))
-        for name, about_it in sorted(grouped.items())
+        Change(name, _attempt(group, attempts), _meanings(group, currency))
+        for name, group in sorted(grouped.items())
     )
 
 
 def meaning(fact: Fact) -> Says:
-    """What a fact says, in the members of `Says` that there are now.
+    """The meaning of a fact, as the current version would record it.
 
-    Earlier versions recorded captures, cancels, reversals and the answers to them as *noted*, and a
-    reversal of captured money as a refund of what was captured then.
+    Earlier versions recorded captures, cancels, reversals and the answers to them as *noted*. They
+    recorded a reversal of captured money as a refund of the captured amount.
     """
     if fact.source is Source.SHOP and fact.says in {Says.NOTED, Says.REFUND_ASKED}:
         return _ASKED_BEFORE.get(fact.words, fact.says)
@@ -114,22 +117,23 @@ def meaning(fact: Fact) -> Says:
 
 def _is_of_change(fact: Fact) -> bool:
     says = meaning(fact)
-    # Earlier versions recorded the end of a change without effect as *noted*.
+    # Earlier versions recorded as *noted* that a change ended without effect.
     is_end = says is Says.NOTED and fact.source is Source.NOTIFICATION and fact.modification
-    return says in SAID or bool(is_end)
+    return says in OF_CHANGES or bool(is_end)
 
 
 def _attempt(facts: Iterable[Fact], attempts: Collection[str]) -> str | None:
+    """The paid attempt that the facts of a change name, or the only paid attempt."""
     named = {fact.psp_reference for fact in facts if fact.psp_reference}
     if not named and len(attempts) == 1:
         return next(iter(attempts))
     return min(named.intersection(attempts), default=None)
 
 
-def _said(facts: Iterable[Fact], currency: Currency) -> Mapping[Says, int]:
-    said: dict[Says, int] = {}
+def _meanings(facts: Iterable[Fact], currency: Currency) -> Mapping[Says, int]:
+    meanings: dict[Says, int] = {}
     for fact in facts:
         says, amount = meaning(fact), fact.amount
         minor_units = amount.minor_units if amount and amount.currency == currency else 0
-        said[says] = max(minor_units, said.get(says, 0))
-    return said
+        meanings[says] = max(minor_units, meanings.get(says, 0))
+    return meanings

@@ -1,8 +1,8 @@
 """Disputes: each dispute of a payment, its status and its details.
 
-All facts of one dispute have one pspReference. The order in which they come changes nothing: the
-status follows from the stages of a dispute, and of the provider's details the latest count, by the
-provider's own clock.
+All facts of one dispute have the same pspReference. The order in which they arrive does not matter.
+The status follows from the stages of a dispute. If several facts have details, the latest details
+by the provider's clock count.
 """
 
 from __future__ import annotations
@@ -23,24 +23,24 @@ T = TypeVar("T")
 class DisputeStatus(StrEnum):
     """The status of a dispute."""
 
-    #: Announced; no money has moved.
+    #: The dispute was announced; no money has moved.
     OPEN = "open"
     #: The dispute took the money from the shop.
     CHARGED_BACK = "charged_back"
-    #: The shop has the money again: it won the dispute.
+    #: The shop won the dispute and has the money again.
     REVERSED = "reversed"
     #: The dispute took the money again, finally.
     LOST = "lost"
 
 
-#: The first of these that is known decides the status.
+#: The first of these meanings that is known decides the status.
 _PRECEDENCE: Final = (
     (Says.SECOND_CHARGEBACK, DisputeStatus.LOST),
     (Says.CHARGEBACK_REVERSED, DisputeStatus.REVERSED),
     (Says.CHARGED_BACK, DisputeStatus.CHARGED_BACK),
     (Says.DISPUTE_ANNOUNCED, DisputeStatus.OPEN),
 )
-_SAID: Final = frozenset(says for says, _ in _PRECEDENCE)
+_OF_DISPUTES: Final = frozenset(says for says, _ in _PRECEDENCE)
 #: Statuses in which the shop does not have the money.
 TAKEN: Final = frozenset({DisputeStatus.CHARGED_BACK, DisputeStatus.LOST})
 
@@ -50,16 +50,16 @@ class Dispute:
     """One dispute.
 
     Attributes:
-        name: Its pspReference.
+        name: The dispute's pspReference.
         attempt: The disputed attempt; None where that is not known.
         amount: The disputed money; zero where no amount is known.
-        status: Its status.
-        opened_at: When its first fact happened.
-        is_announced: Whether it was announced, before the money moved or later.
-        reason: Why, in the provider's words; empty where unknown.
-        reason_code: The same as a code of the payment method.
-        deadline: Until when it can be answered.
-        provider_status: Its status in the provider's word.
+        status: The status.
+        opened_at: The time of the dispute's first fact, by the provider's clock.
+        is_announced: Whether the dispute was announced, before the money moved or later.
+        reason: The provider's text of the reason; empty where unknown.
+        reason_code: The payment method's code of the reason; empty where unknown.
+        deadline: The last time at which the shop can defend; None where unknown.
+        provider_status: The provider's name of the status; empty where unknown.
     """
 
     name: str
@@ -80,17 +80,17 @@ def disputes(
     """Every dispute among these changes, oldest first.
 
     Args:
-        changes: Those of one payment.
-        facts: All facts of it.
+        changes: The changes of one payment.
+        facts: All facts of the payment.
         nothing: Zero, in the payment's currency.
     """
-    known = [fact for fact in facts if fact.dispute or fact.says in _SAID]
-    found = (_dispute(change, known, nothing) for change in changes)
-    return tuple(sorted((one for one in found if one), key=lambda one: (one.opened_at, one.name)))
+    known = [fact for fact in facts if fact.dispute or fact.says in _OF_DISPUTES]
+    found = [each for change in changes if (each := _dispute(change, known, nothing))]
+    return tuple(sorted(found, key=lambda dispute: (dispute.opened_at, dispute.name)))
 
 
 def _dispute(change: Change, known: Iterable[Fact], nothing: Money) -> Dispute | None:
-    status = next((status for says, status in _PRECEDENCE if says in change.said), None)
+    status = next((status for says, status in _PRECEDENCE if says in change.meanings), None)
     own = sorted(
         (fact for fact in known if _name(fact) == change.name),
         key=lambda fact: (fact.at, fact.key),
@@ -104,7 +104,7 @@ def _dispute(change: Change, known: Iterable[Fact], nothing: Money) -> Dispute |
         amount=Money(nothing.currency, minor_units),
         status=status,
         opened_at=own[0].at,
-        is_announced=Says.DISPUTE_ANNOUNCED in change.said,
+        is_announced=Says.DISPUTE_ANNOUNCED in change.meanings,
         reason=_last(own, lambda details: details.reason) or "",
         reason_code=_last(own, lambda details: details.reason_code) or "",
         deadline=_last(own, lambda details: details.deadline),
@@ -113,7 +113,7 @@ def _dispute(change: Change, known: Iterable[Fact], nothing: Money) -> Dispute |
 
 
 def _name(fact: Fact) -> str:
-    """The dispute that a fact is about; one without a name of its own is named as in `changes`."""
+    """The name of a fact's dispute, by the same rule as in `changes`."""
     return fact.modification or fact.about or fact.psp_reference
 
 

@@ -1,7 +1,7 @@
 """How captures and cancels ended, for the shop's events.
 
-Refunds are in refunds.py, and a cancel that succeeded shows in the status. Here are the endings
-that would change neither.
+The ends of refunds are in refunds.py, and a successful cancel changes the status. This module has
+the ends that change neither a refund nor the status.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from enum import StrEnum
 from kasir.payments.changes import Change
 from kasir.payments.facts import Fact, Says, unanswered_key
 
-#: A change's name, and how it ended.
+#: A change's name, and how the change ended.
 Ended = tuple[str, "Ending"]
 
 
@@ -21,7 +21,7 @@ class Ending(StrEnum):
 
     #: The money was captured.
     CAPTURE_SUCCEEDED = "capture_succeeded"
-    #: It was not captured, or the capture failed afterwards.
+    #: The money was not captured, or the capture failed afterwards.
     CAPTURE_FAILED = "capture_failed"
     #: The payment could not be cancelled and remains as it is.
     CANCEL_FAILED = "cancel_failed"
@@ -33,40 +33,41 @@ def endings(changes: Iterable[Change], facts: Iterable[Fact]) -> tuple[Ended, ..
     """Each change that ended in one of these ways, by name.
 
     Args:
-        changes: Those of one payment.
-        facts: All facts of it.
+        changes: The changes of one payment.
+        facts: All facts of the payment.
     """
     keys = {fact.key for fact in facts}
-    found = ((one.name, _ending(one, unanswered_key(one.name) in keys)) for one in changes)
+    found = ((each.name, _ending(each, unanswered_key(each.name) in keys)) for each in changes)
     return tuple((name, ending) for name, ending in found if ending)
 
 
 def _ending(change: Change, was_unanswered: bool) -> Ending | None:
-    """How a change ended; None while it has not, or where the shop gets that another way.
+    """How a change ended; None if it has not ended, or if the shop gets the result in another way.
 
-    A request that the provider rejected counts only where it had no answer at first: else the
-    answer to the shop's own call said so.
+    A request that the provider rejected counts only if it had no answer at first. Otherwise the
+    shop got the rejection as the answer to its call.
     """
-    said = change.said
-    if Says.CAPTURE_FAILED in said:
+    meanings = change.meanings
+    if Says.CAPTURE_FAILED in meanings:
         return Ending.CAPTURE_FAILED
-    if Says.CAPTURED in said:
+    if Says.CAPTURED in meanings:
         return Ending.CAPTURE_SUCCEEDED
-    if Says.CAPTURE_REJECTED in said:
+    if Says.CAPTURE_REJECTED in meanings:
         return Ending.CAPTURE_FAILED
-    if Says.CANCEL_REJECTED in said and Says.VOIDED not in said:
-        # A cancel that no shop asked for is Kasir's own.
-        is_own = Says.CHANGE_RECEIVED in said and Says.CANCEL_ASKED not in said
+    if Says.CANCEL_REJECTED in meanings and Says.VOIDED not in meanings:
+        # If the shop did not ask for the cancel, Kasir did.
+        is_own = Says.CHANGE_RECEIVED in meanings and Says.CANCEL_ASKED not in meanings
         return None if is_own else Ending.CANCEL_FAILED
     return _never_taken(change) if was_unanswered else None
 
 
 def _never_taken(change: Change) -> Ending | None:
-    said = change.said
-    if Says.REFUND_DECLINED in said:
+    """How a change ended that the provider rejected; None if it did not reject the change."""
+    meanings = change.meanings
+    if Says.REFUND_DECLINED in meanings:
         return Ending.REFUND_NEVER_TAKEN
-    if Says.CHANGE_DECLINED not in said:
+    if Says.CHANGE_DECLINED not in meanings:
         return None
-    if Says.CAPTURE_ASKED in said:
+    if Says.CAPTURE_ASKED in meanings:
         return Ending.CAPTURE_FAILED
-    return Ending.CANCEL_FAILED if Says.CANCEL_ASKED in said else None
+    return Ending.CANCEL_FAILED if Says.CANCEL_ASKED in meanings else None

@@ -1,6 +1,6 @@
-"""A fact: one thing known about a payment, and its source. Appended, never overwritten.
+"""A fact: one thing known about a payment, and its source. Facts are never changed or deleted.
 
-A fact that is recorded twice counts once: two facts with the same key say the same.
+A fact that is recorded twice counts once, because two facts with the same key are the same fact.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from kasir.money import Money
 
 
 class Source(StrEnum):
-    """Where a fact comes from."""
+    """The source of a fact."""
 
-    #: The provider's answer to our call for the payment or a change of it.
+    #: The provider's answer to Kasir's call for the payment or for a change of it.
     REPLY = "reply"
-    #: The provider's answer after the shopper came back.
+    #: The provider's answer after the shopper returned.
     DETAILS = "details"
     #: A notification of the provider.
     NOTIFICATION = "notification"
@@ -30,15 +30,15 @@ class Source(StrEnum):
 
 
 class Says(StrEnum):
-    """What a fact says."""
+    """The meaning of a fact."""
 
-    #: A call had no answer. Any answer to the same call replaces it.
+    #: A call had no answer. Any answer to the same call replaces this fact.
     UNKNOWN = "unknown"
-    #: The provider rejected the request: there is no payment.
+    #: The provider rejected the request, so there is no payment.
     FAILED = "failed"
     #: The shopper was sent to the wallet.
     AWAITING_SHOPPER = "awaiting_shopper"
-    #: The provider has it, without a result yet.
+    #: The provider has the payment, without a result yet.
     PENDING = "pending"
     #: The money is authorised.
     AUTHORISED = "authorised"
@@ -52,7 +52,7 @@ class Says(StrEnum):
     VOIDED = "voided"
     #: The shop asked for a capture.
     CAPTURE_ASKED = "capture_asked"
-    #: The capture was not possible: the money stays authorised.
+    #: The capture was not possible, so the money stays authorised.
     CAPTURE_REJECTED = "capture_rejected"
     #: The money was captured, where capture is a separate step.
     CAPTURED = "captured"
@@ -60,19 +60,19 @@ class Says(StrEnum):
     CAPTURE_FAILED = "capture_failed"
     #: The shop asked for a cancel.
     CANCEL_ASKED = "cancel_asked"
-    #: The cancel was not possible: the payment remains as it is.
+    #: The cancel was not possible, so the payment does not change.
     CANCEL_REJECTED = "cancel_rejected"
     #: The provider accepted the request for a capture or a cancel, and gave it a pspReference.
     CHANGE_RECEIVED = "change_received"
-    #: The provider rejected the request for a capture or a cancel: nothing changes.
+    #: The provider rejected the request for a capture or a cancel, so nothing changes.
     CHANGE_DECLINED = "change_declined"
-    #: The shop asked for a reversal: a cancel or a refund of the whole.
+    #: The shop asked for a reversal: a cancel or a refund of the whole payment.
     REVERSAL_ASKED = "reversal_asked"
     #: The shop asked for a refund.
     REFUND_ASKED = "refund_asked"
     #: The provider accepted the request for a refund, and gave it a pspReference.
     REFUND_RECEIVED = "refund_received"
-    #: The provider rejected the request for a refund: nothing is refunded.
+    #: The provider rejected the request for a refund, so nothing is refunded.
     REFUND_DECLINED = "refund_declined"
     #: The refund succeeded.
     REFUND_CONFIRMED = "refund_confirmed"
@@ -90,23 +90,23 @@ class Says(StrEnum):
     CHARGEBACK_REVERSED = "chargeback_reversed"
     #: The dispute took the money again, finally.
     SECOND_CHARGEBACK = "second_chargeback"
-    #: Another amount was paid than was asked for. It does not count as paid.
+    #: The paid amount is not the requested amount. The payment does not count as paid.
     AMOUNT_MISMATCH = "amount_mismatch"
-    #: A message may be about this payment, and nothing proves it: a person must look.
+    #: A message may be about this payment, but nothing proves it. A person must decide.
     NEEDS_ATTENTION = "needs_attention"
-    #: Shown on the payment's timeline; changes nothing.
+    #: The fact is shown on the payment's timeline, and changes nothing.
     NOTED = "noted"
 
 
 @dataclass(frozen=True, slots=True)
 class DisputeDetails:
-    """What the provider says of a dispute beside its amount; empty where it says nothing.
+    """The provider's details of a dispute, without the amount; empty where not given.
 
     Attributes:
-        reason: Why the payment is disputed.
-        reason_code: The same as a code of the payment method.
-        deadline: Until when the dispute can be answered.
-        status: Its status, in the provider's word.
+        reason: The provider's text of the reason.
+        reason_code: The payment method's code of the reason.
+        deadline: The last time at which the shop can defend.
+        status: The provider's name of the status.
     """
 
     reason: str = ""
@@ -120,15 +120,15 @@ class Fact:
     """One thing known about a payment.
 
     Attributes:
-        key: Names this fact within its payment; the same key is the same fact.
-        says: What it means.
-        source: Where it comes from.
-        at: When it happened (the provider's own time where it gives one).
-        about: The idempotency key of the call that it belongs to; may be empty.
-        psp_reference: The pspReference of the attempt; empty where it is not known.
+        key: The fact's name within its payment. Two facts with the same key are the same fact.
+        says: The fact's meaning.
+        source: The fact's source.
+        at: When it happened, by the provider's clock if the provider gives a time.
+        about: The idempotency key of the call that the fact belongs to; may be empty.
+        psp_reference: The pspReference of the attempt; empty if not known.
         modification: The pspReference of the refund, capture, dispute or offer; may be empty.
         amount: The money, if any.
-        words: The provider's own words, shown to operators.
+        words: The provider's or Kasir's text, shown to operators.
         dispute: The details of a dispute, if it is about one.
     """
 
@@ -144,20 +144,21 @@ class Fact:
     dispute: DisputeDetails | None = None
 
 
+#: The key of the fact that the return URL was visited.
 _RETURNED: Final = "returned"
 
 
 def returned(at: datetime) -> Fact:
-    """The fact that somebody came to this payment's return URL; recorded once."""
+    """The fact that the return URL of this payment was visited; recorded once."""
     words = "the shopper came back from the wallet"
     return Fact(key=_RETURNED, says=Says.NOTED, source=Source.KASIR, at=at, words=words)
 
 
 def unanswered_key(question_key: str) -> str:
-    """The key of the fact that a call, known by its idempotency key, had no answer."""
+    """The key of the fact that the call with this idempotency key had no answer."""
     return f"unknown:{question_key}"
 
 
 def has_returned(facts: Iterable[Fact]) -> bool:
-    """Whether somebody came to this payment's return URL."""
+    """Whether the return URL of this payment was visited."""
     return any(fact.key == _RETURNED for fact in facts)

@@ -1,7 +1,7 @@
-"""The flow of a payment: write the intent down, ask the provider, write down what came of it.
+"""The flow of a payment: store the intent, ask the provider, store the result.
 
-A question whose sender is gone is sent again by the next caller, with the same key and the same
-body. So nobody is charged twice and nothing is lost, wherever a process stops.
+If the process that sent a question has stopped, the next caller sends the question again, with the
+same key and the same body. So no shopper is charged twice and no result is lost.
 """
 
 from __future__ import annotations
@@ -27,14 +27,16 @@ from kasir.payments.question import (
     Unanswered,
 )
 
-#: How long a caller that waits for another's answer pauses between looks; doubled every time.
-_LOOK_AGAIN_S: Final = 0.05
-_LOOK_AGAIN_MAX_S: Final = 0.8
+#: The first and the longest pause between two queries for an answer that another caller waits for.
+#: Each pause is twice as long as the one before.
+_POLL_S: Final = 0.05
+_POLL_MAX_S: Final = 0.8
+#: How often the gap between two tries is doubled at most, so that its value does not overflow.
 _DOUBLINGS_MAX: Final = 20
 
 
 class Provider(Protocol):
-    """Who takes the money."""
+    """The payment provider."""
 
     async def ask(self, question: Question) -> CallResult:
         """Send a question and read the answer. Never raises for a failed connection."""
@@ -42,45 +44,47 @@ class Provider(Protocol):
 
 
 class PaymentBook(Protocol):
-    """Where payments and their questions are written down. Every method is one commit."""
+    """Stores payments and their questions. Every method is one commit."""
 
     async def open(
         self, intent: Intent, question: Question, shop_key: ShopKey | None
     ) -> Question | None:
-        """Write a payment and its question down.
+        """Store a payment and its question.
 
         Returns:
-            None, or the question first asked under this shop key: then nothing was written.
+            None if both were stored. If this shop key was used before, nothing is stored, and the
+            first question with this key is returned.
 
         Raises:
-            KeyReused: The shop key came first with another fingerprint.
+            KeyReused: The shop key was used before with another fingerprint.
         """
         ...
 
     async def open_change(
         self, question: Question, decide: Decide, shop_key: ShopKey | None
     ) -> Question | None:
-        """Write a question that changes a payment down, if `decide` allows it.
+        """Store a question that changes a payment, if `decide` allows it.
 
-        The payment's row is locked while `decide` runs, so concurrent changes are decided one
-        after the other, each with the facts of those before.
+        The payment's row is locked while `decide` runs. So concurrent changes are decided one after
+        the other, each with the facts of the earlier ones.
 
         Returns:
-            None, or the question first asked under this shop key: then nothing was written.
+            None if it was stored. If this shop key was used before, nothing is stored, and the
+            first question with this key is returned.
 
         Raises:
-            KeyReused: The shop key came first with another fingerprint.
+            KeyReused: The shop key was used before with another fingerprint.
             NotFound: There is no such payment.
-            Exception: Whatever `decide` raises; nothing was written.
+            Exception: Whatever `decide` raises; then nothing is stored.
         """
         ...
 
     async def open_question(self, question: Question) -> bool:
-        """Write a question down; False where one with its key exists."""
+        """Store a question; False if a question with its key exists."""
         ...
 
     async def question(self, key: str) -> tuple[Question, KeptAnswer | None]:
-        """Give a question and its kept answer, if it has one.
+        """Return a question and its kept answer, if it has one.
 
         Raises:
             NotFound: No question has this key.
@@ -88,18 +92,19 @@ class PaymentBook(Protocol):
         ...
 
     def asking(self, question: Question) -> AbstractAsyncContextManager[None]:
-        """A context around the sending of a question, entered before it is written down.
+        """A context around the sending of a question, entered before the question is stored.
 
-        Where it ends in a cancel or a lost database, the question is released: anybody may send it.
+        If the context ends by a cancellation or a lost database, the question is released, so that
+        any process may send it.
         """
         ...
 
     async def is_abandoned(self, question: Question) -> bool:
-        """Whether whoever sent a question last is known to wait for its answer no longer."""
+        """Whether the last sender of a question is known not to wait for the answer any more."""
         ...
 
     async def take_over(self, question: Question, now: datetime) -> bool:
-        """Claim an unanswered question: True if nobody sent it since `question.asked_at`."""
+        """Claim an unanswered question; True if it was not sent since `question.asked_at`."""
         ...
 
     async def record(
@@ -111,10 +116,12 @@ class PaymentBook(Protocol):
     ) -> None:
         """Keep the answer, record its facts, and write the payment's new summary.
 
-        The payment's row is locked until then, so concurrent calls take turns. Without an answer
-        the question is released: anybody may send it at once, and a worker does at `ask_again_at`
-        (never, where that is None). `opened` is the intent, where the caller wrote it down just
-        now: then nothing is read back, unless another fact was recorded meanwhile.
+        The payment's row is locked meanwhile, so concurrent calls wait for each other. Without an
+        answer the question is released: any process may send it at once, and a worker sends it at
+        `ask_again_at`, or never if that is None.
+
+        `opened` is the payment's intent if the caller has just stored it. Then the payment need not
+        be read from the database, unless another fact of it was recorded meanwhile.
         """
         ...
 
@@ -123,26 +130,27 @@ class Payments(Protocol):
     """Payments, with their facts."""
 
     async def payment(self, payment_id: PaymentId) -> Payment | None:
-        """Give a payment."""
+        """Return a payment; None if there is none with this id."""
         ...
 
     async def payment_of_attempt(self, psp_reference: str) -> Payment | None:
-        """Give the payment that owns an attempt at the provider."""
+        """Return the payment that owns an attempt at the provider."""
         ...
 
     async def payments_of(self, reference: str, limit: int) -> Sequence[Payment]:
-        """Give the payments of a shop's reference, newest first."""
+        """Return the payments of a shop's reference, newest first."""
         ...
 
     async def payments_of_link(self, link_id: LinkId, limit: int) -> Sequence[Payment]:
-        """Give the newest payments of a link, and older ones that are paid or may become paid."""
+        """Return the newest payments of a link, and older ones that are or may become paid."""
         ...
 
     async def original_of(self, name: str) -> tuple[str, str] | None:
-        """Give the pspReference of the payment that owns a name, and the shop's reference of it.
+        """Return the pspReference and the merchant reference of the payment that owns `name`.
 
-        The name is a change's, or one that the provider gave while nothing was paid. The
-        pspReference is empty where there is none yet. None: no payment owns the name.
+        `name` is the pspReference of a change, or one that the provider gave before the payment was
+        paid. The returned pspReference is empty if the payment has none yet. The result is None if
+        no payment owns `name`.
         """
         ...
 
@@ -151,21 +159,22 @@ class Payments(Protocol):
         ...
 
     async def add_facts(self, payment_id: PaymentId, facts: Sequence[Fact]) -> None:
-        """Record facts of a payment that no answer brought, in one commit."""
+        """Record facts of a payment that are not from an answer, in one commit."""
         ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timeouts:
-    """How long everything may take.
+    """The time limits of the flow.
 
     Attributes:
-        lease: After this long without an answer others may send a question.
-        wait: How long a second caller waits for the first one's answer.
-        first_gap: After this long without an answer a worker sends it again; doubled every time.
-        longest_gap: The limit of that doubling.
+        lease: How long a question may stay unanswered before another caller may send it.
+        wait: How long a second caller waits for the first caller's answer.
+        first_gap: The first wait before a worker sends an unanswered question again. Each further
+            wait is twice as long.
+        longest_gap: The longest of these waits.
         key_lifetime: How long the provider remembers a key. After that a question is not sent
-            again: it might be a second payment.
+            again, because it might become a second payment.
     """
 
     lease: timedelta
@@ -177,14 +186,14 @@ class Timeouts:
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """Asks for payments and for changes of them.
+    """Asks the provider for payments and for changes of them.
 
     Attributes:
-        book: Where they are written down.
-        provider: Who is asked.
-        clock: What time it is.
-        chance: Gives a random number from 0 to 1, so that many retries do not come at once.
-        timeouts: How long everything may take.
+        book: Stores payments and questions.
+        provider: The payment provider.
+        clock: Kasir's time.
+        chance: Returns a random number from 0 to 1, by which retries are spread over time.
+        timeouts: The time limits.
     """
 
     book: PaymentBook
@@ -199,11 +208,11 @@ class Flow:
         """Ask for a payment, once per shop key.
 
         Returns:
-            The payment's id (of the first one, if the shop key was used before), and the
-            provider's answer, or why the outcome is unknown.
+            The payment's id, and the provider's answer, or why the outcome is unknown. If the shop
+            key was used before, these are the id and the answer of the first payment.
 
         Raises:
-            KeyReused: The shop key came before with another body.
+            KeyReused: The shop key was used before with another body.
             StillRunning: The first request with this shop key has no answer yet.
         """
         async with self.book.asking(question):
@@ -214,19 +223,19 @@ class Flow:
         return first.payment_id or intent.id, kept
 
     async def resume(self, key: str) -> KeptAnswer | Unanswered:
-        """Give the kept answer to a question, or send it again with the same key and body.
+        """Return the kept answer to a question, or send the question again, with the same key.
 
         Returns:
             The provider's answer, or why the outcome is unknown.
 
         Raises:
-            StillRunning: Another caller is waiting for its answer.
+            StillRunning: Another caller is waiting for the answer.
             NotFound: No question has this key.
         """
         return await self._again(key, key)
 
     async def finish(self, question: Question) -> KeptAnswer | Unanswered:
-        """Ask for the status of a payment, once per key; later and concurrent callers get the same.
+        """Ask for the status of a payment, once per key. All callers get the same answer.
 
         Returns:
             The provider's answer, or why the outcome is unknown.
@@ -234,7 +243,7 @@ class Flow:
         async with self.book.asking(question):
             if await self.book.open_question(question):
                 return await self._ask(question)
-        give_up_at, gap_s = self.clock.now() + self.timeouts.wait, _LOOK_AGAIN_S
+        give_up_at, gap_s = self.clock.now() + self.timeouts.wait, _POLL_S
         while True:
             try:
                 return await self._again(question.key, question.key)
@@ -242,7 +251,7 @@ class Flow:
                 if self.clock.now() >= give_up_at:
                     return Unanswered()
             await asyncio.sleep(gap_s)
-            gap_s = min(2 * gap_s, _LOOK_AGAIN_MAX_S)
+            gap_s = min(2 * gap_s, _POLL_MAX_S)
 
     async def change(
         self, question: Question, decide: Decide, shop_key: ShopKey | None = None
@@ -253,9 +262,9 @@ class Flow:
             The provider's answer, or why the outcome is unknown.
 
         Raises:
-            KeyReused: The shop key came before with another body.
+            KeyReused: The shop key was used before with another body.
             StillRunning: The first request with this shop key has no answer yet.
-            Exception: Whatever `decide` raises; nothing was sent.
+            Exception: Whatever `decide` raises; then nothing was sent.
         """
         async with self.book.asking(question):
             first = await self.book.open_change(question, decide, shop_key)
@@ -264,51 +273,53 @@ class Flow:
         return await self._again(first.key, shop_key.key if shop_key else first.key)
 
     async def ask_again(self, key: str) -> None:
-        """Send a question that has no answer again, unless somebody is sending it right now."""
+        """Send an unanswered question again, unless another caller is sending it at this moment."""
         with suppress(StillRunning):
             await self.resume(key)
 
     async def _again(self, key: str, shop_key: str) -> KeptAnswer | Unanswered:
-        """Give the kept answer, or take over a question that nobody waits for."""
-        known, kept = await self.book.question(key)
-        while kept is None:
+        """Return the kept answer to a question, or take the question over and send it again.
+
+        It is taken over if no caller waits for its answer any more.
+        """
+        stored, answer = await self.book.question(key)
+        while answer is None:
             now = self.clock.now()
-            if now >= known.opened_at + self.timeouts.key_lifetime:
-                # The provider may have forgotten the key: this might be a second payment.
-                return Unanswered()
-            is_leased = now < known.asked_at + self.timeouts.lease
-            if not is_leased or await self.book.is_abandoned(known):
-                asked = replace(known, asked_at=now)
+            if now >= stored.opened_at + self.timeouts.key_lifetime:
+                return Unanswered()  # The provider may have forgotten the key, and would pay again.
+            is_leased = now < stored.asked_at + self.timeouts.lease
+            if not is_leased or await self.book.is_abandoned(stored):
+                asked = replace(stored, asked_at=now)
                 async with self.book.asking(asked):
-                    if await self.book.take_over(known, now):
-                        return await self._ask(replace(asked, tries=_tries(known)))
-            before = known.asked_at
-            known, kept = await self.book.question(key)
-            if kept is None and known.asked_at == before:
+                    if await self.book.take_over(stored, now):
+                        return await self._ask(replace(asked, tries=_tries(stored)))
+            asked_before = stored.asked_at
+            stored, answer = await self.book.question(key)
+            if answer is None and stored.asked_at == asked_before:
                 raise StillRunning(shop_key)
-            # Meanwhile it was answered, released or taken over: what was decided is out of date.
-        return kept
+            # Meanwhile the question was answered, released or taken over, so the loop checks again.
+        return answer
 
     async def _ask(
         self, question: Question, opened: Intent | None = None
     ) -> KeptAnswer | Unanswered:
-        """Send a question, outside any transaction, and write down what came of it."""
+        """Send a question, outside any transaction, and store the result."""
         result = await self.provider.ask(question)
         await self.book.record(question, result, self._next_time(question), opened)
         return result.answer or Unanswered(result.error)
 
     def _next_time(self, question: Question) -> datetime | None:
-        """When a worker sends it again without an answer; None once the key may be forgotten."""
-        doubled = self.timeouts.first_gap * (1 << min(question.tries, _DOUBLINGS_MAX))
-        gap = min(doubled, self.timeouts.longest_gap)
+        """When a worker sends an unanswered question again; None if its key may expire by then."""
+        doubled_gap = self.timeouts.first_gap * (1 << min(question.tries, _DOUBLINGS_MAX))
+        gap = min(doubled_gap, self.timeouts.longest_gap)
         next_time = self.clock.now() + gap * (0.5 + self.chance())
         return next_time if next_time < question.opened_at + self.timeouts.key_lifetime else None
 
 
 def _tries(known: Question) -> int:
-    """How often a question that is taken over was sent, or may have been.
+    """How many times a question that is taken over was sent, or may have been sent.
 
-    Its first sender may have sent it before the process ended: then `asked_at` is the time of the
-    opening or later. It is earlier where nobody has sent it at all.
+    If `asked_at` is earlier than `opened_at`, the question was never sent. Otherwise its first
+    sender may have sent it before that process ended.
     """
     return max(known.tries, 1) if known.asked_at >= known.opened_at else known.tries

@@ -21,29 +21,29 @@ def payment(intent: Intent, facts: Sequence[Fact]) -> Payment:
 def fold(intent: Intent, facts: Iterable[Fact]) -> Summary:
     """The summary of these facts. The same set gives the same summary, in any order."""
     known = frozenset(facts)
-    money = sums(intent, known)
+    payment_sums = sums(intent, known)
     return Summary(
         status=status(known),
         psp_reference=_psp_reference(known),
-        captured=money.captured,
-        refunded=money.refunded,
-        charged_back=money.charged_back,
-        refunds=money.refunds,
-        endings=endings(money.changes, known),
-        disputes=disputes(money.changes, known, Money(intent.amount.currency, 0)),
-        is_given_back=_is_given_back(known, money),
+        captured=payment_sums.captured,
+        refunded=payment_sums.refunded,
+        charged_back=payment_sums.charged_back,
+        refunds=payment_sums.refunds,
+        endings=endings(payment_sums.changes, known),
+        disputes=disputes(payment_sums.changes, known, Money(intent.amount.currency, 0)),
+        is_given_back=_is_given_back(known, payment_sums),
     )
 
 
-def _is_given_back(facts: frozenset[Fact], money: Sums) -> bool:
-    """Whether it was paid, and then refunded as far as it was captured, or cancelled."""
+def _is_given_back(facts: frozenset[Fact], payment_sums: Sums) -> bool:
+    """Whether the payment was paid, and then cancelled or refunded in full."""
     if not any(fact.says is Says.AUTHORISED for fact in facts):
         return False
-    refunded = money.refunded.minor_units
-    return not paid_attempts(facts) or 0 < refunded >= money.captured.minor_units
+    refunded = payment_sums.refunded.minor_units
+    return not paid_attempts(facts) or 0 < refunded >= payment_sums.captured.minor_units
 
 
 def _psp_reference(facts: frozenset[Fact]) -> str:
-    """The attempt that is paid; else any attempt, chosen by name and not by time."""
+    """The pspReference of a paid attempt, or else of any; if several, the first in sorted order."""
     known = {fact.psp_reference for fact in facts if fact.psp_reference}
     return min(paid_attempts(facts) or known, default="")

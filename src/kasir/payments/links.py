@@ -14,15 +14,15 @@ from kasir.payments.status import FINAL, Status
 
 
 class LinkStatus(StrEnum):
-    """The status of a link, in the words of Adyen's `paymentLinks`."""
+    """The status of a link, with the names of Adyen's `paymentLinks`."""
 
-    #: It can be paid.
+    #: The link can be paid.
     ACTIVE = "active"
-    #: A payment made through it has no final status yet.
+    #: A payment that was made through the link has no final status yet.
     PAYMENT_PENDING = "paymentPending"
-    #: It was paid.
+    #: The link was paid.
     COMPLETED = "completed"
-    #: It can no longer be paid.
+    #: The link can no longer be paid.
     EXPIRED = "expired"
 
 
@@ -37,7 +37,7 @@ class Link:
     expired_by_shop_at: datetime | None = None
 
     def is_over(self, now: datetime) -> bool:
-        """Whether it has expired, or the shop withdrew it."""
+        """Whether the link has expired, or the shop withdrew it."""
         return self.expired_by_shop_at is not None or now >= self.expires_at
 
 
@@ -48,7 +48,7 @@ def link_status(link: Link, payments: Sequence[Payment], now: datetime) -> LinkS
         return LinkStatus.COMPLETED
     if link.expired_by_shop_at is not None:
         return LinkStatus.EXPIRED
-    if link.is_over(now):  # A payment that was begun before may still become paid.
+    if link.is_over(now):  # A payment that was begun earlier may still become paid.
         return LinkStatus.EXPIRED if statuses <= FINAL else LinkStatus.PAYMENT_PENDING
     if statuses & {Status.PENDING, Status.UNKNOWN}:
         return LinkStatus.PAYMENT_PENDING

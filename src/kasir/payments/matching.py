@@ -1,11 +1,15 @@
 """Decides which payment a message belongs to: one rule for answers and notifications.
 
-A merchant reference proves nothing: other systems on the account may use the same one. Nor does a
-visit of the return URL. A pspReference has one owner, the payment that claimed it first: it is the
-primary key of the table `psp_reference`. A claim is proven by our own id, which the provider
-echoes; by the answer to a call that we made for that payment; or by another pspReference in the
-message that the payment owns already. Without proof a reference counts only where the method and
-the amount are the same, and exactly one payment of that reference is open and has no attempt yet.
+A merchant reference is no proof, because other systems on the account may use the same one. A visit
+of the return URL is no proof either. A pspReference has one owner, the payment that claimed it
+first; it is the primary key of the table `psp_reference`. A claim is proven by one of these:
+
+- Kasir's own id in the message, which the provider repeats;
+- the message is the answer to a call that Kasir made for that payment;
+- the payment already owns another pspReference in the message.
+
+Without proof a reference counts only if the method and the amount are the same, and exactly one
+payment of that reference is open and has no attempt yet.
 
 The rule as a table: docs/payment-status.md.
 """
@@ -24,33 +28,34 @@ from kasir.money import Money
 class Ruling(StrEnum):
     """Which payment a message belongs to."""
 
-    #: It belongs to one payment of ours, which records the fact and owns the names in it.
+    #: It belongs to one payment of Kasir's, which records the fact and owns its pspReferences.
     OURS = "ours"
-    #: It belongs to one payment of ours, with another amount than was asked for: never paid.
+    #: It belongs to one payment of Kasir's, but has another amount. It does not count as paid.
     MISMATCHED = "mismatched"
-    #: It may belong to a payment of ours and nothing proves to which: a person must look.
+    #: It may belong to a payment of Kasir's, but nothing proves to which. A person must decide.
     HELD = "held"
-    #: A change of an attempt that no payment has claimed yet. It is read again when one does.
+    #: It is a change of an attempt that no payment has claimed yet. It is read again after a claim.
     WAITING = "waiting"
-    #: Not ours, as far as is known. It is read again if a payment of ours claims one of its names.
+    #: It belongs to no known payment. It is read again if one claims one of its pspReferences.
     FOREIGN = "foreign"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clues:
-    """What in a message tells which payment it is about.
+    """The parts of a message that show which payment it belongs to.
 
     Attributes:
         attempt: The pspReference of the attempt; empty where the message has none.
         change: The pspReference of the capture, refund, cancel or dispute of that attempt.
-        is_change: Whether it is about a change. A change is never claimed by its reference.
-        payment_id: Our own id, where the provider echoed it or we made the call for it.
+        is_change: Whether it is about a change. Without proof, a payment never claims a change.
+        payment_id: Kasir's id, if the provider repeated it or Kasir made the call for it.
         reference: The shop's reference.
-        method: The payment method, in the provider's word; empty where the message has none.
+        method: The provider's name of the payment method; empty where the message has none.
         amount: The money in it, if any.
-        pays: Whether it says that the payment is authorised.
-        by_reference: Whether the change was requested by a reference, which several payments may
-            have: then the attempt decides whose it is, and not the change.
+        pays: Whether it reports that the payment is authorised.
+        by_reference: Whether the shop requested the change with a merchant reference, which several
+            payments may have, and not with a pspReference. Then the owner of `attempt` decides, and
+            the owner of `change` does not count.
     """
 
     attempt: str = ""
@@ -65,7 +70,7 @@ class Clues:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The provider's names in the message."""
+        """The pspReferences in the message."""
         return tuple(name for name in (self.attempt, self.change) if name)
 
 
@@ -74,7 +79,7 @@ class Candidate:
     """A payment that a message could be about, read under its row lock.
 
     Attributes:
-        id: Our own id of it.
+        id: Kasir's id of the payment.
         reference: The shop's reference.
         amount: What is to be paid.
         method: The payment method.
@@ -95,10 +100,10 @@ class Match:
     """Which payment a message belongs to.
 
     Attributes:
-        ruling: Whose it is.
-        payment_id: The payment it belongs to (ours, mismatched).
-        fits: The payments that it may belong to (held).
-        why: The reason, for the operator; empty where there is nothing to explain.
+        ruling: The decision.
+        payment_id: The payment that the message belongs to (ours, mismatched).
+        fits: The payments that the message may belong to (held).
+        why: The reason, for the operator; may be empty.
     """
 
     ruling: Ruling
@@ -107,22 +112,23 @@ class Match:
     why: str = ""
 
 
-_SEVERAL: Final = "{count} payments of {reference} are open and nothing tells which one is meant"
-_ENDED: Final = "the payment of {reference} that it fits has ended, or has another pspReference"
-_AT_ODDS: Final = "its names belong to different payments"
-_OTHER_REFERENCE: Final = "it bears our id, and a reference that is not that payment's"
-_OTHER_AMOUNT: Final = "it brings {paid}, and the payment is of {asked}"
-_OTHER_CURRENCY: Final = "it speaks of {paid}, and the payment is in {asked}"
-_NOT_OUR_ID: Final = "it bears the id of a payment that this Kasir does not have"
+_SEVERAL: Final = "{count} payments of {reference} are open, and it may belong to any of them"
+_ENDED: Final = "it fits a payment of {reference}, which has ended or has another pspReference"
+_AT_ODDS: Final = "its pspReferences belong to different payments"
+_OTHER_REFERENCE: Final = "it has a payment's id, but not that payment's reference"
+_OTHER_AMOUNT: Final = "its amount is {paid}, but the payment's amount is {asked}"
+_OTHER_CURRENCY: Final = "its currency is {paid}, but the payment's currency is {asked}"
+_NOT_OUR_ID: Final = "it has the id of a payment that this Kasir does not have"
 
 
 def match(clues: Clues, owners: Mapping[str, PaymentId], candidates: Sequence[Candidate]) -> Match:
     """Decide which payment a message belongs to.
 
     Args:
-        clues: What it says.
-        owners: The payment that owns each of the provider's names, as far as they are claimed.
-        candidates: The owners, the payment of the echoed id, and those of the reference.
+        clues: The message's clues.
+        owners: The payment that owns each pspReference, for claimed ones only.
+        candidates: The owners, the payment whose id is in the message, and the payments with the
+            same merchant reference.
     """
     known = {candidate.id: candidate for candidate in candidates}
     proven = {owners[name] for name in clues.names if name in owners}
@@ -141,17 +147,17 @@ def match(clues: Clues, owners: Mapping[str, PaymentId], candidates: Sequence[Ca
 
 
 def _is_of_another_order(clues: Clues, payment: Candidate, owners: Mapping[str, PaymentId]) -> bool:
-    """Whether an attempt has our id and a reference that is not the payment's.
+    """Whether the message has this payment's id, but another order's reference.
 
-    Adyen's signature covers the reference, and not the metadata with our id. A change may have a
-    reference of its own.
+    Adyen's signature covers the reference, but not the metadata with Kasir's id. A change may have
+    its own reference.
     """
     is_attempt = not clues.is_change and clues.attempt not in owners
     return is_attempt and clues.reference not in ("", payment.reference)
 
 
 def _of(payment: Candidate, clues: Clues) -> Match:
-    """The match of a message that is proven to be a payment's."""
+    """The match of a message that is proven to belong to a payment."""
     money = clues.amount
     if money is None or money == payment.amount:
         return Match(ruling=Ruling.OURS, payment_id=payment.id)
@@ -165,15 +171,15 @@ def _of(payment: Candidate, clues: Clues) -> Match:
 
 
 def _by_reference(clues: Clues, candidates: Sequence[Candidate]) -> Match:
-    """The match of a message that proves nothing, by its reference."""
-    named_so = [
+    """The match of a message without proof, by its reference."""
+    same_reference = [
         candidate
         for candidate in candidates
         if candidate.reference == clues.reference and clues.method in ("", candidate.method)
     ]
     if clues.is_change:
-        return Match(ruling=Ruling.WAITING if named_so else Ruling.FOREIGN)
-    fits = [candidate for candidate in named_so if candidate.amount == clues.amount]
+        return Match(ruling=Ruling.WAITING if same_reference else Ruling.FOREIGN)
+    fits = [candidate for candidate in same_reference if candidate.amount == clues.amount]
     free = [candidate for candidate in fits if candidate.is_open and not candidate.has_attempt]
     if len(free) == 1:
         return Match(ruling=Ruling.OURS, payment_id=free[0].id)
@@ -182,6 +188,6 @@ def _by_reference(clues: Clues, candidates: Sequence[Candidate]) -> Match:
     if free:
         why = _SEVERAL.format(count=len(free), reference=clues.reference)
         return Match(ruling=Ruling.HELD, fits=tuple(one.id for one in free), why=why)
-    # They have all ended: the message is recorded at the newest, whose id sorts last.
+    # Each has ended or has an attempt. It is recorded at the newest payment: its id sorts last.
     newest = max(one.id for one in fits)
     return Match(ruling=Ruling.HELD, fits=(newest,), why=_ENDED.format(reference=clues.reference))

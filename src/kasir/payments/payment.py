@@ -1,4 +1,4 @@
-"""A payment: the intent that is written down, its facts, and their summary."""
+"""A payment: the stored intent, its facts, and their summary."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from kasir.payments.status import Status
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Intent:
-    """What is written down before the provider is asked. It never changes.
+    """The payment to make, stored before the provider is asked. It never changes.
 
     Attributes:
         id: Kasir's own id.
         reference: The shop's reference.
-        amount: What is to be paid.
-        method: The wallet, in the provider's word.
-        return_url: Where the shopper comes back to.
-        created_at: When it was written down.
+        amount: The requested amount.
+        method: The provider's name of the wallet.
+        return_url: The address to which the shopper returns.
+        created_at: When it was stored.
         close_at: When an attempt that the shopper did not finish is closed.
-        captures_itself: Whether it is captured as soon as it is authorised.
-        model: The provider's recurring model, where it makes or charges a token; else empty.
-        consent: What the shopper agreed to, as it was shown; empty where not asked.
+        captures_itself: Whether the money is captured as soon as it is authorised.
+        model: The recurring processing model, if the payment makes or charges a token; else empty.
+        consent: The text to which the shopper agreed, as it was shown; empty if not asked.
         shopper_reference: The shop's name for the shopper, if it gave one.
-        link_id: The payment link it was made through, if any.
+        link_id: The payment link through which it was made, if any.
     """
 
     id: PaymentId
@@ -55,12 +55,12 @@ class Summary:
         status: The status.
         psp_reference: The pspReference of the attempt that counts; may be empty.
         captured: Money captured.
-        refunded: Money refunded that did not return.
+        refunded: Money refunded, without refunds that returned to the shop.
         charged_back: Money lost in disputes.
         refunds: Every refund, by name.
         endings: How captures and cancels ended, by name.
         disputes: Every dispute, oldest first.
-        is_given_back: Whether it was paid, and then refunded as far as captured, or cancelled.
+        is_given_back: Whether the payment was paid, and then cancelled or fully refunded.
     """
 
     status: Status
@@ -75,7 +75,7 @@ class Summary:
 
     @property
     def is_disputed(self) -> bool:
-        """Whether there is or was a dispute, however it ended."""
+        """Whether there is or was a dispute, with any result."""
         return bool(self.disputes)
 
 

@@ -1,4 +1,4 @@
-"""Questions to the provider, and what comes of them."""
+"""Questions to the provider, and their results."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from kasir.payments.payment import Payment
 
 
 class Kind(StrEnum):
-    """What a question asks of the provider."""
+    """What a question requests from the provider."""
 
     #: A payment.
     PAYMENTS = "payments"
-    #: The status of a payment, after the shopper came back.
+    #: The status of a payment, after the shopper returned.
     DETAILS = "details"
     #: To capture an authorised payment.
     CAPTURES = "captures"
@@ -35,19 +35,19 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """A call to the provider, written down before it is sent; its body never changes.
+    """A call to the provider, stored before it is sent. Its body never changes.
 
     Attributes:
-        key: Its idempotency key at the provider, one per intent, forever.
-        kind: What it asks.
-        payment_id: Which payment it is about; None where only the answer can tell.
+        key: The question's idempotency key at the provider, which never changes.
+        kind: What the question requests.
+        payment_id: The payment that the question is about; None if only the answer shows that.
         version: The version of the provider's API.
-        path: Where it is sent.
+        path: The path that is called.
         body: The exact bytes.
-        opened_at: When it was written down.
+        opened_at: When it was stored.
         asked_at: When it was last sent.
-        tries: How often it was sent, or may have been, without an answer.
-        fields: The body, decoded, where it was just encoded; None where it comes from the database.
+        tries: How many times it was sent, or may have been sent, without an answer.
+        fields: The decoded body of a new question; None if the question is from the database.
     """
 
     key: str
@@ -63,15 +63,15 @@ class Question:
 
     @property
     def was_sent_before(self) -> bool:
-        """Whether it may have reached the provider before, and had its effect."""
+        """Whether an earlier try may have reached the provider and been executed."""
         return self.tries > 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeptAnswer:
-    """A final answer, as it is kept: whoever asks the same again gets these bytes.
+    """A final answer, as it is stored. A later caller with the same question gets the same bytes.
 
-    `fields` is the body, decoded, where it has just come; None where it comes from the database.
+    `fields` is the decoded body of a new answer; None if the answer is from the database.
     """
 
     status: int
@@ -96,9 +96,9 @@ class CallResult:
 
     Attributes:
         answer: The answer to keep; None while the outcome is unknown.
-        facts: What it says of the payment it is about.
-        clues: Which payment that is; None where there is no answer.
-        error: The error that came instead of a final answer, for people; empty where none came.
+        facts: The facts about a payment that follow from the result.
+        clues: What shows which payment the answer belongs to; None without an answer.
+        error: The error that came instead of a final answer, as a sentence; may be empty.
     """
 
     answer: KeptAnswer | None
@@ -109,11 +109,11 @@ class CallResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShopKey:
-    """The shop's own idempotency key and a fingerprint of the body it came with."""
+    """The shop's idempotency key and a fingerprint of its request."""
 
     key: str
     fingerprint: bytes
 
 
-#: Decides on a change under the payment's lock: returns the facts that record it, or raises.
+#: Decides on a change under the payment's lock. Returns the facts to record, or raises a refusal.
 Decide = Callable[[Payment], Sequence[Fact]]

@@ -19,14 +19,15 @@ class RefundStatus(StrEnum):
     REQUESTED = "requested"
     #: The money is refunded.
     SUCCEEDED = "succeeded"
-    #: It was declined or rejected, or failed afterwards: the shop keeps the money.
+    #: The refund was rejected, or failed afterwards. The shop keeps the money.
     FAILED = "failed"
-    #: It was refunded, and the money returned to the shop.
+    #: The money was refunded, and then returned to the shop.
     REVERSED = "reversed"
 
 
-#: The first of these that is known decides the status: results come before requests. None means
-#: that there is no refund: the provider rejected it, or the whole payment was cancelled.
+#: The first of these meanings that is known decides the status, so a result overrides a request.
+#: None means that there is no refund, because the provider declined it or the whole payment was
+#: cancelled.
 _PRECEDENCE: Final[tuple[tuple[Says, RefundStatus | None], ...]] = (
     (Says.REFUND_REVERSED, RefundStatus.REVERSED),
     (Says.REFUND_FAILED, RefundStatus.FAILED),
@@ -45,12 +46,12 @@ class Refund:
     """One refund, or a reversal that is not known to be a cancel.
 
     Attributes:
-        name: Its pspReference where that is known, else the idempotency key of our call.
-        amount: What is refunded; while it is requested, the most that may be. Zero where it ended
-            and no amount is known.
+        name: The refund's pspReference if that is known, else the idempotency key of Kasir's call.
+        amount: The refunded amount. For an open refund it is the most that may be refunded. It is
+            zero if the refund has ended and the amount is not known.
         status: Its status.
-        attempt: The attempt that it refunds; None where that is not known.
-        is_reversal: Whether it reverses the whole, whatever is captured by then.
+        attempt: The pspReference of the refunded attempt; None if that is not known.
+        is_reversal: Whether it is a reversal, which undoes the whole payment.
     """
 
     name: str
@@ -66,19 +67,20 @@ def refunds(
     """Every refund among these changes, by name.
 
     Args:
-        changes: Those of one payment.
-        whole_of: The most that could be refunded of an attempt.
+        changes: The changes of one payment.
+        whole_of: Returns the most that could be refunded of an attempt (its pspReference, or None
+            if that is not known).
     """
     found = (_refund(change, whole_of(change.attempt)) for change in changes)
     return tuple(refund for refund in found if refund)
 
 
 def _refund(change: Change, whole: Money) -> Refund | None:
-    status = next((status for says, status in _PRECEDENCE if says in change.said), None)
+    status = next((status for says, status in _PRECEDENCE if says in change.meanings), None)
     if status is None:
         return None
-    is_reversal = Says.REVERSAL_ASKED in change.said
-    # A confirmed amount counts before a requested one.
+    is_reversal = Says.REVERSAL_ASKED in change.meanings
+    # The order of the meanings puts a confirmed amount before a requested amount.
     minor_units = change.money(*(says for says, _ in _PRECEDENCE))
     if status is RefundStatus.REQUESTED and (is_reversal or not minor_units):
         minor_units = whole.minor_units

@@ -1,7 +1,7 @@
 """A payment's status is a function of the set of its facts.
 
-Neither their order nor repetition changes it. tests/property/test_payment_status.py checks that
-over permutations, duplicates and subsets.
+The order and the repetition of facts do not change it. tests/property/test_payment_status.py checks
+that with permutations, duplicates and subsets.
 """
 
 from __future__ import annotations
@@ -16,32 +16,32 @@ from kasir.payments.facts import Fact, Says
 class Status(StrEnum):
     """The status of a payment."""
 
-    #: Written down; the provider was not asked yet.
+    #: The payment is stored; the provider was not asked yet.
     CREATED = "created"
-    #: The provider was asked and did not answer: the payment may or may not exist.
+    #: The provider was asked and did not answer, so the payment may or may not exist.
     UNKNOWN = "unknown"
     #: The shopper is at the wallet.
     AWAITING_SHOPPER = "awaiting_shopper"
     #: The provider has no result yet.
     PENDING = "pending"
-    #: Paid.
+    #: The payment is paid.
     AUTHORISED = "authorised"
     #: The wallet refused.
     REFUSED = "refused"
-    #: Cancelled by the shopper, or by the shop before it was captured.
+    #: The shopper cancelled the payment, or the shop cancelled it before it was captured.
     CANCELLED = "cancelled"
-    #: Nobody finished it in time.
+    #: The payment was not finished in time.
     EXPIRED = "expired"
-    #: The provider rejected the request: there is no payment.
+    #: The provider rejected the request, so there is no payment.
     FAILED = "failed"
 
 
-#: Statuses after which no more facts are expected. They may still come, and are recorded.
+#: Statuses after which no more facts are expected. Later facts are recorded too.
 FINAL: Final = frozenset(
     {Status.AUTHORISED, Status.REFUSED, Status.CANCELLED, Status.EXPIRED, Status.FAILED}
 )
 
-#: Which fact decides where no attempt is paid: the first of these that is known.
+#: The status if no attempt is paid. The first of these meanings that is known decides.
 PRECEDENCE: Final = (
     (Says.VOIDED, Status.CANCELLED),
     (Says.CANCELLED, Status.CANCELLED),
@@ -49,7 +49,7 @@ PRECEDENCE: Final = (
     (Says.EXPIRED, Status.EXPIRED),
     (Says.FAILED, Status.FAILED),
     (Says.UNKNOWN, Status.UNKNOWN),
-    # Another amount was paid: pending until a person has looked.
+    # Another amount was paid, so the payment is pending until a person decides.
     (Says.AMOUNT_MISMATCH, Status.PENDING),
     (Says.PENDING, Status.PENDING),
     (Says.AWAITING_SHOPPER, Status.AWAITING_SHOPPER),
@@ -57,26 +57,25 @@ PRECEDENCE: Final = (
 
 
 def status(facts: Iterable[Fact]) -> Status:
-    """The status that follows from these facts; their order and repetition change nothing.
+    """The status by these facts; their order and repetition do not matter.
 
-    An authorised attempt makes the payment authorised, whatever other facts say of it or of other
-    attempts, unless that same attempt was voided.
+    If an attempt is authorised and not voided, the payment is authorised, and all other facts of
+    any attempt do not matter.
     """
     known = frozenset(facts)
     if paid_attempts(known):
         return Status.AUTHORISED
     answered = {fact.about for fact in known if fact.says is not Says.UNKNOWN}
-    said = {
+    meanings = {
         fact.says for fact in known if fact.says is not Says.UNKNOWN or fact.about not in answered
     }
-    return next((status for says, status in PRECEDENCE if says in said), Status.CREATED)
+    return next((status for says, status in PRECEDENCE if says in meanings), Status.CREATED)
 
 
 def paid_attempts(facts: Iterable[Fact]) -> frozenset[str]:
     """The attempts (by pspReference) that are paid: authorised, and not voided.
 
-    For an attempt with an amount mismatch, an answer that says *authorised* without an amount does
-    not count.
+    For an attempt with an amount mismatch, an *authorised* fact without an amount does not count.
     """
     known = frozenset(facts)
     doubtful = {fact.psp_reference for fact in known if fact.says is Says.AMOUNT_MISMATCH}

@@ -1,9 +1,9 @@
 """The sums of a payment: captured, refunded, charged back, and what may still be requested.
 
-Sums are kept per attempt, as at the provider: what remains of one attempt cannot be refunded from
-another. Every sum is between 0 and what was authorised, whatever the facts say. What is not known
-reduces what may be requested: an open change holds all that it could take, and one without a known
-amount holds the whole.
+Sums are kept per attempt, as at the provider, so the money of one attempt cannot be refunded from
+another. Every sum is between 0 and the authorised amount. Money of an attempt is *held* if another
+change has taken it or may take it; held money cannot be requested. An open change holds the most
+that it could take, and a change without a known amount holds the whole authorised amount.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from kasir.payments.status import paid_attempts
 
 
 class Why(StrEnum):
-    """Why a part of an attempt's money cannot be requested, in the words of an error."""
+    """Why a part of an attempt's money cannot be requested, as a text for an error message."""
 
     #: A refund succeeded, or a reversal that became one: its amount.
     REFUNDED = "were refunded"
@@ -45,11 +45,11 @@ class Why(StrEnum):
     CAPTURE_OPEN = "are held by a capture whose end is not known yet"
 
 
-#: What ends a capture without money. Earlier versions recorded the first as `noted`.
+#: Meanings that end a capture without money. Earlier versions recorded a rejection as `noted`.
 _NOT_CAPTURED: Final = frozenset(
     {Says.CAPTURE_REJECTED, Says.CAPTURE_FAILED, Says.CHANGE_DECLINED, Says.NOTED}
 )
-#: What ends a cancel without effect. Earlier versions recorded it as `noted`.
+#: Meanings that end a cancel without effect. Earlier versions recorded such an end as `noted`.
 _NOT_CANCELLED: Final = frozenset({Says.CHANGE_DECLINED, Says.NOTED})
 #: The stages of a dispute that take money, the last stage first.
 _DISPUTES: Final = (Says.SECOND_CHARGEBACK, Says.CHARGED_BACK, Says.DISPUTE_ANNOUNCED)
@@ -57,11 +57,11 @@ _DISPUTES: Final = (Says.SECOND_CHARGEBACK, Says.CHARGED_BACK, Says.DISPUTE_ANNO
 
 @dataclass(frozen=True, slots=True)
 class Remaining:
-    """What of an attempt may still be requested: the whole, less what is held.
+    """The money of an attempt that may still be requested: the whole, less what is held.
 
     Attributes:
         whole: All that could be requested.
-        held: How many minor units of it are held, by reason.
+        held: The held amounts in minor units, by reason.
     """
 
     whole: Money
@@ -83,10 +83,10 @@ class Sums:
     """The sums of a payment.
 
     Attributes:
-        intent: What is to be paid.
-        authorised: What each attempt was paid with, in minor units; 0 where it was voided.
-        changes: The changes of them.
-        refunds: Those changes that are refunds.
+        intent: The intent of the payment.
+        authorised: The paid amount of each attempt, in minor units; 0 if it was voided.
+        changes: The changes of the attempts.
+        refunds: The refunds among the changes.
     """
 
     intent: Intent
@@ -96,39 +96,40 @@ class Sums:
 
     @property
     def captured(self) -> Money:
-        """Money captured, of every attempt that is paid."""
+        """Money captured, of all paid attempts."""
         return self._money(sum(self._captured(attempt) for attempt in self.authorised))
 
     @property
     def refunded(self) -> Money:
-        """Money refunded, by refunds and reversals, that did not return."""
-        back = (one.amount for one in self.refunds if one.status is RefundStatus.SUCCEEDED)
-        return self._money(sum(amount.minor_units for amount in back))
+        """Money refunded by refunds and reversals, without refunds that returned to the shop."""
+        succeeded = (each for each in self.refunds if each.status is RefundStatus.SUCCEEDED)
+        return self._money(sum(refund.amount.minor_units for refund in succeeded))
 
     @property
     def charged_back(self) -> Money:
-        """Money that disputes took, and that did not return."""
+        """Money that disputes took, without money that returned to the shop."""
         return self._money(sum(_charged_back(change) for change in self.changes))
 
     def refundable(self, attempt: str) -> Remaining:
-        """What may still be refunded of an attempt: captured, less what leaves or may leave."""
+        """The captured money of an attempt, less the money that was or may be taken back."""
         held: Counter[Why] = Counter()
-        for why, amount in self._leaving(attempt):
+        for why, amount in self._taken_back(attempt):
             held[why] += amount or self._whole(attempt)
         return self._remaining(self._captured(attempt), held)
 
     def capturable(self, attempt: str) -> Remaining:
-        """What may still be captured of an attempt: authorised, less what was or may be captured.
+        """The authorised money of an attempt, less the money that was or may be captured.
 
-        What the provider captures by itself does not count: to request that again does no harm.
+        Money that is captured automatically is not deducted, because requesting its capture again
+        does no harm.
         """
         held: Counter[Why] = Counter()
-        for why, amount in (*self._taking(attempt), *self._undoing(attempt)):
+        for why, amount in (*self._captures(attempt), *self._undoing(attempt)):
             held[why] += amount or self._whole(attempt)
         return self._remaining(self._whole(attempt), held)
 
-    def _leaving(self, attempt: str) -> Iterator[tuple[Why, int]]:
-        """What leaves an attempt or may leave it, with the reason; 0 stands for the whole."""
+    def _taken_back(self, attempt: str) -> Iterator[tuple[Why, int]]:
+        """The amounts that were or may be taken back, with the reason; 0 means the whole amount."""
         yield from self._undoing(attempt)
         for refund in self.refunds:
             amount = refund.amount.minor_units
@@ -142,52 +143,55 @@ class Sums:
             yield from _disputed(change)
 
     def _undoing(self, attempt: str) -> Iterator[tuple[Why, int]]:
-        """What may cancel or refund the whole of an attempt."""
+        """Why the whole attempt may still be cancelled or refunded; 0 means the whole amount."""
         for refund in self.refunds:
             is_open = refund.is_reversal and refund.status is RefundStatus.REQUESTED
             if is_open and _is_of(refund, attempt):
                 yield Why.REVERSAL_OPEN, 0
         own = list(self._of(attempt))
-        # A cancel by reference gets a result for each attempt, and only one of them has our name
-        # for it: the others end one open cancel each.
-        unnamed = sum(1 for change in own if _is_end_of_cancel(change, of_ours=False))
-        if sum(1 for change in own if _is_open_cancel(change)) > unnamed:
+        # A cancel by reference has one result per attempt, and only one of these results has the
+        # key of Kasir's call. Each of the other results ends one open cancel.
+        without_key = sum(1 for change in own if _is_end_of_cancel(change, of_ours=False))
+        if sum(1 for change in own if _is_open_cancel(change)) > without_key:
             yield Why.CANCEL_OPEN, 0
 
-    def _taking(self, attempt: str) -> Iterator[tuple[Why, int]]:
-        """What was captured of an attempt or may be, with the reason; 0 stands for the whole."""
+    def _captures(self, attempt: str) -> Iterator[tuple[Why, int]]:
+        """The amounts that were or may be captured, with the reason; 0 means the whole amount."""
         for change in self._of(attempt):
-            taken = change.money(Says.CAPTURED, Says.CAPTURE_ASKED) or self._whole(attempt)
-            if Says.CAPTURED in change.said:
-                yield from _unless_none(Why.CAPTURED, taken - _lost(change, taken))
+            captured = change.money(Says.CAPTURED, Says.CAPTURE_ASKED) or self._whole(attempt)
+            if Says.CAPTURED in change.meanings:
+                yield from _if_positive(Why.CAPTURED, captured - _lost(change, captured))
             elif _is_open_capture(change):
                 yield Why.CAPTURE_OPEN, change.money(Says.CAPTURE_ASKED)
 
     def _captured(self, attempt: str) -> int:
+        """The captured amount of an attempt, in minor units."""
         whole = self.authorised.get(attempt, 0)
         own = [change for change in self.changes if change.attempt == attempt]
-        taken = sum(
+        captured = sum(
             change.money(Says.CAPTURED, Says.CAPTURE_ASKED)
             for change in own
-            if Says.CAPTURED in change.said
+            if Says.CAPTURED in change.meanings
         )
         if self.intent.captures_itself:
-            taken = whole
+            captured = whole
         lost = sum(_lost(change, whole) for change in self._of(attempt))
-        return _within(taken - lost, whole)
+        return _within(captured - lost, whole)
 
     def _of(self, attempt: str) -> Iterator[Change]:
+        """The changes that are of this attempt, or may be."""
         return (change for change in self.changes if _is_of(change, attempt))
 
     def _whole(self, attempt: str) -> int:
-        """What was authorised; what is to be paid, as long as that is not known."""
+        """The authorised amount of an attempt, or the requested amount if that is not known."""
         return self.authorised.get(attempt, self.intent.amount.minor_units)
 
     def _remaining(self, whole: int, held: Mapping[Why, int]) -> Remaining:
-        found = {why: held[why] for why in Why if held.get(why)}
-        return Remaining(Money(self.intent.amount.currency, whole), found)
+        ordered = {why: held[why] for why in Why if held.get(why)}
+        return Remaining(Money(self.intent.amount.currency, whole), ordered)
 
     def _money(self, minor_units: int) -> Money:
+        """This amount as money, between zero and the whole paid amount."""
         most = sum(self.authorised.values())
         return Money(self.intent.amount.currency, _within(minor_units, most))
 
@@ -197,88 +201,94 @@ def sums(intent: Intent, facts: Iterable[Fact]) -> Sums:
     known = frozenset(facts)
     authorised = _authorised(intent, known)
     currency = intent.amount.currency
-    found = changes(known, authorised, currency)
+    known_changes = changes(known, authorised, currency)
 
     def whole_of(attempt: str | None) -> Money:
         if attempt is None:
             return intent.amount
         return Money(currency, authorised.get(attempt, intent.amount.minor_units))
 
-    return Sums(intent, authorised, found, refunds(found, whole_of))
+    return Sums(intent, authorised, known_changes, refunds(known_changes, whole_of))
 
 
 def _authorised(intent: Intent, facts: frozenset[Fact]) -> dict[str, int]:
-    """What each attempt was paid with, up to the requested amount; 0 where it was voided."""
+    """The paid amount of each attempt, at most the requested amount; 0 if it was voided."""
     most = intent.amount.minor_units
     paid = paid_attempts(facts)
-    found: dict[str, int] = {}
+    amounts: dict[str, int] = {}
     for fact in facts:
         if fact.says is Says.AUTHORISED:
-            name, amount = fact.psp_reference, _amount_of(fact, intent.amount)
-            found[name] = min(found.get(name, most), amount) if name in paid else 0
-    return found
+            attempt, amount = fact.psp_reference, _amount_of(fact, intent.amount)
+            amounts[attempt] = min(amounts.get(attempt, most), amount) if attempt in paid else 0
+    return amounts
 
 
 def _amount_of(fact: Fact, default: Money) -> int:
-    """The amount of a fact in minor units; 0 where it is in another currency than `default`."""
+    """The amount of a fact in minor units, or else `default`; 0 if the currencies differ."""
     amount = default if fact.amount is None else fact.amount
     return _within(amount.minor_units) if amount.currency == default.currency else 0
 
 
 def _lost(change: Change, whole: int) -> int:
-    """What of a capture failed afterwards: no more than the capture itself, where that is known."""
-    if Says.CAPTURE_FAILED not in change.said:
+    """The part of a capture that failed afterwards, in minor units; at most the captured amount.
+
+    `whole` is the limit if the captured amount is not known.
+    """
+    if Says.CAPTURE_FAILED not in change.meanings:
         return 0
-    taken = change.money(Says.CAPTURED, Says.CAPTURE_ASKED)
-    most = taken if Says.CAPTURED in change.said and taken else whole
+    captured = change.money(Says.CAPTURED, Says.CAPTURE_ASKED)
+    most = captured if Says.CAPTURED in change.meanings and captured else whole
     return min(change.money(Says.CAPTURE_FAILED) or most, most)
 
 
 def _charged_back(change: Change) -> int:
-    """Money lost to one dispute: less what was returned, and all of it after a second chargeback.
+    """Money lost to one dispute, in minor units.
 
-    Which stage is the last follows from the stages of a dispute, and not from the order in which
-    the facts came.
+    After a second chargeback it is the whole disputed amount. Otherwise it is the amount that was
+    charged back, less the amount that returned. The order of the facts does not matter.
     """
-    if Says.SECOND_CHARGEBACK in change.said:
+    if Says.SECOND_CHARGEBACK in change.meanings:
         return change.money(Says.SECOND_CHARGEBACK, Says.CHARGED_BACK)
     return _within(change.money(Says.CHARGED_BACK) - change.money(Says.CHARGEBACK_REVERSED))
 
 
 def _disputed(change: Change) -> Iterator[tuple[Why, int]]:
-    """What a dispute took or may take, with the reason; 0 stands for the whole."""
-    said, at_stake = change.said, change.money(*_DISPUTES)
-    yield from _unless_none(Why.CHARGED_BACK, _charged_back(change))
-    if not said.keys().isdisjoint(_DISPUTES) and not at_stake:
-        if Says.SECOND_CHARGEBACK in said or Says.CHARGEBACK_REVERSED not in said:
+    """The amounts that a dispute took or may take, with the reason; 0 means the whole amount."""
+    meanings, disputed = change.meanings, change.money(*_DISPUTES)
+    yield from _if_positive(Why.CHARGED_BACK, _charged_back(change))
+    if not meanings.keys().isdisjoint(_DISPUTES) and not disputed:
+        if Says.SECOND_CHARGEBACK in meanings or Says.CHARGEBACK_REVERSED not in meanings:
             yield Why.SUM_UNKNOWN, 0
-    elif Says.SECOND_CHARGEBACK not in said and Says.CHARGED_BACK not in said:
-        yield from _unless_none(Why.DISPUTE_OPEN, at_stake - change.money(Says.CHARGEBACK_REVERSED))
+    elif Says.SECOND_CHARGEBACK not in meanings and Says.CHARGED_BACK not in meanings:
+        yield from _if_positive(Why.DISPUTE_OPEN, disputed - change.money(Says.CHARGEBACK_REVERSED))
 
 
-def _unless_none(why: Why, amount: int) -> Iterator[tuple[Why, int]]:
+def _if_positive(why: Why, amount: int) -> Iterator[tuple[Why, int]]:
     if amount > 0:
         yield why, amount
 
 
 def _is_of(change: Change | Refund, attempt: str) -> bool:
-    """Whether it changes this attempt, or may."""
+    """Whether the change is of this attempt, or may be."""
     return change.attempt in {attempt, None}
 
 
 def _is_open_capture(change: Change) -> bool:
-    return Says.CAPTURE_ASKED in change.said and change.said.keys().isdisjoint(_NOT_CAPTURED)
+    return Says.CAPTURE_ASKED in change.meanings and change.meanings.keys().isdisjoint(
+        _NOT_CAPTURED
+    )
 
 
 def _is_open_cancel(change: Change) -> bool:
     is_ended = _is_end_of_cancel(change, of_ours=True)
-    is_idle = not change.said.keys().isdisjoint(_NOT_CANCELLED)
-    return Says.CANCEL_ASKED in change.said and not is_ended and not is_idle
+    had_no_effect = not change.meanings.keys().isdisjoint(_NOT_CANCELLED)
+    return Says.CANCEL_ASKED in change.meanings and not is_ended and not had_no_effect
 
 
 def _is_end_of_cancel(change: Change, *, of_ours: bool) -> bool:
-    is_end = Says.VOIDED in change.said or Says.CANCEL_REJECTED in change.said
-    return is_end and of_ours is (Says.CANCEL_ASKED in change.said)
+    """Whether a change has the result of a cancel: one that the shop requested, or another one."""
+    is_end = Says.VOIDED in change.meanings or Says.CANCEL_REJECTED in change.meanings
+    return is_end and of_ours is (Says.CANCEL_ASKED in change.meanings)
 
 
 def _within(amount: int, most: int | None = None) -> int:

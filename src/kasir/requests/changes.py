@@ -1,9 +1,9 @@
-"""Changes of a payment, as Adyen's Checkout API has them: capture, refund, cancel, reverse.
+"""Changes of a payment by Adyen's Checkout API: capture, refund, cancel, reverse.
 
-No more is refunded than was captured, and no more captured than was authorised: each request is
-judged and stored under the payment's row lock, before it is sent to Adyen, and a request that is
-open counts with all it could take (`payments.sums`). Adyen answers 201 `received`; the outcome
-comes by notification.
+No more is refunded than was captured, and no more is captured than was authorised. Each request is
+checked and stored under the payment's row lock before it is sent to Adyen. An open request counts
+with the most that it could take (`payments.sums`). Adyen answers 201 `received`, and sends the
+result in a notification.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from kasir.requests.fields import (
 )
 from kasir.requests.payments import answer_of
 
-#: The last part of Adyen's path, and which change it asks for.
+#: The last part of Adyen's path, and the change that it requests.
 PATHS: Final[Mapping[str, Kind]] = {
     "captures": Kind.CAPTURES,
     "refunds": Kind.REFUNDS,
@@ -48,12 +48,13 @@ PATHS: Final[Mapping[str, Kind]] = {
     "reversals": Kind.REVERSALS,
 }
 _WITH_AMOUNT: Final = frozenset({Kind.CAPTURES, Kind.REFUNDS})
-_LOOKED_AT_MAX: Final = 100
+#: `POST /cancels` reads at most this many payments of a reference, the newest ones.
+_READ_MAX: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
 class ChangeRequests:
-    """What a shop may do with a payment it has made."""
+    """The changes of a payment that a shop can request."""
 
     flow: Flow
     payments: PostgresPaymentBook
@@ -64,13 +65,14 @@ class ChangeRequests:
     async def ask(
         self, kind: Kind, psp_reference: str, body: bytes, version: int, key: str | None
     ) -> Answer:
-        """Ask for a change: `POST /payments/{psp}/captures|refunds|cancels|reversals`.
+        """Request a change: `POST /payments/{psp}/captures|refunds|cancels|reversals`.
 
         Raises:
-            InvalidRequest: A field is wrong, no payment of ours has this pspReference, or more
-                would be refunded or captured than there is; nothing was sent.
-            NotClaimedYet: Adyen named it in an answer, and its notification has not come yet.
-            KeyReused: The shop key came before with another body.
+            InvalidRequest: A field is wrong, no payment of Kasir's has this pspReference, or the
+                amount is more than what can be refunded or captured; nothing was sent.
+            NotClaimedYet: Adyen's answer named this pspReference, but its notification was not read
+                yet.
+            KeyReused: The shop key was used before with another body.
             StillRunning: The first request with this shop key has no answer yet.
         """
         fields = with_number(body_fields(body))
@@ -85,46 +87,53 @@ class ChangeRequests:
         path = f"/payments/{psp_reference}/{kind}"
         question = self._question(kind, payment, path, fields, version)
         decide = _DECIDES[kind](question, psp_reference, fields)
-        kept = await self.flow.change(question, decide, shop_key_of(key, fields, path, version))
-        return answer_of(kept)
+        kept_answer = await self.flow.change(
+            question, decide, shop_key_of(key, fields, path, version)
+        )
+        return answer_of(kept_answer)
 
     async def cancel_by_reference(self, body: bytes, version: int, key: str | None) -> Answer:
-        """Undo a payment whose pspReference nobody knows yet: `POST /cancels`.
+        """Undo a payment whose pspReference is not known yet: `POST /cancels`.
 
         Raises:
-            InvalidRequest: A field is wrong, there is no payment of that reference, or a part of
-                it was refunded; nothing was sent.
-            KeyReused: The shop key came before with another body.
+            InvalidRequest: A field is wrong, there is no payment with that reference, or a part of
+                the payment was refunded; nothing was sent.
+            KeyReused: The shop key was used before with another body.
             StillRunning: The first request with this shop key has no answer yet.
         """
         fields = body_fields(body)
-        rule = checks.Text(most=80)
+        text_rule = checks.Text(most=80)
         refuse(
             key_faults(key),
             account_faults(fields, self.merchant_account),
             checks.required(fields, "paymentReference", "167", "give your reference of it."),
-            checks.matching(fields, {"paymentReference": rule, "reference": rule}),
+            checks.matching(fields, {"paymentReference": text_rule, "reference": text_rule}),
         )
-        found = await self.payments.payments_of(fields["paymentReference"], _LOOKED_AT_MAX)
-        if not found:
+        payments_found = await self.payments.payments_of(fields["paymentReference"], _READ_MAX)
+        if not payments_found:
             reject([_elsewhere("paymentReference", fields["paymentReference"])])
-        still_open = [payment for payment in found if payment.status not in FINAL]
+        open_payments = [payment for payment in payments_found if payment.status not in FINAL]
         question = self._question(
-            Kind.CANCELS_BY_REFERENCE, (still_open or found)[0], "/cancels", fields, version
+            Kind.CANCELS_BY_REFERENCE,
+            (open_payments or payments_found)[0],
+            "/cancels",
+            fields,
+            version,
         )
         decide = _cancel(question, "", fields)
-        kept = await self.flow.change(
+        kept_answer = await self.flow.change(
             question, decide, shop_key_of(key, fields, "/cancels", version)
         )
-        return answer_of(kept)
+        return answer_of(kept_answer)
 
     async def _no_original(self, psp_reference: str) -> Fault:
+        """The fault for a pspReference that is not that of a payment, but perhaps of a change."""
         found = await self.payments.original_of(psp_reference)
         if found is None:
             return _elsewhere("paymentPspReference", psp_reference)
-        name, reference = found
-        cure = f"{psp_reference} belongs to the payment {name}; give {name} here."
-        if not name:
+        original, reference = found
+        cure = f"{psp_reference} belongs to the payment {original}; give {original} here."
+        if not original:
             cure = f"nothing is paid under {psp_reference}; POST /cancels undoes {reference}."
         return Fault("paymentPspReference", cure, "167")
 
@@ -152,6 +161,7 @@ def _faults(fields: Fields, kind: Kind) -> Iterator[Fault]:
 
 
 def _elsewhere(field: str, name: str) -> Fault:
+    """The fault for a reference, `name`, that no payment of Kasir's has."""
     cure = f"no payment of Kasir's is {cut(name)}; change payments made elsewhere at Adyen itself."
     return Fault(field, cure, "167")
 
@@ -161,6 +171,7 @@ def _money(fields: Fields) -> Money:
 
 
 def _fact(question: Question, says: Says, attempt: str, amount: Money | None = None) -> Fact:
+    """The fact that the shop requested a change of the attempt with that pspReference."""
     return Fact(
         key=f"asked:{question.key}",
         says=says,
@@ -174,53 +185,56 @@ def _fact(question: Question, says: Says, attempt: str, amount: Money | None = N
 
 
 def _refund(question: Question, attempt: str, fields: Fields) -> Decide:
-    """Allow a refund if it and all refunds before it, open ones too, are within the captured."""
+    """Allow a refund if the sum of all refunds, open ones too, is at most the captured amount."""
     wanted = _money(fields)
 
     def decide(payment: Payment) -> Sequence[Fact]:
         _same_currency(wanted, payment)
-        _fits(wanted, _sums(payment).refundable(attempt), "refunded")
+        _refuse_unless_left(wanted, _sums(payment).refundable(attempt), "refunded")
         return [_fact(question, Says.REFUND_ASKED, attempt, wanted)]
 
     return decide
 
 
 def _reverse(question: Question, attempt: str, _: Fields) -> Decide:
-    """Allow a reversal if nothing else takes money back: it always undoes the whole."""
+    """Allow a reversal if no other change took money back or may do so.
+
+    The reason is that a reversal undoes the whole payment.
+    """
 
     def decide(payment: Payment) -> Sequence[Fact]:
-        room = _sums(payment).refundable(attempt)
-        _whole(room, frozenset(room.held), "paymentPspReference")
+        remaining = _sums(payment).refundable(attempt)
+        _refuse_unless_whole(remaining, frozenset(remaining.held), "paymentPspReference")
         return [_fact(question, Says.REVERSAL_ASKED, attempt)]
 
     return decide
 
 
 def _capture(question: Question, attempt: str, fields: Fields) -> Decide:
-    """Allow a capture if it and all captures before it are within the authorised amount."""
+    """Allow a capture if the sum of all captures is at most the authorised amount."""
     wanted = _money(fields)
 
     def decide(payment: Payment) -> Sequence[Fact]:
         _same_currency(wanted, payment)
-        _fits(wanted, _sums(payment).capturable(attempt), "captured")
+        _refuse_unless_left(wanted, _sums(payment).capturable(attempt), "captured")
         return [_fact(question, Says.CAPTURE_ASKED, attempt, wanted)]
 
     return decide
 
 
 def _cancel(question: Question, attempt: str, _: Fields) -> Decide:
-    """Allow a cancel if nothing takes money back; Adyen knows whether it can be done.
+    """Allow a cancel if no other change took money back or may do so.
 
-    A second cancel does no more than the first. Without an attempt it is by reference, and about
-    every attempt.
+    Adyen decides whether the payment can be cancelled. A second cancel is allowed, because it
+    changes nothing. An empty `attempt` means a cancel by reference, which cancels every attempt.
     """
 
     def decide(payment: Payment) -> Sequence[Fact]:
-        money = _sums(payment)
-        for name in [attempt] if attempt else money.authorised:
-            room = money.refundable(name)
+        payment_sums = _sums(payment)
+        for psp_reference in [attempt] if attempt else payment_sums.authorised:
+            remaining = payment_sums.refundable(psp_reference)
             field = "paymentPspReference" if attempt else "paymentReference"
-            _whole(room, room.held.keys() - {Why.CANCEL_OPEN}, field)
+            _refuse_unless_whole(remaining, remaining.held.keys() - {Why.CANCEL_OPEN}, field)
         return [_fact(question, Says.CANCEL_ASKED, attempt)]
 
     return decide
@@ -230,21 +244,23 @@ def _sums(payment: Payment) -> Sums:
     return sums(payment.intent, payment.facts)
 
 
-def _fits(wanted: Money, room: Remaining, how: str) -> None:
-    if wanted.minor_units > room.left.minor_units:
-        held = f": {room}" if room.held else ""
-        cure = f"at most {room.left.minor_units} {room.left.currency} can still be {how}{held}."
+def _refuse_unless_left(wanted: Money, remaining: Remaining, verb: str) -> None:
+    """Refuse an amount that is more than what is left. `verb` is a word of the message."""
+    left = remaining.left
+    if wanted.minor_units > left.minor_units:
+        held = f": {remaining}" if remaining.held else ""
+        cure = f"at most {left.minor_units} {left.currency} can still be {verb}{held}."
         reject([Fault("amount.value", cure, "137")])
 
 
-def _whole(room: Remaining, in_the_way: Collection[Why], field: str) -> None:
-    """Refuse to undo the whole where another change takes a part of it, or may.
+def _refuse_unless_whole(remaining: Remaining, reasons: Collection[Why], field: str) -> None:
+    """Refuse to undo the whole payment if another change took a part of it, or may do so.
 
-    `field` is the field in which the caller named the payment.
+    `reasons` names these changes; `field` is the field in which the caller named the payment.
     """
-    if in_the_way:
-        rest = f"; refund the other {left} instead" if (left := room.left.minor_units) else ""
-        cure = f"it would undo the whole, and {room}{rest}."
+    if reasons:
+        rest = f"; refund the other {left} instead" if (left := remaining.left.minor_units) else ""
+        cure = f"it would undo the whole, and {remaining}{rest}."
         reject([Fault(field, cure, "167")])
 
 

@@ -1,4 +1,4 @@
-"""What every kind of request has in common: its fields, what refuses it, and the shop's key."""
+"""Common to all kinds of requests: the fields, the faults that refuse them, and the shop's key."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from kasir.payments.question import ShopKey
 #: The JSON object of a request, decoded.
 Fields = Mapping[str, Any]
 
-#: What no HTTP header may hold, and half a surrogate pair, which could be stored only as U+FFFD:
-#: two keys would become one. The web server has stripped the blanks around a key.
-_CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]")
+#: Characters that no HTTP header may contain, and half a surrogate pair. The latter would be stored
+#: as U+FFFD, so that two different keys could become the same.
+_NOT_ALLOWED: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]")
 
 
 #: A whole number in JSON's own form. `int` would accept ` 25_000 ` too.
@@ -31,7 +31,7 @@ def body_fields(body: bytes) -> dict[str, Any]:
     """A request's fields.
 
     Raises:
-        InvalidRequest: It is not a JSON object.
+        InvalidRequest: The body is not a JSON object.
     """
     try:
         fields = read_strict(body)
@@ -47,22 +47,22 @@ def body_fields(body: bytes) -> dict[str, Any]:
 
 
 def refuse(*faults: Iterable[Fault]) -> None:
-    """Raise the faults that were found, each field once; return where there are none.
+    """Raise the first fault of each field; return if there are no faults.
 
     Raises:
-        InvalidRequest: There is at least one.
+        InvalidRequest: There is at least one fault.
     """
-    if found := _by_field(faults):
-        raise InvalidRequest(found)
+    if first_faults := _first_by_field(faults):
+        raise InvalidRequest(first_faults)
 
 
 def reject(*faults: Iterable[Fault]) -> NoReturn:
-    """Raise the faults of a request that has at least one, each field once.
+    """Raise the first fault of each field; the caller knows that there is a fault.
 
     Raises:
         InvalidRequest: Always.
     """
-    raise InvalidRequest(_by_field(faults))
+    raise InvalidRequest(_first_by_field(faults))
 
 
 def with_number(fields: Fields) -> Fields:
@@ -77,31 +77,32 @@ def with_number(fields: Fields) -> Fields:
 
 
 def account_faults(fields: Fields, merchant_account: str) -> Iterator[Fault]:
-    """What is wrong with the merchant account a request names; a request may name none."""
+    """What is wrong with the merchant account of a request, which is optional."""
     if fields.get("merchantAccount") not in (None, "", merchant_account):
         cure = f"this Kasir serves the merchant account {merchant_account}."
         yield Fault("merchantAccount", cure, "901", 403, "security")
 
 
 def key_faults(key: str | None) -> Iterator[Fault]:
-    """What is wrong with the shop's idempotency key; a request may have none."""
+    """What is wrong with the shop's idempotency key, which is optional."""
     if key is not None and not 1 <= len(key) <= IDEMPOTENCY_KEY_MAX:
         cure = f"must have 1 to {IDEMPOTENCY_KEY_MAX} characters."
         yield Fault("Idempotency-Key", cure)
-    elif key is not None and _CONTROL.search(key):
+    elif key is not None and _NOT_ALLOWED.search(key):
         yield Fault(
             "Idempotency-Key", "must hold no control characters, nor half a surrogate pair."
         )
 
 
 def shop_key_of(key: str | None, same: object, path: str, version: int) -> ShopKey | None:
-    """The shop's key, with a fingerprint of the request that came with it.
+    """The shop's key, with a fingerprint of its request; None without a key.
 
     Args:
         key: The shop's key, if it gave one.
-        same: What must be equal in a repeated request; order and spacing of JSON do not count.
-        path: Which path was called.
-        version: In which Checkout version.
+        same: The value that must be equal in a repeated request, such as its fields. The order of
+            JSON fields does not matter.
+        path: The path that was called.
+        version: The Checkout version that was called.
     """
     if key is None:
         return None
@@ -109,8 +110,8 @@ def shop_key_of(key: str | None, same: object, path: str, version: int) -> ShopK
     return ShopKey(key=key, fingerprint=sha256(text).digest())
 
 
-def _by_field(faults: Iterable[Iterable[Fault]]) -> Iterable[Fault]:
-    found: dict[str, Fault] = {}
+def _first_by_field(faults: Iterable[Iterable[Fault]]) -> Iterable[Fault]:
+    by_field: dict[str, Fault] = {}
     for fault in chain.from_iterable(faults):
-        found.setdefault(fault.field, fault)
-    return found.values()
+        by_field.setdefault(fault.field, fault)
+    return by_field.values()

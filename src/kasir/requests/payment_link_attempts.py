@@ -1,4 +1,4 @@
-"""How long an attempt at a link lasts, and when another may be opened beside it."""
+"""How long an attempt to pay a link lasts, and when another attempt may be opened."""
 
 from __future__ import annotations
 
@@ -11,17 +11,18 @@ from kasir.limits import Limits
 from kasir.payments.payment import Payment
 from kasir.payments.status import Status
 
-_STALE: Final = frozenset({Status.CREATED, Status.UNKNOWN, Status.AWAITING_SHOPPER})
+#: The statuses of a payment that the shopper has not finished.
+_UNFINISHED: Final = frozenset({Status.CREATED, Status.UNKNOWN, Status.AWAITING_SHOPPER})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptTimes:
-    """How long an attempt at a link lasts, and when the next one may be opened.
+    """How long an attempt to pay a link lasts, and when the next attempt may be opened.
 
     Attributes:
-        lifetime: How long the wallet has to be paid.
-        clock_margin: How far Kasir's clock and Adyen's may differ.
-        behind_max: How far Adyen's notifications may be behind.
+        lifetime: How long the shopper may take to pay at the wallet.
+        clock_margin: The most that Kasir's clock and Adyen's may differ.
+        behind_max: The most that Adyen's notifications may be late.
     """
 
     lifetime: timedelta
@@ -30,7 +31,7 @@ class AttemptTimes:
 
     @classmethod
     def of(cls, limits: Limits) -> Self:
-        """The times that the limits give."""
+        """The times from the limits."""
         return cls(
             lifetime=timedelta(seconds=limits.attempt_lifetime_s),
             clock_margin=timedelta(seconds=limits.clock_margin_s),
@@ -38,16 +39,16 @@ class AttemptTimes:
         )
 
     def is_stale(self, payment: Payment, now: datetime) -> bool:
-        """Whether nobody finished it in its time. A pending payment has no such time."""
-        return payment.status in _STALE and now >= payment.intent.close_at
+        """Whether the payment was not finished in time. A pending payment has no time limit."""
+        return payment.status in _UNFINISHED and now >= payment.intent.close_at
 
     def is_left(self, payment: Payment, now: datetime) -> bool:
-        """Whether another may be opened beside it: it was not paid and cannot be any more.
+        """Whether another payment may be opened, because this one cannot be paid any more.
 
-        Its time at the wallet is over by any clock, and a notification gave the result of the
-        cancel that followed; a payment would have been notified before that. Where no notification
-        comes, Adyen's queue has had the time to empty.
+        Two conditions must hold. The time at the wallet is over, even if Kasir's clock and Adyen's
+        differ. And the shopper did not pay, because either Adyen notified the result of the closing
+        cancel, or so much time has passed that no notification is left in Adyen's queue.
         """
-        since = now - payment.intent.close_at
-        is_confirmed = is_close_answered(payment) or since >= self.behind_max
-        return self.is_stale(payment, now) and since >= self.clock_margin and is_confirmed
+        overdue = now - payment.intent.close_at
+        is_unpaid = is_close_answered(payment) or overdue >= self.behind_max
+        return self.is_stale(payment, now) and overdue >= self.clock_margin and is_unpaid

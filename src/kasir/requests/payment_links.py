@@ -1,4 +1,4 @@
-"""Adyen's `paymentLinks` for GoPay: made and withdrawn by the shop, paid on Kasir's own form."""
+"""Adyen's `paymentLinks` for GoPay: the shop makes links, and shoppers pay on Kasir's form."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from kasir.requests.payments import PaymentRequests
 from kasir.store.links import PostgresLinks
 from kasir.tokens.model import Token
 
-#: The fields of a link's request that each payment made through it has too.
+#: The fields that each payment made through a link copies from the link's request.
 _SHARED: Final = (
     "captureDelayHours",
     "lineItems",
@@ -49,9 +49,12 @@ _SHARED: Final = (
     "telephoneNumber",
     "shopperStatement",
 )
-_LOOKED_AT_MAX: Final = 20
+#: How many payments of a link are read, the newest ones.
+_READ_MAX: Final = 20
+#: How many hexadecimal digits of a hash name an attempt.
 _ATTEMPT_LETTERS: Final = 40
 
+#: Values of `recurringProcessingModel`.
 SUBSCRIPTION: Final = "Subscription"
 CARD_ON_FILE: Final = "CardOnFile"
 
@@ -59,19 +62,19 @@ CARD_ON_FILE: Final = "CardOnFile"
 class Saving(StrEnum):
     """Whether the wallet is saved with the payment: a link's `storePaymentMethodMode`."""
 
-    #: It is not; the default.
+    #: The wallet is not saved; the default.
     DISABLED = "disabled"
-    #: If the shopper agrees.
+    #: The wallet is saved if the shopper agrees.
     ASKED = "askForConsent"
-    #: It is, and the form says so.
+    #: The wallet is saved, and the form informs the shopper.
     ENABLED = "enabled"
 
 
 class Closer(Protocol):
-    """What closes attempts: a use case of `jobs`, above this package."""
+    """Closes unfinished payments. The package `jobs` implements it."""
 
     async def close(self, payment_id: PaymentId) -> None:
-        """Close one attempt if it is still open."""
+        """Close a payment if it is still open."""
         ...
 
 
@@ -81,11 +84,12 @@ class OpenLink:
 
     Attributes:
         link: The link.
-        status: Its status.
+        status: The link's status.
         payments: The payments.
-        is_over: Whether it takes no more payments.
-        stale: Payments that nobody finished in the time that the wallet had for them.
-        left: Those of them beside which another payment may be opened.
+        is_over: Whether the link has expired or was withdrawn.
+        stale: The ids of payments that were not finished in time.
+        left: The ids of stale payments that cannot be paid any more, so that another payment may be
+            opened.
     """
 
     link: Link
@@ -97,7 +101,7 @@ class OpenLink:
 
     @property
     def reusable(self) -> bool:
-        """Whether it may be paid many times, by several shoppers."""
+        """Whether the link may be paid many times, by several shoppers."""
         return bool(self.link.request.get("reusable"))
 
     @property
@@ -117,10 +121,10 @@ class OpenLink:
 
     @property
     def returning_shopper(self) -> str:
-        """The shopper whose saved wallets may be used here; empty where none may be.
+        """The shopper whose saved wallets may pay this link; empty where none may.
 
-        A reusable link is for many shoppers. A link that saves a wallet for a subscription cannot
-        do so by charging one that was saved before.
+        A reusable link is for many shoppers. A link that saves a wallet for a subscription needs an
+        ordinary payment, because the charge of a saved wallet does not save a wallet.
         """
         makes_subscription = self.saving is not Saving.DISABLED and self.model == SUBSCRIPTION
         if self.reusable or makes_subscription:
@@ -139,10 +143,10 @@ class OpenLink:
 
     @property
     def under_way(self) -> Payment | None:
-        """The payment to continue, beside which none is opened; a reusable link has none."""
+        """The payment to continue instead of a new one; None for a reusable link."""
         if self.reusable:
             return None
-        return next((one for one in self.payments if self._is_under_way(one)), None)
+        return next((each for each in self.payments if self._is_under_way(each)), None)
 
     def _is_under_way(self, payment: Payment) -> bool:
         return payment.status not in FINAL and payment.intent.id not in self.left
@@ -150,14 +154,15 @@ class OpenLink:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinkAttempt:
-    """One attempt to pay a link, as its shopper chose it.
+    """One attempt to pay a link, as the shopper chose it.
 
     Attributes:
-        name: Its name, whichever way it is paid; the same name returns the first answer again.
-        browser_info: The shopper's browser, complete.
-        charged: The saved wallet that pays; None for the ordinary way.
+        name: The attempt's name, from `PaymentLinks.attempt`. A repeated name returns the first
+            answer again.
+        browser_info: The shopper's browser, with all fields of a browserInfo.
+        charged: The saved wallet that pays; None for an ordinary payment.
         saves: Whether the wallet is saved with the payment.
-        consent: The text about saving that was shown and that the shopper agreed to.
+        consent: The text about saving to which the shopper agreed, as it was shown.
     """
 
     name: str
@@ -169,7 +174,7 @@ class LinkAttempt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentLinks:
-    """Payment links: made and withdrawn by the shop, paid on the hosted form."""
+    """The use cases of payment links, which the shop makes and shoppers pay on Kasir's form."""
 
     book: PostgresLinks
     payments: PostgresPaymentBook
@@ -184,11 +189,11 @@ class PaymentLinks:
     times: AttemptTimes
 
     async def create(self, body: bytes, key: str | None = None) -> Answer:
-        """Make a link: `POST /paymentLinks`, once per shop key.
+        """Make a link: `POST /paymentLinks`. A repeated shop key returns the first link.
 
         Raises:
-            InvalidRequest: One or more fields are wrong; nothing was kept.
-            KeyReused: The shop key came before with another body.
+            InvalidRequest: One or more fields are wrong; nothing was stored.
+            KeyReused: The shop key was used before with another body.
         """
         fields = with_number(body_fields(body))
         now = self.clock.now()
@@ -210,71 +215,72 @@ class PaymentLinks:
             created_at=now,
             expires_at=self._expires_at(fields, now),
         )
-        first = await self.book.open(link, shop_key)
-        if first != link.id and (opened := await self.book.link(first)):
-            link = opened
+        stored_id = await self.book.open(link, shop_key)
+        # Another id is that of the link which an earlier request with this shop key made.
+        if stored_id != link.id and (earlier := await self.book.link(stored_id)):
+            link = earlier
         return of_fields(HTTPStatus.CREATED, self._shown(link, LinkStatus.ACTIVE))
 
     async def get(self, link_id: str) -> Answer:
         """Show a link: `GET /paymentLinks/{linkId}`.
 
         Raises:
-            NotFound: There is none of that id.
+            NotFound: No link has that id.
         """
-        found = await self.find(link_id)
-        return of_fields(HTTPStatus.OK, self._shown(found.link, found.status))
+        open_link = await self.find(link_id)
+        return of_fields(HTTPStatus.OK, self._shown(open_link.link, open_link.status))
 
     async def update(self, link_id: str, body: bytes) -> Answer:
         """Withdraw a link: `PATCH /paymentLinks/{linkId}` with status `expired`.
 
         Raises:
-            InvalidRequest: The status asked for is not `expired`, or the link is paid already.
-            NotFound: There is none of that id.
+            InvalidRequest: The requested status is not `expired`, or the link is already paid.
+            NotFound: No link has that id.
         """
         fields = body_fields(body)
         refuse(known_fields.unknown(fields, frozenset({"status"})))
         if fields.get("status") != "expired":
             refuse([Fault("status", "a link can only be set to expired.")])
-        found = await self.find(link_id)
-        if found.status is LinkStatus.COMPLETED:
+        open_link = await self.find(link_id)
+        if open_link.status is LinkStatus.COMPLETED:
             refuse([Fault("status", "this link is paid; refund the payment instead.")])
-        await self.book.expire(found.link.id, self.clock.now())
-        found = await self.find(link_id)
-        still_open = [one.intent.id for one in found.payments if one.status not in FINAL]
-        # At once; what fails here is due for a worker.
-        await asyncio.gather(*(self.closer.close(payment_id) for payment_id in still_open))
-        return of_fields(HTTPStatus.OK, self._shown(found.link, found.status))
+        await self.book.expire(open_link.link.id, self.clock.now())
+        open_link = await self.find(link_id)
+        open_ids = [each.intent.id for each in open_link.payments if each.status not in FINAL]
+        # Try to close these payments now; a worker closes those for which this fails.
+        await asyncio.gather(*(self.closer.close(payment_id) for payment_id in open_ids))
+        return of_fields(HTTPStatus.OK, self._shown(open_link.link, open_link.status))
 
     async def find(self, link_id: str) -> OpenLink:
-        """Give a link with its status and its payments.
+        """Return a link with its status and its payments.
 
         Raises:
-            NotFound: There is none of that id.
+            NotFound: No link has that id.
         """
         link = await self.book.link(LinkId(link_id))
         if link is None:
             raise NotFound("payment link", link_id)
-        payments = await self.payments.payments_of_link(link.id, _LOOKED_AT_MAX)
+        payments = await self.payments.payments_of_link(link.id, _READ_MAX)
         now = self.clock.now()
         return OpenLink(
             link=link,
             status=link_status(link, payments, now),
             payments=tuple(payments),
             is_over=link.is_over(now),
-            stale=frozenset(one.intent.id for one in payments if self.times.is_stale(one, now)),
-            left=frozenset(one.intent.id for one in payments if self.times.is_left(one, now)),
+            stale=frozenset(each.intent.id for each in payments if self.times.is_stale(each, now)),
+            left=frozenset(each.intent.id for each in payments if self.times.is_left(each, now)),
         )
 
     def attempt(self, found: OpenLink) -> str:
-        """The name of the next attempt at a link.
+        """The name of the next attempt to pay a link.
 
-        It is derived from the attempts before it: two pages shown at once name the same attempt,
-        and the database lets only one of them open it. A reusable link gives every page another
-        name.
+        The name is derived from the earlier attempts. So two pages that are open at the same time
+        have the same name, and the database lets only one of them open the attempt. For a reusable
+        link every page has another name.
         """
         if found.reusable:
             return self.ids.new("try")
-        newest = found.payments[:_LOOKED_AT_MAX]  # Older ones may drop out of the list.
+        newest = found.payments[:_READ_MAX]  # Older payments may drop out of the list later.
         before = "".join(sorted(payment.intent.id for payment in newest))
         return sha256(before.encode()).hexdigest()[:_ATTEMPT_LETTERS]
 
@@ -285,8 +291,11 @@ class PaymentLinks:
 
         Args:
             link: The link.
-            attempt: What the shopper chose.
-            return_url: Where the shopper comes back to, made from the payment's id.
+            attempt: The attempt, as the shopper chose it.
+            return_url: Makes the address to which the shopper returns, from the payment's id.
+
+        Returns:
+            Adyen's answer (empty if the link was withdrawn meanwhile), and the payment's id.
 
         Raises:
             InvalidRequest: Adyen would not accept the link's fields, or the saved wallet is gone
@@ -303,8 +312,8 @@ class PaymentLinks:
             "channel": "Web",
             "countryCode": GOPAY.country,
             "browserInfo": dict(attempt.browser_info),
-            "returnUrl": self.public_url,  # Until the payment has its id.
-            # So that the wallet closes the offer when Kasir does, and before the link is over.
+            "returnUrl": self.public_url,  # Replaced once the payment has its id.
+            # After this time the wallet does not accept the payment, and Kasir closes it.
             "sessionValidity": self._valid_until(link).isoformat(timespec="seconds"),
             **_recurring(link, attempt),
         }
@@ -319,8 +328,8 @@ class PaymentLinks:
             consent=attempt.consent,
         )
         if await self.book.is_withdrawn(link.id):
-            await self.closer.close(payment_id)  # The withdrawal could not see this payment yet.
-            return of_fields(HTTPStatus.OK, {}), payment_id  # The shopper is not sent on.
+            await self.closer.close(payment_id)  # The withdrawal may have missed this payment.
+            return of_fields(HTTPStatus.OK, {}), payment_id  # The shopper is not redirected.
         return answer, payment_id
 
     def _valid_until(self, link: Link) -> datetime:
@@ -360,6 +369,6 @@ def _recurring(link: Link, attempt: LinkAttempt) -> dict[str, Any]:
 
 
 def _shop_key(link: Link, attempt: str) -> str:
-    """One key per attempt at a link. Hashed: the attempt's name comes from a browser."""
-    named = sha256(f"{link.id} {attempt}".encode(errors="replace"))
-    return f"link-{named.hexdigest()[:_ATTEMPT_LETTERS]}"
+    """One key per attempt to pay a link; hashed, because a browser sends the attempt's name."""
+    digest = sha256(f"{link.id} {attempt}".encode(errors="replace"))
+    return f"link-{digest.hexdigest()[:_ATTEMPT_LETTERS]}"

@@ -1,11 +1,12 @@
-"""Adyen's Checkout API for GoPay, as Kasir answers it: check, store, ask, pass on.
+"""Adyen's Checkout API for GoPay in Kasir: check and store a request, send it, return the answer.
 
-A shop's fields go to Adyen as they came, with the merchant account filled in where absent and one
-metadata pair added: Kasir's id of the payment, which Adyen repeats in its notifications, so that
-two payments of one reference can be distinguished. Adyen's answer goes to the shop unchanged.
+A shop's fields are sent to Adyen unchanged, with two additions: the merchant account, if it is
+missing, and a metadata pair with Kasir's id of the payment. Adyen repeats the pair in its
+notifications, so that two payments of one reference can be distinguished. Adyen's answer is passed
+to the shop unchanged.
 
-Each call has two doors: one for a body as it came over HTTP, which is decoded once, and one for
-fields, which the payment form, sign-ups and charges use.
+Each call has two methods. One takes the body of an HTTP request. The other takes decoded fields,
+and is used by the payment form, sign-ups and charges.
 """
 
 from __future__ import annotations
@@ -50,18 +51,18 @@ from kasir.requests.fields import (
     with_number,
 )
 
-#: The latest end that a shop may give an attempt: a date far beyond it overflows.
-_AGES: Final = timedelta(days=3650)
-_NO_ANSWER: Final = "Adyen has not answered, so the outcome is not known yet."
+#: The longest time that a shop may give an attempt. A much longer time would overflow the date.
+_LIFETIME_MAX: Final = timedelta(days=3650)
+_NO_ANSWER: Final = "Adyen has not answered."
 _KEPT: Final = (
-    "Kasir keeps this payment and will not pay it twice: ask again with the same Idempotency-Key, "
-    "or wait for the notification."
+    "The outcome is not known yet. Kasir keeps this payment and will not pay it twice: ask again "
+    "with the same Idempotency-Key, or wait for the notification."
 )
 
 
 @dataclass(frozen=True, slots=True)
 class PaymentRequests:
-    """The three calls a GoPay payment is made of."""
+    """The three calls of a GoPay payment."""
 
     flow: Flow
     wire: Wire
@@ -81,8 +82,9 @@ class PaymentRequests:
         Raises:
             InvalidRequest: A field is wrong; nothing was sent.
         """
-        own = {"merchantAccount": self.merchant_account, "countryCode": GOPAY.country}
-        fields = {**with_number(asked), **{name: own[name] for name in own if not asked.get(name)}}
+        defaults = {"merchantAccount": self.merchant_account, "countryCode": GOPAY.country}
+        missing = {name: own for name, own in defaults.items() if not asked.get(name)}
+        fields = {**with_number(asked), **missing}
         amount = fields.get("amount")
         if isinstance(amount, dict) and "currency" not in amount:
             fields["amount"] = {**amount, "currency": GOPAY.currency}
@@ -107,24 +109,26 @@ class PaymentRequests:
         return_url: Callable[[PaymentId], str] | None = None,
         consent: str = "",
     ) -> tuple[Answer, PaymentId]:
-        """Make a payment, once per shop key: it is stored first, then asked for.
+        """Make a payment, once per shop key. The payment is stored before it is sent to Adyen.
 
         Args:
             fields: The fields of a `/payments` request.
-            version: The Checkout version they are of.
+            version: The Checkout version of the fields.
             shop_key: The shop's `Idempotency-Key`, if it gave one.
-            link_id: The payment link it comes from, if any. Then the shop key names one attempt
-                at that link, whatever browser it is continued in.
-            return_url: Where the shopper comes back to, where that must name the payment.
-            consent: The text about saving that was shown and that the shopper agreed to.
+            link_id: The payment link, if the payment is made through one. Then a repeated request
+                with the same shop key may have other fields, because the shopper may continue in
+                another browser.
+            return_url: Makes the address to which the shopper returns, from the payment's id; None
+                if the fields have the address.
+            consent: The text about saving to which the shopper agreed, as it was shown.
 
         Returns:
-            Adyen's answer as it came, and the payment's id; those of the first payment, if the
-            shop key was used before.
+            Adyen's unchanged answer and the payment's id. If the shop key was used before, the
+            answer and the id of the first payment.
 
         Raises:
-            InvalidRequest: One or more fields are wrong; nothing was sent and nothing kept.
-            KeyReused: The shop key came before with another body.
+            InvalidRequest: One or more fields are wrong; nothing was sent or stored.
+            KeyReused: The shop key was used before with another body.
             StillRunning: The first request with this shop key has no answer yet.
         """
         fields = with_number(fields)
@@ -140,14 +144,14 @@ class PaymentRequests:
             fields = {**fields, "returnUrl": return_url(payment_id)}
         intent = self._intent(payment_id, fields, method, link_id, consent)
         question = self._question(intent, fields, version)
-        paid, kept = await self.flow.pay(intent, question, key)
-        return answer_of(kept), paid
+        paid_id, kept_answer = await self.flow.pay(intent, question, key)
+        return answer_of(kept_answer), paid_id
 
     async def resume(self, payment_id: PaymentId) -> Answer:
-        """Continue a payment: Adyen's first answer again, or the same question asked again.
+        """Continue a payment: return Adyen's stored answer, or send the same question again.
 
         Raises:
-            StillRunning: It is being asked at this moment.
+            StillRunning: Another caller is sending the question at this moment.
             NotFound: There is no such payment.
         """
         return answer_of(await self.flow.resume(payment_key(payment_id)))
@@ -157,17 +161,17 @@ class PaymentRequests:
         return await self.finish(body_fields(body), version)
 
     async def finish(self, fields: Fields, version: int) -> Answer:
-        """Finish a payment after the redirect: asked once per redirectResult, answered every time.
+        """Finish a payment after the redirect. Each redirectResult is sent to Adyen only once.
 
-        Only Adyen knows which payment a result belongs to: a shopper may bring one payment's
-        result to another payment's return address.
+        Only Adyen's answer shows which payment a result belongs to, because a shopper may bring the
+        result of one payment to the return address of another.
 
-        Every field of Adyen's schema is passed on. Any other is refused: Adyen's error about it
-        would be kept as the answer of this redirectResult.
+        Every field of Adyen's schema is passed on. Any other field is refused, because Adyen's
+        error about it would be kept as the answer to this redirectResult.
 
         Args:
             fields: The fields of a `/payments/details` request.
-            version: The Checkout version they are of.
+            version: The Checkout version of the fields.
 
         Raises:
             InvalidRequest: There is no redirectResult, or a field is wrong; nothing was sent.
@@ -188,28 +192,28 @@ class PaymentRequests:
         )
         kept = await self.flow.finish(question)
         if isinstance(kept, Unanswered):
-            # Not an error: the shopper has been to the wallet, and the notification will say.
+            # No error: the shopper was at the wallet, and a notification will bring the result.
             return of_fields(HTTPStatus.OK, {"resultCode": ResultCode.RECEIVED})
         return answer_of(kept)
 
     async def _guard_token(self, fields: Fields) -> None:
-        """Refuse to charge a token for another shopper, or one that is disabled.
+        """Refuse to charge another shopper's token, or a disabled token.
 
-        A token that Kasir does not know is for Adyen to judge.
+        A token that Kasir does not know is left to Adyen's check.
 
         Raises:
-            InvalidRequest: It is another shopper's (800), or disabled (803); nothing was sent.
+            InvalidRequest: The token is another shopper's (800), or disabled (803).
         """
         stored_id = stored_id_of(fields)
         if stored_id is None:
             return
-        known = await self.tokens.stored_as(stored_id)
+        tokens = await self.tokens.stored_as(stored_id)
         shopper = fields["shopperReference"]
-        mine = [token for token in known if token.name.shopper_reference == shopper]
-        if known and not mine:
+        own_tokens = [token for token in tokens if token.name.shopper_reference == shopper]
+        if tokens and not own_tokens:
             cure = "Contract not found: it is not a token of this shopperReference."
             reject([Fault("paymentMethod.storedPaymentMethodId", cure, "800")])
-        if mine and not any(token.is_active for token in mine):
+        if own_tokens and not any(token.is_active for token in own_tokens):
             cure = "PaymentDetail not found: it is disabled; ask the shopper to save GoPay again."
             reject([Fault("paymentMethod.storedPaymentMethodId", cure, "803")])
 
@@ -240,7 +244,7 @@ class PaymentRequests:
     def _question(self, intent: Intent, fields: Fields, version: int) -> Question:
         metadata = {**(fields.get("metadata") or {}), METADATA_PAYMENT_ID: intent.id}
         if len(metadata) > checks.METADATA_PAIRS_MAX:
-            metadata = fields["metadata"]  # Full: only its reference distinguishes it then.
+            metadata = fields["metadata"]  # No space for the id; the reference must suffice.
         account = fields.get("merchantAccount") or self.merchant_account
         sent = {**fields, "merchantAccount": account, "metadata": metadata}
         return Question(
@@ -256,33 +260,32 @@ class PaymentRequests:
         )
 
 
-def no_answer(why: str = "") -> Answer:
-    """The answer for an outcome that is not known: Adyen's own transient error, our message.
+def no_answer(error_text: str = _NO_ANSWER) -> Answer:
+    """The answer while the outcome is unknown: a transient error in Adyen's form.
 
-    `why` is the error that came instead of an answer; empty where nothing came.
+    `error_text` is a sentence about the error that came instead of an answer.
     """
-    reason = f"{why[0].upper()}{why[1:]}. So the outcome is not known yet." if why else _NO_ANSWER
-    return error(503, "703", f"{reason} {_KEPT}", "internal", transient=True)
+    return error(503, "703", f"{error_text} {_KEPT}", "internal", transient=True)
 
 
 def answer_of(kept: KeptAnswer | Unanswered) -> Answer:
-    """The answer for the shop: Adyen's, or that there is none yet."""
+    """The answer for the shop: Adyen's answer, or `no_answer` while there is no final one."""
     if isinstance(kept, Unanswered):
-        return no_answer(kept.error)
+        return no_answer(kept.error or _NO_ANSWER)
     answer = reply_of(kept)
     return answer if answer.verdict is not Verdict.UNKNOWN else no_answer(error_of(answer))
 
 
-def _close_at(fields: Fields, now: datetime, latest: datetime) -> datetime:
-    """When an unfinished attempt is closed: at `sessionValidity`, or at `latest` without one."""
+def _close_at(fields: Fields, now: datetime, default: datetime) -> datetime:
+    """When an unfinished attempt is closed: at `sessionValidity`, or without it at `default`."""
     until = fields.get("sessionValidity")
     if not until:
-        return latest
-    return min(max(now, datetime.fromisoformat(until)), now + _AGES)
+        return default
+    return min(max(now, datetime.fromisoformat(until)), now + _LIFETIME_MAX)
 
 
 def _is_manual(fields: Fields) -> bool:
-    """Whether the shop captures the payment by a call of its own.
+    """Whether the shop captures the payment by a separate call.
 
     Source: `manualCapture` in the additional data of Adyen's Checkout schema.
     """
@@ -291,7 +294,7 @@ def _is_manual(fields: Fields) -> bool:
 
 
 def _model(fields: Fields, method: Method) -> str:
-    """The model a token is made or charged for; empty where the payment concerns no token."""
+    """The recurring processing model of the token; empty if the payment has no token."""
     if method.saves(fields) or stored_id_of(fields):
         return str(fields["recurringProcessingModel"])
     return ""

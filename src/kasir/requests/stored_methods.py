@@ -1,9 +1,9 @@
-"""Stored payment methods, as Adyen lists them: passed on to shops, and compared with our tokens.
+"""The stored payment methods in Adyen's list: passed on to shops, and compared with Kasir's tokens.
 
-Checkout's `/storedPaymentMethods` and the classic `/listRecurringDetails` and `/disable`, answered
-as Adyen does. A token removed through Kasir is recorded as disabled at once. A token that Adyen
-lists and Kasir does not know (its webhook was lost) is adopted; one that is not listed any more is
-marked.
+Kasir answers Checkout's `/storedPaymentMethods` and the classic `/listRecurringDetails` and
+`/disable` as Adyen does. A token that is removed through Kasir is recorded as disabled at once. If
+Adyen lists a token that Kasir does not know, because its webhook was lost, Kasir records it. If
+Adyen does not list a token any more, Kasir records that too.
 """
 
 from __future__ import annotations
@@ -34,7 +34,12 @@ _SHOPPER: Final = checks.Text(least=3, most=256)
 
 @dataclass(frozen=True, slots=True)
 class Differences:
-    """How many of a shopper's tokens differed from Adyen's list."""
+    """How many of a shopper's tokens differed from Adyen's list.
+
+    Attributes:
+        adopted: Listed tokens that Kasir had not recorded before.
+        gone: Active tokens that Adyen does not list.
+    """
 
     adopted: int
     gone: int
@@ -42,27 +47,36 @@ class Differences:
 
 @dataclass(frozen=True, slots=True)
 class StoredMethods:
-    """What shoppers have saved."""
+    """Shoppers' stored payment methods.
+
+    Attributes:
+        wire: Calls Adyen.
+        tokens: Kasir's own record of the tokens.
+        clock: Kasir's time.
+        merchant_account: The shop's account at Adyen.
+        check_gaps: The times before the first, second, … comparison of a shopper's tokens with
+            Adyen's list, each since the comparison before. The last one is repeated.
+    """
 
     wire: Wire
     tokens: Tokens
     clock: Clock
     merchant_account: str
-    look_gaps: Sequence[timedelta]
+    check_gaps: Sequence[timedelta]
 
     async def list(self, asked: Mapping[str, str], version: int) -> Answer:
         """List a shopper's stored methods: `GET /storedPaymentMethods`.
 
         Args:
-            asked: `shopperReference`, `merchantAccount`, and Kasir's own `type`: only the rows of
-                that payment method.
-            version: The Checkout version called.
+            asked: The query's parameters: `shopperReference`, `merchantAccount`, and Kasir's own
+                `type`, which limits the rows to that payment method.
+            version: The Checkout version that was called.
 
         Raises:
             InvalidRequest: The shopper is missing, or the account is another's.
         """
         refuse(self._faults(asked))
-        answer = await self._listed(asked["shopperReference"], version)
+        answer = await self._read_list(asked["shopperReference"], version)
         return _only(answer, "storedPaymentMethods", asked.get("type"), _type_of)
 
     async def remove(self, stored_id: str, asked: Mapping[str, str], version: int) -> Answer:
@@ -78,15 +92,15 @@ class StoredMethods:
         if isinstance(answer, NoAnswer):
             return no_answer()
         if answer.status == HTTPStatus.NO_CONTENT:
-            await self._disabled(shopper, [stored_id])
+            await self._record_disabled(shopper, [stored_id])
         return answer
 
     async def list_classic(self, body: bytes, wanted: str | None) -> Answer:
-        """List a shopper's tokens the classic way: `POST /listRecurringDetails`.
+        """List a shopper's tokens by the classic API: `POST /listRecurringDetails`.
 
         Args:
             body: The shop's request.
-            wanted: Only the rows of this payment method, if given.
+            wanted: The payment method whose rows are returned; None returns all.
 
         Raises:
             InvalidRequest: The shopper is missing, or the account is another's.
@@ -95,7 +109,9 @@ class StoredMethods:
         return _only(answer, "details", wanted, _variant_of)
 
     async def disable_classic(self, body: bytes) -> Answer:
-        """Disable the classic way: `POST /disable`. Without a detail, it disables all tokens.
+        """Disable tokens by the classic API: `POST /disable`.
+
+        A request without `recurringDetailReference` disables all tokens of the shopper.
 
         Raises:
             InvalidRequest: The shopper is missing, or the account is another's.
@@ -107,62 +123,73 @@ class StoredMethods:
             known = await self.tokens.of(shopper)
             ids = [named] if named else [token.name.stored_id for token in known]
             if fields.get("contract"):
-                # Perhaps only one use of a token was taken away: the list says which.
+                # Only one use of the tokens was disabled, so they may still be on the list.
                 await self.reconcile(shopper, by_shop=ids)
             else:
-                await self._disabled(shopper, ids)
+                await self._record_disabled(shopper, ids)
         return answer
 
-    async def look_after(self, shopper_reference: str) -> None:
-        """Compare a shopper's tokens with Adyen's list, and store when to do so again."""
+    async def compare_with_list(self, shopper_reference: str) -> None:
+        """Compare a shopper's tokens with Adyen's list, and store when to compare them again."""
         if await self.reconcile(shopper_reference) is None:
-            return  # It comes up again by itself.
-        looks = await self.tokens.looks(shopper_reference)
-        gap = self.look_gaps[min(looks + 1, len(self.look_gaps) - 1)]
+            return  # The comparison stays due.
+        count = await self.tokens.looks(shopper_reference)
+        gap = self.check_gaps[min(count + 1, len(self.check_gaps) - 1)]
         await self.tokens.looked(shopper_reference, self.clock.now() + gap)
 
     async def reconcile(
         self, shopper_reference: str, by_shop: Collection[str] = ()
     ) -> Differences | None:
-        """Adopt tokens that Adyen lists and Kasir does not know; mark those it does not list.
+        """Record the listed tokens that Kasir does not know, and the tokens that are not listed.
 
         Args:
-            shopper_reference: Whose tokens.
-            by_shop: Tokens that the shop has just disabled, if they are gone.
+            shopper_reference: The shopper.
+            by_shop: The ids of tokens that are recorded as disabled by the shop, if they are not
+                listed.
 
         Returns:
-            How many differed; None where Adyen did not answer.
+            How many tokens differed; None where Adyen did not answer.
         """
-        # Kasir's tokens first, then the list: one recorded in between is not marked as gone.
+        # Kasir's tokens are read before the list. Otherwise a token that is recorded between the
+        # two readings would count as gone.
         known = {
             token.name.stored_id: token
             for token in await self.tokens.of(shopper_reference)
             if token.method in {*METHODS, ""}
         }
-        answer = await self._listed(shopper_reference, OWN_VERSION)
+        answer = await self._read_list(shopper_reference, OWN_VERSION)
         if answer.status != HTTPStatus.OK or answer.verdict is not Verdict.ANSWERED:
-            return None  # An answer that is not Adyen's says nothing about tokens.
+            return None  # Only an answer from Adyen shows the tokens.
         rows = {row["id"]: row for row in _rows(answer) if row.get("type") in METHODS}
-        new = [row for name, row in rows.items() if name not in known]
-        gone = [token.name for name, token in known.items() if token.is_active and name not in rows]
-        back = [rows[name] for name, token in known.items() if not token.is_active and name in rows]
-        sure = [
-            rows[name]
-            for name, token in known.items()
-            if token.is_active and not token.summary.is_sure and name in rows
+        new = [row for stored_id, row in rows.items() if stored_id not in known]
+        gone = [
+            token.name
+            for stored_id, token in known.items()
+            if token.is_active and stored_id not in rows
         ]
-        adopted = [self._listed_fact(shopper_reference, row) for row in [*new, *back, *sure]]
-        marked = [
+        disabled = [
+            rows[stored_id]
+            for stored_id, token in known.items()
+            if not token.is_active and stored_id in rows
+        ]
+        unsure = [
+            rows[stored_id]
+            for stored_id, token in known.items()
+            if token.is_active and not token.summary.is_sure and stored_id in rows
+        ]
+        to_record = [*new, *disabled, *unsure]
+        listed_facts = [self._listed_fact(shopper_reference, row) for row in to_record]
+        gone_facts = [
             self._gone_fact(
                 name, TokenSays.DISABLED if name.stored_id in by_shop else TokenSays.NOT_LISTED
             )
             for name in gone
         ]
-        if adopted or marked:
-            await self.tokens.record([*adopted, *marked])
+        if listed_facts or gone_facts:
+            await self.tokens.record([*listed_facts, *gone_facts])
         return Differences(len(new), len(gone))
 
-    async def _listed(self, shopper: str, version: int) -> Answer:
+    async def _read_list(self, shopper: str, version: int) -> Answer:
         path = f"/storedPaymentMethods?{self._query(shopper)}"
         answer = await self.wire.send(Call(path, version=version, method="GET"))
         return no_answer() if isinstance(answer, NoAnswer) else answer
@@ -174,7 +201,7 @@ class StoredMethods:
         answer = await self.wire.send(call)
         return no_answer() if isinstance(answer, NoAnswer) else answer
 
-    async def _disabled(self, shopper: str, stored_ids: Sequence[str]) -> None:
+    async def _record_disabled(self, shopper: str, stored_ids: Sequence[str]) -> None:
         names = [self._name(shopper, stored_id) for stored_id in stored_ids]
         known = {token.name for token in await self.tokens.of(shopper)}
         facts = [self._gone_fact(name, TokenSays.DISABLED) for name in names if name in known]
@@ -218,14 +245,14 @@ def _rows(answer: Answer) -> list[dict[str, Any]]:
 
 
 def _only(answer: Answer, field: str, wanted: str | None, type_of: Any) -> Answer:
-    """The answer with the rows of one payment method; as it came, where none was asked for."""
+    """The answer with the rows of one payment method; unchanged where `wanted` is empty."""
     if not wanted or answer.status != HTTPStatus.OK:
         return answer
     rows = answer.json().get(field)
     if not isinstance(rows, list):
         return answer
-    kept = {**answer.json(), field: [row for row in rows if type_of(row) == wanted]}
-    return of_fields(answer.status, kept, psp_reference=answer.psp_reference)
+    filtered = {**answer.json(), field: [row for row in rows if type_of(row) == wanted]}
+    return of_fields(answer.status, filtered, psp_reference=answer.psp_reference)
 
 
 def _type_of(row: Any) -> object:

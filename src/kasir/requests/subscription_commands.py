@@ -1,6 +1,6 @@
-"""Commands on a subscription, from the body of a shop's request: checked here, executed later.
+"""Checks the body of a shop's request about a subscription, and makes a command from it.
 
-A command is checked again under the subscription's lock, against the state it has then.
+Later the command is checked against the subscription's state, under the subscription's lock.
 """
 
 from __future__ import annotations
@@ -19,12 +19,13 @@ from kasir.subscriptions.states import IllegalMove, Move, State
 from kasir.subscriptions.subscription import Subscription
 from kasir.subscriptions.turn import Turn
 
-#: What is done to a subscription at a time.
+#: A function that changes a subscription at the given time.
 Command = Callable[[Subscription, datetime], Turn]
 
+#: How far in the future the end of a pause may be.
 _RESUME_WITHIN: Final = timedelta(days=731)
 _NO_TIME: Final = timedelta()
-#: What to do instead of a move that the state does not allow.
+#: For a move that the state does not allow: what the shop can do instead.
 _INSTEAD: Final = {
     (State.PAUSED, Move.PAUSE): (
         'To change when a pause ends, send {"at": …} to resume, with a date and time.'
@@ -44,7 +45,7 @@ def cancel(body: bytes) -> Command:
 
 
 def pause(body: bytes, now: datetime) -> Command:
-    """The command to pause, perhaps with a time to resume.
+    """The command to pause, with an optional time to resume.
 
     Raises:
         InvalidRequest: A field is wrong.
@@ -59,7 +60,7 @@ def pause(body: bytes, now: datetime) -> Command:
 
 
 def resume(body: bytes, now: datetime) -> Command:
-    """The command to resume, now or at a time.
+    """The command to resume, now or later.
 
     Raises:
         InvalidRequest: A field is wrong.
@@ -88,10 +89,10 @@ def _when(fields: Fields) -> When:
 
 
 def _not_early(turn: Turn, field: str) -> Turn:
-    """Refuse a resume before the pause that it is to end.
+    """Refuse a resume at or before the beginning of its pause.
 
     Raises:
-        InvalidRequest: It is.
+        InvalidRequest: The resume is not after the beginning of the pause.
     """
     pause_at, resumes_at = turn.subscription.pause_at, turn.subscription.resumes_at
     if pause_at and resumes_at and resumes_at <= pause_at:
@@ -100,7 +101,7 @@ def _not_early(turn: Turn, field: str) -> Turn:
 
 
 def _when_faults(fields: Fields, more: frozenset[str] = frozenset()) -> Iterator[Fault]:
-    """What is wrong with the fields of a command: `at`, and perhaps more."""
+    """What is wrong with `at`, and a fault for each field that is neither `at` nor in `more`."""
     yield from unknown(fields, frozenset({"at"}) | more)
     if fields.get("at", When.NOW) not in tuple(When):
         yield Fault("at", f"must be one of {', '.join(When)}.")
@@ -125,9 +126,12 @@ def _resume_faults(fields: Fields, now: datetime) -> Iterator[Fault]:
 
 
 def _moment_faults(value: object, name: str, now: datetime, instead: str = "") -> Iterator[Fault]:
-    """What is wrong with the time at which a pause is to end."""
+    """What is wrong with the time at which a pause ends.
+
+    `name` is its field. `instead` names the other values of that field, for the message.
+    """
     moment = checks.moment_of(value)
     if moment is None:
         yield Fault(name, checks.MOMENT_CURE.replace("must be ", f"must be {instead}", 1))
     elif not _NO_TIME < moment - now <= _RESUME_WITHIN:
-        yield Fault(name, f"must lie ahead, and within {_RESUME_WITHIN.days} days.")
+        yield Fault(name, f"must be in the future, and within {_RESUME_WITHIN.days} days.")

@@ -20,6 +20,7 @@ from kasir.requests.fields import Fields, body_fields, refuse
 from kasir.subscriptions.plan import COUNT_MAX, HOME_ZONE, Unit, WhenTakenBack, WhenUnpaid
 from kasir.subscriptions.renewal import OWN_REFERENCE_MAX
 
+#: How far in the future a subscription may start.
 _START_WITHIN: Final = timedelta(days=366)
 _TRIAL_DAYS_MAX: Final = 731
 _CYCLES_MAX: Final = 10_000
@@ -40,7 +41,7 @@ _PLAN_FIELDS: Final = frozenset(
         "onFullRefund",
     }
 )
-#: The fields of a sign-up that its payment has too, under the same names.
+#: The fields that a sign-up's payment copies from the sign-up.
 SHARED: Final = (
     "channel",
     "browserInfo",
@@ -59,18 +60,19 @@ _SIGN_UP_FIELDS: Final = frozenset(
     {*SHARED, "plan", "reference", "startsAt", "signUpBy", "merchantAccount"}
 )
 _NO_TIME: Final = timedelta()
-#: A JSON string, with all that is escaped in it.
+#: A JSON string, with its escape sequences.
 _STRING: Final = re.compile(rb'"(?:[^"\\]|\\.)*+"')
 
 
 def own_fields(body: bytes) -> dict[str, Any]:
-    """The fields of a body that only Kasir reads: no object in it has two fields of one name.
+    """The fields of a body that only Kasir reads. An object with two fields of one name is refused.
 
     Raises:
-        InvalidRequest: It is not a JSON object, or gives a name twice.
+        InvalidRequest: The body is not a JSON object, or an object has two fields of one name.
     """
     fields = body_fields(body)
-    # Decoding keeps the last of two fields of one name, so that fewer are left than were written.
+    # Decoding keeps only the last of two fields of one name. Every field has one colon outside
+    # strings, so the number of these colons is compared with the number of decoded fields.
     if _STRING.sub(b"", body).count(b":") != _fields_in(fields):
         repeated = _repeated_names(body)
         cure = "is given more than once; give it once."
@@ -79,7 +81,7 @@ def own_fields(body: bytes) -> dict[str, Any]:
 
 
 def _fields_in(value: object) -> int:
-    """How many fields the objects of a JSON value have in all."""
+    """The number of fields of all objects in a JSON value."""
     match value:
         case dict():
             return len(value) + sum(map(_fields_in, value.values()))
@@ -89,6 +91,7 @@ def _fields_in(value: object) -> int:
 
 
 def _repeated_names(body: bytes) -> list[str]:
+    """The names that occur more than once in one JSON object of the body."""
     repeated: list[str] = []
 
     def collect(pairs: list[tuple[str, Any]]) -> None:
@@ -123,7 +126,7 @@ def plan_faults(fields: Fields) -> Iterator[Fault]:
 
 
 def amount_faults(amount: object, name: str) -> Iterator[Fault]:
-    """What is wrong with an amount that GoPay is to take."""
+    """What is wrong with an amount to be paid with GoPay; `name` is its field."""
     for fault in checks.amount_faults(amount):
         yield replace(fault, field=fault.field.replace("amount", name, 1))
     if not isinstance(amount, dict):
@@ -152,7 +155,7 @@ def _interval_faults(interval: object) -> Iterator[Fault]:
 
 
 def sign_up_faults(fields: Fields, now: datetime) -> Iterator[Fault]:
-    """What is wrong with a sign-up, other than its plan and what the checks of payments find."""
+    """What is wrong with a sign-up. The plan and the payment's fields are checked elsewhere."""
     yield from unknown(fields, _SIGN_UP_FIELDS)
     yield from checks.required(
         fields, "shopperReference", "187", "give your own name for the shopper."
@@ -168,11 +171,11 @@ def sign_up_faults(fields: Fields, now: datetime) -> Iterator[Fault]:
     yield from checks.matching(fields, rules)
     starts_at = checks.moment_of(fields.get("startsAt"))
     if starts_at and not _NO_TIME <= starts_at - now <= _START_WITHIN:
-        yield Fault("startsAt", f"must lie ahead, and within {_START_WITHIN.days} days.")
+        yield Fault("startsAt", f"must be in the future, and within {_START_WITHIN.days} days.")
 
 
 def unknown(fields: Fields, known: frozenset[str], prefix: str = "") -> Iterator[Fault]:
-    """Fields that this call does not have: a misspelt field is refused, not ignored."""
+    """A fault for each field that this call does not have, so that no misspelt field is ignored."""
     cure = f"is not known here; there are {', '.join(sorted(known))}."
     for name in fields:
         if name not in known:

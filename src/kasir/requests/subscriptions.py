@@ -1,4 +1,4 @@
-"""Plans and subscriptions as shops ask for them: fields checked, then stored, then paid."""
+"""The use cases of plans and subscriptions: check the fields, store them, then pay."""
 
 from __future__ import annotations
 
@@ -61,27 +61,27 @@ from kasir.tokens.model import Token
 
 
 class Plans(Protocol):
-    """Where plans are kept. Every method is one commit."""
+    """Stores plans. Every method is one commit."""
 
     async def add_plan(self, plan: Plan) -> None:
         """Store a plan."""
         ...
 
     async def plan(self, plan_id: str) -> Plan | None:
-        """Give a plan."""
+        """Return a plan; None where no plan has this id."""
         ...
 
 
 class Turns(Protocol):
-    """Where subscriptions take their turns. Every method is one commit."""
+    """Changes subscriptions, each under its lock. Every method is one commit."""
 
     async def sign_up(
         self, subscription: Subscription, pay_key: str, shop_key: ShopKey | None
     ) -> SubscriptionId:
-        """Store a subscription, once per shop key; its id, or the id of the first one.
+        """Store a subscription, once per shop key, and return the id of the stored one.
 
         Raises:
-            KeyReused: The shop key came first with another body.
+            KeyReused: The shop key was used before with another body.
         """
         ...
 
@@ -89,21 +89,21 @@ class Turns(Protocol):
         """Execute a command under the subscription's lock.
 
         Raises:
-            NotFound: There is none of that id.
-            Exception: Whatever the command raises; nothing was written.
+            NotFound: No subscription has that id.
+            Exception: Whatever the command raises; then nothing is written.
         """
         ...
 
     async def add_attempt(
         self, subscription_id: str, attempt_of: Callable[[Subscription], Renewal], shop_key: str
     ) -> Subscription:
-        """Store an attempt that the shopper will pay; give the subscription with it."""
+        """Store an attempt that the shopper will pay, and return the subscription with it."""
         ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubscriptionRequests:
-    """What a shop may do with plans and subscriptions."""
+    """The requests of a shop about plans and subscriptions."""
 
     plans: Plans
     turns: Turns
@@ -117,7 +117,7 @@ class SubscriptionRequests:
         """Make a plan: `POST /api/plans`.
 
         Raises:
-            InvalidRequest: One or more fields are wrong; nothing was kept.
+            InvalidRequest: One or more fields are wrong; nothing was stored.
         """
         fields = own_fields(body)
         refuse(plan_faults(fields))
@@ -148,12 +148,12 @@ class SubscriptionRequests:
         """Sign a shopper up: `POST /api/subscriptions`, once per shop key.
 
         Returns:
-            The subscription, and Adyen's answer to the payment that begins it; None where the
-            shopper is to pay by link.
+            The subscription, and Adyen's answer to the first payment; None instead of the answer
+            where the shopper pays by link.
 
         Raises:
-            InvalidRequest: One or more fields are wrong; nothing was kept and nothing sent.
-            KeyReused: The key came before with another body.
+            InvalidRequest: One or more fields are wrong; nothing was stored or sent.
+            KeyReused: The key was used before with another body.
             StillRunning: The first request with this key has no answer yet.
         """
         fields = own_fields(body)
@@ -169,31 +169,33 @@ class SubscriptionRequests:
             reject([Fault("plan", cure)])
         by_link = fields.get("signUpBy") == "link"
         subscription = self._signed_up(fields, plan, by_link=by_link)
-        payment = _payment(fields, subscription)
+        payment = _first_payment(fields, subscription)
         if not by_link:
             refuse(GOPAY.faults(payment), checks.payment_faults(payment, OWN_VERSION))
         shop_key = shop_key_of(key, fields, "/api/subscriptions", OWN_VERSION)
-        first = await self.turns.sign_up(subscription, _pay_key(subscription.id, 1), shop_key)
+        stored_id = await self.turns.sign_up(subscription, _pay_key(subscription.id), shop_key)
         if by_link:
-            return first, None
+            return stored_id, None
         if not fields.get("reference"):
-            payment["reference"] = first  # The id of the first one, where this is a repetition.
-        answer, _ = await self.payments.pay(payment, OWN_VERSION, _pay_key(first, 1))
-        return first, answer
+            payment["reference"] = stored_id  # In a repeated request, the first subscription's id.
+        answer, _ = await self.payments.pay(payment, OWN_VERSION, _pay_key(stored_id))
+        return stored_id, answer
 
     async def pay_again(self, subscription_id: str, body: bytes) -> Answer:
-        """Have the shopper pay the open renewal and link a wallet again.
+        """Start a payment by which the shopper pays the open renewal and saves a wallet again.
 
         Raises:
             NotFound: There is no such subscription.
-            InvalidRequest: A field is wrong, or nothing is owed, or a payment is under way.
+            InvalidRequest: A field is wrong, nothing is owed, or an earlier payment of the renewal
+                is not finished.
         """
         fields = own_fields(body)
         refuse(unknown(fields, frozenset({*SHARED, "merchantAccount"})))
         pay_key = f"pay-{self.ids.new('try')}"
         now = self.clock.now()
-        probe = _payment_of(fields, "reference", Money(GOPAY.currency, 1), "shopper")
-        refuse(GOPAY.faults(probe), checks.payment_faults(probe, OWN_VERSION))
+        # The shop's fields are checked before the attempt is stored, with samples for the others.
+        sample = _payment_of(fields, "reference", Money(GOPAY.currency, 1), "shopper")
+        refuse(GOPAY.faults(sample), checks.payment_faults(sample, OWN_VERSION))
         subscription = await self.turns.add_attempt(
             subscription_id, lambda found: _next_attempt(found, now), pay_key
         )
@@ -210,26 +212,26 @@ class SubscriptionRequests:
         """Cancel, now or at the end of the paid period: `POST /api/subscriptions/{id}/cancel`.
 
         Args:
-            subscription_id: Which subscription.
+            subscription_id: The subscription's id.
             body: `{"at"?: "now" | "periodEnd" | "never"}`; `never` withdraws a planned cancel.
 
         Raises:
             NotFound: There is no such subscription.
-            InvalidRequest: A field is wrong, or it has ended already.
+            InvalidRequest: A field is wrong, or the subscription has already ended.
         """
         await self._execute(subscription_id, subscription_commands.cancel(body))
 
     async def pause(self, subscription_id: str, body: bytes = b"") -> None:
-        """Charge nothing until it is resumed: `POST /api/subscriptions/{id}/pause`.
+        """Charge nothing until a resume: `POST /api/subscriptions/{id}/pause`.
 
         Args:
-            subscription_id: Which subscription.
-            body: `{"at"?: "now" | "periodEnd" | "never", "resumesAt"?}`, the latter an ISO date
+            subscription_id: The subscription's id.
+            body: `{"at"?: "now" | "periodEnd" | "never", "resumesAt"?}`. `resumesAt` is an ISO date
                 and time with its offset; `never` withdraws a planned pause.
 
         Raises:
             NotFound: There is no such subscription.
-            InvalidRequest: A field is wrong, or its state does not let it.
+            InvalidRequest: A field is wrong, or the subscription's state does not allow a pause.
         """
         await self._execute(subscription_id, subscription_commands.pause(body, self.clock.now()))
 
@@ -237,13 +239,13 @@ class SubscriptionRequests:
         """End a pause: `POST /api/subscriptions/{id}/resume`.
 
         Args:
-            subscription_id: Which subscription.
+            subscription_id: The subscription's id.
             body: `{"at"?: "now" | "never" | an ISO date and time with its offset}`; `never`
                 withdraws a planned resume.
 
         Raises:
             NotFound: There is no such subscription.
-            InvalidRequest: A field is wrong, or its state does not let it.
+            InvalidRequest: A field is wrong, or the subscription's state does not allow a resume.
         """
         await self._execute(subscription_id, subscription_commands.resume(body, self.clock.now()))
 
@@ -252,7 +254,7 @@ class SubscriptionRequests:
 
         Raises:
             NotFound: There is no such subscription.
-            InvalidRequest: A field is wrong, or its state does not let it.
+            InvalidRequest: A field is wrong, or the subscription's state does not allow the change.
         """
         fields = own_fields(body)
         refuse(unknown(fields, frozenset({"amount", "storedPaymentMethodId"})))
@@ -276,14 +278,18 @@ class SubscriptionRequests:
         await self._execute(subscription_id, command)
 
     def _token_of(self, subscription: Subscription, tokens: Sequence[Token]) -> Token:
-        """The shopper's own token among these, if it may be charged."""
-        whose = self.merchant_account, subscription.shopper_reference
-        own = (
-            one
-            for one in tokens
-            if (one.name.merchant_account, one.name.shopper_reference) == whose
+        """The active token among `tokens` that belongs to the subscription's shopper.
+
+        Raises:
+            InvalidRequest: There is none.
+        """
+        owner = self.merchant_account, subscription.shopper_reference
+        own_tokens = (
+            token
+            for token in tokens
+            if (token.name.merchant_account, token.name.shopper_reference) == owner
         )
-        token = next((one for one in own if one.is_active), None)
+        token = next((own for own in own_tokens if own.is_active), None)
         if token is None:
             cure = "must be an active token of this subscription's shopper."
             reject([Fault("storedPaymentMethodId", cure, "800")])
@@ -297,13 +303,13 @@ class SubscriptionRequests:
 
     def _signed_up(self, fields: Fields, plan: Plan, *, by_link: bool) -> Subscription:
         now = self.clock.now()
-        name = SubscriptionId(self.ids.new("sub"))
-        reference = fields.get("reference") or name
+        subscription_id = SubscriptionId(self.ids.new("sub"))
+        reference = fields.get("reference") or subscription_id
         attempt = Attempt(number=1, at=now, asked_at=now, status=Status.CREATED)
         starts_at = fields.get("startsAt")
         period = first_period(plan)
         return Subscription(
-            id=name,
+            id=subscription_id,
             plan=plan,
             reference=reference,
             shopper_reference=fields["shopperReference"],
@@ -323,12 +329,13 @@ class SubscriptionRequests:
         )
 
 
-def _pay_key(subscription_id: str, number: int) -> str:
-    """The shop key of a sign-up's payment: made of the subscription, so always the same."""
-    return f"sign-up-{subscription_id}-{number}"
+def _pay_key(subscription_id: str) -> str:
+    """The shop key of a sign-up's payment. The same subscription always has the same key."""
+    return f"sign-up-{subscription_id}-1"
 
 
-def _payment(fields: Fields, subscription: Subscription) -> dict[str, Any]:
+def _first_payment(fields: Fields, subscription: Subscription) -> dict[str, Any]:
+    """The fields of the payment of a sign-up; see `_payment_of`."""
     amount = first_amount(subscription.plan)
     return _payment_of(fields, subscription.reference, amount, subscription.shopper_reference)
 
@@ -350,13 +357,13 @@ def _payment_of(
 
 
 def _next_attempt(subscription: Subscription, now: datetime) -> Renewal:
-    """The renewal that is owed, with one more attempt, which the shopper pays.
+    """The owed renewal with one more attempt, which the shopper pays.
 
     Raises:
-        InvalidRequest: Nothing is owed, or a payment of it is under way.
+        InvalidRequest: Nothing is owed, or an earlier payment of the renewal is not finished.
     """
-    renewal, owes = subscription.renewal, {State.INCOMPLETE, State.PAST_DUE}
-    if renewal is None or subscription.state not in owes or renewal.paid:
+    renewal, owing_states = subscription.renewal, {State.INCOMPLETE, State.PAST_DUE}
+    if renewal is None or subscription.state not in owing_states or renewal.paid:
         reject([_nothing_owed(subscription)])
     if renewal.unresolved:
         reject([Fault("status", "a payment of this period is under way; wait for its end.")])

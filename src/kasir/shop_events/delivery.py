@@ -1,7 +1,7 @@
-"""Delivers an event to the shop: at least once, and tried again until its schedule ends.
+"""Delivers an event to the shop at least once; retries it until its schedule ends.
 
-A worker runs this once for each job `deliver`. Which events are due, and that the events of one
-payment go out in order, is decided where they are looked for, in `jobs/due.py`.
+A worker runs this once for each job `deliver`. The search for due events, `jobs/due.py`, makes sure
+that the events of one payment are sent in order.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from kasir.store.database import Pool
 from kasir.store.outbox import StoredEvent, WaitingEvent
 from kasir.store.vault import Vault
 
-#: The error of a try that failed because no key of ours opens the event.
+#: The error of a try that failed because none of Kasir's secret keys decrypts the event.
 _SEALED: Final = "no KASIR_SECRET_KEY opens it"
 
 _log = structlog.get_logger("kasir.events")
@@ -32,11 +32,11 @@ class EventDelivery:
     """Delivers events.
 
     Attributes:
-        pool: Where they are.
-        vault: Opens their bodies.
-        gaps: The wait before each try, the first one included; after the last try an event is
-            given up.
-        clock: The time of each try.
+        pool: The database.
+        vault: Decrypts the bodies of events.
+        gaps: The wait before each try, including the first one. An event is tried as often as
+            there are gaps, and then given up.
+        clock: Kasir's clock.
     """
 
     pool: Pool
@@ -45,10 +45,10 @@ class EventDelivery:
     clock: Clock
 
     async def deliver(self, event_id: int, sender: EventSender) -> None:
-        """Try once to deliver the event of this row id, and write when it is tried next."""
+        """Try once to deliver the event with this row id, and write when it is tried next."""
         event = await outbox.waiting_event(self.pool, event_id)
         if event is None:
-            return  # Another job delivered it.
+            return  # Another job delivered it, or gave it up.
         result = await self._send(event, sender)
         now, tries = self.clock.now(), event.tries + 1
         due_at = None if result.is_taken else self._next_try(now, tries)
@@ -65,7 +65,7 @@ class EventDelivery:
             _log.error("an event was given up", name=event.name, type=event.type, tries=tries)
 
     def _next_try(self, now: datetime, tries: int) -> datetime | None:
-        """When an event is tried next after so many failed tries; None: it is given up."""
+        """When an event is tried next after `tries` failed tries; None if it is given up."""
         return now + self.gaps[tries] if tries < len(self.gaps) else None
 
     async def _send(self, event: WaitingEvent, sender: EventSender) -> SendResult:

@@ -1,9 +1,10 @@
-"""Which events a shop gets of its payments and tokens, and when. Pure: facts in, event types out.
+"""Which events a shop gets about its payments and tokens, and when. Pure.
 
-A payment that went well is reported at once. A refusal, cancel or expiry is held back for a while
-(`settle_after_s`), because a payment that succeeds may follow it; unless the shopper's own return,
-or the response to the shop's own call, has already said so. What is no longer true when the wait
-is over is not reported. The events of subscriptions are in `subscriptions/events.py`.
+A successful payment is reported at once. A refusal, cancel or expiry is held back for a while
+(`settle_after_s`), because a successful payment may follow it. It is not held back if a response
+that the shop gets, to its call or after the shopper's return, has reported it already. A status
+that is no longer true after the wait is not reported. The events of subscriptions are in
+`subscriptions/events.py`.
 """
 
 from __future__ import annotations
@@ -27,31 +28,31 @@ from kasir.tokens.model import TokenFact, TokenSays, TokenState, fold
 class EventType(StrEnum):
     """The type of every event of a payment or a token."""
 
-    #: The call to Adyen got no response; Kasir asks again with the same key.
+    #: The call to Adyen got no response; Kasir repeats it with the same key.
     PAYMENT_UNKNOWN = "payment.unknown"
-    #: Adyen has it, without a result yet.
+    #: Adyen has the payment, without a result yet.
     PAYMENT_PENDING = "payment.pending"
-    #: Paid: deliver the order.
+    #: It was paid, so the shop can deliver the order.
     PAYMENT_AUTHORISED = "payment.authorised"
     #: The wallet refused it.
     PAYMENT_REFUSED = "payment.refused"
-    #: Cancelled, by the shopper or by the shop.
+    #: The shopper or the shop cancelled it.
     PAYMENT_CANCELLED = "payment.cancelled"
     #: The shopper did not finish it in time.
     PAYMENT_EXPIRED = "payment.expired"
     #: Adyen refused the request itself.
     PAYMENT_FAILED = "payment.failed"
-    #: Another amount was paid than was asked for: do not deliver; look in Customer Area.
+    #: The paid amount is not the requested one: do not deliver; check Customer Area.
     PAYMENT_AMOUNT_MISMATCH = "payment.amount_mismatch"
-    #: A notification may be about this payment, and nothing proves it: look at its facts.
+    #: A notification may be about this payment, without proof: check its facts.
     PAYMENT_NEEDS_ATTENTION = "payment.needs_attention"
     #: The shopper's bank or wallet disputes it: see `disputes`, with the reason and the deadline.
     PAYMENT_DISPUTE_OPENED = "payment.dispute_opened"
-    #: Authorised money was captured, where capture is a separate step.
+    #: Authorised money was captured, if capture is a separate step.
     CAPTURE_SUCCEEDED = "capture.succeeded"
-    #: It could not be captured, or the capture was undone.
+    #: The capture failed, or was undone.
     CAPTURE_FAILED = "capture.failed"
-    #: It could not be cancelled: the payment remains as it is.
+    #: The cancel failed, and the payment is unchanged.
     CANCEL_FAILED = "cancel.failed"
     #: The shopper gets the money back.
     REFUND_SUCCEEDED = "refund.succeeded"
@@ -63,9 +64,9 @@ class EventType(StrEnum):
     PAYMENT_CHARGED_BACK = "payment.charged_back"
     #: A shopper's wallet was saved and may be charged.
     TOKEN_CREATED = "token.created"
-    #: It changed.
+    #: A token changed.
     TOKEN_UPDATED = "token.updated"
-    #: It can no longer be charged.
+    #: A token can no longer be charged.
     TOKEN_DISABLED = "token.disabled"
 
 
@@ -79,18 +80,20 @@ OF_STATUS: Final = {
     Status.EXPIRED: EventType.PAYMENT_EXPIRED,
     Status.FAILED: EventType.PAYMENT_FAILED,
 }
+#: The event of each status of a refund. A status that is missing here is not reported.
 OF_REFUND: Final = {
     RefundStatus.SUCCEEDED: EventType.REFUND_SUCCEEDED,
     RefundStatus.FAILED: EventType.REFUND_FAILED,
     RefundStatus.REVERSED: EventType.REFUND_REVERSED,
 }
+#: The event of each ending of a capture, cancel or refund.
 OF_ENDING: Final = {
     Ending.CAPTURE_SUCCEEDED: EventType.CAPTURE_SUCCEEDED,
     Ending.CAPTURE_FAILED: EventType.CAPTURE_FAILED,
     Ending.CANCEL_FAILED: EventType.CANCEL_FAILED,
     Ending.REFUND_NEVER_TAKEN: EventType.REFUND_FAILED,
 }
-#: The event of each fact that is reported whatever the payment's status.
+#: The event of each fact that is reported with any status of the payment.
 OF_FACT: Final = {
     Says.AMOUNT_MISMATCH: EventType.PAYMENT_AMOUNT_MISMATCH,
     Says.NEEDS_ATTENTION: EventType.PAYMENT_NEEDS_ATTENTION,
@@ -101,11 +104,11 @@ HELD_BACK: Final = frozenset({Status.REFUSED, Status.CANCELLED, Status.EXPIRED})
 
 @dataclass(frozen=True, slots=True)
 class Reported:
-    """What the shop knows of a payment's status.
+    """What the shop was sent about the status of a payment.
 
     Attributes:
-        status: The last status that was reported; `created`, which has no event, before the first.
-        held_until: When the status that is held back is to be reported; None where none is.
+        status: The last status that an event reported; `created` if there was no event yet.
+        held_until: When the status that is held back is to be reported; None if none is held back.
     """
 
     status: Status
@@ -115,9 +118,13 @@ class Reported:
 def status_event(
     reported: Reported, payment: Payment, now: datetime, settle: timedelta
 ) -> tuple[EventType | None, Reported]:
-    """The event to write now, if any, and what the shop knows after it.
+    """The event to write now, or None, and the new value of `reported`.
 
-    `settle` is how long a status in `HELD_BACK` is held back.
+    Args:
+        reported: What the shop was sent before.
+        payment: The payment with all its facts.
+        now: The current time.
+        settle: How long a status in `HELD_BACK` is held back.
     """
     status = payment.status
     event = OF_STATUS.get(status)
@@ -131,25 +138,25 @@ def status_event(
 
 
 def fact_events(new: Sequence[Fact]) -> list[EventType]:
-    """The events of new facts that somebody at the shop has to look at, one for each."""
+    """The events of new facts that a person at the shop has to check, one for each such fact."""
     return [OF_FACT[fact.says] for fact in new if fact.says in OF_FACT]
 
 
 def summary_events(before: Summary, after: Summary) -> list[EventType]:
-    """The events of refunds, captures, cancels and disputes, from before a change to after it."""
-    had_ended = set(before.endings)
-    events = [OF_ENDING[ended[1]] for ended in after.endings if ended not in had_ended]
-    were = {refund.name: refund.status for refund in before.refunds}
+    """The events of refunds, captures, cancels and disputes that a change causes."""
+    earlier_endings = set(before.endings)
+    events = [OF_ENDING[ending[1]] for ending in after.endings if ending not in earlier_endings]
+    statuses_before = {refund.name: refund.status for refund in before.refunds}
     events += [
         OF_REFUND[refund.status]
         for refund in after.refunds
-        if refund.status in OF_REFUND and were.get(refund.name) is not refund.status
+        if refund.status in OF_REFUND and statuses_before.get(refund.name) is not refund.status
     ]
-    were_announced = {one.name for one in before.disputes if one.is_announced}
+    announced_before = {one.name for one in before.disputes if one.is_announced}
     events += [
         EventType.PAYMENT_DISPUTE_OPENED
         for one in after.disputes
-        if one.is_announced and one.name not in were_announced
+        if one.is_announced and one.name not in announced_before
     ]
     if _taken_back(after) != _taken_back(before):
         events.append(EventType.PAYMENT_CHARGED_BACK)
@@ -157,9 +164,10 @@ def summary_events(before: Summary, after: Summary) -> list[EventType]:
 
 
 def _taken_back(summary: Summary) -> tuple[Money, frozenset[str]]:
-    """The sum that disputes took, and the names of those disputes, whose sums may be unknown.
+    """The sum that disputes took, and the names of those disputes.
 
-    Without names as long as the payment is not known as paid: they are reported once it is.
+    The names are needed because a dispute's sum may be unknown. There are no names until Kasir
+    knows that the payment was paid, so disputes that came before are reported then.
     """
     is_paid = summary.status is Status.AUTHORISED
     names = (one.name for one in summary.disputes if is_paid and one.status in TAKEN)
@@ -167,18 +175,18 @@ def _taken_back(summary: Summary) -> tuple[Money, frozenset[str]]:
 
 
 def token_events(before: Sequence[TokenFact], after: Sequence[TokenFact]) -> list[EventType]:
-    """The events of a token, from its facts before a change to those after it.
+    """The events of a token, from its facts before and after a change.
 
-    Until a fact says that the token exists there is no event, so that a shop never gets the end of
-    a token that it has no beginning of.
+    There is no event until a fact shows that the token exists. So a shop never gets the event of a
+    token's end before the event of its creation.
     """
     if not _is_made(after):
         return []
     events = []
     if not _is_made(before):
         events.append(EventType.TOKEN_CREATED)
-    # An update that came before the creation is reported with the creation: the shop gets the
-    # same events in either order.
+    # An update that came before the creation is reported with the creation, so that the shop gets
+    # the same events in either order.
     if _updates(after) != (_updates(before) if _is_made(before) else set()):
         events.append(EventType.TOKEN_UPDATED)
     was_active = not _is_made(before) or fold(before).state is TokenState.ACTIVE
@@ -191,16 +199,18 @@ def token_events(before: Sequence[TokenFact], after: Sequence[TokenFact]) -> lis
 
 
 def _is_made(facts: Sequence[TokenFact]) -> bool:
+    """Whether one of the facts shows that the token exists."""
     ends = {TokenSays.DISABLED, TokenSays.NOT_LISTED}
     return any(fact.says not in ends for fact in facts)
 
 
 def _updates(facts: Sequence[TokenFact]) -> set[str]:
+    """The keys of the facts that are updates."""
     return {fact.key for fact in facts if fact.says is TokenSays.UPDATED}
 
 
 def _is_known_to_shop(facts: tuple[Fact, ...], status: Status) -> bool:
-    """Whether the response to a call of the shop said so, or the shop itself cancelled it."""
+    """Whether a response to the shop's call had this status, or the shop itself cancelled."""
     return any(
         fact.says is Says.VOIDED
         or (fact.says.value == status.value and fact.source in {Source.DETAILS, Source.REPLY})

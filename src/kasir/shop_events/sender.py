@@ -1,12 +1,12 @@
-"""Sends an event to the shop over HTTP, signed as Standard Webhooks. Any 2xx takes the event.
+"""Sends an event to the shop over HTTP, signed as Standard Webhooks. Any 2xx accepts the event.
 
-The signature covers the event's id, the time of sending and the body; while a secret is rotated
-the event is signed with both, and the shop may check either. The time of sending is real time,
-never a test clock's, because the shop compares it with its own clock; the body says when the thing
-happened.
+The signature covers the event's id, the time of sending and the body. While the shop changes its
+secret, Kasir has two, and signs with each; the shop may check either signature. The time of sending
+is real time, never a test clock's, because the shop compares it with its own clock. The time in the
+body is that of the event.
 
-Only the status line of the response is read: a shop that answers 200 and then closes the
-connection, or sends without end, has taken the event. No redirect is followed.
+Only the status line of the response is read. So a shop has accepted the event even if it answers
+200 and then closes the connection, or sends an endless body. No redirect is followed.
 """
 
 from __future__ import annotations
@@ -28,22 +28,26 @@ _log = structlog.get_logger("kasir.events")
 
 @dataclass(frozen=True, slots=True)
 class SendResult:
-    """The result of one try: the shop's HTTP status or, where none came, the error in a word."""
+    """The result of one try: the shop's HTTP status or, if no response came, a short error."""
 
     status: int | None = None
     error: str = ""
 
     @property
     def is_taken(self) -> bool:
-        """Whether the shop took the event."""
+        """Whether the shop accepted the event."""
         status = self.status
         return status is not None and HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES
 
 
 class EventSender:
-    """An HTTP client for the shop's one address; use it as an async context manager.
+    """An HTTP client for the shop's address; use it as an async context manager.
 
-    `world` gives real time, never a test clock's. `timeout_s` bounds one try as a whole.
+    Args:
+        url: The shop's address for events.
+        secrets: Each signs every event.
+        timeout_s: The longest that one try may take, from connecting to the status line.
+        world: Gives real time, never a test clock's.
     """
 
     def __init__(self, url: str, secrets: Sequence[str], timeout_s: float, world: Clock) -> None:

@@ -1,4 +1,4 @@
-"""Payments and tokens in the shapes that shops read, over HTTP and in events alike."""
+"""Payments and tokens in the shapes that shops read, both over HTTP and in events."""
 
 from __future__ import annotations
 
@@ -42,7 +42,10 @@ class RefundOut(msgspec.Struct, rename="camel"):
 
 
 class DisputeOut(msgspec.Struct, rename="camel", omit_defaults=True):
-    """One dispute: open, charged_back, reversed or lost. What Adyen did not send is left out."""
+    """One dispute: open, charged_back, reversed or lost. A field that Adyen did not send is empty.
+
+    Empty fields are left out of the JSON.
+    """
 
     reference: str
     amount: AmountOut
@@ -52,12 +55,12 @@ class DisputeOut(msgspec.Struct, rename="camel", omit_defaults=True):
     reason: str = ""
     reason_code: str = ""
     deadline: datetime | None = None
-    #: Its state, in Adyen's word.
+    #: The dispute's state at Adyen, by Adyen's name.
     dispute_status: str = ""
 
 
 class PaymentOut(msgspec.Struct, rename="camel", omit_defaults=True):
-    """A payment: its status, its sums and all its facts."""
+    """A payment: its status, its sums in minor units, and all its facts."""
 
     id: str
     reference: str
@@ -76,7 +79,7 @@ class PaymentOut(msgspec.Struct, rename="camel", omit_defaults=True):
 
 
 class TokenOut(msgspec.Struct, rename="camel"):
-    """A shopper's saved wallet. `storedPaymentMethodId` is a secret: it lets its holder charge."""
+    """A shopper's saved wallet. Anybody with its `storedPaymentMethodId` can charge it."""
 
     id: str
     stored_payment_method_id: str

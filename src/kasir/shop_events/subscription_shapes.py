@@ -1,4 +1,4 @@
-"""Plans and subscriptions in the shapes that shops read, over HTTP and in events alike."""
+"""Plans and subscriptions in the shapes that shops read, both over HTTP and in events."""
 
 from __future__ import annotations
 
@@ -48,16 +48,19 @@ class PeriodOut(msgspec.Struct):
 
 
 class OverpaymentOut(msgspec.Struct, rename="camel"):
-    """A payment that was paid for a period that no longer needed one."""
+    """A payment for a period that did not need it."""
 
     payment_id: str
     psp_reference: str
 
 
 class RenewalOut(msgspec.Struct, rename="camel", omit_defaults=True):
-    """The charge of one period. `status` is that of its payment, or `missed` where there is none.
+    """The charge of one period.
 
-    `overpayments` are other payments of the period that were paid as well.
+    Attributes:
+        status: The status of its payment; `missed` if the period was missed.
+        next_try: When it is retried; None if no retry is planned.
+        overpayments: Other payments for the period that were paid as well.
     """
 
     period: int
@@ -102,12 +105,12 @@ class SubscriptionOut(msgspec.Struct, rename="camel", omit_defaults=True):
     past_due_since: datetime | None = None
     token: str = ""
     sign_up: RenewalOut | None = None
-    #: Always there in an answer over HTTP; an event has `renewal` instead, the one it is about.
+    #: In every response over HTTP. An event has only the renewal that it is about, in `renewal`.
     renewals: list[RenewalOut] | msgspec.UnsetType = msgspec.UNSET
     renewal: RenewalOut | None = None
     due_at: datetime | None = None
     reason: str = ""
-    #: In an event: the payment that was disputed or refunded, where the plan acts on that.
+    #: In an event: the payment that was disputed or refunded, if that is the cause.
     because: TakenBackOut | None = None
 
 
@@ -138,18 +141,18 @@ def shown_subscription(
     Args:
         subscription: The subscription.
         renewals: Its renewals, in order; the sign-up is one of them.
-        public_url: The base URL of the links that shoppers pay at.
+        public_url: The base URL of payment links.
     """
     first = first_period(subscription.plan)
-    listed = [_renewal(one, public_url) for one in renewals if one.period != first]
+    later = [_renewal(one, public_url) for one in renewals if one.period != first]
     sign_ups = (_renewal(one, public_url) for one in renewals if one.period == first)
     return msgspec.structs.replace(
-        _bare(subscription), sign_up=next(sign_ups, None), renewals=listed
+        _bare(subscription), sign_up=next(sign_ups, None), renewals=later
     )
 
 
 def event_data(subscription: Subscription, event: Event, public_url: str) -> SubscriptionOut:
-    """The data of an event: the subscription after the change, and what the event is about."""
+    """The data of an event: the subscription after the change, and the event's subject."""
     return msgspec.structs.replace(
         _bare(subscription),
         renewal=_renewal(event.renewal, public_url) if event.renewal else None,
@@ -164,6 +167,7 @@ def _taken_back(loss: Loss) -> TakenBackOut:
 
 
 def _bare(subscription: Subscription) -> SubscriptionOut:
+    """The subscription without its renewals, and without the subject of an event."""
     period, interval = subscription.current_period, subscription.plan.interval
     return SubscriptionOut(
         id=subscription.id,

@@ -15,7 +15,7 @@ SQL: Final = queries("api_keys")
 
 
 async def create(pool: Pool, name: str, now: datetime) -> str:
-    """Make a key and return it, this once; afterwards only its hash is known.
+    """Create a key and return it; afterwards only its hash is known.
 
     Raises:
         SettingError: A key of that name exists.
@@ -27,7 +27,7 @@ async def create(pool: Pool, name: str, now: datetime) -> str:
 
 
 async def withdraw(pool: Pool, name: str) -> None:
-    """Remove a key; its name is free again.
+    """Remove a key, so that its name can be used again.
 
     Raises:
         SettingError: There is no key of that name.
@@ -37,10 +37,10 @@ async def withdraw(pool: Pool, name: str) -> None:
 
 
 class ApiKeys:
-    """Which keys may call: the key of the settings, and those made with `kasir apikey create`.
+    """Which keys are valid: the key of the settings, and those made with `kasir apikey create`.
 
-    A valid key is not looked up again for `remembered`: a server may take that long to notice that
-    it was removed.
+    A key that was valid is accepted without a query for the time `remembered`, so a server may
+    accept a removed key for that long.
     """
 
     def __init__(
@@ -53,12 +53,12 @@ class ApiKeys:
         self._known: dict[bytes, datetime] = {}
 
     async def admits(self, key: str) -> bool:
-        """Whether the key is valid. Hashes are compared, so the timing reveals nothing of it."""
+        """Whether the key is valid. Hashes are compared, so the timing does not reveal a key."""
         hashed = _hash(key)
         if hashed == self._own:
             return True
         now, seen = self._clock.now(), self._known.get(hashed)
-        # With a test clock `seen` may be in the future.
+        # When a test clock is set back, `seen` is in the future.
         if seen and seen <= now < seen + self._remembered:
             return True
         if await SQL.api_key_name(self._pool, hash=hashed) is None:

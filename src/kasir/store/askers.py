@@ -1,9 +1,9 @@
-"""Which process sends a question: if it is gone, others send it at once, not after a lease.
+"""Which process sends a question. If that process is gone, another sends the question at once.
 
-Every open Kasir holds an advisory lock under a number of its own, in a session that ends with the
-process. If nobody holds that lock, the process is gone. A Kasir that lost its session takes the
-lock again a moment later. If another process takes a question over in that moment, it is sent twice
-under one key, and the provider acts on it once.
+Every process holds an advisory lock under a number of its own, in a database session that ends with
+the process. If no session holds that lock, the process is gone. A process that lost its session
+takes the lock again a moment later. If another process takes over a question in that moment, the
+question is sent twice under one key, and the provider acts on it once.
 """
 
 from __future__ import annotations
@@ -26,15 +26,18 @@ from kasir.store.database import DRIVER_ERRORS, Connection, Pool, queries
 
 SQL: Final = queries("askers")
 
-#: Any number that nobody else's advisory locks begin with on the same database.
+#: The first key of these advisory locks ("kasi" in ASCII); the second is a process's number. No
+#: other program on the database may use this first key.
 SPACE: Final = 0x6B61_7369
-_NUMBERS: Final = 2**31 - 1
+#: The largest number of a process, which is the largest second key.
+_NUMBER_MAX: Final = 2**31 - 1
 #: How often the session is checked.
-_BEAT_S: Final = 1.0
+_CHECK_EVERY_S: Final = 1.0
+#: The wait after an error of the database.
 _AGAIN_S: Final = 0.2
-#: This long after a restart of PostgreSQL every live Kasir holds its lock again.
+#: How long after a restart of PostgreSQL every live process holds its lock again.
 _RESTART_S: Final = 5.0
-#: How long a closing Kasir tries to write down which questions it abandoned.
+#: How long a process that ends tries to record which questions it abandoned.
 _CLOSING_S: Final = 2.0
 
 _log = structlog.get_logger("kasir.askers")
@@ -44,17 +47,17 @@ class Asker:
     """This process as a sender of questions.
 
     Attributes:
-        number: Identifies it while it is open.
+        number: Identifies this process for as long as it holds its lock.
     """
 
     def __init__(self, pool: Pool, patience_s: float) -> None:
-        self.number = secrets.randbelow(_NUMBERS) + 1
+        self.number = secrets.randbelow(_NUMBER_MAX) + 1
         self._pool = pool
-        # After this long others may send what it abandoned, even if it could not write that down.
+        # After this time others may send an abandoned question, even if that was not recorded.
         self._patience_s = patience_s
         self._is_closed = False
         # A counter, because several tasks may try to send a question of one key.
-        self._in_hand: Counter[tuple[str, datetime]] = Counter()
+        self._being_sent: Counter[tuple[str, datetime]] = Counter()
         self._abandoning: set[asyncio.Task[None]] = set()
 
     @asynccontextmanager
@@ -71,29 +74,32 @@ class Asker:
             self._is_closed = True
             for task in (holding, *self._abandoning):
                 task.cancel()
-            # A driver that is connecting may swallow the cancel: hence the flag, too.
+            # The flag is needed too, because a driver that is connecting may swallow the cancel.
             await asyncio.wait([holding], timeout=_CLOSING_S)
 
     @asynccontextmanager
     async def asking(self, question: Question) -> AsyncIterator[None]:
-        """A context around the sending of a question; cut off, others may send it at once."""
-        asked = question.key, question.asked_at
-        self._in_hand[asked] += 1
+        """Surround the sending of a question.
+
+        If the sending is cut off, other processes may send the question at once.
+        """
+        sending = question.key, question.asked_at
+        self._being_sent[sending] += 1
         try:
             yield
         except KasirError:
-            raise  # It was refused before it was sent.
+            raise  # The question was refused before it was sent.
         except BaseException:
             task = asyncio.create_task(self._abandon(question))
             self._abandoning.add(task)
             task.add_done_callback(self._abandoning.discard)
             raise
         finally:
-            self._in_hand[asked] -= 1
-            self._in_hand += Counter()  # Removes keys with a count of zero.
+            self._being_sent[sending] -= 1
+            self._being_sent += Counter()  # Removes keys with a count of zero.
 
     async def is_abandoned(self, question: Question) -> bool:
-        """Whether nobody waits any more for the answer to what was sent at `asked_at`."""
+        """Whether no process waits any more for the answer to a question, as it was last sent."""
         last = await SQL.last_asker(
             self._pool,
             key=question.key,
@@ -104,11 +110,11 @@ class Asker:
         if last is None:
             return False
         if last["asker"] == self.number:
-            return (question.key, question.asked_at) not in self._in_hand
+            return (question.key, question.asked_at) not in self._being_sent
         return bool(last["is_gone"])
 
     async def _hold(self, is_held: asyncio.Event) -> None:
-        """Hold the lock, and take it again where the session was lost."""
+        """Hold the lock, and take it again if the session is lost."""
         while not self._is_closed:
             try:
                 async with self._pool.acquire() as connection:
@@ -122,14 +128,14 @@ class Asker:
             await SQL.hold(connection, space=SPACE, asker=self.number)
             is_held.set()
             while not self._is_closed:
-                await asyncio.sleep(_BEAT_S)
+                await asyncio.sleep(_CHECK_EVERY_S)
                 await connection.execute("SELECT 1")
         finally:
-            with suppress(InterfaceError):  # A cancel has ended it already.
-                connection.terminate()  # Never returned to the pool with a lock on it.
+            with suppress(InterfaceError):  # A cancellation has closed it already.
+                connection.terminate()  # The pool must not lend a session with this lock.
 
     async def _abandon(self, question: Question) -> None:
-        """Write down that a question is abandoned, as soon as the database accepts it."""
+        """Record that a question is abandoned, as soon as the database accepts it."""
         deadline = time.monotonic() + self._patience_s
         while time.monotonic() < deadline:
             try:

@@ -1,4 +1,4 @@
-"""Removes rows that are no longer needed, a batch at a time, so that nobody waits for it.
+"""Removes rows that are no longer needed, in batches, so that other transactions do not wait.
 
 Facts, payments, the shops' idempotency keys and the rows of notices are never removed.
 """
@@ -17,6 +17,7 @@ from kasir.store.database import Pool, queries
 
 SQL: Final = queries("cleaning")
 
+#: A time before every row.
 _BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 _Statement = Callable[..., Awaitable[Mapping[str, Any]]]
@@ -24,11 +25,11 @@ _Statement = Callable[..., Awaitable[Mapping[str, Any]]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cleaning:
-    """Removes old rows. Any number of workers may do so at the same time.
+    """Removes old rows. Any number of workers may run it at the same time.
 
     Attributes:
         pool: The database.
-        clock: The machine's, and never a test clock: what a test clock skips is not old.
+        clock: The machine's clock, never a test clock: when that leaps, rows do not become old.
         kept: How long each kind of row is kept.
         batch_max: How many rows one statement touches.
         pause_s: The pause after each statement, for other users of the database.
@@ -41,22 +42,26 @@ class Cleaning:
     pause_s: float
 
     async def clean(self, stop: asyncio.Event) -> dict[str, int]:
-        """Remove old rows until none is left or `stop` is set; returns how many of each kind."""
+        """Remove old rows until none is left or `stop` is set.
+
+        Returns:
+            How many rows of each kind were removed; kinds without removed rows are left out.
+        """
         kept = self.kept
-        every: tuple[tuple[str, _Statement, timedelta], ...] = (
+        steps: tuple[tuple[str, _Statement, timedelta], ...] = (
             ("log", SQL.log, kept.jobs),
             ("statistics", SQL.statistics, kept.jobs),
             ("failed_jobs", SQL.failed_jobs, kept.jobs),
             ("notices", SQL.notices, kept.notices),
             ("events", SQL.events, kept.events),
         )
-        done = {name: await self._clean(removes, age, stop) for name, removes, age in every}
-        return {name: count for name, count in done.items() if count}
+        counts = {name: await self._clean(statement, age, stop) for name, statement, age in steps}
+        return {name: count for name, count in counts.items() if count}
 
-    async def _clean(self, removes: _Statement, age: timedelta, stop: asyncio.Event) -> int:
+    async def _clean(self, statement: _Statement, age: timedelta, stop: asyncio.Event) -> int:
         total, since = 0, _BEGINNING
         while not stop.is_set():
-            row = await removes(
+            row = await statement(
                 self.pool, since=since, now=self.clock.now(), kept=age, most=self.batch_max
             )
             total += row["count"]

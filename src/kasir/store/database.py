@@ -1,7 +1,7 @@
 """PostgreSQL: a pool of connections, transactions, retries, and migrations of the schema.
 
-Migrations are numbered SQL files, applied once each, in order, under an advisory lock: any number
-of processes may start at once, and one of them migrates.
+Migrations are numbered SQL files, each applied once, in order. Any number of processes may start at
+once, because an advisory lock lets only one of them migrate.
 """
 
 from __future__ import annotations
@@ -44,8 +44,9 @@ DRIVER_ERRORS: Final = (
     asyncpg.InternalClientError,
 )
 
-#: Those of them that mean that the server is unreachable, too busy, refuses the login or takes no
-#: writes, and not that a statement is wrong. By classes of SQLSTATE, which include future codes.
+#: The driver's errors when the server is unreachable, is too busy, refuses the login or takes no
+#: writes. None of them is raised for a wrong statement. Each stands for the SQLSTATE, or for the
+#: whole class of SQLSTATEs, in the comment.
 UNAVAILABLE: Final = (
     OSError,  # A TimeoutError is one.
     asyncpg.PostgresConnectionError,  # 08
@@ -63,50 +64,50 @@ UNAVAILABLE: Final = (
     asyncpg.InternalClientError,  # A connection that was cut while it was idle in the pool.
 )
 
-#: What the driver raises, by the names that the use cases know it by: they do not import it.
+#: Errors of the driver, renamed for the use cases, which do not import the driver.
 UniqueViolation = asyncpg.UniqueViolationError
 StatementTimeout = asyncpg.QueryCanceledError
 ValueRefused = asyncpg.DataError
 
-#: A number that no other program's migrations use on the same server.
+#: The key of an advisory lock that no other program on the same server uses: "kasir" in ASCII.
 MIGRATION_LOCK: Final = 0x6B61_7369_72
-_USUAL: Final = Limits()
+_DEFAULT_LIMITS: Final = Limits()
 _READ_ONLY: Final = "it takes no writes"
 
 
 def is_undone(error: Exception) -> bool:
-    """Whether PostgreSQL rolled a transaction back because of another one: it may be run again."""
+    """Whether PostgreSQL rolled the transaction back because of a concurrent one."""
     return isinstance(error, asyncpg.DeadlockDetectedError | asyncpg.SerializationError)
 
 
 def retried(
     commit: Callable[P, Coroutine[Any, Any, T]],
 ) -> Callable[P, Coroutine[Any, Any, T]]:
-    """Run a function of one commit again where PostgreSQL rolled it back because of another.
+    """Retry a function, which is one transaction, if PostgreSQL rolled it back: see `is_undone`.
 
-    The order of locks (docs/adr/0015) makes that rare. Nothing of a rolled back try is left, so it
-    can be run again as it is.
+    The order of locks (docs/adr/0015) makes that rare. A transaction that was rolled back has no
+    effect, so the function is called again with the same arguments.
     """
 
     @wraps(commit)
     async def run(*args: P.args, **kwargs: P.kwargs) -> T:
-        # Not stamina's decorator: that logs the arguments of the function.
+        # stamina's decorator is not used, because it logs the arguments of the function.
         async for attempt in tries(is_undone):
             with attempt:
                 return await commit(*args, **kwargs)
-        raise RuntimeError("no try was made")  # pragma: no cover  # The last one returns or raises.
+        raise RuntimeError("no try was made")  # pragma: no cover  # The last try returns or raises.
 
     return run
 
 
 def tries(on: Callable[[Exception], bool]) -> AsyncIterable[stamina.Attempt]:
-    """Retry, a moment later each time, what ends in an error of this kind."""
+    """Tries of a piece of work, with growing waits, after errors for which `on` returns true."""
     return stamina.retry_context(on, wait_initial=0.01, wait_jitter=0.05)
 
 
 @asynccontextmanager
 async def transaction(pool: Pool) -> AsyncIterator[Connection]:
-    """Give a connection in a transaction: a use case's unit of work, committed with the context."""
+    """Open a transaction, which is a use case's unit of work; the context's end commits it."""
     async with pool.acquire() as connection, connection.transaction():
         yield connection
 
@@ -118,37 +119,40 @@ def queries(name: str) -> Any:
 
 
 class _Adapter(AsyncPGAdapter):
-    """Passes parameters to PostgreSQL, each text in a form that it can store.
+    """Passes parameters to PostgreSQL, each text in a form that PostgreSQL can store.
 
-    This is the one place that guards against a NUL, wherever the text came from: an address, a
-    body, a message of Adyen's, or a caller of the library. PostgreSQL fails a statement that has
-    one. U+FFFD in its place is in no column, so that what such a text names is not found.
+    Only this class guards against NUL characters, wherever a text came from: a URL, a body, a
+    message from Adyen, or a caller of the library. PostgreSQL refuses a parameter with a NUL
+    character, so U+FFFD replaces each. A search for a text with a NUL finds nothing.
     """
 
     def maybe_order_params(self, query_name: str, parameters: Any) -> list[Any]:
-        """The statement's parameters in order, as they are sent."""
+        """The statement's parameters in the order of their numbers, as they are sent."""
         ordered: Any = super().maybe_order_params(query_name, parameters)  # type: ignore[no-untyped-call]
-        return [_sent(one) for one in ordered]
+        return [_storable(one) for one in ordered]
 
 
-def _sent(parameter: Any) -> Any:
+def _storable(parameter: Any) -> Any:
+    """A parameter whose texts, also those in lists, have no NUL character."""
     if isinstance(parameter, str):
         return storable(parameter)
     if isinstance(parameter, list):
-        return [_sent(one) for one in parameter]
+        return [_storable(one) for one in parameter]
     return parameter
 
 
 @asynccontextmanager
-async def connected(dsn: str, connections_max: int, limits: Limits = _USUAL) -> AsyncIterator[Pool]:
+async def connected(
+    dsn: str, connections_max: int, limits: Limits = _DEFAULT_LIMITS
+) -> AsyncIterator[Pool]:
     """Open a pool and close it afterwards.
 
     Raises:
-        DatabaseUnavailable: The server cannot be reached, refuses us, or takes no writes.
+        DatabaseUnavailable: The server cannot be reached, refuses the login, or takes no writes.
     """
     try:
         pool = await LimitedPool(dsn, limits, connections_max)
-    except (*DRIVER_ERRORS, ValueError) as error:  # The last: the address is none.
+    except (*DRIVER_ERRORS, ValueError) as error:  # ValueError: the address is malformed.
         raise unusable(error) from error
     try:
         yield pool
@@ -164,7 +168,7 @@ async def changing(dsn: str, limits: Limits) -> AsyncIterator[Pool]:
         DatabaseUnavailable: The server cannot be used, or refused a statement.
     """
     long_s = limits.database_schema_s
-    patient = replace(
+    long_limits = replace(
         limits,
         database_acquire_s=long_s,
         database_statement_s=long_s,
@@ -172,27 +176,28 @@ async def changing(dsn: str, limits: Limits) -> AsyncIterator[Pool]:
         database_transaction_idle_s=long_s,
     )
     try:
-        async with connected(dsn, 1, patient) as pool:
+        async with connected(dsn, 1, long_limits) as pool:
             yield pool
     except DRIVER_ERRORS as error:
         raise unusable(error) from error
 
 
 def unusable(error: Exception) -> DatabaseUnavailable:
-    """The error that tells an operator, in one line, why PostgreSQL cannot be used."""
-    says = str(error) or type(error).__name__
+    """The error for the operator: why PostgreSQL cannot be used, in one line."""
+    reason = str(error) or type(error).__name__
     if isinstance(error, asyncpg.TargetServerAttributeNotMatched):
-        says = _READ_ONLY
+        reason = _READ_ONLY
     return DatabaseUnavailable(
-        f"KASIR_DATABASE_URL: PostgreSQL cannot be used: {' '.join(says.split())}"
+        f"KASIR_DATABASE_URL: PostgreSQL cannot be used: {' '.join(reason.split())}"
     )
 
 
 async def migrate(pool: Pool) -> list[str]:
     """Bring the schema up to date; returns the names of the files applied.
 
-    Each file is a transaction of its own, so that none holds its locks while the next one runs.
-    Where one fails, those before it stay applied, and the next process begins with that file.
+    Each file is applied in its own transaction, so that its locks are released before the next
+    file. If a file fails, the files before it stay applied; the next process begins with the file
+    that failed.
     """
     async with pool.acquire() as connection:
         try:
@@ -200,7 +205,7 @@ async def migrate(pool: Pool) -> list[str]:
             done = await _migrate(connection)
             await connection.execute("SELECT pg_advisory_unlock($1)", MIGRATION_LOCK)
         except BaseException:
-            with suppress(asyncpg.InterfaceError):  # A cancel has closed it already.
+            with suppress(asyncpg.InterfaceError):  # A cancellation has closed it already.
                 connection.terminate()  # The lock ends with the session.
             raise
         return done
@@ -220,11 +225,11 @@ async def _migrate(connection: Connection) -> list[str]:
 
 
 async def pending(pool: Pool, answer_s: float) -> list[str]:
-    """The migrations this program has and the database does not.
+    """The migrations of this program that were not applied to the database yet.
 
     Raises:
-        DatabaseReadOnly: It takes no writes.
-        DatabaseUnavailable: It did not answer within `answer_s` seconds.
+        DatabaseReadOnly: The server takes no writes.
+        DatabaseUnavailable: It cannot be used, or did not answer within `answer_s` seconds.
     """
     try:
         async with asyncio.timeout(answer_s):
@@ -240,7 +245,7 @@ async def _pending(pool: Pool) -> list[str]:
             " current_setting('transaction_read_only') = 'on' AS is_read_only"
         )
         if seen and seen["is_read_only"]:
-            await pool.expire_connections()  # A new connection may lead to a server that does.
+            await pool.expire_connections()  # A new connection may reach another server.
             raise DatabaseReadOnly(f"PostgreSQL: {_READ_ONLY}")
         if not (seen and seen["is_made"]):
             return migrations()

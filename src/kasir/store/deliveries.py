@@ -13,24 +13,26 @@ from kasir.store.database import Pool, queries
 
 SQL: Final = queries("events")
 
-#: What is older is resent by its name only: the shop may have found out by other means since then.
+#: An event that was given up longer ago is resent only if the operator names it, because the shop
+#: may know of the change from another source by then.
 RESENT_WITHIN: Final = timedelta(days=7)
+#: How many events one statement makes due again.
 _BATCH: Final = 1000
 
 
 class DeliveryState(StrEnum):
     """The state of an event's delivery."""
 
-    #: It is tried again, now or later.
+    #: Another try follows, now or later.
     WAITING = "waiting"
-    #: The shop took it.
+    #: The shop accepted it.
     DELIVERED = "delivered"
-    #: The last try failed, and no other follows on its own.
+    #: The last try failed, and no other follows automatically.
     GIVEN_UP = "given_up"
 
 
 class Try(msgspec.Struct, omit_defaults=True):
-    """One try: the shop's HTTP status or, where none came, the error in a word."""
+    """One try to deliver: the shop's HTTP status or, if no response came, a short error."""
 
     at: datetime
     status: int | None = None
@@ -53,7 +55,7 @@ class Delivery(msgspec.Struct, rename="camel", kw_only=True):
 
 
 async def deliveries(pool: Pool, state: DeliveryState, most: int) -> list[Delivery]:
-    """Give the deliveries in a state, newest first, `most` at most."""
+    """Return the deliveries in a state, newest first, `most` at most."""
     query = {
         DeliveryState.WAITING: SQL.waiting_events,
         DeliveryState.DELIVERED: SQL.delivered_events,
@@ -77,12 +79,12 @@ async def deliveries(pool: Pool, state: DeliveryState, most: int) -> list[Delive
 
 
 async def resend(pool: Pool, names: Sequence[str], now: datetime) -> list[str]:
-    """Make events due again, with no try counted; returns the names of those that now are.
+    """Make events due again and set their count of tries to 0; returns the names of these events.
 
     Args:
-        pool: Where the events are.
-        names: Which events; where empty, all that were given up within `RESENT_WITHIN`. An event
-            that waits already is not changed.
+        pool: The database.
+        names: The names of events; if empty, all that were given up within `RESENT_WITHIN`. An
+            event that already waits for delivery is not changed.
         now: When they are due.
     """
     if names:
@@ -90,14 +92,14 @@ async def resend(pool: Pool, names: Sequence[str], now: datetime) -> list[str]:
     resent: list[str] = []
     while True:
         rows = SQL.resend_given_up(pool, now=now, since=now - RESENT_WITHIN, most=_BATCH)
-        found = [row["name"] async for row in rows]
-        resent += found
-        if len(found) < _BATCH:
+        batch = [row["name"] async for row in rows]
+        resent += batch
+        if len(batch) < _BATCH:
             return resent
 
 
 async def left(pool: Pool, now: datetime, most: int) -> int:
-    """How many were given up longer ago than `RESENT_WITHIN`; counts up to `most`."""
+    """How many events were given up longer ago than `RESENT_WITHIN`; counts up to `most`."""
     return int(await SQL.given_up_before(pool, since=now - RESENT_WITHIN, most=most))
 
 

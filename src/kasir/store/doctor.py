@@ -20,7 +20,7 @@ class Undelivered:
         waiting: How many are to be sent, now or later.
         since: When the oldest of them was written.
         given_up: How many are not sent any more.
-        last: The last attempt to deliver any event.
+        last: The last try to deliver any event; None if there was none.
     """
 
     waiting: int
@@ -36,35 +36,39 @@ class DoctorCounts:
     pool: Pool
 
     async def last_notice(self, kind: str) -> datetime | None:
-        """When the last authentic notification of a kind came."""
-        found: datetime | None = await SQL.last_notice(self.pool, kind=kind)
-        return found
+        """When the last notification of a kind (`NoticeKind`) came that is from Adyen."""
+        received_at: datetime | None = await SQL.last_notice(self.pool, kind=kind)
+        return received_at
 
     async def now(self) -> datetime:
         """The database's time."""
-        found: datetime = await SQL.now(self.pool)
-        return found
+        now: datetime = await SQL.now(self.pool)
+        return now
 
     async def held(self) -> int:
         """How many notices are held."""
         return int(await SQL.held(self.pool))
 
     async def unconfirmed(self, most: int) -> tuple[int, datetime | None]:
-        """How many attempts timed out without an outcome, up to `most`, and since when."""
+        """How many attempts timed out without an outcome, up to `most`, and when the first did."""
         row = await SQL.unconfirmed(self.pool, most=most)
         return int(row["count"]), row["since"]
 
     async def undelivered(self, since: datetime, most: int) -> Undelivered:
-        """Events that the shop has not accepted; of those given up, the ones since then."""
+        """Events that the shop has not accepted; given-up ones count from `since` on."""
         row = await SQL.undelivered(self.pool, since=since, most=most)
         last = await last_try(self.pool)
         return Undelivered(row["waiting"], row["waiting_since"], row["given_up"], last)
 
     async def lost_questions(self, before: datetime) -> int:
-        """How many questions that were opened before then have no answer."""
+        """How many questions that were opened before `before` have no answer."""
         return int(await SQL.lost_questions(self.pool, before=before))
 
     async def conflicts(self, most: int) -> list[tuple[str, str, str]]:
-        """Names (pspReferences) of two payments, before each had one owner: name, owner, other."""
+        """The pspReferences that two payments had in an older schema.
+
+        Each is a triple: the pspReference, the id of the payment that owns it now, and the other
+        payment's id.
+        """
         rows = SQL.conflicts(self.pool, most=most)
         return [(row["name"], row["owner"], row["other"]) async for row in rows]

@@ -15,19 +15,19 @@ SQL: Final = queries("figures")
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Counts of open rows, each up to a limit.
+    """Counts of open rows, each up to a limit. Names that end in `_s` are seconds.
 
     Attributes:
-        notices: Notices by state, of the states that a person should look at if there are many.
+        notices: How many notices are in each state that needs an operator if it has many.
         unread_s: How long the oldest unread notice has waited.
         unknown: Payments whose outcome is not known.
         unconfirmed: Attempts that timed out and whose outcome Adyen has not reported.
-        unconfirmed_s: For how long the first of them has been unconfirmed.
+        unconfirmed_s: How long ago the first of these attempts timed out.
         events: Events that are still to be delivered to the shop.
-        events_s: How long ago the oldest of them was written.
+        events_s: How long ago the oldest of these events was written.
         given_up: Events that were given up in the last week.
         due: Subscriptions that are due.
-        failed_jobs: Jobs whose handler raised, and that were not run again since.
+        failed_jobs: Jobs whose handler raised and that did not run again since.
     """
 
     notices: dict[NoticeState, int]
@@ -66,4 +66,5 @@ async def figures(pool: Pool, now: datetime, most: int) -> Figures:
 
 
 def _since(moment: datetime | None, now: datetime) -> float:
+    """The seconds from a moment to now; 0 without a moment."""
     return max(0.0, (now - moment).total_seconds()) if moment else 0.0

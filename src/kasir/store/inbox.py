@@ -1,6 +1,7 @@
 """Notices: the notifications that Adyen sent, as rows.
 
-Many requests share one commit (`GroupInbox`), and readers take turns by row locks.
+Many requests share one commit (`GroupInbox`). Readers lock the notices that they read, so several
+readers at once read different notices.
 """
 
 from __future__ import annotations
@@ -25,49 +26,49 @@ Enqueue = Callable[["Connection"], Awaitable[None]]
 
 
 class NoticeKind(StrEnum):
-    """Which webhook a notice came by."""
+    """The webhook by which a notice came, and whether it could be parsed."""
 
     #: An item of a standard notification.
     STANDARD = "standard"
     #: A token life cycle notification.
     TOKENS = "tokens"
-    #: A whole body that came from Adyen by the standard webhook and could not be parsed.
+    #: The whole body of a standard webhook that came from Adyen and could not be parsed.
     RAW = "raw"
 
 
 class NoticeState(StrEnum):
-    """What became of a notice. None is ever dropped."""
+    """The state of a notice. Notices are never dropped."""
 
-    #: To be read.
+    #: It is not read yet.
     UNREAD = "unread"
-    #: Recorded as a fact of a payment or a token.
+    #: It was recorded as a fact of a payment or a token.
     READ = "read"
-    #: Kept on purpose without effect.
+    #: Kasir knows its event code and does nothing about it.
     IGNORED = "ignored"
     #: Its event code is not in Adyen's schema as we know it.
     UNHEARD_OF = "unheard_of"
-    #: Of no payment of ours.
+    #: It is about no payment of ours.
     FOREIGN = "foreign"
-    #: A change of an attempt that no payment of ours has claimed yet.
+    #: It is about a change of an attempt that no payment of ours has claimed yet.
     WAITING = "waiting"
-    #: It could not be read, or may be a payment's and nothing proves it; the reason is stored.
+    #: It could not be read, or may belong to a payment without proof; the reason is stored.
     HELD = "held"
 
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """A notification item to keep.
+    """A notification item to store.
 
     Attributes:
-        key: The same for the same item.
-        kind: Which webhook it came by.
+        key: Equal for equal items.
+        kind: The webhook it came by.
         item: Its bytes, as they came.
         event_code: The event code in it.
         names: The pspReferences in it.
         received_at: When it came.
-        event_date: When the event happened, by Adyen's clock; None where it does not say.
-        is_live: Whether its envelope says that it is of Adyen's live platform; None where it does
-            not say.
+        event_date: When the event happened, by Adyen's clock; None if the item has no date.
+        is_live: Whether its envelope says that it is from Adyen's live platform; None if the
+            envelope does not say.
     """
 
     key: bytes
@@ -92,15 +93,16 @@ class UnreadRow:
 
 @dataclass(frozen=True, slots=True)
 class SettledRow:
-    """What became of a notice.
+    """The result of reading a notice.
 
     Attributes:
-        id: Which one.
-        state: The state it is in now.
-        payment_id: Whose it is, if that is known.
+        id: The notice's id.
+        state: Its new state.
+        payment_id: The payment that it belongs to, if that is known.
         error: Why it is held; else empty.
-        is_unclaimed: Whether it becomes some payment's when one of its names is claimed.
-        paid_reference: The reference that it reports as paid, where that is not a payment of ours.
+        is_unclaimed: Whether no payment owns any of its pspReferences yet. The payment that claims
+            one of them later gets the notice.
+        paid_reference: The reference that it reports as paid, if the payment is not one of ours.
     """
 
     id: int
@@ -113,7 +115,7 @@ class SettledRow:
 
 @dataclass(frozen=True, slots=True)
 class NoticeRow:
-    """A notice as it is kept; `sealed_item` is empty once its body was deleted."""
+    """A stored notice; `sealed_item` is empty once its body was deleted."""
 
     id: int
     kind: NoticeKind
@@ -127,7 +129,14 @@ class NoticeRow:
 
 
 class GroupInbox:
-    """Keeps notices: all that wait are written in one transaction, with the job that reads them."""
+    """Stores notices. One transaction writes all waiting notices and queues the job to read them.
+
+    Args:
+        pool: The database.
+        vault: Encrypts the items.
+        enqueue: Queues the job, in the transaction.
+        batch_max: The most calls of `keep` that one transaction serves.
+    """
 
     def __init__(self, pool: Pool, vault: Vault, enqueue: Enqueue, batch_max: int) -> None:
         self._pool = pool
@@ -140,7 +149,7 @@ class GroupInbox:
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[None]:
-        """Write for as long as this context lasts; what waits at its end is written first."""
+        """Write notices while this context lasts; at its end all waiting notices are written."""
         writer = asyncio.create_task(self._write_forever())
         try:
             yield
@@ -149,10 +158,10 @@ class GroupInbox:
             writer.cancel()
 
     async def keep(self, notices: Sequence[Notice]) -> None:
-        """Keep notices; returns only when they are committed.
+        """Store notices; returns only when they are committed.
 
         Raises:
-            DatabaseUnavailable: They are not kept; the sender must send again.
+            DatabaseUnavailable: They are not stored; the sender must send them again.
         """
         done = asyncio.get_running_loop().create_future()
         self._waiting.put_nowait((notices, done))
@@ -173,8 +182,8 @@ class GroupInbox:
         error: Exception | None = None
         try:
             await self._write([notice for notices, _ in batch for notice in notices])
-        except Exception as trouble:  # noqa: BLE001  # Whatever it was, the next batch is tried.
-            error = DatabaseUnavailable(f"notices could not be kept: {trouble}")
+        except Exception as failure:  # noqa: BLE001  # The next batch is tried after any error.
+            error = DatabaseUnavailable(f"notices could not be kept: {failure}")
         for _, done in batch:
             if done.done():
                 continue  # Its request was cancelled meanwhile.
@@ -191,8 +200,8 @@ class GroupInbox:
 
 
 async def keep(connection: Connection, vault: Vault, notices: Sequence[Notice]) -> None:
-    """Keep notices; those that are kept already are skipped."""
-    # In the order of their keys: two transactions that keep the same ones cannot deadlock.
+    """Store notices; those that are stored already are skipped."""
+    # In the order of their keys, so that two transactions with the same notices cannot deadlock.
     ordered = sorted(notices, key=lambda notice: notice.key)
     await SQL.keep_notices(
         connection,
@@ -208,20 +217,24 @@ async def keep(connection: Connection, vault: Vault, notices: Sequence[Notice]) 
 
 
 async def take_unread(connection: Connection, *, most: int, most_bytes: int) -> list[UnreadRow]:
-    """Lock the oldest unread notices that no other reader has, up to so many bytes."""
+    """Lock the oldest unread notices that no other reader has locked.
+
+    Returned are at most `most` notices, whose items have up to `most_bytes` together; the first
+    one is returned whatever its size.
+    """
     rows = SQL.take_unread(connection, most=most, most_bytes=most_bytes)
     return [_unread_of(row) async for row in rows]
 
 
 async def take_some(connection: Connection, ids: Sequence[int]) -> list[UnreadRow]:
-    """Lock those of these notices that are unread and that no other reader has."""
+    """Lock those of these notices that are unread and that no other reader has locked."""
     return [_unread_of(row) async for row in SQL.take_some(connection, ids=ids)]
 
 
 async def settle(
     connection: Connection | Pool, settled: Sequence[SettledRow], now: datetime
 ) -> None:
-    """Write what became of notices."""
+    """Write the results of reading notices."""
     await SQL.settle(
         connection,
         ids=[row.id for row in settled],
@@ -235,24 +248,24 @@ async def settle(
 
 
 async def recheck_unclaimed(pool: Pool, most: int) -> None:
-    """Mark notices unread whose name was claimed while they were settled."""
+    """Mark notices unread if a payment claimed one of their pspReferences during `settle`."""
     await SQL.recheck_unclaimed(pool, most=most)
 
 
 async def mark_unread(connection: Connection, names: Sequence[str]) -> None:
-    """Have the notices with these names read again that are no payment's yet."""
+    """Mark unread the notices with one of these pspReferences that belong to no payment yet."""
     await SQL.mark_unread(connection, names=names)
 
 
 async def rows(
     pool: Pool, state: NoticeState | None, most: int, before: int | None
 ) -> list[NoticeRow]:
-    """Give notices, newest first: of one state or all, below an id or from the newest."""
+    """Return notices, newest first: of a state or all, with ids below `before` or all."""
     below = INT64_MAX if before is None else before
     if state is None:
-        found = SQL.notices(pool, before=below, most=most)
+        selected = SQL.notices(pool, before=below, most=most)
     else:
-        found = SQL.notices_in_state(pool, state=state, before=below, most=most)
+        selected = SQL.notices_in_state(pool, state=state, before=below, most=most)
     return [
         NoticeRow(
             id=row["id"],
@@ -265,22 +278,22 @@ async def rows(
             error=row["error"],
             received_at=row["received_at"],
         )
-        async for row in found
+        async for row in selected
     ]
 
 
 async def held(pool: Pool) -> list[int]:
-    """Give the ids of the notices that are held."""
+    """Return the ids of the notices that are held."""
     return [row["id"] async for row in SQL.held(pool)]
 
 
 async def states(pool: Pool, ids: Sequence[int]) -> dict[int, NoticeState]:
-    """Give the state of each of these notices that exists, by its id."""
+    """Return the state of each of these notices that exists, by its id."""
     return {row["id"]: NoticeState(row["state"]) async for row in SQL.states(pool, ids=ids)}
 
 
 async def replay(connection: Connection, ids: Sequence[int]) -> list[int]:
-    """Mark notices unread, except those that are read; the ids of those that were marked."""
+    """Mark notices unread, except those that are read; return the ids of the marked ones."""
     return [row["id"] async for row in SQL.replay(connection, ids=list(ids))]
 
 

@@ -1,13 +1,12 @@
-"""Connections to PostgreSQL on which every wait ends, and a pool that lends no dead connection.
+"""Connections to PostgreSQL with a limit on every wait, and a pool that lends no dead connection.
 
-A network path can go silent without an error: a failover without a reset, a frozen host. PostgreSQL
-itself ends a statement that takes too long, and reports it. If not even that report arrives, the
-path is dead, and so are the other connections over it: the pool lends none of them again. Nor does
-it lend a connection to a server that takes no writes any more, so that an address that leads to
-another server by now is resolved again.
+A network path can fail without an error, as when a host freezes. PostgreSQL itself ends a statement
+that takes too long, and reports that. If that report does not arrive either, the network path is
+dead, and with it every other connection. The pool then lends none of them again. The pool does the
+same when a server stops taking writes, because a new connection may reach another server.
 
-A commit without an answer in time may have been made. Its caller gets an error and must ask again,
-as after any connection that was cut.
+A commit without an answer in time may have taken effect. Its caller gets an error and must retry,
+as after any lost connection.
 """
 
 from __future__ import annotations
@@ -34,13 +33,13 @@ else:  # The classes take no parameters at run time.
 
 T = TypeVar("T")
 
-#: Errors of a rollback where the connection is lost; the transaction is lost with it.
+#: Errors of a rollback when the connection is lost; the transaction is lost with it.
 _NOT_ROLLED_BACK: Final = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
-#: So many probes without an answer, and the connection is dead.
+#: How many TCP keepalive probes must be unanswered before a connection counts as dead.
 _PROBES: Final = 3
-#: After so many statements a connection is replaced: the driver's own default.
+#: How many statements a connection runs before it is replaced: the driver's own default.
 _QUERIES_MAX: Final = 50_000
-#: Errors after which the next server of the address is tried.
+#: Errors of connecting to a server after which the next server of the address is tried.
 _TRY_NEXT: Final = (
     OSError,
     asyncpg.CannotConnectNowError,
@@ -51,7 +50,7 @@ _TRY_NEXT: Final = (
 class LimitedTransaction(Transaction):
     """A transaction that raises the error that ended it.
 
-    The driver's own raises the error of its rollback instead, which would hide a cancel.
+    The driver's class raises the error of the rollback instead, which would hide a cancellation.
     """
 
     _connection: LimitedConnection
@@ -66,52 +65,53 @@ class LimitedTransaction(Transaction):
 
 
 class LimitedConnection(_Connection):
-    """A connection that is closed where a statement was not answered in time."""
+    """A connection that is closed if a statement is not answered in time."""
 
-    #: Called where the network path is dead: no connection over it is to be lent again.
+    #: Called when the network path is dead, so that the pool lends no connection over it again.
     expire_others: Callable[[], Awaitable[None]] | None = None
 
     def __init__(self, protocol: Any, transport: Any, *rest: Any) -> None:
         super().__init__(protocol, transport, *rest)
         self.socket: socket.socket = transport.get_extra_info("socket")
 
-    def transaction(self, **how: Any) -> LimitedTransaction:
-        """As the driver's own, but errors leave it unchanged."""
-        options = {"isolation": None, "readonly": False, "deferrable": False, **how}
-        return LimitedTransaction(self, **options)
+    def transaction(self, **options: Any) -> LimitedTransaction:
+        """As the driver's method, but returns a `LimitedTransaction`."""
+        defaults: dict[str, Any] = {"isolation": None, "readonly": False, "deferrable": False}
+        return LimitedTransaction(self, **(defaults | options))
 
     async def execute(self, query: str, *args: object, **more: Any) -> str:
-        """As the driver's own, but its wait ends."""
+        """As the driver's method, but a timeout closes the connection."""
         return await self._bounded(super().execute(query, *args, **more))
 
     async def executemany(
         self, command: str, args: Iterable[Sequence[object]], **more: Any
     ) -> None:
-        """As the driver's own, but its wait ends."""
+        """As the driver's method, but a timeout closes the connection."""
         await self._bounded(super().executemany(command, args, **more))
 
     async def fetch(self, query: str, *args: object, **more: Any) -> list[Any]:
-        """As the driver's own, but its wait ends."""
+        """As the driver's method, but a timeout closes the connection."""
         return await self._bounded(super().fetch(query, *args, **more))
 
     async def fetchrow(self, query: str, *args: object, **more: Any) -> Any:
-        """As the driver's own, but its wait ends."""
+        """As the driver's method, but a timeout closes the connection."""
         return await self._bounded(super().fetchrow(query, *args, **more))
 
     async def fetchval(self, query: str, *args: object, **more: Any) -> Any:
-        """As the driver's own, but its wait ends."""
+        """As the driver's method, but a timeout closes the connection."""
         return await self._bounded(super().fetchval(query, *args, **more))
 
     async def close(self, **more: Any) -> None:
-        """Close; a server that does not answer counts as gone."""
+        """Close, without an error if the server does not answer."""
         with suppress(OSError):
             await super().close(**more)
 
     async def _bounded(self, statement: Awaitable[T]) -> T:
+        """Run a statement; close the connection if it is not answered in time or is cancelled."""
         try:
             return await statement
         except TimeoutError:
-            self.terminate()  # The driver would ask a dead server to cancel, and wait.
+            self.terminate()  # The driver would send a cancel request to a dead server, and wait.
             await self._expire_others()
             raise
         except asyncio.CancelledError:
@@ -152,7 +152,7 @@ class LimitedPool(_Pool):
         self._limits = limits
 
     def acquire(self, *, timeout: float | None = None) -> PoolAcquireContext[asyncpg.Record]:
-        """Lend a connection; returning it ends within the same time."""
+        """Lend a connection; the timeout limits both the wait for it and its return."""
         return super().acquire(timeout=timeout or self._limits.database_acquire_s)
 
     async def _begin(self, connection: Any) -> None:
@@ -164,34 +164,35 @@ class LimitedPool(_Pool):
 async def _reset(connection: asyncpg.Connection[asyncpg.Record]) -> None:
     """Reset a connection for its next user.
 
-    Kasir changes nothing of a session but transactions, so the driver's own reset, two round trips
-    for every use, is left out. An open transaction is rolled back.
+    Kasir changes no setting of a session, so the driver's reset, which needs two round trips, is
+    left out. Only an open transaction is rolled back.
     """
     if connection.is_in_transaction():
         await connection.execute("ROLLBACK")
 
 
 async def _connect(dsn: str, *, timeout: float, **more: Any) -> _Connection:  # noqa: ASYNC109
-    """Connect to the first server of an address that takes writes, each with its share of the time.
+    """Connect to the first server in the address that takes writes.
 
-    The driver itself would spend all of the time on the first server if that is silent.
+    Each server gets an equal share of the timeout. The driver would spend all of it on a first
+    server that does not answer.
     """
-    each = _one_by_one(dsn)
-    for one in each[:-1]:
+    servers = _servers_of(dsn)
+    for server in servers[:-1]:
         with suppress(*_TRY_NEXT):
-            return await asyncpg.connect(one, timeout=timeout / len(each), **more)
-    return await asyncpg.connect(each[-1], timeout=timeout / len(each), **more)
+            return await asyncpg.connect(server, timeout=timeout / len(servers), **more)
+    return await asyncpg.connect(servers[-1], timeout=timeout / len(servers), **more)
 
 
-def _one_by_one(dsn: str) -> list[str]:
-    """The addresses of each server in an address that names several."""
+def _servers_of(dsn: str) -> list[str]:
+    """The address of each server, from an address that may name several servers."""
     parts = urlsplit(dsn)
     login, at, hosts = parts.netloc.rpartition("@")
     return [parts._replace(netloc=f"{login}{at}{host}").geturl() for host in hosts.split(",")]
 
 
 def _server_settings(limits: Limits) -> Mapping[str, str]:
-    """What PostgreSQL ends by itself: no lock outlives our process for long."""
+    """Limits that PostgreSQL enforces, so that no lock outlives our process for long."""
     probe_s = str(round(limits.database_probe_s))
     return {
         "statement_timeout": _ms(limits.database_statement_s),
@@ -208,14 +209,17 @@ def _ms(seconds: float) -> str:
 
 
 def keep_alive(sock: socket.socket, probe_s: float) -> None:
-    """Have the system probe whether the other end is there, where it supports that."""
+    """Make the operating system probe whether the other end is alive, every `probe_s` seconds.
+
+    An option that this system does not have is left out. A Unix socket needs no probes.
+    """
     if sock.family not in {socket.AF_INET, socket.AF_INET6}:
         return
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     every = round(probe_s)
     for name, value in (
         ("TCP_KEEPIDLE", every),
-        ("TCP_KEEPALIVE", every),  # What macOS calls the former.
+        ("TCP_KEEPALIVE", every),  # The name of TCP_KEEPIDLE on macOS.
         ("TCP_KEEPINTVL", every),
         ("TCP_KEEPCNT", _PROBES),
         ("TCP_USER_TIMEOUT", round(1000 * probe_s * (_PROBES + 1))),

@@ -1,4 +1,4 @@
-"""Payment links in PostgreSQL. The request of a link may name its shopper, so it is sealed."""
+"""Payment links in PostgreSQL. A link's request may name the shopper, so it is encrypted."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ DUE: Final = queries("due")
 async def write(
     connection: Connection | Pool, vault: Vault, link: Link, shop_key: ShopKey | None = None
 ) -> bool:
-    """Write a link; False where its shop key was used before, and nothing was written."""
+    """Write a link; False if its shop key was used before, and nothing was written."""
     opened = await SQL.open_link(
         connection,
         id=link.id,
@@ -48,9 +48,9 @@ async def write_all(connection: Connection, vault: Vault, links: Sequence[Link])
 
 
 async def withdraw_all(connection: Connection, link_ids: Sequence[str], now: datetime) -> None:
-    """Withdraw links, and make their open attempts due to be closed, where those are not locked.
+    """Withdraw links, and schedule the closing of their open attempts, except those locked now.
 
-    For transactions that hold a subscription: nothing is waited for that a reader may hold.
+    For transactions that hold a subscription's lock, which must not wait for a payment's lock.
     """
     await SQL.expire_links(connection, ids=link_ids, now=now)
     await DUE.close_free_attempts_of(connection, link_ids=link_ids, now=now)
@@ -59,12 +59,12 @@ async def withdraw_all(connection: Connection, link_ids: Sequence[str], now: dat
 async def marks(
     pool: Pool, link_ids: Collection[LinkId], payment_ids: Collection[PaymentId]
 ) -> dict[LinkId, str]:
-    """A mark for each link, which differs whenever something of the link has changed.
+    """A mark for each link: a text that changes whenever the link or one of its payments changes.
 
     Args:
-        pool: Where they are kept.
-        link_ids: Which links.
-        payment_ids: Payments of theirs that count however old they are.
+        pool: The database.
+        link_ids: The links.
+        payment_ids: Payments of these links whose changes count even if they are not the newest.
     """
     rows = SQL.marks(pool, link_ids=sorted(link_ids), payment_ids=sorted(payment_ids))
     return {LinkId(row["id"]): row["mark"] async for row in rows}
@@ -78,10 +78,13 @@ class PostgresLinks:
         self._vault = vault
 
     async def open(self, link: Link, shop_key: ShopKey | None) -> LinkId:
-        """Write a link, once per shop key; gives the id of the first one.
+        """Write a link, once per shop key.
+
+        Returns:
+            Its id, or the id of the first link with this shop key.
 
         Raises:
-            KeyReused: The shop key came first with another body.
+            KeyReused: The shop key was first used with another body.
         """
         if await write(self._pool, self._vault, link, shop_key) or shop_key is None:
             return link.id
@@ -91,7 +94,7 @@ class PostgresLinks:
         return LinkId(first["id"])
 
     async def link(self, link_id: LinkId) -> Link | None:
-        """Give a link."""
+        """Return a link."""
         row = await SQL.link(self._pool, id=link_id)
         if row is None:
             return None
@@ -108,15 +111,16 @@ class PostgresLinks:
     async def expire(self, link_id: LinkId, now: datetime) -> None:
         """Withdraw a link, and make its open attempts due to be closed.
 
-        A link that was withdrawn before keeps the moment when that was.
+        A link that is withdrawn already keeps the time of its withdrawal.
         """
-        # Two commits, so that nothing is waited for while the link is locked: docs/adr/0015. An
-        # attempt opened after the first one finds the link withdrawn; an earlier one is closed.
+        # Two commits, so that the link is not locked during the wait for payments: docs/adr/0015.
+        # A process that opens an attempt after the first commit sees the withdrawal; attempts that
+        # were opened earlier are closed by the second.
         await SQL.expire_links(self._pool, ids=[link_id], now=now)
         await DUE.close_attempts_of(self._pool, link_id=link_id, now=now)
 
     async def seal(self, most: int) -> int:
-        """Seal up to `most` links from before links were sealed; gives how many."""
+        """Encrypt up to `most` links that an earlier version stored in clear; returns how many."""
         async with self._pool.acquire() as connection, connection.transaction():
             rows = [row async for row in SQL.clear_links(connection, most=most)]
             if rows:
@@ -126,7 +130,8 @@ class PostgresLinks:
         return len(rows)
 
     async def is_withdrawn(self, link_id: LinkId) -> bool:
-        """Whether a link was withdrawn. An attempt that was opened before this call is seen by
-        everybody who withdraws the link later.
+        """Whether a link was withdrawn; waits first for a transaction that is withdrawing it.
+
+        A withdrawal that begins later closes every attempt that was opened before this call.
         """
         return bool(await SQL.is_withdrawn(self._pool, id=link_id))

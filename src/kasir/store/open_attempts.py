@@ -1,4 +1,4 @@
-"""What is known of attempts that nobody finished, and of how far notifications have come."""
+"""Queries about unfinished attempts, and about how late notifications are."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from kasir.store.database import Connection, Pool, queries
 
 SQL: Final = queries("due")
 
-#: How many of the newest notices are read to tell how far the provider has come.
+#: How many of the newest notices are read to find out how late notifications are.
 _NEWEST: Final = 1000
 
 
 async def deliveries(connection: Connection | Pool, late_after: timedelta) -> Deliveries:
-    """How far the provider's notifications have come.
+    """Up to which time the provider's notifications came, and whether later ones are late.
 
     Args:
         connection: The database.
-        late_after: What is delivered longer than this after it happened is late.
+        late_after: A notification that comes longer than this after its event is late.
     """
     row = await SQL.deliveries(connection, wait=late_after, most=_NEWEST)
     return Deliveries(
@@ -36,46 +36,52 @@ async def deliveries(connection: Connection | Pool, late_after: timedelta) -> De
 
 @dataclass(frozen=True, slots=True)
 class PostgresOpenAttempts:
-    """Attempts that nobody finished; see `jobs.closing.OpenAttempts`.
+    """Queries about unfinished attempts; see `jobs.closing.OpenAttempts`.
 
     Attributes:
         pool: The database.
-        late_after: What is delivered longer than this after it happened is late.
+        late_after: A notification that comes longer than this after its event is late.
     """
 
     pool: Pool
     late_after: timedelta
 
     async def deliveries(self) -> Deliveries:
-        """How far the provider's notifications have come."""
+        """Up to which time the provider's notifications came, and whether later ones are late."""
         return await deliveries(self.pool, self.late_after)
 
     async def answered_at(self, changes: Sequence[str]) -> datetime | None:
-        """When the provider said that one of these changes failed; None where it did not."""
-        found: datetime | None = await SQL.answered_at(self.pool, changes=changes)
-        return found
+        """When the provider first reported that one of these changes failed; None if never.
+
+        `changes` are the pspReferences of the changes.
+        """
+        answered_at: datetime | None = await SQL.answered_at(self.pool, changes=changes)
+        return answered_at
 
     async def has_others(self, payment: Payment, since: datetime) -> bool:
         """Whether a cancel by reference might hit another payment than this one."""
-        intent, finals = payment.intent, sorted(FINAL - {Status.AUTHORISED})
-        found = await SQL.has_others(
-            self.pool, id=intent.id, reference=intent.reference, since=since, ended=finals
+        intent, unpaid = payment.intent, sorted(FINAL - {Status.AUTHORISED})
+        has_others = await SQL.has_others(
+            self.pool, id=intent.id, reference=intent.reference, since=since, ended=unpaid
         )
-        return bool(found)
+        return bool(has_others)
 
     async def is_held(self, reference: str) -> bool:
-        """Whether money came under a reference that may be ours, and nothing says whose it is."""
+        """Whether a held notice (`NoticeState.HELD`) reports a payment with this reference."""
         return bool(await SQL.is_held(self.pool, reference=reference))
 
     async def give_up(self, key: str) -> None:
-        """Stop asking a question that has no answer."""
+        """Stop sending a question that has no answer."""
         await SQL.give_up_asking(self.pool, key=key)
 
     async def last_return(self, since: datetime) -> datetime | None:
-        """When a shopper last came back since then with a result that no payment owns yet."""
-        found: datetime | None = await SQL.last_return(self.pool, since=since)
-        return found
+        """When a shopper last returned, at `since` or later, from an attempt that is not known yet.
 
-    async def put_off(self, payment_id: PaymentId, later: datetime) -> None:
-        """Look again later at an attempt that could not be closed; nothing where it has ended."""
+        No payment owns the pspReference in Adyen's answer about that return.
+        """
+        returned_at: datetime | None = await SQL.last_return(self.pool, since=since)
+        return returned_at
+
+    async def postpone(self, payment_id: PaymentId, later: datetime) -> None:
+        """Postpone the closing of an attempt to `later`; does nothing if it has ended."""
         await SQL.put_off_closing(self.pool, id=payment_id, later=later)

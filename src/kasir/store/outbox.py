@@ -1,4 +1,4 @@
-"""The table of events: rows to write, rows to page through, and one row to deliver."""
+"""The table of events: writes them, reads pages of them, and records the tries to deliver them."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class OutgoingEvent:
 
 @dataclass(frozen=True, slots=True)
 class StoredEvent:
-    """An event as shops get it: its id (`evt_...`), and its body as every try sends it."""
+    """An event as shops receive it: its id (`evt_...`) as `name`, and its body, in every try."""
 
     name: str
     payload: bytes
@@ -45,7 +45,7 @@ class StoredEvent:
 
 @dataclass(frozen=True, slots=True)
 class WaitingEvent:
-    """An event that waits for delivery; its body is still sealed. `tries` are those made so far."""
+    """An event that waits for delivery, with its encrypted body and the number of its tries."""
 
     name: str
     type: str
@@ -55,7 +55,7 @@ class WaitingEvent:
 
 @dataclass(frozen=True, slots=True)
 class Outbox:
-    """Writes events. `is_pushed` says whether they are delivered or only wait to be fetched."""
+    """Writes events. If `is_pushed` is false, they are not delivered: the shop fetches them."""
 
     ids: Ids
     clock: Clock
@@ -63,7 +63,7 @@ class Outbox:
     is_pushed: bool
 
     async def write(self, connection: Connection, events: Sequence[OutgoingEvent]) -> None:
-        """Write events, in order, in the caller's transaction, as Standard Webhooks has them."""
+        """Write events, in order, in the caller's transaction, in the Standard Webhooks format."""
         if not events:
             return
         now = self.clock.now()
@@ -90,10 +90,11 @@ class EventFeed:
     vault: Vault
 
     async def after(self, name: str | None, limit: int) -> list[StoredEvent]:
-        """Give up to `limit` events that follow the named one, in order; None names the start.
+        """Return at most `limit` events after the named one, in order; None begins at the first.
 
-        No event that is committed later appears before one that was given: the transactions that
-        are writing events end first. Where one takes longer than half a second, the page is empty.
+        An event that is committed later comes after the returned ones, because this method waits
+        for the transactions that are writing events. After half a second without success the page
+        is empty.
 
         Raises:
             NotFound: There is no event of that name.
@@ -111,7 +112,7 @@ class EventFeed:
 
 
 async def waiting_event(pool: Pool, event_id: int) -> WaitingEvent | None:
-    """The event of this row id; None where it does not wait for delivery (any more)."""
+    """The event with this row id; None if it does not wait for delivery."""
     row = await SQL.event(pool, id=event_id)
     return WaitingEvent(row["name"], row["type"], row["payload"], row["tries"]) if row else None
 
@@ -126,16 +127,16 @@ async def add_try(
     is_taken: bool,
     due_at: datetime | None,
 ) -> None:
-    """Write one try to deliver an event, and what follows from it for the event's row.
+    """Write one try to deliver an event, and update the event's row with the result.
 
     Args:
-        pool: Where the event is.
+        pool: The database.
         event_id: The id of its row.
         at: When it was tried.
-        status: The shop's HTTP status; None where none came.
-        error: Where none came: what happened, in a word.
-        is_taken: Whether the event counts as delivered.
-        due_at: When it is tried next; None, and not taken: it is given up.
+        status: The shop's HTTP status; None if no response came.
+        error: A short error if no response came; else empty.
+        is_taken: Whether the shop accepted the event.
+        due_at: When it is tried next; None if it is accepted or given up.
     """
     await SQL.tried(
         pool, id=event_id, at=at, status=status, error=error, is_taken=is_taken, due_at=due_at

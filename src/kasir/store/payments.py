@@ -19,7 +19,7 @@ from kasir.store.database import Connection, Pool, is_undone, queries
 
 SQL: Final = queries("payments")
 
-#: The primary key of the table that says which payment owns each pspReference.
+#: The primary key of the table with the one payment that owns each pspReference.
 _ONE_OWNER: Final = "psp_reference_pkey"
 
 
@@ -28,9 +28,9 @@ class LockedRow:
     """A payment's row, locked until the transaction ends.
 
     Attributes:
-        intent: The part of it that never changes.
-        told_status: The last status of which the shop was sent an event.
-        tell_at: When an event that is held back is to be sent; None where none is.
+        intent: The part of the payment that never changes.
+        told_status: The last status that the shop was sent an event about.
+        tell_at: When the event that is held back is to be sent; None if none is held back.
     """
 
     intent: Intent
@@ -40,14 +40,14 @@ class LockedRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """What is to be written of one payment that the transaction has locked.
+    """What is to be written for one payment that the transaction has locked.
 
     Attributes:
-        payment: With the summary of all its facts, old and new.
-        told_status: The last status of which the shop is sent an event.
-        tell_at: When an event that is held back is to be sent; None where none is.
+        payment: The payment with the summary of all its facts, old and new.
+        told_status: The last status that the shop is sent an event about.
+        tell_at: When the event that is held back is to be sent; None if none is held back.
         facts: The new facts.
-        claims: The pspReferences that it did not own before.
+        claims: The pspReferences that the payment did not own before.
     """
 
     payment: Payment
@@ -59,14 +59,14 @@ class Change:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FirstAnswer:
-    """The answer that a payment's first fact came with, sealed.
+    """The answer that a payment's first fact came with.
 
     Attributes:
-        question_key: Which question it answers.
+        question_key: The key of the question that it answers.
         status: The HTTP status.
-        sealed_body: The body, sealed.
+        sealed_body: The body, encrypted.
         psp_reference: The `pspReference` header of the answer.
-        attempt: The attempt that it names; empty where it names none.
+        attempt: The attempt that the answer names; empty if it names none.
     """
 
     question_key: str
@@ -77,7 +77,7 @@ class FirstAnswer:
 
 
 async def lock(connection: Connection, ids: Sequence[PaymentId]) -> list[LockedRow]:
-    """Lock payments in the order of their ids, and give their rows."""
+    """Lock payments in the order of their ids, and return their rows."""
     return [
         LockedRow(intent_of(row), Status(row["told_status"]), row["tell_at"])
         async for row in SQL.lock_payments(connection, ids=ids)
@@ -87,7 +87,7 @@ async def lock(connection: Connection, ids: Sequence[PaymentId]) -> list[LockedR
 async def facts_of(
     connection: Connection | Pool, payment_ids: Sequence[str]
 ) -> dict[str, list[Fact]]:
-    """Give the facts of each payment, in the order in which they were recorded."""
+    """Return the facts of each payment, in the order in which they were recorded."""
     facts: dict[str, list[Fact]] = {payment_id: [] for payment_id in payment_ids}
     if facts:
         async for row in SQL.facts_of(connection, payment_ids=list(facts)):
@@ -99,7 +99,7 @@ async def write(connection: Connection, changes: Sequence[Change]) -> None:
     """Write what changed of payments that the transaction has locked, in one statement.
 
     Raises:
-        UniqueViolation: Another payment owns one of the claimed names; see `is_name_taken`.
+        UniqueViolation: Another payment owns a claimed pspReference; see `is_name_taken`.
     """
     if changes:
         columns = _fact_columns(changes) | _summary_columns(changes) | _claim_columns(changes)
@@ -111,13 +111,14 @@ async def write_first(
 ) -> bool:
     """Write a payment's first fact and the answer it came with, in one statement.
 
-    The shopper's subscriptions are scheduled, and the notices that name the payment marked unread.
+    The turns of the shopper's subscriptions become due, and the notices that have one of the
+    claimed pspReferences are marked unread.
 
     Returns:
-        False where another fact was recorded first: then nothing was written.
+        False if another fact was recorded first; then nothing was written.
 
     Raises:
-        UniqueViolation: Another payment owns one of the claimed names; see `is_name_taken`.
+        UniqueViolation: Another payment owns a claimed pspReference; see `is_name_taken`.
     """
     (fact,) = change.facts
     intent = change.payment.intent
@@ -158,67 +159,70 @@ async def candidates(
     references: Sequence[str],
     most: int,
 ) -> list[tuple[PaymentId, str | None]]:
-    """Give the payments that messages could be about, none of them locked.
+    """Return the payments that messages could be about, without locking them.
 
     Args:
         connection: The caller's transaction.
         names: The pspReferences in the messages.
         ids: Our own ids in them.
         references: The shop's references in them.
-        most: How many payments of each reference, the newest.
+        most: How many payments of each reference to return; the newest ones.
 
     Returns:
-        Each payment's id, and the pspReference that it owns where it was found by that.
+        Each payment's id, and the pspReference by which it was found; None if found otherwise.
     """
     rows = SQL.candidates(connection, names=names, ids=ids, references_=references, most=most)
     return [(PaymentId(row["id"]), row["name"]) async for row in rows]
 
 
 async def intent(pool: Pool, payment_id: PaymentId) -> Intent | None:
-    """Give a payment's intent."""
+    """Return a payment's intent."""
     row = await SQL.payment(pool, id=payment_id)
     return intent_of(row) if row else None
 
 
 async def intent_of_attempt(pool: Pool, psp_reference: str) -> Intent | None:
-    """Give the intent of the payment that owns an attempt at the provider."""
+    """Return the intent of the payment that owns an attempt at the provider."""
     row = await SQL.payment_of_attempt(pool, psp_reference=psp_reference)
     return intent_of(row) if row else None
 
 
 async def intents_of_reference(pool: Pool, reference: str, most: int) -> list[Intent]:
-    """Give the intents of the payments of a shop's reference, newest first."""
+    """Return the intents of the payments of a shop's reference, newest first."""
     rows = SQL.payments_of(pool, reference=reference, most=most)
     return [intent_of(row) async for row in rows]
 
 
 async def intents_of_link(pool: Pool, link_id: LinkId, most: int) -> list[Intent]:
-    """Give the intents of a link's newest payments, and of older ones that decide its status."""
+    """Return the intents of a link's newest payments, and of older ones that decide its status."""
     rows = SQL.payments_of_link(pool, link_id=link_id, most=most, ended=sorted(FINAL))
     return [intent_of(row) async for row in rows]
 
 
 async def original_of(pool: Pool, name: str) -> tuple[str, str] | None:
-    """Give the pspReference of the payment that owns a name, and the shop's reference."""
+    """Return the pspReference and the shop's reference of the payment that owns `name`.
+
+    `name` is the pspReference of a change of the payment, or an earlier one of the payment.
+    """
     row = await SQL.original_of(pool, name=name)
     return (row["original"], row["reference"]) if row else None
 
 
 def is_name_taken(error: Exception) -> bool:
-    """Whether the database refused to let a payment claim a name that another one owns."""
+    """Whether the database refused a payment's claim of a pspReference that another one owns."""
     return (
         isinstance(error, asyncpg.UniqueViolationError)
         and getattr(error, "constraint_name", "") == _ONE_OWNER
     )
 
 
-def is_passing(error: Exception) -> bool:
-    """Whether the transaction may succeed when it is run again: it then sees the other's claim."""
+def is_transient(error: Exception) -> bool:
+    """Whether a retry of the transaction may succeed, because it sees the other one's commit."""
     return is_name_taken(error) or is_undone(error)
 
 
 def names_in(facts: Iterable[Fact]) -> frozenset[str]:
-    """The provider's names in facts: of attempts and of changes."""
+    """The pspReferences in facts: of attempts and of changes."""
     return frozenset(
         name for fact in facts for name in (fact.psp_reference, fact.modification) if name
     )
@@ -291,11 +295,16 @@ def _details_of(text: str | None) -> DisputeDetails | None:
 
 
 def _claim_columns(changes: Sequence[Change]) -> dict[str, list[Any]]:
-    """Claimed names and their claimants, sorted so that two transactions cannot deadlock."""
+    """Claimed pspReferences and their new owners, sorted so that transactions cannot deadlock."""
     claims = sorted(
-        (name, change.payment.intent.id) for change in changes for name in change.claims
+        (psp_reference, change.payment.intent.id)
+        for change in changes
+        for psp_reference in change.claims
     )
-    return {"claims": [name for name, _ in claims], "claimants": [by for _, by in claims]}
+    return {
+        "claims": [psp_reference for psp_reference, _ in claims],
+        "claimants": [payment_id for _, payment_id in claims],
+    }
 
 
 def _summary_columns(changes: Sequence[Change]) -> dict[str, list[Any]]:

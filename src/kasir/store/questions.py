@@ -16,16 +16,16 @@ from kasir.store.vault import Vault
 
 SQL: Final = queries("questions")
 
-#: `asked_at` of a question that nobody is sending.
+#: `asked_at` of a question that no process is sending.
 NEVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """How a question is first written down.
+    """Who sends a new question, and when it is sent again.
 
     Attributes:
-        ask_again_at: When a worker sends it again, should there be no answer.
+        ask_again_at: When a worker sends it again if there is no answer.
         asker: The number of the process that sends it.
     """
 
@@ -35,12 +35,12 @@ class Opening:
 
 @dataclass(frozen=True, slots=True)
 class Assignable:
-    """An answer to `/payments/details` whose payment is known by now.
+    """An answer to `/payments/details` whose payment is known now.
 
     Attributes:
-        question: What it answers.
+        question: The question that was answered.
         answer: The answer.
-        owner: The payment that owns the attempt it names.
+        owner: The payment that owns the attempt in the answer.
     """
 
     question: Question
@@ -50,14 +50,14 @@ class Assignable:
 
 @dataclass(frozen=True, slots=True)
 class Questions:
-    """Statements of questions, whose bodies and answers are sealed by `vault`."""
+    """Statements of questions; `vault` encrypts their bodies and answers."""
 
     vault: Vault
 
     async def open_payment(
         self, connection: Connection | Pool, intent: Intent, question: Question, opening: Opening
     ) -> None:
-        """Write a payment and its question down."""
+        """Write a payment and its question."""
         columns = self._opening_columns(intent, question, opening)
         await payments.SQL.open_payment(connection, **columns)
 
@@ -69,7 +69,7 @@ class Questions:
         opening: Opening,
         shop_key: ShopKey,
     ) -> bool:
-        """Write a payment and its question down; False where its shop key was used before."""
+        """Write a payment and its question; False if the shop key was used before."""
         columns = self._opening_columns(intent, question, opening)
         opened = await payments.SQL.open_payment_once(
             connection, shop_key=shop_key.key, fingerprint=shop_key.fingerprint, **columns
@@ -79,7 +79,7 @@ class Questions:
     async def open(
         self, connection: Connection | Pool, question: Question, opening: Opening
     ) -> bool:
-        """Write a question down; False where one with its key exists."""
+        """Write a question; False if one with its key exists."""
         opened = await SQL.open_question(
             connection,
             key=question.key,
@@ -96,7 +96,7 @@ class Questions:
         return opened is not None
 
     async def find(self, pool: Pool, key: str) -> tuple[Question, KeptAnswer | None] | None:
-        """Give a question and its answer, if it has one."""
+        """Return a question and its answer, if it has one."""
         row = await SQL.question(pool, key=key)
         if row is None:
             return None
@@ -105,7 +105,7 @@ class Questions:
     async def of_shop_key(
         self, connection: Connection | Pool, key: str
     ) -> tuple[bytes, Question] | None:
-        """Give the fingerprint that a shop key first came with, and its question."""
+        """Return the fingerprint that a shop key was first used with, and its question."""
         row = await SQL.shop_key(connection, key=key)
         return (row["fingerprint"], self._question_of(row)) if row else None
 
@@ -118,7 +118,7 @@ class Questions:
         payment_id: PaymentId | None,
         attempt: str,
     ) -> None:
-        """Write the answer to a question, unless it has one."""
+        """Write the answer to a question, unless it has an answer."""
         await SQL.keep_answer(
             connection,
             key=key,
@@ -171,7 +171,7 @@ class Questions:
 async def claim_shop_key(
     connection: Connection, shop_key: ShopKey, question_key: str, at: datetime
 ) -> bool:
-    """Write a shop key down with the question it came with; False where it was used before."""
+    """Write a shop key with its question; False if the key was used before."""
     claimed = await SQL.claim_shop_key(
         connection,
         shop_key=shop_key.key,
@@ -183,17 +183,24 @@ async def claim_shop_key(
 
 
 async def take_over(pool: Pool, question: Question, now: datetime, asker: int) -> bool:
-    """Claim an unanswered question; False where somebody sent it since `question.asked_at`."""
-    taken = await SQL.take_over(
+    """Claim an unanswered question, to send it; False if another process claimed it first.
+
+    Args:
+        pool: The database.
+        question: The question, with the `asked_at` that the caller read.
+        now: The new `asked_at`.
+        asker: The number of this process.
+    """
+    claimed = await SQL.take_over(
         pool, key=question.key, asked_at=question.asked_at, now=now, asker=asker
     )
-    return taken is not None
+    return claimed is not None
 
 
 async def release(
     connection: Connection, question: Question, ask_again_at: datetime | None
 ) -> None:
-    """Let anybody send an unanswered question again; a worker does at `ask_again_at`."""
+    """Let any process send an unanswered question again; a worker does it at `ask_again_at`."""
     await SQL.release(
         connection, key=question.key, asked_at=question.asked_at, ask_again_at=ask_again_at
     )
@@ -204,12 +211,15 @@ async def are_assignable(pool: Pool) -> bool:
     return bool([row async for row in SQL.assignable_answers(pool, most=1)])
 
 
-async def assign(connection: Connection, found: Sequence[Assignable]) -> None:
-    """Write down which payments these answers belong to."""
-    keys, owners = [one.question.key for one in found], [one.owner for one in found]
-    await SQL.assign_answers(connection, keys=keys, payment_ids=owners)
+async def assign(connection: Connection, assignable: Sequence[Assignable]) -> None:
+    """Write which payment each of these answers belongs to."""
+    await SQL.assign_answers(
+        connection,
+        keys=[one.question.key for one in assignable],
+        payment_ids=[one.owner for one in assignable],
+    )
 
 
 async def is_unassigned(pool: Pool, psp_reference: str) -> bool:
-    """Whether an answer to `/payments/details` named an attempt that no payment owns yet."""
+    """Whether an answer to `/payments/details` names this attempt, and no payment owns it yet."""
     return await SQL.unassigned_answer(pool, psp_reference=psp_reference) is not None

@@ -19,24 +19,24 @@ from kasir.subscriptions.subscription import Subscription, SubscriptionId
 
 
 class WhyRefused(Protocol):
-    """Says why an attempt was refused; the store does not know the provider's texts."""
+    """Finds why an attempt was refused; the store does not know the provider's texts."""
 
     def __call__(
         self, status: Status, answer: bytes | None, texts: Sequence[str], *, asked: bool
     ) -> Reason | None:
-        """Give the reason, or None where it was not refused.
+        """Return the reason; None if the attempt was not refused.
 
         Args:
             status: The status of its payment.
-            answer: The provider's answer, as it came; None where there is none.
-            texts: The texts of all facts against the payment.
+            answer: The body of the provider's answer; None if there is none.
+            texts: The texts of all facts by which the payment was not paid.
             asked: Whether the attempt has a payment.
         """
         ...
 
 
 def plan_of(row: Any) -> Plan:
-    """A plan, from a row of its own."""
+    """A plan, from its row."""
     return _plan(row, row["id"], row["reference"], row["minor_units"], row["created_at"])
 
 
@@ -70,10 +70,11 @@ def subscription_of(row: Any) -> Subscription:
     )
 
 
-def _plan(row: Any, name: str, reference: str, minor_units: int, created_at: Any) -> Plan:
+def _plan(row: Any, plan_id: str, reference: str, minor_units: int, created_at: Any) -> Plan:
+    """A plan, from a row whose columns that a subscription has too are given as arguments."""
     currency = Currency(row["currency"])
     return Plan(
-        id=PlanId(name),
+        id=PlanId(plan_id),
         reference=reference,
         amount=Money(currency, minor_units),
         interval=Interval(Unit(row["unit"]), row["count"]),
@@ -91,11 +92,11 @@ def _plan(row: Any, name: str, reference: str, minor_units: int, created_at: Any
 
 @dataclass(frozen=True, slots=True)
 class RenewalRows:
-    """Maps rows of renewals with their attempts, a row for each attempt.
+    """Maps rows of renewals with their attempts; each row is one attempt.
 
     Attributes:
         vault: Opens the provider's answers.
-        why_refused: Says why an attempt was refused.
+        why_refused: Finds why an attempt was refused.
     """
 
     vault: Vault
@@ -132,6 +133,7 @@ class RenewalRows:
 
 
 def _bare_renewal(row: Any) -> Renewal:
+    """A renewal without its attempts."""
     return Renewal(
         period=row["period"],
         due_at=row["due_at"],
@@ -144,7 +146,10 @@ def _bare_renewal(row: Any) -> Renewal:
 
 
 def losses_of(rows: Sequence[Any]) -> tuple[Loss, ...]:
-    """Payments that were taken back, from the rows of their attempts; one of each kind for each."""
+    """Payments that were taken back, from their attempts' rows.
+
+    A payment that was both disputed and refunded gives two losses.
+    """
     return tuple(
         Loss(
             why=why,
@@ -181,7 +186,7 @@ def plan_columns(plan: Plan) -> dict[str, Any]:
 
 
 def subscription_columns(subscriptions: Sequence[Subscription]) -> dict[str, list[Any]]:
-    """What changes of subscriptions, as the columns that one statement takes."""
+    """The fields of subscriptions that can change, as one array for each column."""
     return {
         "ids": [one.id for one in subscriptions],
         "states": [one.state for one in subscriptions],
@@ -204,11 +209,11 @@ def subscription_columns(subscriptions: Sequence[Subscription]) -> dict[str, lis
 def renewal_columns(
     renewals: Sequence[tuple[SubscriptionId, Renewal, str | None]],
 ) -> dict[str, list[Any]]:
-    """Renewals with their attempts, as the columns that one statement takes.
+    """Renewals with their attempts, as one array for each column.
 
     Args:
-        renewals: Whose each is, the renewal, and the shop key that the payment of an attempt
-            without one will come under.
+        renewals: Triples: the subscription's id, the renewal, and the shop key under which the
+            payment of an attempt that has none yet will be made.
     """
     attempts = [
         (owner, renewal.period, attempt, None if attempt.payment_id else shop_key)

@@ -1,4 +1,4 @@
-"""Plans and subscriptions in PostgreSQL, as they are read outside of a turn."""
+"""Reads plans and subscriptions outside of turns, and adds plans."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ SQL: Final = queries("subscriptions")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class SubscriptionFilter:
     """Which subscriptions to list; an empty value matches all.
 
     Attributes:
         state: Their state.
-        shopper_reference: Whose.
-        plan_id: Of which plan.
-        reference: The shop's own name.
-        after: The id of the last one that the caller has.
+        shopper_reference: Their shopper.
+        plan_id: Their plan.
+        reference: The shop's name for them.
+        after: The id of the last one on the previous page.
     """
 
     state: str = ""
@@ -42,7 +42,7 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubscriptionBook:
-    """Reads plans and subscriptions.
+    """Reads plans and subscriptions, and adds plans.
 
     Attributes:
         pool: The database.
@@ -57,21 +57,21 @@ class SubscriptionBook:
         await SQL.add_plan(self.pool, **plan_columns(plan))
 
     async def plan(self, plan_id: str) -> Plan | None:
-        """Give a plan."""
+        """Return a plan."""
         row = await SQL.plan(self.pool, id=plan_id)
         return plan_of(row) if row else None
 
     async def plans(self, most: int) -> list[Plan]:
-        """Give the newest plans, newest first."""
+        """Return the newest plans, newest first."""
         return [plan_of(row) async for row in SQL.plans(self.pool, most=most)]
 
     async def find(
         self, subscription_id: str, renewals_max: int
     ) -> tuple[Subscription, list[Renewal]]:
-        """Give a subscription with its newest renewals, oldest of them first.
+        """Return a subscription with its newest renewals, in order of their periods.
 
         Raises:
-            NotFound: There is none of that id.
+            NotFound: There is no subscription with that id.
         """
         found = await self._read([subscription_id], renewals_max)
         if not found:
@@ -79,14 +79,14 @@ class SubscriptionBook:
         return found[0]
 
     async def listed(
-        self, wanted: Wanted, most: int, renewals_max: int
+        self, wanted: SubscriptionFilter, most: int, renewals_max: int
     ) -> list[tuple[Subscription, list[Renewal]]]:
-        """Give subscriptions, newest first, each with its newest renewals, oldest of them first.
+        """Return subscriptions, newest first, each with its newest renewals in order.
 
-        The number of statements does not depend on how many there are.
+        The number of statements does not depend on how many subscriptions there are.
 
         Raises:
-            NotFound: There is none of the id to list after.
+            NotFound: There is no subscription with the id `wanted.after`.
         """
         parameters = asdict(wanted)
         after = wanted.after
@@ -99,18 +99,23 @@ class SubscriptionBook:
         self, ids: Sequence[str], renewals_max: int
     ) -> list[tuple[Subscription, list[Renewal]]]:
         """Subscriptions with their newest renewals, in the order of `ids`."""
-        found = {row["id"]: row async for row in SQL.subscriptions(self.pool, ids=ids)}
-        rows = SQL.renewals_of(self.pool, subscription_ids=list(found), most=renewals_max)
-        by_owner = groupby([row async for row in rows], key=lambda row: row["subscription_id"])
+        rows = {row["id"]: row async for row in SQL.subscriptions(self.pool, ids=ids)}
+        attempts = SQL.renewals_of(self.pool, subscription_ids=list(rows), most=renewals_max)
+        by_owner = groupby([row async for row in attempts], key=lambda row: row["subscription_id"])
         renewals = {owner: self.rows.renewals([*owned]) for owner, owned in by_owner}
         return [
-            _with_open(subscription_of(found[one]), renewals.get(one, []))
+            _with_open(subscription_of(rows[one]), renewals.get(one, []))
             for one in ids
-            if one in found
+            if one in rows
         ]
 
     async def changes_by_day(self, time_zone: str, until: datetime) -> list[Counted]:
-        """Give how many of each change there were on each day, and what they brought a month."""
+        """Return how often each change happened on each day, and its effect on monthly revenue.
+
+        Args:
+            time_zone: The time zone of the days (IANA name).
+            until: Only changes before this time count.
+        """
         rows = SQL.changes_by_day(self.pool, time_zone=time_zone, until=until)
         return [_counted(row) async for row in rows]
 
@@ -118,6 +123,7 @@ class SubscriptionBook:
 def _with_open(
     subscription: Subscription, renewals: list[Renewal]
 ) -> tuple[Subscription, list[Renewal]]:
+    """A subscription with its open renewal, if it has one, and all of `renewals`."""
     newest = renewals[-1] if renewals else None
     if newest and newest.outcome is Outcome.OPEN:
         subscription = replace(subscription, renewal=newest)

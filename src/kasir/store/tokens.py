@@ -17,12 +17,12 @@ SQL: Final = queries("tokens")
 
 @dataclass(frozen=True, slots=True)
 class NewToken:
-    """A token as it is written where it does not exist yet.
+    """A token to insert, unless it exists.
 
     Attributes:
         id: Our own id for it.
-        name: Whose it is, and the provider's name for it.
-        method: The wallet, in the provider's word; may be empty.
+        name: Its shopper, and the provider's id for it.
+        method: The provider's name for the wallet; may be empty.
         created_at: When the first of its facts happened.
     """
 
@@ -34,7 +34,7 @@ class NewToken:
 
 @dataclass(frozen=True, slots=True)
 class TokenChange:
-    """What is to be written of one token that the transaction has locked."""
+    """What is to be written for one token that the transaction has locked."""
 
     id: str
     facts: tuple[TokenFact, ...]
@@ -42,9 +42,10 @@ class TokenChange:
 
 
 async def claim(connection: Connection, vault: Vault, tokens: Sequence[NewToken]) -> list[str]:
-    """Lock tokens, made where they are new, in the order given; their ids in that order.
+    """Insert those of these tokens that are new, lock all, and return their ids in the same order.
 
-    Callers give them in one order, each name once: two transactions then cannot deadlock.
+    All callers sort tokens in the same way, and give each name once, so that two transactions
+    cannot deadlock.
     """
     names = [token.name for token in tokens]
     hashes = [_hash_of(name.stored_id) for name in names]
@@ -58,18 +59,18 @@ async def claim(connection: Connection, vault: Vault, tokens: Sequence[NewToken]
         methods=[token.method for token in tokens],
         created_ats=[token.created_at for token in tokens],
     )
-    found = {
+    ids = {
         (row["merchant_account"], row["shopper_reference"], row["stored_hash"]): str(row["id"])
         async for row in rows
     }
     return [
-        found[name.merchant_account, name.shopper_reference, stored_hash]
+        ids[name.merchant_account, name.shopper_reference, stored_hash]
         for name, stored_hash in zip(names, hashes, strict=True)
     ]
 
 
 async def facts_of(connection: Connection, ids: Sequence[str]) -> dict[str, dict[str, TokenFact]]:
-    """Give the facts of each token, by their keys."""
+    """Return the facts of each token, by the token's id and then by the fact's key."""
     facts: dict[str, dict[str, TokenFact]] = {token_id: {} for token_id in ids}
     async for row in SQL.facts_of(connection, token_ids=ids):
         facts[row["token_id"]][row["key"]] = _fact_of(row)
@@ -96,30 +97,33 @@ async def write(connection: Connection, changes: Sequence[TokenChange]) -> None:
 
 
 async def find(connection: Connection, vault: Vault, ids: Sequence[str]) -> dict[str, Token]:
-    """Give tokens by their ids."""
+    """Return tokens by their ids."""
     rows = SQL.tokens(connection, ids=ids)
     return {row["id"]: token_of(row, vault) async for row in rows}
 
 
 async def of_shopper(pool: Pool, vault: Vault, shopper_reference: str) -> list[Token]:
-    """Give a shopper's tokens, newest first, disabled ones too."""
+    """Return a shopper's tokens, newest first, disabled ones too."""
     rows = SQL.tokens_of(pool, shopper_reference=shopper_reference)
     return [token_of(row, vault) async for row in rows]
 
 
 async def stored_as(pool: Pool, vault: Vault, stored_id: str) -> list[Token]:
-    """Give the tokens that the provider knows by this name, of any shopper."""
+    """Return the tokens with this id at the provider, of any shopper."""
     rows = SQL.tokens_stored_as(pool, stored_hash=_hash_of(stored_id))
     return [token_of(row, vault) async for row in rows]
 
 
 async def watch(connection: Connection, shopper_reference: str, look_at: datetime) -> None:
-    """Have a shopper's tokens compared with the provider's list by then."""
+    """Schedule a comparison of a shopper's tokens with the provider's list, for `look_at`.
+
+    An earlier time that is scheduled stays. The count of comparisons begins again.
+    """
     await SQL.watch(connection, shopper_reference=shopper_reference, look_at=look_at)
 
 
 async def looks(pool: Pool, shopper_reference: str) -> int:
-    """How often a shopper's tokens were compared with the provider's list."""
+    """How often a shopper's tokens were compared with the provider's list since `watch`."""
     return int(await SQL.looks(pool, shopper_reference=shopper_reference) or 0)
 
 
@@ -129,7 +133,7 @@ async def looked(pool: Pool, shopper_reference: str, look_at: datetime) -> None:
 
 
 async def watched(pool: Pool, most: int) -> list[str]:
-    """Give shoppers whose tokens are compared with the provider's list, those due first."""
+    """Return shoppers whose tokens are compared with the provider's list, those due first."""
     return [row["shopper_reference"] async for row in SQL.watched(pool, most=most)]
 
 
@@ -154,7 +158,7 @@ def token_of(row: Mapping[str, Any], vault: Vault) -> Token:
 
 
 def _hash_of(stored_id: str) -> bytes:
-    """What finds a token without revealing it."""
+    """A hash that finds a token without revealing its id."""
     return sha256(stored_id.encode()).digest()
 
 

@@ -1,9 +1,9 @@
 """Encrypts what is sensitive at rest: tokens, notifications, and the messages exchanged with Adyen.
 
-AES-256-GCM under keys derived from KASIR_SECRET_KEY. The first key encrypts; any of them decrypts,
-so a key can be replaced while older data is still read. Nonces are random, which is safe for 2^32
-encryptions under one key: hundreds of millions of payments. Earlier versions used Fernet, which
-took seven times as long and a third more space; its data is decrypted, too.
+The cipher is AES-256-GCM, under keys derived from the secrets in KASIR_SECRET_KEY. The first key
+encrypts, and any of them decrypts, so a secret can be replaced while older data stays readable.
+Nonces are random, which is safe for 2^32 encryptions under one key: hundreds of millions of
+payments. Data of earlier versions, which used Fernet, can still be decrypted.
 """
 
 from __future__ import annotations
@@ -21,9 +21,10 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from kasir.errors import SettingError
 
-_FORM: Final = b"\x01"  # A Fernet token begins with `g`.
+#: The first byte of data that this version encrypted; data of earlier versions begins with `g`.
+_FORMAT: Final = b"\x01"
 _NONCE_BYTES: Final = 12
-_HEAD_BYTES: Final = len(_FORM) + _NONCE_BYTES
+_HEAD_BYTES: Final = len(_FORMAT) + _NONCE_BYTES
 
 
 class Vault:
@@ -37,7 +38,7 @@ class Vault:
     def seal(self, plain: bytes) -> bytes:
         """Encrypt bytes, with the first key."""
         nonce = os.urandom(_NONCE_BYTES)
-        return _FORM + nonce + self._ciphers[0].encrypt(nonce, plain, _FORM)
+        return _FORMAT + nonce + self._ciphers[0].encrypt(nonce, plain, _FORMAT)
 
     def open(self, sealed: bytes) -> bytes:
         """Decrypt bytes.
@@ -45,18 +46,18 @@ class Vault:
         Raises:
             SettingError: None of the keys decrypts them.
         """
-        opened = self._open(sealed) if sealed.startswith(_FORM) else self._open_earlier(sealed)
+        opened = self._open(sealed) if sealed.startswith(_FORMAT) else self._open_earlier(sealed)
         if opened is None:
-            cure = "does not open what is kept; give the key it was kept under as the second one"
+            cure = "cannot decrypt the stored data; give the earlier key as the second one"
             raise SettingError("KASIR_SECRET_KEY", cure)
         return opened
 
     def _open(self, sealed: bytes) -> bytes | None:
-        nonce, rest = sealed[len(_FORM) : _HEAD_BYTES], sealed[_HEAD_BYTES:]
+        nonce, rest = sealed[len(_FORMAT) : _HEAD_BYTES], sealed[_HEAD_BYTES:]
         for cipher in self._ciphers:
             try:
-                return cipher.decrypt(nonce, rest, _FORM)
-            except (InvalidTag, ValueError):  # The latter: truncated within the nonce.
+                return cipher.decrypt(nonce, rest, _FORMAT)
+            except (InvalidTag, ValueError):  # ValueError: the data ends within the nonce.
                 continue
         return None
 

@@ -1,9 +1,9 @@
-"""When a period begins: from an anchor, by the wall clock of a time zone.
+"""When a period begins, counted from an anchor by the local time of a time zone.
 
-A period begins on the anchor's day of the month, at its hour. A month without such a day uses its
-last day, and the month after returns to the anchor's: 31 January, 28 February, 31 March. An hour
-that summer time skips moves forward by the length of the gap; of an hour that occurs twice the
-first counts.
+The anchor is the moment at which a known period begins. A period of months begins on the anchor's
+day of the month, at the anchor's time of day. In a month without that day it begins on the last
+day, such as 31 January, 28 February, 31 March. A time of day that summer time skips moves forward
+by the length of the gap. If a time of day occurs twice, the first one counts.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ def start_of(number: int, anchor: datetime, interval: Interval, zone: str) -> da
 
     Args:
         number: 0 for the period that begins at the anchor itself; not negative.
-        anchor: A moment with a time zone, whichever.
+        anchor: A moment, in any time zone.
         interval: How long a period lasts.
-        zone: Whose wall clock is kept (IANA name).
+        zone: The time zone of the local time (IANA name).
 
     Raises:
-        OverflowError: It would lie past the year 9999.
+        OverflowError: The moment would be after the year 9999.
     """
     if number == 0:
         return anchor.astimezone(UTC)
@@ -41,12 +41,12 @@ def start_of(number: int, anchor: datetime, interval: Interval, zone: str) -> da
         then = wall + timedelta(days=units * _DAYS[interval.unit])
     else:
         then = _months_later(wall, units * _MONTHS[interval.unit])
-    # In a gap, the offset before it holds (PEP 495), which puts the moment after it.
+    # A local time in a gap gets the UTC offset from before the gap (PEP 495): a moment after it.
     return then.replace(tzinfo=local.tzinfo).astimezone(UTC)
 
 
 def at_hour(days: int, after: datetime, hour: int, zone: str) -> datetime:
-    """The moment, in UTC, at which it is `hour` o'clock that many calendar days after a moment."""
+    """The moment, in UTC, of `hour` o'clock in a time zone, `days` calendar days after `after`."""
     local = after.astimezone(ZoneInfo(zone))
     day = local.replace(tzinfo=None, fold=0, hour=hour, minute=0, second=0, microsecond=0)
     return (day + timedelta(days=days)).replace(tzinfo=local.tzinfo).astimezone(UTC)

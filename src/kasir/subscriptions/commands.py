@@ -1,13 +1,13 @@
 """Commands of a shop: cancel, pause, resume, change the amount, use another token.
 
-Each returns a turn, or raises an error that says why it is impossible. What follows later (the
-charge after a pause, the cancel at the end of a period) is the engine's.
+Each returns a turn, or raises an error that says why it is impossible. The engine does what follows
+later, such as the charge after a pause or the cancel at the end of a period.
 
-What is planned for later stays planned until it is done, or until the same command withdraws it
-(`When.NEVER`); no other command withdraws it. Each of these sends an event.
+A planned cancel or pause stays planned until it is done, or until the same command withdraws it
+(`When.NEVER`). No other command withdraws it. Planning and withdrawing both send an event.
 
-A renewal that is paid by now is settled first, so that the result does not depend on whether the
-command or the worker that records the payment came first.
+Before a cancel or pause takes effect, an open renewal that is paid by now is settled. So the result
+does not depend on whether the command or the worker that settles the renewal came first.
 """
 
 from __future__ import annotations
@@ -29,20 +29,20 @@ class When(StrEnum):
 
     #: At once.
     NOW = "now"
-    #: At the end of the paid time; at once where it is over.
+    #: At the end of the paid time; at once if that is over.
     PERIOD_END = "periodEnd"
-    #: Never: what was planned is withdrawn.
+    #: Never: a planned cancel or pause is withdrawn.
     NEVER = "never"
 
 
 def cancel(subscription: Subscription, now: datetime, at: When) -> Turn:
-    """Cancel it, now or at the end of the paid time; or withdraw a planned cancel.
+    """Cancel a subscription now or at the end of the paid time, or withdraw a planned cancel.
 
-    A charge that was decided on and never sent is withdrawn. One that may have been sent is
-    resolved as any other.
+    A charge that was never sent is withdrawn. The outcome of a charge that may have been sent is
+    still found out.
 
     Raises:
-        IllegalMove: It is over already.
+        IllegalMove: The subscription is over already.
     """
     moved(subscription.state, Move.CANCEL)
     if at is When.NEVER:
@@ -58,16 +58,16 @@ def cancel(subscription: Subscription, now: datetime, at: When) -> Turn:
 def pause(
     subscription: Subscription, now: datetime, at: When, resumes_at: datetime | None = None
 ) -> Turn:
-    """Charge nothing until it is resumed, from now or from the end of the paid time.
+    """Pause a subscription now or at the end of the paid time, or withdraw a planned pause.
 
     Args:
-        subscription: Which, read under its lock.
-        now: What time it is.
-        at: When; `NEVER` withdraws a planned pause together with its planned end.
-        resumes_at: When it is to be resumed; None keeps what is planned.
+        subscription: The subscription, read under its lock.
+        now: The current time.
+        at: When the pause begins; `NEVER` withdraws a planned pause and its planned end.
+        resumes_at: When it is to be resumed; None keeps the planned time.
 
     Raises:
-        IllegalMove: It is neither in a trial, nor active, nor past due.
+        IllegalMove: The subscription is not in a trial, active or past due.
     """
     moved(subscription.state, Move.PAUSE)
     if at is When.NEVER:
@@ -85,16 +85,18 @@ def resume(subscription: Subscription, now: datetime) -> Turn:
     """End a pause now.
 
     Raises:
-        IllegalMove: It is not paused.
+        IllegalMove: The subscription is not paused.
     """
     return _due_now(resumed(subscription, now), now)
 
 
 def resume_later(subscription: Subscription, now: datetime, at: datetime | None) -> Turn:
-    """Plan the end of a pause; None withdraws that plan, and only the shop ends the pause.
+    """Plan the end of a pause at `at`; None withdraws the planned end.
+
+    A pause without a planned end lasts until the shop resumes the subscription.
 
     Raises:
-        IllegalMove: It is not paused, and no pause is planned.
+        IllegalMove: The subscription is not paused, and no pause is planned.
     """
     if subscription.pause_at is None and subscription.state is not State.PAUSED:
         raise IllegalMove(subscription.state, Move.RESUME)
@@ -103,10 +105,10 @@ def resume_later(subscription: Subscription, now: datetime, at: datetime | None)
 
 
 def change_amount(subscription: Subscription, now: datetime, amount: Money) -> Turn:
-    """Change the amount from the next period on; that period is announced again.
+    """Change the amount from the next period on; the next period is announced again.
 
     Raises:
-        IllegalMove: It is over.
+        IllegalMove: The subscription is over.
     """
     _refuse_if_over(subscription)
     change = Change(at=now, was=subscription.state, now_is=subscription.state)
@@ -120,15 +122,15 @@ def use_token(subscription: Subscription, now: datetime, token_id: str) -> Turn:
     """Charge another token from now on; a refused renewal is retried at once.
 
     Raises:
-        IllegalMove: It is over.
+        IllegalMove: The subscription is over.
     """
     _refuse_if_over(subscription)
     subscription = replace(subscription, token_id=token_id, permission=Permission.GIVEN)
     renewal = subscription.renewal
     if renewal is None or renewal.unresolved or subscription.state is not State.PAST_DUE:
         return _due_now(Turn(subscription=subscription), now)
-    asked_again = replace(renewal, next_try=now)
-    turn = Turn(subscription=replace(subscription, renewal=asked_again), renewals=(asked_again,))
+    retried = replace(renewal, next_try=now)
+    turn = Turn(subscription=replace(subscription, renewal=retried), renewals=(retried,))
     return _due_now(turn, now)
 
 
@@ -140,11 +142,11 @@ def _refuse_if_over(subscription: Subscription) -> None:
 def _planned(
     subscription: Subscription, after: Subscription, now: datetime, kind: SubscriptionEvent
 ) -> Turn:
-    """A turn that changes what is planned; the same command again sends no event."""
+    """A turn that changes what is planned; without a change there is no event."""
     events = () if after == subscription else (Event(kind=kind, at=now),)
     return _due_now(Turn(subscription=after, events=events), now)
 
 
 def _due_now(turn: Turn, now: datetime) -> Turn:
-    """A turn after which the next one is due now; the engine then sets the due moment."""
+    """The turn, with the subscription due now; the next turn sets a later due time."""
     return replace(turn, subscription=replace(turn.subscription, due_at=now))

@@ -1,11 +1,12 @@
-"""What follows from a refused renewal: its reason, and when it is retried.
+"""Why a renewal was refused, and when it is retried.
 
-No balance: retry on later days, at an hour when a shopper may have topped up. Token gone: only the
-shopper can help, so they are asked to pay by link. Technical: retry soon. Fraud: stop. An attempt
-whose outcome is unknown is never treated as refused: it is resolved first.
+After `NO_BALANCE`, the charge is retried on later days, at an hour when a shopper may have topped
+up. After `TOKEN_GONE`, only the shopper can help, so they are asked to pay by link. After
+`TECHNICAL`, the charge is retried soon; after `FRAUD`, never. An attempt whose outcome is unknown
+is never treated as refused: its outcome is found out first.
 
-The reasons are Adyen's refusal reasons by code and by text; for redirect wallets the code is often
-"0" and the text in capitals, so both are read. GUESS: which of them a wallet gives when.
+Reasons are found by Adyen's code and by Adyen's text. For redirect wallets the code is often "0",
+and the text is in capitals. GUESS: which reasons a wallet gives in which case.
 """
 
 from __future__ import annotations
@@ -20,22 +21,22 @@ from kasir.subscriptions.calendar import at_hour
 
 
 class Reason(StrEnum):
-    """Why a renewal was refused, as far as it decides what is done next."""
+    """Why a renewal was refused: the kinds of reasons after which Kasir acts differently."""
 
-    #: The wallet cannot pay this now. A refusal without a reason counts as this.
+    #: The wallet cannot pay this now. A refusal without a known reason counts as this.
     NO_BALANCE = "no_balance"
     #: The token cannot be charged any more: unlinked, disabled, revoked or unknown.
     TOKEN_GONE = "token_gone"  # A reason, not a secret.
-    #: A fault of a system; the shopper has nothing to do with it.
+    #: A system failed; the shopper is not the cause.
     TECHNICAL = "technical"
     #: Fraud is suspected.
     FRAUD = "fraud"
 
 
-#: The most serious reason counts where a refusal gives several.
+#: If a refusal gives several reasons, the first of them in this order counts.
 _BY_WEIGHT: Final = (Reason.FRAUD, Reason.TOKEN_GONE, Reason.TECHNICAL, Reason.NO_BALANCE)
 
-#: Adyen's refusalReasonCode, and of errors the errorCode.
+#: By Adyen's refusalReasonCode or, for errors, errorCode.
 _BY_CODE: Final[Mapping[str, Reason]] = {
     "4": Reason.TECHNICAL,  # Acquirer Error
     "9": Reason.TECHNICAL,  # Issuer Unavailable
@@ -55,8 +56,8 @@ _BY_CODE: Final[Mapping[str, Reason]] = {
     "905": Reason.TECHNICAL,  # Payment details are not supported
 }
 
-#: Words in a refusal's text, in lower case.
-_BY_WORD: Final = (
+#: By parts of a refusal's text, in lower case.
+_BY_TEXT: Final = (
     ("fraud", Reason.FRAUD),
     ("revocation", Reason.TOKEN_GONE),
     ("revoked", Reason.TOKEN_GONE),
@@ -77,9 +78,10 @@ class Timetable:
     """When a refused renewal is retried.
 
     Attributes:
-        days: Days after it fell due.
-        hour: The hour of those days, in the shopper's time zone.
-        soon: How long to wait after each technical failure; after the last of these, `days` apply.
+        days: On which days after the due date the renewal is retried.
+        hour: The hour of the day, in the plan's time zone.
+        soon: The wait after the first, second and later technical failure. After more failures
+            than that, `days` apply.
     """
 
     days: tuple[int, ...] = (1, 3, 5, 7)
@@ -91,19 +93,19 @@ class Timetable:
     )
 
 
-def reason_of(code: str, texts: Iterable[str], unless_said: Reason = Reason.NO_BALANCE) -> Reason:
-    """The reason of a refusal, from Adyen's code and every text about it, in any order.
+def reason_of(code: str, texts: Iterable[str], default: Reason = Reason.NO_BALANCE) -> Reason:
+    """The reason of a refusal, from Adyen's code and every text about it.
 
     Args:
-        code: Adyen's refusalReasonCode or errorCode; empty where there is none.
+        code: Adyen's refusalReasonCode or errorCode; empty if there is none.
         texts: The texts of every answer and notification about it.
-        unless_said: The reason where neither code nor texts give one.
+        default: The reason if neither code nor texts give one.
     """
     found = {_BY_CODE[code]} if code in _BY_CODE else set()
     for text in texts:
-        small = text.lower()
-        found |= {reason for word, reason in _BY_WORD if word in small}
-    return next((reason for reason in _BY_WEIGHT if reason in found), unless_said)
+        lowered = text.lower()
+        found |= {reason for part, reason in _BY_TEXT if part in lowered}
+    return next((reason for reason in _BY_WEIGHT if reason in found), default)
 
 
 def next_try(
@@ -119,11 +121,11 @@ def next_try(
 
     Args:
         reason: Why it was refused last.
-        due_at: When it fell due.
-        tried_at: When it was last charged.
-        failures: How often it was refused for technical reasons, the last time included.
-        zone: The shopper's time zone.
-        timetable: When to retry.
+        due_at: When it was due.
+        tried_at: When it was charged last.
+        failures: How often it was refused for technical reasons, including the last time.
+        zone: The plan's time zone (IANA name).
+        timetable: The days, the hour and the waits of retries.
     """
     if reason in {Reason.FRAUD, Reason.TOKEN_GONE}:
         return None
@@ -134,5 +136,5 @@ def next_try(
 
 
 def give_up_at(due_at: datetime, zone: str, timetable: Timetable) -> datetime:
-    """When a renewal that waits for its shopper is given up."""
+    """When a renewal that only the shopper can pay is given up."""
     return at_hour(timetable.days[-1], due_at, timetable.hour, zone)

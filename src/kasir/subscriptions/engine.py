@@ -1,9 +1,9 @@
 """Advances a subscription: one step after another, until nothing is due.
 
-Pure. A step follows from the payments, the token, the shop's commands and the time, never from the
-order in which they became known. A step that charges is the last one of its turn: the renewal then
-waits for its payment. The caller holds the subscription's row, writes the whole turn in one
-transaction, and asks for the payment after the commit.
+Pure. A step depends on the payments, the token, the shop's commands and the time, never on the
+order in which Kasir learned of them. After a step that charges, the renewal waits for its payment,
+so no other step follows in that turn. The caller has locked the subscription's row, writes the
+whole turn in one transaction, and sends the payment after the commit.
 """
 
 from __future__ import annotations
@@ -25,32 +25,32 @@ from kasir.subscriptions.states import OVER, Move, State
 from kasir.subscriptions.subscription import Permission, Subscription
 from kasir.subscriptions.turn import Turn, after_move, ended, settled
 
-#: The most steps of one turn. The rest is left for the next turn, which is due at once.
+#: The most steps of one turn. The other steps follow in the next turn, which is due at once.
 STEPS_MAX: Final = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """What is the same for every subscription.
+    """The rules that are the same for every subscription.
 
     Attributes:
         timetable: When a refused renewal is retried.
         incomplete_for: How long a sign-up may stay unpaid before it lapses.
-        unopened_for: How long an attempt may be without a payment before it is dropped.
+        no_payment_for: How long an attempt may have no payment before it is dropped.
         unresolved_for: How long an unknown outcome delays the next period.
-        catch_up: What is done about due moments that passed before anybody looked.
+        catch_up: What is done about due times that passed before a worker noticed them.
     """
 
     timetable: Timetable
     incomplete_for: timedelta
-    unopened_for: timedelta
+    no_payment_for: timedelta
     unresolved_for: timedelta
     catch_up: CatchUp
 
 
 @dataclass(frozen=True, slots=True)
 class _Wait:
-    """Nothing is due before this moment; None for not before a fact or a command comes."""
+    """Nothing is due before `until`; with None, not before a new fact or command."""
 
     until: datetime | None = None
 
@@ -71,7 +71,7 @@ def advance(subscription: Subscription, now: datetime, rules: Rules, ids: Ids) -
 
 @dataclass(frozen=True, slots=True)
 class _Position:
-    """A subscription at a moment, and the step that follows."""
+    """A subscription at the time `now`, for which the next step is decided."""
 
     subscription: Subscription
     now: datetime
@@ -91,18 +91,18 @@ class _Position:
             self.subscription.pause_at,
             self.subscription.renewal,
         )
-        if cancel_at and self._is_over_with(cancel_at):
+        if cancel_at and self._is_planned_due(cancel_at):
             return ended(self.subscription, Move.CANCEL, min(cancel_at, self.now))
         if self.subscription.state is State.PAUSED and not (renewal and renewal.paid):
             return self._pausing()
-        if pause_at and self._is_over_with(pause_at) and not self.subscription.is_last:
+        if pause_at and self._is_planned_due(pause_at) and not self.subscription.is_last:
             return paused(self.subscription, min(pause_at, self.now))
         if renewal:
             return self._settling(renewal)
         return self._between_periods()
 
     def _pausing(self) -> _Step:
-        """It is paused: until its planned end, or until a command comes."""
+        """The next step of a paused subscription: resume it as planned, or wait."""
         resumes_at = self.subscription.resumes_at
         if resumes_at and resumes_at <= self.now:
             return resumed(self.subscription, self.rules.catch_up.moment(resumes_at, self.now))
@@ -113,6 +113,7 @@ class _Position:
     # Signing up ---------------------------------------------------------------------------------
 
     def _completing(self) -> _Step:
+        """The next step of a sign-up: complete it, let it lapse, or wait."""
         sign_up = self.subscription.renewal
         paid = sign_up.paid if sign_up else None
         if sign_up is None or paid is None:
@@ -120,11 +121,11 @@ class _Position:
             if self.now < lapses_at:
                 return _Wait(lapses_at)
             if sign_up and sign_up.unresolved and sign_up.unresolved.payment_id:
-                return _Wait()  # The end of that payment makes a turn due.
+                return _Wait()  # When that payment ends, a turn becomes due.
             return ended(self.subscription, Move.LAPSE, self.now)
         if self.subscription.permission is Permission.MISSING:
-            return _Wait()  # It is paid; the token may come at any time.
-        complete = closed(sign_up, Outcome.PAID)
+            return _Wait()  # The sign-up is paid, and its token may come at any time.
+        paid_sign_up = closed(sign_up, Outcome.PAID)
         begun = replace(
             self.subscription.begun(paid.paid_at or self.now),
             settled_period=sign_up.period,
@@ -132,13 +133,13 @@ class _Position:
         )
         begun = replace(begun, noticed=sign_up.period)
         move = Move.BEGIN_TRIAL if begun.plan.trial_days else Move.COMPLETE
-        turn = after_move(begun, move, paid.paid_at or self.now, renewal=complete)
-        return replace(turn, renewals=(complete,))
+        turn = after_move(begun, move, paid.paid_at or self.now, renewal=paid_sign_up)
+        return replace(turn, renewals=(paid_sign_up,))
 
     # Between periods ----------------------------------------------------------------------------
 
     def _between_periods(self) -> _Step:
-        """No renewal is open: the next period begins, or there is none."""
+        """The next step while no renewal is open: the next period begins, or there is none."""
         period = self.subscription.settled_period + 1
         start = self.subscription.start_of(period)
         if self.subscription.is_last:
@@ -155,16 +156,17 @@ class _Position:
         at = self.rules.catch_up.moment(start, self.now)
         if self.subscription.start_of(period + 1) <= at:
             return self._missed(period, start)
-        return self._opened(period, start, at)
+        return self._charged(self._renewal(period, start), at)
 
     def _notice_at(self, period: int, start: datetime) -> datetime | None:
+        """When to announce a period that begins at `start`; None if it is not to be announced."""
         days = self.subscription.plan.notice_days
         if not days or self.subscription.noticed >= period or self._is_to_stop:
             return None
         return start - timedelta(days=days)
 
     def _notice(self, period: int, start: datetime) -> Turn | None:
-        """Announce a period, once, and only before it has begun."""
+        """Announce a period, once, and only before it begins."""
         notice_at = self._notice_at(period, start)
         if notice_at is None or self.now < notice_at:
             return None
@@ -183,6 +185,7 @@ class _Position:
         return Turn(subscription=noticed, events=(event,))
 
     def _missed(self, period: int, start: datetime) -> Turn:
+        """Report a period that passed entirely before a worker noticed it; it is not charged."""
         missed = replace(self._renewal(period, start), outcome=Outcome.MISSED)
         event = Event(kind=SubscriptionEvent.RENEWAL_MISSED, at=self.now, renewal=missed)
         subscription = replace(
@@ -191,37 +194,35 @@ class _Position:
         return Turn(subscription=subscription, events=(event,), renewals=(missed,))
 
     def _renewal(self, period: int, start: datetime) -> Renewal:
+        """A new renewal for a period, without attempts."""
         reference = reference_of(self.subscription.reference, period, signs_up=False)
         return Renewal(
             period=period, due_at=start, amount=self.subscription.amount, reference=reference
         )
 
-    def _opened(self, period: int, start: datetime, at: datetime) -> Turn:
-        return self._charged(self._renewal(period, start), at)
-
     # A renewal that is open ---------------------------------------------------------------------
 
     def _settling(self, renewal: Renewal) -> _Step:
-        """A renewal is open: it is paid, unresolved or refused."""
+        """The next step of an open renewal: it is paid, unresolved or refused."""
         if renewal.paid:
             return settled(self.subscription)
         if refused := self._unhandled_refusal(renewal):
             return self._refused(renewal, refused)
         if unresolved := renewal.unresolved:
             return self._unresolved(renewal, unresolved)
-        return self._asking_again(renewal)
+        return self._retrying(renewal)
 
     def _unhandled_refusal(self, renewal: Renewal) -> Attempt | None:
-        found = (one for one in renewal.attempts if one.is_final and not one.refusal_handled)
-        return next(found, None)
+        refused = (one for one in renewal.attempts if one.is_final and not one.refusal_handled)
+        return next(refused, None)
 
     def _refused(self, renewal: Renewal, attempt: Attempt) -> Turn:
-        """Handle a refused attempt: plan the retry, send the event, and fall behind."""
-        handled = tuple(
+        """Handle a refused attempt: plan the retry, send the event, and become past due."""
+        attempts = tuple(
             replace(one, refusal_handled=True) if one.number == attempt.number else one
             for one in renewal.attempts
         )
-        planned = replace(renewal, attempts=handled, next_try=self._next_try(renewal, attempt))
+        planned = replace(renewal, attempts=attempts, next_try=self._next_try(renewal, attempt))
         invites = self._needs_shopper(attempt) and not (planned.link_id or self._is_to_stop)
         if invites:
             planned = replace(planned, link_id=self.ids.new("PL"))
@@ -258,59 +259,66 @@ class _Position:
         )
 
     def _needs_shopper(self, last: Attempt) -> bool:
-        """Whether nothing can be charged until the shopper links a wallet again."""
+        """Whether nothing can be charged until the shopper links a wallet again.
+
+        `last` is the last attempt.
+        """
         return last.reason is Reason.TOKEN_GONE or not self._may_charge
 
     def _unresolved(self, renewal: Renewal, attempt: Attempt) -> _Step:
-        """Wait for an outcome, which may delay the next period only so long. Never charge again.
+        """Wait for an outcome, without another charge; after `unresolved_for` give up the period.
 
-        An attempt of the shopper's without a payment is dropped sooner, when the rows are read.
+        A shopper's attempt without a payment is dropped earlier, when the rows are read.
         """
-        dropped_at = attempt.asked_at + self.rules.unopened_for
+        dropped_at = attempt.asked_at + self.rules.no_payment_for
         if attempt.payment_id is None and self.now < dropped_at:
             return self._wait(dropped_at)
-        lets_go_at = max(
+        given_up_at = max(
             self.subscription.start_of(renewal.period + 1),
             attempt.asked_at + self.rules.unresolved_for,
         )
-        return self._given_up(renewal) if self.now >= lets_go_at else self._wait(lets_go_at)
+        return self._given_up(renewal) if self.now >= given_up_at else self._wait(given_up_at)
 
-    def _asking_again(self, renewal: Renewal) -> _Step:
-        """All attempts were refused: do what comes first, the end, a retry, or the next period."""
+    def _retrying(self, renewal: Renewal) -> _Step:
+        """All attempts were refused: end, retry, or begin the next period, whichever is first."""
         last = renewal.last
         if last is None or (last.payment_id is None and self._may_charge):
-            return self._charged(renewal, self.now)  # Nothing could be charged, and now it can.
+            # There was no token, so nothing was sent to Adyen. There is one now.
+            return self._charged(renewal, self.now)
         next_start = self.subscription.start_of(renewal.period + 1)
         ends_at = self._ends_at(renewal, last)
         next_try = renewal.next_try if self._may_charge else None
-        first = min(when for when in (ends_at, next_try, next_start) if when is not None)
-        if self.now < first:
+        first_at = min(when for when in (ends_at, next_try, next_start) if when is not None)
+        if self.now < first_at:
             is_lost = last.payment_id is not None and not self._may_charge
-            return self._lost(renewal, last) if is_lost else self._wait(first)
-        at = self.rules.catch_up.moment(first, self.now)
-        if first == ends_at:
+            return self._lost(renewal, last) if is_lost else self._wait(first_at)
+        at = self.rules.catch_up.moment(first_at, self.now)
+        if first_at == ends_at:
             return self._exhausted(renewal, at)
         if next_start <= at:
             return self._given_up(renewal)
         return self._charged(renewal, at)
 
     def _lost(self, renewal: Renewal, last: Attempt) -> Turn:
-        """The token is gone between two attempts: record an attempt that could not be charged.
+        """Record an attempt that could not be charged, because the token was lost after the last.
 
-        It is handled as any refused attempt: the shopper gets a link, the shop an event, and a
-        token that exists again is charged at once. Where the last refusal said that the token is
-        gone, link and event were sent then.
+        This attempt is handled like a refused one: the shopper gets a link, and the shop an event.
+        When there is a token again, it is charged at once. If the last attempt was refused for a
+        lost token, the link and the event were sent then, and are not sent again.
         """
         turn = self._charged(renewal, self.now)
         if last.reason is not Reason.TOKEN_GONE:
             return turn
         (opened,) = turn.renewals
-        handled = tuple(replace(one, refusal_handled=True) for one in opened.attempts)
-        opened = replace(opened, attempts=handled)
+        attempts = tuple(replace(one, refusal_handled=True) for one in opened.attempts)
+        opened = replace(opened, attempts=attempts)
         return Turn(subscription=replace(self.subscription, renewal=opened), renewals=(opened,))
 
     def _ends_at(self, renewal: Renewal, last: Attempt) -> datetime | None:
-        """When the renewal is exhausted; None while a retry is planned before that."""
+        """When the retries end, after the last attempt `last`.
+
+        None while another retry is planned before the timetable ends.
+        """
         if last.reason is Reason.FRAUD:
             return last.at
         since = self.subscription.behind_since or renewal.due_at
@@ -323,20 +331,20 @@ class _Position:
         return limit if renewal.next_try > limit else None
 
     def _exhausted(self, renewal: Renewal, at: datetime) -> Turn:
-        """Handle a renewal that stayed refused to the end of its timetable."""
+        """Handle a renewal that is unpaid after its last retry, as the plan says."""
         if self.subscription.plan.when_unpaid is WhenUnpaid.CANCEL:
             return ended(self.subscription, Move.GIVE_UP, at)
-        turn = self._given_up(renewal)  # The next period's timetable is its own.
+        turn = self._given_up(renewal)  # The next period has a timetable of its own.
         return replace(turn, subscription=replace(turn.subscription, behind_since=None))
 
     def _given_up(self, renewal: Renewal) -> Turn:
-        """Close a renewal as unpaid. If it is paid later, its payment is settled then."""
-        done = closed(renewal, Outcome.UNPAID)
-        event = Event(kind=SubscriptionEvent.RENEWAL_UNPAID, at=self.now, renewal=done)
+        """Close a renewal as unpaid. If it is paid later, that payment is settled then."""
+        unpaid = closed(renewal, Outcome.UNPAID)
+        event = Event(kind=SubscriptionEvent.RENEWAL_UNPAID, at=self.now, renewal=unpaid)
         subscription = replace(self.subscription, settled_period=renewal.period, renewal=None)
-        return Turn(subscription=subscription, events=(event,), renewals=(done,))
+        return Turn(subscription=subscription, events=(event,), renewals=(unpaid,))
 
-    # Either way ---------------------------------------------------------------------------------
+    # Helpers ------------------------------------------------------------------------------------
 
     @property
     def _may_charge(self) -> bool:
@@ -348,35 +356,35 @@ class _Position:
         return self.subscription.cancel_at is not None or self.subscription.pause_at is not None
 
     def _charged(self, renewal: Renewal, at: datetime) -> Turn:
-        asked = Attempt(
+        """A turn that adds an attempt to a renewal, and charges it if there is a token."""
+        attempt = Attempt(
             number=len(renewal.attempts) + 1, at=at, asked_at=self.now, status=Status.CREATED
         )
-        attempt = asked
         if not self._may_charge:
-            # There is no token to charge: recorded as an attempt that was never sent.
-            attempt = replace(asked, status=Status.FAILED, reason=Reason.TOKEN_GONE)
+            # Without a token, the attempt is recorded as failed, and never sent.
+            attempt = replace(attempt, status=Status.FAILED, reason=Reason.TOKEN_GONE)
         opened = replace(renewal, attempts=(*renewal.attempts, attempt), next_try=None)
         subscription = replace(self.subscription, renewal=opened)
         charge = None if attempt.is_final else attempt
         return Turn(subscription=subscription, renewals=(opened,), charge=charge)
 
-    def _is_over_with(self, planned: datetime | None) -> bool:
-        """Whether what is planned for the end of the paid time is due now."""
-        if planned is None or self.subscription.is_paid_for(self.now):
+    def _is_planned_due(self, planned_at: datetime | None) -> bool:
+        """Whether a cancel or pause that is planned for `planned_at` is due now."""
+        if planned_at is None or self.subscription.is_paid_for(self.now):
             return False
-        return not self._comes_first(planned)
+        return not self._another_comes_first(planned_at)
 
-    def _comes_first(self, planned: datetime) -> bool:
-        """Whether another step comes before what is planned for that moment."""
+    def _another_comes_first(self, planned_at: datetime) -> bool:
+        """Whether another step comes before a cancel or pause planned for `planned_at`."""
         renewal = self.subscription.renewal
         if renewal and renewal.paid:
             return True
         if self.subscription.state is State.PAUSED:
             resumes_at = self.subscription.resumes_at
-            return resumes_at is not None and resumes_at < planned and resumes_at <= self.now
+            return resumes_at is not None and resumes_at < planned_at and resumes_at <= self.now
         return renewal is not None and self._unhandled_refusal(renewal) is not None
 
     def _wait(self, *until: datetime | None) -> _Wait:
-        """Wait for the first of these moments, or for what is planned."""
+        """Wait for the first of these times and of the planned cancel and pause."""
         planned = (self.subscription.cancel_at, self.subscription.pause_at)
         return _Wait(min(when for when in (*until, *planned) if when is not None))

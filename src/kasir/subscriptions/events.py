@@ -14,7 +14,7 @@ from kasir.subscriptions.states import Move, State
 class SubscriptionEvent(StrEnum):
     """The kinds of events about a subscription."""
 
-    #: The first payment is paid and the token exists: deliver.
+    #: The first payment is paid and the token exists, so the shop can deliver.
     ACTIVATED = "subscription.activated"
     #: A period begins in a few days and will be charged.
     RENEWAL_DUE = "subscription.renewal_due"
@@ -22,15 +22,15 @@ class SubscriptionEvent(StrEnum):
     PAST_DUE = "subscription.past_due"
     #: The refused renewal was paid after all.
     RECOVERED = "subscription.recovered"
-    #: It will be paused at the end of the paid period: see `pauseAt`.
+    #: The subscription will be paused at the end of the paid period: see `pauseAt`.
     PAUSE_PLANNED = "subscription.pause_planned"
     #: The planned pause was withdrawn.
     PAUSE_WITHDRAWN = "subscription.pause_withdrawn"
     #: It was paused.
     PAUSED = "subscription.paused"
-    #: It will be resumed by itself: see `resumesAt`.
+    #: It will be resumed automatically: see `resumesAt`.
     RESUME_PLANNED = "subscription.resume_planned"
-    #: It will not be resumed by itself any more.
+    #: It will not be resumed automatically any more.
     RESUME_WITHDRAWN = "subscription.resume_withdrawn"
     #: It was resumed after a pause.
     RESUMED = "subscription.resumed"
@@ -50,7 +50,7 @@ class SubscriptionEvent(StrEnum):
     RENEWAL_UNPAID = "renewal.unpaid"
     #: A period passed while Kasir was down; it is not charged afterwards.
     RENEWAL_MISSED = "renewal.missed"
-    #: Money came for a period that needed none: paid already, or given up.
+    #: A payment came for a period that was paid already or given up.
     RENEWAL_OVERPAID = "renewal.overpaid"
 
 
@@ -68,21 +68,21 @@ OF_MOVE = {
     Move.CANCEL: SubscriptionEvent.CANCELLED,
     Move.END: SubscriptionEvent.ENDED,
 }
-#: Moves without an event of their own: the first renewal has one.
+#: Moves without an event. After the end of a trial, the event of the first renewal follows.
 SILENT = frozenset({Move.END_TRIAL})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """One event, with what it is about.
+    """One event and its subject.
 
     Attributes:
         kind: What happened.
-        at: When it counts as happening.
+        at: The time of the event.
         renewal: The renewal that it is about, if any.
         due_at: When the coming period is charged, for `renewal_due`.
-        reason: Why the renewal was refused, or why the coming one will be.
-        loss: The payment that was taken back, where that is the cause.
+        reason: Why the renewal was refused, or why the coming one cannot be charged.
+        loss: The payment that was taken back, if that is the cause.
     """
 
     kind: SubscriptionEvent
@@ -95,7 +95,14 @@ class Event:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """One move, or a change of the amount, for the history that the metrics are computed from."""
+    """A move, or a change of the amount, for the history that metrics are computed from.
+
+    Attributes:
+        at: When it happened.
+        was: The state before.
+        now_is: The state after.
+        move: The move; None for a change of the amount.
+    """
 
     at: datetime
     was: State

@@ -1,7 +1,8 @@
 """What follows from a dispute or a full refund, as the plan says.
 
-Each is handled once, however often it is notified and whatever its outcome. The shop can resume the
-subscription afterwards; the same dispute or refund does not stop it again.
+Each dispute or refund is handled once, however many notifications of it come and whatever its
+outcome is. If the shop resumes the subscription afterwards, the same dispute or refund does not
+stop the subscription again.
 """
 
 from __future__ import annotations
@@ -23,30 +24,32 @@ def next_loss(subscription: Subscription) -> Loss | None:
 
     A loss that leads to a pause waits until the sign-up is complete.
     """
-    return next((one for one in subscription.losses if _can_be_dealt_with(subscription, one)), None)
+    return next((one for one in subscription.losses if _can_be_handled(subscription, one)), None)
 
 
 def taken_back(subscription: Subscription, loss: Loss, now: datetime) -> Turn:
-    """A turn that does what the plan says about a payment that was taken back."""
-    rest = replace(subscription, losses=tuple(one for one in subscription.losses if one != loss))
-    wanted = _wanted(subscription, loss)
-    if wanted is WhenTakenBack.CONTINUE:
-        turn = Turn(subscription=rest)
-    elif wanted is WhenTakenBack.CANCEL:
-        # What is paid by now is settled first, as before any command.
-        settled_before = settled(rest)
+    """A turn that handles a payment that was taken back, as the plan says."""
+    losses = tuple(one for one in subscription.losses if one != loss)
+    without_loss = replace(subscription, losses=losses)
+    reaction = _reaction(subscription, loss)
+    if reaction is WhenTakenBack.CONTINUE:
+        turn = Turn(subscription=without_loss)
+    elif reaction is WhenTakenBack.CANCEL:
+        # A renewal that is paid by now is settled first, as before any command.
+        settled_before = settled(without_loss)
         turn = settled_before.then(
             _because(loss, ended(settled_before.subscription, Move.CANCEL, now))
         )
     elif subscription.state is State.PAUSED:
-        turn = _because(loss, _stays_paused(rest, now))
+        turn = _because(loss, _stays_paused(without_loss, now))
     else:
-        settled_before = settled(replace(rest, resumes_at=None))
+        settled_before = settled(replace(without_loss, resumes_at=None))
         turn = settled_before.then(_because(loss, paused(settled_before.subscription, now)))
     return replace(turn, handled_losses=(loss,))
 
 
-def _wanted(subscription: Subscription, loss: Loss) -> WhenTakenBack:
+def _reaction(subscription: Subscription, loss: Loss) -> WhenTakenBack:
+    """What the plan wants after this loss."""
     return (
         subscription.plan.on_dispute
         if loss.why is TakenBack.DISPUTED
@@ -54,14 +57,14 @@ def _wanted(subscription: Subscription, loss: Loss) -> WhenTakenBack:
     )
 
 
-def _can_be_dealt_with(subscription: Subscription, loss: Loss) -> bool:
-    if _wanted(subscription, loss) is not WhenTakenBack.PAUSE:
+def _can_be_handled(subscription: Subscription, loss: Loss) -> bool:
+    if _reaction(subscription, loss) is not WhenTakenBack.PAUSE:
         return True
     return subscription.state is State.PAUSED or (subscription.state, Move.PAUSE) in MOVES
 
 
 def _stays_paused(subscription: Subscription, now: datetime) -> Turn:
-    """It is paused already: the planned end of the pause is withdrawn."""
+    """A turn that only withdraws the planned end of the pause."""
     if subscription.resumes_at is None:
         return Turn(subscription=subscription)
     event = Event(kind=SubscriptionEvent.RESUME_WITHDRAWN, at=now)
@@ -69,5 +72,5 @@ def _stays_paused(subscription: Subscription, now: datetime) -> Turn:
 
 
 def _because(loss: Loss, turn: Turn) -> Turn:
-    """The same turn, whose events name the payment that was taken back."""
+    """The same turn, with the payment that was taken back in its events."""
     return replace(turn, events=tuple(replace(one, loss=loss) for one in turn.events))

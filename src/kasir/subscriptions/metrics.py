@@ -1,6 +1,6 @@
 """Figures by day: how many subscriptions begin, end, fall behind and recover, and their revenue.
 
-A fold over the history of moves. It sums differences, so a day costs what happened on it.
+The figures are sums over the history of changes.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ class Counted:
     """How often one kind of change happened on a day.
 
     Attributes:
-        day: Which.
+        day: The day.
         was: The state before.
         now_is: The state after.
-        count: How many subscriptions.
-        monthly: By how much it changed the revenue per month, in minor units.
+        count: How many subscriptions made this change.
+        monthly: By how much these changes raised the monthly revenue, in minor units.
     """
 
     day: date
@@ -37,15 +37,15 @@ class Day:
     """The figures of one day: the counts at its end, and what happened on it.
 
     Attributes:
-        day: Which.
+        day: The day.
         active: Active subscriptions.
         trialing: Subscriptions in their trial.
         past_due: Subscriptions whose renewal was refused and is retried.
         paused: Subscriptions that are paused.
-        new: Subscriptions that began on this day, with or without a trial.
-        churned: Subscriptions that had begun and were cancelled or ended on this day.
+        new: Subscriptions that became complete on this day, with or without a trial.
+        churned: Complete subscriptions that were cancelled or ended on this day.
         recovered: Subscriptions whose refused renewal was paid on this day.
-        monthly: The monthly revenue of active and past due ones, in minor units.
+        monthly: The monthly revenue of active and past due subscriptions, in minor units.
     """
 
     day: date
@@ -83,9 +83,11 @@ def by_day(counted: Iterable[Counted], first: date, last: date) -> list[Day]:
 
 
 def _after(day: Day, change: Counted) -> Day:
+    """The figures of a day after another change on it."""
     was, now_is, count = change.was, change.now_is, change.count
 
     def moved(state: State) -> int:
+        """By how many the subscriptions in this state increased."""
         return count * ((now_is is state) - (was is state))
 
     begins = was is State.INCOMPLETE and now_is in _BEGUN

@@ -1,6 +1,6 @@
-"""Which payments of a subscription are overpaid: their money came for a period that needed none.
+"""Which payments of a subscription are overpaid: their period did not need them.
 
-Pure. Nothing is refunded: which of two payments to refund is for the shop to say.
+Pure. Kasir refunds nothing, because the shop decides which of two payments to refund.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from kasir.subscriptions.states import ALIVE, State
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaidAttempt:
-    """An attempt whose payment is authorised, as far as its overpayment depends on it.
+    """An attempt whose payment is authorised, with all that decides whether it is overpaid.
 
     Attributes:
-        period: The period that it was for.
-        number: Which attempt of that period it is.
-        outcome: What became of the period's renewal, as last written.
+        period: Its period.
+        number: Its number among the attempts of the period.
+        outcome: The stored outcome of the period's renewal.
         is_settled: Whether a turn has written that this attempt paid the period.
         is_overpaid: Whether an earlier turn found it to be overpaid.
     """
@@ -34,12 +34,11 @@ class PaidAttempt:
 def overpaid(
     paid: Sequence[PaidAttempt], settled_period: int, state: State
 ) -> tuple[PaidAttempt, ...]:
-    """The attempts that are overpaid and were not found to be before.
+    """The attempts that are overpaid and were not marked as such before.
 
-    An attempt is overpaid where another one pays its period: one that a turn has settled the
-    period with, else one that was made before it. It is also overpaid where its period was given
-    up and nobody waits for the money: a later period was settled since, or the subscription is
-    paused or over.
+    An attempt is overpaid if another attempt pays its period: the attempt with which a turn settled
+    the period, or an earlier attempt. It is also overpaid if its period was given up, and a later
+    period is settled or the subscription is paused or over.
 
     Args:
         paid: Every paid attempt of one subscription, read under its lock.
@@ -65,5 +64,5 @@ def _is_paid_by_another(attempt: PaidAttempt, paid: Sequence[PaidAttempt]) -> bo
 
 
 def _is_given_up(attempt: PaidAttempt, settled_period: int, state: State) -> bool:
-    is_left_behind = attempt.period < settled_period or state not in ALIVE
-    return attempt.outcome is Outcome.UNPAID and is_left_behind
+    is_past = attempt.period < settled_period or state not in ALIVE
+    return attempt.outcome is Outcome.UNPAID and is_past

@@ -1,4 +1,4 @@
-"""A pause and its end, whether the shop asks for them now or planned them for this moment.
+"""Begins and ends a pause, either by a command now or as planned before.
 
 A paid period runs on during a pause. A trial does not: what is left of it follows the pause.
 """
@@ -15,58 +15,62 @@ from kasir.subscriptions.turn import Turn, after_move
 
 
 def paused(subscription: Subscription, at: datetime) -> Turn:
-    """A turn that pauses it. A refused renewal is given up.
+    """A turn that pauses a subscription.
 
-    So is one whose charge was never sent, which is withdrawn. A charge that may have been sent is
-    resolved as any other.
+    A refused renewal is given up. A renewal whose charge was never sent is given up too, and the
+    charge is withdrawn. The outcome of a charge that may have been sent is still found out.
 
     Raises:
-        IllegalMove: It is neither in a trial, nor active, nor past due.
+        IllegalMove: The subscription is not in a trial, active or past due.
     """
-    done = _given_up(subscription)
+    given_up = _given_up(subscription)
     subscription = replace(subscription, pause_at=None, trial_left=_trial_left(subscription, at))
-    if done:
+    if given_up:
         subscription = replace(
-            subscription, renewal=None, settled_period=done.period, behind_since=None
+            subscription, renewal=None, settled_period=given_up.period, behind_since=None
         )
-        # The paid time ended when this fell due: nothing of it is left to resume.
-        subscription = replace(subscription, anchor=done.due_at, anchor_period=done.period + 1)
-    turn = after_move(subscription, Move.PAUSE, at, renewal=done)
-    return replace(turn, renewals=(done,) if done else ())
+        # The paid time ended when this renewal was due, so none of it is left.
+        subscription = replace(
+            subscription, anchor=given_up.due_at, anchor_period=given_up.period + 1
+        )
+    turn = after_move(subscription, Move.PAUSE, at, renewal=given_up)
+    return replace(turn, renewals=(given_up,) if given_up else ())
 
 
 def resumed(subscription: Subscription, at: datetime) -> Turn:
     """A turn that ends a pause.
 
-    Time that was paid for before the pause still counts. Where it is over, a new period begins at
-    this moment and is charged: its shopper gets all of it.
+    Time that was paid for before the pause still counts. If it is over, a full new period begins at
+    `at` and is charged.
 
     Raises:
-        IllegalMove: It is not paused.
+        IllegalMove: The subscription is not paused.
     """
-    done = _given_up(subscription)
-    if done:
-        subscription = replace(subscription, renewal=None, settled_period=done.period)
+    given_up = _given_up(subscription)
+    if given_up:
+        subscription = replace(subscription, renewal=None, settled_period=given_up.period)
     move = Move.RESUME if subscription.trial_left is None else Move.RESUME_TRIAL
     turn = after_move(replace(subscription, resumes_at=None), move, at, renewal=None)
     subscription = turn.subscription
     if subscription.trial_left is not None:
-        subscription = _trial_goes_on(subscription, at + subscription.trial_left)
+        subscription = _with_trial_until(subscription, at + subscription.trial_left)
     elif subscription.renewal is None and (
-        done or subscription.start_of(subscription.settled_period + 1) <= at
+        given_up or subscription.start_of(subscription.settled_period + 1) <= at
     ):
         subscription = replace(
             subscription, anchor=at, anchor_period=subscription.settled_period + 1
         )
-    return replace(turn, subscription=subscription, renewals=(done,) if done else ())
+    return replace(turn, subscription=subscription, renewals=(given_up,) if given_up else ())
 
 
 def _given_up(subscription: Subscription) -> Renewal | None:
+    """The open renewal, closed as unpaid; None if there is none or it may still be paid."""
     renewal = subscription.renewal
     return closed(renewal, Outcome.UNPAID) if renewal and not renewal.may_be_paid else None
 
 
 def _trial_left(subscription: Subscription, at: datetime) -> timedelta | None:
+    """How much of the trial is left at `at`; None if the subscription is not in a trial."""
     in_trial = (
         subscription.state is State.TRIALING
         and subscription.anchor is not None
@@ -75,8 +79,11 @@ def _trial_left(subscription: Subscription, at: datetime) -> timedelta | None:
     return subscription.anchor - at if in_trial and subscription.anchor else None
 
 
-def _trial_goes_on(subscription: Subscription, ends_at: datetime) -> Subscription:
-    """The subscription, its trial ending at this moment; its first charge is announced again."""
+def _with_trial_until(subscription: Subscription, ends_at: datetime) -> Subscription:
+    """The subscription with a trial until `ends_at`; a planned cancel moves to that time.
+
+    Its first charge is announced again.
+    """
     cancel_at = ends_at if subscription.cancel_at else None
     return replace(
         subscription,

@@ -29,7 +29,7 @@ class Unit(StrEnum):
 #: The longest period, in each unit.
 COUNT_MAX: Final = {Unit.DAY: 366, Unit.WEEK: 104, Unit.MONTH: 60, Unit.YEAR: 10}
 
-#: How many of each unit are in a month, on average over a year of 365 days.
+#: How many of each unit a month has, if a year has 365 days.
 _A_MONTH: Final = {
     Unit.DAY: Fraction(365, _MONTHS_A_YEAR),
     Unit.WEEK: Fraction(365, 7 * _MONTHS_A_YEAR),
@@ -39,22 +39,22 @@ _A_MONTH: Final = {
 
 
 class WhenUnpaid(StrEnum):
-    """What a renewal that stays refused leads to."""
+    """What happens if a renewal is still unpaid after all retries."""
 
-    #: It is cancelled.
+    #: The subscription is cancelled.
     CANCEL = "cancel"
-    #: It stays past due, and the next period is charged when it begins.
+    #: The subscription stays past due, and the next period is charged when it begins.
     KEEP = "keep"
 
 
 class WhenTakenBack(StrEnum):
-    """What a dispute or the full refund of a payment leads to."""
+    """What happens after a dispute or a full refund of a payment."""
 
     #: Nothing changes.
     CONTINUE = "continue"
-    #: It is paused until the shop resumes it.
+    #: The subscription is paused until the shop resumes it.
     PAUSE = "pause"
-    #: It is cancelled.
+    #: The subscription is cancelled.
     CANCEL = "cancel"
 
 
@@ -71,18 +71,18 @@ class Plan:
     """What a shop sells by subscription.
 
     Attributes:
-        id: Kasir's own name for it.
+        id: Kasir's id for it.
         reference: The shop's name for it.
         amount: What a period costs, unless the subscription has an amount of its own.
         interval: How long a period lasts.
         time_zone: The time zone that the periods follow (IANA name).
-        trial_days: Days before the first period; 0 for none.
-        trial_amount: What signing up for a trial costs: no token is made without a payment.
+        trial_days: Days of trial before the first period; 0 for no trial.
+        trial_amount: The price of the trial; never free, because a token needs a payment.
         cycles: How many periods there are; None for no end.
-        when_unpaid: What a renewal that stays refused leads to.
-        on_dispute: What a dispute of a payment leads to.
-        on_full_refund: What the full refund of a payment leads to.
-        notice_days: How many days before a charge its event is sent; 0 for none.
+        when_unpaid: What happens if a renewal is still unpaid after all retries.
+        on_dispute: What happens after a dispute of a payment.
+        on_full_refund: What happens after a full refund of a payment.
+        notice_days: How many days before a period it is announced by an event; 0 for no event.
         created_at: When it was made.
     """
 
@@ -102,5 +102,5 @@ class Plan:
 
 
 def monthly(amount: Money, interval: Interval) -> Fraction:
-    """What an amount per period is per month, in minor units, unrounded."""
+    """The amount per month of an amount per period, in minor units, not rounded."""
     return amount.minor_units * _A_MONTH[interval.unit] / interval.count

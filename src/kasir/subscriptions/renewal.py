@@ -12,21 +12,22 @@ from kasir.money import Money
 from kasir.payments.status import FINAL, Status
 from kasir.subscriptions.dunning import Reason
 
-#: The longest reference that the provider takes.
+#: The longest reference that the provider accepts, in characters.
 REFERENCE_MAX: Final = 80
-#: What the longest period number adds to a subscription's own reference.
+#: How many characters the longest period number adds to a subscription's reference.
 _SUFFIX_MAX: Final = len("-p99999")
+#: The longest reference that a subscription may have, in characters.
 OWN_REFERENCE_MAX: Final = REFERENCE_MAX - _SUFFIX_MAX
 
 
 class Outcome(StrEnum):
-    """What became of a renewal."""
+    """The outcome of a renewal."""
 
-    #: It is not paid yet, and is charged or retried.
+    #: It is not paid yet; it is charged or retried.
     OPEN = "open"
-    #: Paid.
+    #: It was paid.
     PAID = "paid"
-    #: Given up: it stayed refused, or the next period began.
+    #: It was given up, because every try was refused or the next period began.
     UNPAID = "unpaid"
     #: Its whole period passed while Kasir was down. It is never charged.
     MISSED = "missed"
@@ -35,9 +36,9 @@ class Outcome(StrEnum):
 class TakenBack(StrEnum):
     """Why the shop lost money that was paid for a period."""
 
-    #: It was disputed, whatever the outcome of the dispute.
+    #: The payment was disputed, whatever the outcome of the dispute.
     DISPUTED = "disputed"
-    #: All of it was refunded, or the payment was cancelled after it was made.
+    #: The payment was refunded in full, or cancelled after it was paid.
     REFUNDED = "refunded"
 
 
@@ -46,11 +47,11 @@ class Loss:
     """A payment of a subscription that was taken back and is not handled yet.
 
     Attributes:
-        why: How it was taken back.
-        period: The period that it was for.
-        number: Which attempt it was.
+        why: Why the money is lost.
+        period: The period of the payment.
+        number: The attempt's number.
         payment_id: The payment.
-        psp_reference: The provider's name for it.
+        psp_reference: The provider's id of the payment.
     """
 
     why: TakenBack
@@ -66,16 +67,16 @@ class Attempt:
 
     Attributes:
         number: 1 for the first.
-        at: When it counts as charged.
-        asked_at: When it was charged; differs from `at` only after a leap of a test clock.
+        at: When the attempt was due, if a test clock leapt over that time; else as `asked_at`.
+        asked_at: When the attempt was made.
         status: The status of its payment.
-        reason: Why it was refused; None if it was not.
-        refusal_handled: Whether what follows from its refusal was done.
-        paid_at: When its payment was first authorised; None if it is not.
+        reason: Why it was refused; None if it was not refused.
+        refusal_handled: Whether its refusal was handled.
+        paid_at: When its payment was first authorised; None if it was not.
         payment_id: Its payment; None while the shopper has not opened one.
-        psp_reference: The provider's name for it; empty while there is none.
+        psp_reference: The provider's id of its payment; empty while there is none.
         is_sent: Whether it may have reached the provider. Until then it can be withdrawn.
-        is_overpaid: Whether its money came for a period that needed none: see `overpaying`.
+        is_overpaid: Whether its period did not need this payment: see `overpaying`.
     """
 
     number: int
@@ -92,7 +93,7 @@ class Attempt:
 
     @property
     def is_paid(self) -> bool:
-        """Whether its money pays the period."""
+        """Whether it pays the period."""
         return self.status is Status.AUTHORISED and not self.is_overpaid
 
     @property
@@ -102,12 +103,12 @@ class Attempt:
 
     @property
     def is_withdrawn(self) -> bool:
-        """Whether it was decided on and then withdrawn before it was sent."""
+        """Whether it was withdrawn before it was sent."""
         return self.status is Status.CANCELLED and not self.is_sent
 
     @property
     def is_dropped(self) -> bool:
-        """Whether it expired without a payment: the shopper never opened one."""
+        """Whether the shopper never opened a payment for it, so that it expired."""
         return self.status is Status.EXPIRED and self.payment_id is None
 
 
@@ -116,14 +117,14 @@ class Renewal:
     """One period's payment.
 
     Attributes:
-        period: Which period; 1 begins at the anchor, 0 is the sign-up for a trial.
+        period: The number of the period: 0 for a trial, then 1 and so on.
         due_at: When the period begins.
-        amount: What it costs.
-        reference: What its payments are called at the provider.
-        outcome: What became of it.
+        amount: The price of the period.
+        reference: The reference of its payments at the provider.
+        outcome: Its outcome, so far.
         attempts: Its attempts, the first one first.
-        next_try: When it is retried; None where no retry is planned.
-        link_id: The payment link that the shopper was sent; empty for none.
+        next_try: When it is retried; None if no retry is planned.
+        link_id: The id of the payment link for the shopper; empty for none.
     """
 
     period: int
@@ -137,7 +138,7 @@ class Renewal:
 
     @property
     def paid(self) -> Attempt | None:
-        """The attempt that paid it, if one did."""
+        """The attempt that paid the period, if there is one."""
         return next((attempt for attempt in self.attempts if attempt.is_paid), None)
 
     @property
@@ -152,7 +153,7 @@ class Renewal:
 
     @property
     def unsent(self) -> Attempt | None:
-        """An attempt that was decided on and never sent, if there is one."""
+        """An attempt that was not sent and is not final, if there is one."""
         return next((one for one in self.attempts if not (one.is_sent or one.is_final)), None)
 
     @property
@@ -162,7 +163,7 @@ class Renewal:
 
     @property
     def may_be_paid(self) -> bool:
-        """Whether it is paid, or a charge of it may have been sent and is not final."""
+        """Whether it is paid, or has a charge that may have been sent and is not final."""
         return self.paid is not None or (self.unresolved is not None and self.unsent is None)
 
     @property
@@ -173,21 +174,21 @@ class Renewal:
 
 @dataclass(frozen=True, slots=True)
 class CatchUp:
-    """What is done about due moments that passed before anybody looked.
+    """What is done about due times that passed before a worker noticed them.
 
-    After downtime the current period is charged once, and periods that passed entirely are
-    reported as missed and never charged. A leap of a test clock is no downtime: while one was
-    watched, everything counts as happening when it fell due, one after another.
+    After downtime the current period is charged once. Periods that passed entirely are reported as
+    missed and never charged. A leap of a test clock is no downtime: while Kasir follows a test
+    clock, everything counts as happening when it was due.
 
     Attributes:
-        watched_since: Since when a test clock was watched; None with a real clock.
+        test_clock_since: When Kasir began to follow a test clock; None with a real clock.
     """
 
-    watched_since: datetime | None = None
+    test_clock_since: datetime | None = None
 
     def moment(self, due_at: datetime, now: datetime) -> datetime:
-        """When something that was due counts as happening."""
-        if self.watched_since is not None and self.watched_since <= due_at <= now:
+        """The time at which something that was due at `due_at` counts as happening."""
+        if self.test_clock_since is not None and self.test_clock_since <= due_at <= now:
             return due_at
         return now
 
@@ -204,8 +205,9 @@ def closed(renewal: Renewal, outcome: Outcome) -> Renewal:
 
 
 def reference_of(own: str, period: int, *, signs_up: bool) -> str:
-    """The reference of a renewal's payments: the subscription's reference and the period.
+    """The reference of a renewal's payments at the provider.
 
-    The payment that signs up has the subscription's own reference, as any order has.
+    It is the subscription's `own` reference, and for a renewal that is not the sign-up also the
+    period, as in `SUB-1-p2`.
     """
     return own if signs_up else f"{own}-p{period}"

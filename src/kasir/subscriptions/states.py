@@ -1,7 +1,7 @@
 """The states of a subscription, and every move from one state to another.
 
-There is one table, MOVES. A pair that is missing from it is an illegal move. The diagram in
-docs/subscriptions.md is generated from it (`diagram`), and a test fails where the two differ.
+A move that is missing from the table MOVES is illegal. `diagram` generates the diagram in
+docs/subscriptions.md from the table, and a test fails if the two differ.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from kasir.errors import KasirError
 class State(StrEnum):
     """The states of a subscription."""
 
-    #: Signed up for; the first payment or the token is still missing.
+    #: Signed up for, but the first payment or the token is still missing.
     INCOMPLETE = "incomplete"
     #: Agreed, and not charged yet.
     TRIALING = "trialing"
@@ -37,23 +37,23 @@ class Move(StrEnum):
 
     #: The first payment is paid and the token exists.
     COMPLETE = "complete"
-    #: The same, and a trial comes first.
+    #: As `complete`, with a trial first.
     BEGIN_TRIAL = "begin_trial"
-    #: Nobody paid for the sign-up in time.
+    #: The sign-up was not paid in time.
     LAPSE = "lapse"
     #: The trial is over and the first period begins.
     END_TRIAL = "end_trial"
     #: A renewal was refused.
     FALL_BEHIND = "fall_behind"
-    #: The renewal was paid after all.
+    #: The refused renewal was paid after all.
     RECOVER = "recover"
-    #: It stayed refused to its last retry.
+    #: The renewal was refused up to its last retry.
     GIVE_UP = "give_up"
     #: The shop pauses it.
     PAUSE = "pause"
     #: The shop resumes it, or a pause ends as planned.
     RESUME = "resume"
-    #: The same, and the rest of the trial comes first.
+    #: As `resume`, with the rest of the trial first.
     RESUME_TRIAL = "resume_trial"
     #: The shop cancels it, or its plan says so after a dispute or refund.
     CANCEL = "cancel"
@@ -83,7 +83,7 @@ MOVES: Final[Mapping[tuple[State, Move], State]] = {
     (State.PAUSED, Move.CANCEL): State.CANCELLED,
 }
 
-#: States that nothing leads out of.
+#: States that no move leaves.
 OVER: Final = frozenset({State.CANCELLED, State.ENDED})
 #: States in which a renewal may be charged.
 ALIVE: Final = frozenset({State.TRIALING, State.ACTIVE, State.PAST_DUE})

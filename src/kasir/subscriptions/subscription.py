@@ -23,9 +23,9 @@ class Permission(StrEnum):
 
     #: There is no token yet.
     MISSING = "missing"
-    #: It can be charged.
+    #: The token can be charged.
     GIVEN = "given"
-    #: It could be charged once, and no longer can.
+    #: The token can no longer be charged.
     WITHDRAWN = "withdrawn"
 
 
@@ -42,30 +42,30 @@ class Subscription:
     """A subscription at one moment.
 
     Attributes:
-        id: Kasir's own name for it.
+        id: Kasir's id for it.
         plan: What was agreed.
         reference: The shop's name for it; the references of its payments begin with it.
         shopper_reference: The shop's name for the shopper.
-        return_url: Where the shopper comes back to.
+        return_url: Where the shopper returns after a payment.
         amount: What the next period costs.
         created_at: When it was signed up for.
-        starts_at: When the first period is to begin; None for as soon as it is paid.
+        starts_at: When the first period is to begin; None if as soon as it is paid.
         state: Its state.
-        begun_at: When it was complete: its sign-up paid, and its token there.
+        begun_at: When it became complete: its sign-up is paid, and its token exists. None before.
         anchor: When the period `anchor_period` begins; None until it is complete.
-        anchor_period: Which period that is; a later one after a pause.
-        settled_period: The last period that was paid, missed or given up.
-        noticed: The last period that an event has announced.
-        cancel_at: When it is to be cancelled, where that is planned.
-        pause_at: When it is to be paused, where that is planned.
-        resumes_at: When it is to be resumed, where that is planned.
-        trial_left: What is left of a trial that is paused; None unless one is.
-        behind_since: When the renewal that was refused fell due; None unless past due.
-        token_id: Kasir's name for the token that is charged; empty until there is one.
+        anchor_period: The number of the period that begins at `anchor`: 1, or more after a pause.
+        settled_period: The number of the last period that was paid, missed or given up.
+        noticed: The number of the last period that an event announced.
+        cancel_at: When it is to be cancelled; None if that is not planned.
+        pause_at: When it is to be paused; None if that is not planned.
+        resumes_at: When it is to be resumed; None if that is not planned.
+        trial_left: The rest of a trial that is paused; None if there is none.
+        behind_since: When the first unpaid renewal was due; None unless past due.
+        token_id: Kasir's id for the token that is charged; empty until there is one.
         permission: Whether that token can be charged.
         renewal: The renewal that is open; None between periods.
-        losses: Its payments that were taken back and are not handled yet.
-        due_at: When its next turn is due; None if none is.
+        losses: Payments that were taken back and are not handled yet.
+        due_at: When its next turn is due; None if there is none.
     """
 
     id: SubscriptionId
@@ -107,25 +107,27 @@ class Subscription:
 
     @property
     def period(self) -> int:
-        """The period it is in: the open one, else the last settled one."""
+        """The number of the current period: the open one, else the last settled one."""
         return self.renewal.period if self.renewal else self.settled_period
 
     @property
     def current_period(self) -> Period | None:
-        """Beginning and end of the period it is in; None until it is complete."""
+        """Beginning and end of the current period; None until the subscription is complete."""
         if self.begun_at is None or self.anchor is None:
             return None
         if self.state is State.TRIALING or self.period < self.anchor_period:
-            # A trial, or a paid period that was over before a pause was.
+            # A trial, or a paid period that ended during a pause.
             return Period(start=min(self.begun_at, self.anchor), end=self.anchor)
         return Period(start=self.start_of(self.period), end=self.start_of(self.period + 1))
 
     @property
     def paid_until(self) -> datetime | None:
-        """When the paid time ends, or a trial; None where nothing was paid.
+        """When the paid time or the trial ends.
 
-        An open period counts as paid while its charge may still succeed. Once that is refused, the
-        paid time has ended when the period began.
+        None if the subscription is not complete, or is past due and has no open renewal.
+
+        An open period counts as paid while its charge may still succeed. If the charge was refused,
+        the paid time ended when the period began.
         """
         if self.begun_at is None:
             return None
@@ -134,20 +136,20 @@ class Subscription:
         return None if self.state is State.PAST_DUE else self.start_of(self.settled_period + 1)
 
     def is_paid_for(self, now: datetime) -> bool:
-        """Whether paid time is left, or a trial; a trial that is paused does not run out."""
+        """Whether paid time or a trial is left; a paused trial does not run out."""
         until = self.paid_until
         return self.trial_left is not None or (until is not None and now < until)
 
     def with_newest(self, renewal: Renewal) -> Subscription:
-        """This subscription with its newest renewal, where that is still asked for.
+        """This subscription with its newest renewal, if that is open.
 
-        A renewal that was given up and is paid all the same counts as open again, so that its
-        payment is settled; but never behind a period that was settled since.
+        If the newest renewal was given up and is paid after all, it counts as open again, so that
+        its payment is settled. This does not apply once a later period is settled.
         """
         if renewal.outcome is Outcome.OPEN:
             return replace(self, renewal=renewal)
-        gave_up = renewal.outcome is Outcome.UNPAID and renewal.period == self.settled_period
-        if gave_up and renewal.paid and self.state in ALIVE:
+        is_given_up = renewal.outcome is Outcome.UNPAID and renewal.period == self.settled_period
+        if is_given_up and renewal.paid and self.state in ALIVE:
             reopened = replace(renewal, outcome=Outcome.OPEN)
             return replace(self, renewal=reopened, settled_period=self.settled_period - 1)
         return self
@@ -161,12 +163,15 @@ class Subscription:
         """This subscription after a move.
 
         Raises:
-            IllegalMove: It cannot make it from its state.
+            IllegalMove: The move cannot be made from its state.
         """
         return replace(self, state=moved(self.state, move))
 
     def begun(self, at: datetime) -> Subscription:
-        """This subscription, complete at a moment: its trial or its first period begins."""
+        """This subscription, complete since `at`, when its trial or its first period begins.
+
+        If `starts_at` is later, the trial or the first period begins then.
+        """
         start = max(at, self.starts_at) if self.starts_at else at
         zone, days = self.plan.time_zone, self.plan.trial_days
         anchor = calendar.start_of(days, start, _A_DAY, zone)
@@ -174,10 +179,10 @@ class Subscription:
 
 
 def first_period(plan: Plan) -> int:
-    """The period that signing up pays for; 0 where a trial comes first."""
+    """The number of the period that the sign-up pays for: 0, a trial, or 1."""
     return 0 if plan.trial_days else 1
 
 
 def first_amount(plan: Plan) -> Money:
-    """What signing up costs."""
+    """The price of the sign-up."""
     return plan.trial_amount if plan.trial_days else plan.amount

@@ -1,4 +1,4 @@
-"""What was decided of a subscription: its state after it, its events, and what to charge."""
+"""A turn of a subscription as a value: its new state, its events, and what to charge."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ class Turn:
     """What the engine, or a command of the shop, decided.
 
     Attributes:
-        subscription: After the turn, with when its next one is due.
+        subscription: The subscription after the turn, with the time of its next turn.
         events: Events for the shop, in order.
-        changes: The moves that were made, in order.
-        renewals: Every renewal that was opened, changed or closed, after the change.
-        invitations: Renewals that the shopper is to pay by the link they name.
+        changes: The moves that were made, and changes of the amount, in order.
+        renewals: Every renewal that was opened, changed or closed, after each step; of one period
+            the last one counts.
+        invitations: Renewals that the shopper is to pay at their `link_id`.
         charge: The attempt to charge, if any: the last one of the last of `renewals`.
         handled_losses: Losses that were handled as the plan says.
     """
@@ -52,7 +53,7 @@ def after_move(
     """A turn that makes one move, with its event.
 
     Raises:
-        IllegalMove: It cannot be made from the subscription's state.
+        IllegalMove: The move cannot be made from the subscription's state.
     """
     after = subscription.after(move)
     change = Change(at=at, was=subscription.state, now_is=after.state, move=move)
@@ -66,29 +67,34 @@ def after_move(
 
 
 def settled(subscription: Subscription) -> Turn:
-    """A turn that closes the renewal where it is paid; it changes nothing where it is not."""
+    """A turn that closes the open renewal if that is paid, and else changes nothing.
+
+    The sign-up of an incomplete subscription is left to the engine.
+    """
     renewal = subscription.renewal
     if renewal is None or renewal.paid is None or subscription.state is State.INCOMPLETE:
         return Turn(subscription=subscription)
-    done, at = closed(renewal, Outcome.PAID), renewal.paid.at
-    event = Event(kind=SubscriptionEvent.RENEWAL_SUCCEEDED, at=at, renewal=done)
+    paid, at = closed(renewal, Outcome.PAID), renewal.paid.at
+    event = Event(kind=SubscriptionEvent.RENEWAL_SUCCEEDED, at=at, renewal=paid)
     subscription = replace(
         subscription, settled_period=renewal.period, renewal=None, behind_since=None
     )
-    turn = Turn(subscription=subscription, events=(event,), renewals=(done,))
+    turn = Turn(subscription=subscription, events=(event,), renewals=(paid,))
     if subscription.state is State.PAST_DUE:
-        return turn.then(after_move(subscription, Move.RECOVER, at, renewal=done))
+        return turn.then(after_move(subscription, Move.RECOVER, at, renewal=paid))
     return turn
 
 
 def ended(subscription: Subscription, move: Move, at: datetime) -> Turn:
-    """A turn that ends the subscription: its renewal is given up, and nothing stays planned.
+    """A turn that ends the subscription.
+
+    An open renewal is given up, and nothing stays planned.
 
     Raises:
         IllegalMove: The move cannot be made from the subscription's state.
     """
-    done = closed(subscription.renewal, Outcome.UNPAID) if subscription.renewal else None
-    turn = after_move(subscription, move, at, renewal=done)
+    unpaid = closed(subscription.renewal, Outcome.UNPAID) if subscription.renewal else None
+    turn = after_move(subscription, move, at, renewal=unpaid)
     over = replace(turn.subscription, renewal=None, trial_left=None, due_at=None)
     over = replace(over, cancel_at=None, pause_at=None, resumes_at=None)
-    return replace(turn, subscription=over, renewals=(done,) if done else ())
+    return replace(turn, subscription=over, renewals=(unpaid,) if unpaid else ())

@@ -1,11 +1,12 @@
-"""A token: the facts known of it, and their summary.
+"""A token: the facts known about it, and their summary.
 
-There is one token per merchant account, shopper and stored payment method, however many messages
-name it. Its summary is a function of the set of its facts, as with payments.
+There is one token per merchant account, shopper and stored payment method, even if many messages
+name it. A token's summary is a function of the set of its facts, like that of a payment.
 
-A token is active until it is disabled, by the shop, by the shopper, or at the provider. The outcome
-of the payment that made it does not matter: if that payment failed or was refunded, the token stays
-as it is, and the shop gets its events. Whether to disable it is the shop's choice.
+A token is active until it is disabled by the shop, by the shopper, or at the provider. The outcome
+of the payment that made the token does not matter. If that payment failed or was refunded, the
+token stays active, and the shop gets the payment's events. The shop decides whether to disable the
+token.
 """
 
 from __future__ import annotations
@@ -20,42 +21,43 @@ from typing import Final
 BY_SHOP: Final = "the shop"
 #: The source of a fact: the provider's answer to a charge of the token.
 BY_ANSWER: Final = "the provider's answer"
-#: The source of a fact: a token webhook, whose signature covers all of it.
+#: The source of a fact: a token webhook, whose signature covers the whole message.
 BY_WEBHOOK: Final = "token webhook"
 #: The source of a fact: the provider's list of the shopper's tokens.
 BY_LIST: Final = "Adyen's list"
-#: Sources that nobody can have altered. Other messages name a token outside their signature.
+#: Sources that are authentic as a whole. Other messages name a token outside their signature.
 _SURE: Final = frozenset({BY_WEBHOOK, BY_LIST})
 
 
 class TokenSays(StrEnum):
-    """What a fact says of a token."""
+    """The meaning of a fact about a token."""
 
-    #: It was created.
+    #: The token was created.
     CREATED = "created"
     #: The shopper saved the same wallet again.
     ALREADY_EXISTING = "already_existing"
-    #: It changed and can still be charged.
+    #: The token changed and can still be charged.
     UPDATED = "updated"
-    #: The provider's list has it.
+    #: The provider's list has the token.
     LISTED = "listed"
-    #: It can no longer be charged.
+    #: The token can no longer be charged.
     DISABLED = "disabled"
-    #: The provider no longer has it, by its list or by its answer to a charge.
+    #: The provider no longer has the token, by its list or by its answer to a charge.
     NOT_LISTED = "not_listed"
 
 
 class TokenState(StrEnum):
     """Whether a token can be charged."""
 
-    #: It can.
+    #: The token can be charged.
     ACTIVE = "active"
-    #: It cannot, until the shopper saves the wallet again.
+    #: The token cannot be charged until the shopper saves the wallet again.
     DISABLED = "disabled"
 
 
-#: What the provider's list shows, in contrast to what messages say.
-_LOOKS: frozenset[TokenSays] = frozenset({TokenSays.LISTED, TokenSays.NOT_LISTED})
+#: Meanings of facts from the provider's list. All other facts are from messages.
+_FROM_LIST: frozenset[TokenSays] = frozenset({TokenSays.LISTED, TokenSays.NOT_LISTED})
+#: Meanings of facts by which a token ends.
 _ENDS: frozenset[TokenSays] = frozenset({TokenSays.DISABLED, TokenSays.NOT_LISTED})
 
 
@@ -64,11 +66,11 @@ class TokenFact:
     """One thing known about a token.
 
     Attributes:
-        key: Names this fact within its token; the same key is the same fact.
-        says: What it means.
-        source: Where it comes from, in words for the operator.
+        key: The fact's name within its token. Two facts with the same key are the same fact.
+        says: The fact's meaning.
+        source: The fact's source, as a text for the operator.
         at: When it happened.
-        psp_reference: The pspReference of the payment that it came from; may be empty.
+        psp_reference: The pspReference of the payment that caused the fact; may be empty.
     """
 
     key: str
@@ -80,20 +82,20 @@ class TokenFact:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenName:
-    """What identifies a token: whose it is, and the provider's name for it."""
+    """A token's identity: its merchant account, its shopper and the provider's id of it."""
 
     merchant_account: str
     shopper_reference: str
     stored_id: str
 
     def __repr__(self) -> str:
-        """Show only the part that tells it from others: whoever has all of it can charge it."""
+        """Show only a part of the stored id, because the whole id suffices to charge the wallet."""
         return f"TokenName({self.shopper_reference!r}, {shortened(self.stored_id)!r})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenReport:
-    """A fact to record, with the token that it is about."""
+    """A fact to record, with the name and the wallet of its token."""
 
     name: TokenName
     method: str
@@ -107,8 +109,8 @@ class TokenSummary:
     state: TokenState
     first_psp_reference: str
     created_at: datetime
-    #: Whether a source that nobody can have altered names it, since it was last disabled. A token
-    #: that is not sure is looked up at the provider before it is charged.
+    #: Whether an authentic source has named the token since it was last disabled. A token that is
+    #: not sure is checked at the provider before it is charged.
     is_sure: bool = False
 
 
@@ -117,12 +119,12 @@ class Token:
     """A token.
 
     Attributes:
-        id: Kasir's own id of it, safe to show.
-        name: Whose it is, and the provider's name for it; not safe to show.
-        method: The wallet, in the provider's word.
+        id: Kasir's own id of the token, safe to show.
+        name: The token's identity at the provider; not safe to show.
+        method: The provider's name for the wallet.
         summary: The summary of its facts.
-        model: What it was made for (`Subscription`, `CardOnFile`); empty where the payment that
-            made it is not Kasir's.
+        model: The recurring processing model for which the token was made (`Subscription`,
+            `CardOnFile`); empty if the payment that made the token is not Kasir's.
     """
 
     id: str
@@ -140,8 +142,8 @@ class Token:
 def fold(facts: Iterable[TokenFact]) -> TokenSummary:
     """The summary of these facts. The same set gives the same summary, in any order.
 
-    The latest fact decides. Of two at the same time the one that disables the token does: to charge
-    a token that is disabled is worse than to ask the shopper again.
+    The latest fact decides. Of two facts at the same time the one that disables the token decides,
+    because charging a disabled token is worse than asking the shopper again.
     """
     known = frozenset(facts)
     made = [fact for fact in known if fact.says not in _ENDS and fact.psp_reference]
@@ -155,28 +157,29 @@ def fold(facts: Iterable[TokenFact]) -> TokenSummary:
 
 
 def _state(known: frozenset[TokenFact]) -> TokenState:
-    """Messages decide; the provider's list counts only where it is newer than the last message.
+    """The state by messages, and by the provider's list if it is newer than the last message.
 
-    Only a creation makes a disabled token active again: a list may lag behind a removal, and an
-    update says that the token was there, not that it is there again.
+    Only a creation makes a disabled token active again. A list may be older than a removal, and an
+    update only shows that the token existed before.
     """
-    messages = [fact for fact in known if fact.says not in _LOOKS]
-    decided = [fact for fact in messages if fact.says is not TokenSays.UPDATED]
-    last_decided = max(decided, key=_order, default=None)
-    if last_decided and last_decided.says is TokenSays.DISABLED:
+    messages = [fact for fact in known if fact.says not in _FROM_LIST]
+    deciding = [fact for fact in messages if fact.says is not TokenSays.UPDATED]
+    last_deciding = max(deciding, key=_order, default=None)
+    if last_deciding and last_deciding.says is TokenSays.DISABLED:
         return TokenState.DISABLED
     last_message = max(messages, key=_order, default=None)
-    seen = [
+    listings = [
         fact
         for fact in known
-        if fact.says in _LOOKS and (not last_message or fact.at >= last_message.at)
+        if fact.says in _FROM_LIST and (not last_message or fact.at >= last_message.at)
     ]
-    last_seen = max(seen, key=_order, default=None)
-    gone = last_seen is not None and last_seen.says is TokenSays.NOT_LISTED
+    last_listing = max(listings, key=_order, default=None)
+    gone = last_listing is not None and last_listing.says is TokenSays.NOT_LISTED
     return TokenState.DISABLED if gone else TokenState.ACTIVE
 
 
 def _is_sure(known: frozenset[TokenFact]) -> bool:
+    """See `TokenSummary.is_sure`."""
     ended_at = max((fact.at for fact in known if fact.says in _ENDS), default=None)
     return any(
         fact.source in _SURE and fact.says not in _ENDS and (ended_at is None or fact.at > ended_at)
@@ -189,10 +192,11 @@ def _order(fact: TokenFact) -> tuple[datetime, bool, str]:
 
 
 def not_before(fact: TokenFact, known: Iterable[TokenFact]) -> TokenFact:
-    """A fact of our own, dated no earlier than the facts that were known when it was recorded.
+    """The fact; if it is Kasir's own, its time is moved so that no known fact is later.
 
-    Its time is of our clock, and theirs is of the provider's, which may be ahead: a token that is
-    removed just after its creation would otherwise look created after its removal.
+    Kasir's own facts have the time of Kasir's clock, and other facts that of the provider's clock,
+    which may be ahead. Without this change, a token that is removed just after its creation could
+    seem to be created after its removal.
     """
     if fact.source not in {BY_SHOP, BY_ANSWER}:
         return fact
@@ -201,8 +205,9 @@ def not_before(fact: TokenFact, known: Iterable[TokenFact]) -> TokenFact:
 
 
 def shortened(stored_id: str) -> str:
-    """Enough of a token to recognise it, and not enough to use it."""
+    """A part of a token's stored id that suffices to recognise the token, but not to charge it."""
     return f"{stored_id[:2]}…{stored_id[-2:]}" if len(stored_id) > _SHORT else "…"
 
 
+#: Of a stored id of at most this many characters, nothing is shown.
 _SHORT = 8

@@ -6,9 +6,9 @@ Read it in this order:
 - `checkout_api`, `recurring_api`: Adyen's own APIs for GoPay, with Adyen's paths and JSON.
 - `payments_api`, `subscriptions_api`, `events_api`, `notices_api`: Kasir's own API.
 - `webhooks`: receives Adyen's notifications. `health`: liveness, readiness, metrics.
-- `keys`, `query_parameters`, `request_bodies`: what is checked of every request.
+- `keys`, `query_parameters`, `request_bodies`: the checks of every request.
 - `problems`, `unknown_paths`: errors as HTTP responses.
 
 Handlers translate between HTTP and `kasir.requests` and decide nothing about money. Only `app`
-imports `kasir.payment_form`. Nothing but the command line and the demo imports this package.
+imports `kasir.payment_form`. Only the command line and the demo may import this package.
 """

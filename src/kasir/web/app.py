@@ -1,4 +1,4 @@
-"""The ASGI app: to be served by itself, or mounted in an app of your own."""
+"""The ASGI app, to be served alone or mounted in another app."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ from kasir.wiring import Parts, open_parts
 _OPENAPI: Final = OpenAPIConfig(
     title="Kasir",
     version="0.1.0",
-    # Litestar answers whatever else lies below this path with a page of its own.
+    # Litestar answers every path below this one with its own page.
     path="/api/openapi.json",
     render_plugins=[JsonRenderPlugin(path="/")],
     components=Components(
@@ -56,13 +56,13 @@ _OPENAPI: Final = OpenAPIConfig(
 
 
 def parts_of(state: State) -> Parts:
-    """Return the parts that this app's requests are answered with."""
-    found: Parts = state.parts
-    return found
+    """Return the parts of Kasir that answer this app's requests."""
+    parts: Parts = state.parts
+    return parts
 
 
 def respond_to_error(request: AnyRequest, error: Exception) -> Response[Any]:
-    """Answer an error: with a page below the payment form's path, with JSON anywhere else."""
+    """Answer an error with a page on the payment form's paths, and with JSON on all others."""
     response = error_response(request, error)
     return error_page(request, response) if is_form_path(request) else response
 
@@ -71,14 +71,14 @@ def create_app(settings: Settings | None = None) -> Litestar:
     """Build Kasir as an ASGI app; the app's lifespan opens and closes its Kasir.
 
     Args:
-        settings: None reads them from the environment when the lifespan begins.
+        settings: The settings; None reads them from the environment when the lifespan begins.
     """
 
     @asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
         async with open_parts(settings) as parts:
             app.state.parts, app.state.kasir = parts, kasir_of(parts)
-            app.state.changes = ChangePoller(partial(marks, parts.pool), limits.follow_look_s)
+            app.state.changes = ChangePoller(partial(marks, parts.pool), limits.follow_poll_s)
             yield
 
     limits = settings.limits if settings else Limits()
@@ -106,6 +106,6 @@ def create_app(settings: Settings | None = None) -> Litestar:
         logging_config=None,
         middleware=[track_requests],
     )
-    # Outside of the app: Litestar answers an unknown path before it runs any middleware.
+    # Not a middleware, because Litestar answers unknown paths before it runs middleware.
     app.asgi_handler = draining(app.asgi_handler, limits.drained_bytes_max, limits.drained_s)
     return app

@@ -22,7 +22,7 @@ def _versioned(path: str) -> list[str]:
 
 def version_of(request: AnyRequest) -> int:
     """Return the Checkout version that the request is for."""
-    # `scope["path"]` and not the URL, which begins with the prefix that Kasir is mounted below.
+    # Not the URL, because it begins with the prefix that Kasir may be mounted below.
     return int(request.scope["path"].split("/")[1].removeprefix("v"))
 
 

@@ -1,4 +1,4 @@
-"""The shop's events for shops that fetch them instead of receiving webhooks: `/api/events`."""
+"""Events, for shops that fetch them instead of receiving webhooks: `/api/events`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from kasir.web.query_parameters import check_parameters_and_no_body
 
 
 class EventOut(msgspec.Struct):
-    """An event: the body that a webhook carries, with its id."""
+    """An event: its id, and the content of its webhook."""
 
     id: str
     type: str
@@ -26,6 +26,8 @@ class EventOut(msgspec.Struct):
 
 
 class _Body(msgspec.Struct):
+    """The content of an event's webhook."""
+
     type: str
     timestamp: datetime
     data: dict[str, Any]
@@ -51,20 +53,20 @@ async def get_events(request: AnyRequest, parts: OurParts, after: After = None) 
     """List the events after a given one, oldest first."""
     await check_parameters_and_no_body(request, _PARAMETERS)
     try:
-        found = await parts.events.after(after or None, parts.settings.limits.events_listed_max)
+        stored = await parts.events.after(after or None, parts.settings.limits.events_listed_max)
     except NotFound as error:
         cure = (
-            "is no event's id, or one's that was delivered long ago and is kept no more; give the "
-            "`next` of an earlier answer, or leave it out."
+            "is not the id of an event, or the event was delivered long ago and is not stored any "
+            "more; give the `next` of an earlier answer, or leave it out."
         )
         raise InvalidRequest([Fault("after", cure)]) from error
-    events = [_event_out(event) for event in found]
-    return EventsOut(events, events[-1].id if events else after)
+    events = [_event_out(event) for event in stored]
+    return EventsOut(events=events, next=events[-1].id if events else after)
 
 
 def _event_out(event: StoredEvent) -> EventOut:
     body = msgspec.json.decode(event.payload, type=_Body)
-    return EventOut(event.name, body.type, body.timestamp, body.data)
+    return EventOut(id=event.name, type=body.type, timestamp=body.timestamp, data=body.data)
 
 
 ROUTES: Final = keyed_router("Kasir", [get_events])

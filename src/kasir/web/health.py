@@ -16,7 +16,7 @@ from kasir.store.figures import figures
 from kasir.web.keys import WHITESPACE
 from kasir.web.query_parameters import NO_PARAMETERS, check_parameters_and_no_body
 
-#: Litestar adds the charset to a text; Prometheus cannot read a type that has it twice.
+#: Without the charset: Litestar adds it, and Prometheus cannot read a type that has it twice.
 _CONTENT_TYPE: Final = CONTENT_TYPE_LATEST.removesuffix("; charset=utf-8")
 
 
@@ -28,7 +28,7 @@ async def live() -> dict[str, str]:
 
 @get("/health/ready", include_in_schema=False)
 async def ready(parts: OurParts) -> Response[dict[str, str]]:
-    """Return 200 while the database takes writes and its schema is up to date; 503 otherwise."""
+    """Return 200 while the database accepts writes and its schema is up to date, else 503."""
     try:
         pending = await database.pending(parts.pool, parts.settings.limits.ready_answer_s)
     except DatabaseReadOnly:
@@ -45,39 +45,39 @@ async def metrics(request: AnyRequest, parts: OurParts) -> Response[bytes]:
     """Return the metrics in Prometheus's text format.
 
     Raises:
-        NotAuthorizedException: `KASIR_METRICS_KEY` is set, and the request does not carry it.
+        NotAuthorizedException: `KASIR_METRICS_KEY` is set, and the request does not have it.
     """
     _require_metrics_key(request, parts.settings.metrics_key)
     await check_parameters_and_no_body(request, NO_PARAMETERS)
     differences = await parts.times.apart()
-    found = await figures(parts.pool, parts.clock.now(), parts.settings.limits.figures_max)
+    counts = await figures(parts.pool, parts.clock.now(), parts.settings.limits.counts_max)
     registry = CollectorRegistry()
     notices = Gauge("kasir_notices", "Notices by state", ["state"], registry=registry)
-    for state, count in found.notices.items():
+    for state, count in counts.notices.items():
         notices.labels(state).set(count)
     for name, help_text, figure in (
-        ("kasir_oldest_unread_notice_seconds", "How long a notice has waited", found.unread_s),
-        ("kasir_payments_unknown", "Payments whose outcome is not known", found.unknown),
+        ("kasir_oldest_unread_notice_seconds", "How long a notice has waited", counts.unread_s),
+        ("kasir_payments_unknown", "Payments whose outcome is not known", counts.unknown),
         (
             "kasir_attempts_unconfirmed",
             "Ended attempts that Adyen has not confirmed",
-            found.unconfirmed,
+            counts.unconfirmed,
         ),
         (
             "kasir_oldest_unconfirmed_attempt_seconds",
             "How long the oldest of them has waited for that",
-            found.unconfirmed_s,
+            counts.unconfirmed_s,
         ),
         (
             "kasir_clock_apart_seconds",
             "Difference between this machine's clock and the database's or Adyen's",
             max(abs(ahead.total_seconds()) for ahead in differences.values()),
         ),
-        ("kasir_events_waiting", "Events that the shop has not accepted", found.events),
-        ("kasir_oldest_waiting_event_seconds", "How old the oldest of them is", found.events_s),
-        ("kasir_events_given_up", "Events given up in the last seven days", found.given_up),
-        ("kasir_subscriptions_due", "Subscriptions with something to do by now", found.due),
-        ("kasir_jobs_failed", "Jobs that failed: kasir jobs failed", found.failed_jobs),
+        ("kasir_events_waiting", "Events that the shop has not accepted", counts.events),
+        ("kasir_oldest_waiting_event_seconds", "How old the oldest of them is", counts.events_s),
+        ("kasir_events_given_up", "Events given up in the last seven days", counts.given_up),
+        ("kasir_subscriptions_due", "Subscriptions with something to do by now", counts.due),
+        ("kasir_jobs_failed", "Jobs that failed: kasir jobs failed", counts.failed_jobs),
     ):
         Gauge(name, help_text, registry=registry).set(figure)
     return Response(generate_latest(registry), media_type=_CONTENT_TYPE)

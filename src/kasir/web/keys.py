@@ -1,7 +1,7 @@
 """API keys: every route that a shop calls requires one.
 
-It is the header `X-API-Key`, or the password of HTTP Basic with any user name: Adyen takes both, and
-a shop that calls Adyen with Basic need not change how it calls.
+The key is in the header `X-API-Key`, or it is the password of HTTP Basic with any user name. Adyen
+accepts both, too, so a shop that calls Adyen with HTTP Basic need not change its calls.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from litestar.handlers import HTTPRouteHandler
 from kasir.http_types import AnyRequest
 from kasir.wiring import Parts
 
-#: Optional whitespace around a header's value, which is no part of it (RFC 9110, 5.5).
+#: Optional whitespace around a header's value; it does not belong to the value (RFC 9110, 5.5).
 WHITESPACE: Final = " \t"
 #: Adyen's own message; its client libraries recognise the error by the status.
 _UNAUTHORIZED: Final = "HTTP Status Response - Unauthorized"
 _MISSING: Final = (
     "give a key of this Kasir in the header X-API-Key, or as the password of HTTP Basic"
 )
-_UNKNOWN: Final = "the key in {place} is none of this Kasir's; Adyen's own are not taken"
+_UNKNOWN: Final = "the key in {place} is not a key of this Kasir; keys of Adyen are not accepted"
 _X_API_KEY: Final = "X-API-Key"
 _BASIC: Final = "Authorization: Basic"
 
@@ -37,13 +37,13 @@ Check = Callable[[AnyRequest], Awaitable[None]]
 
 
 async def require_api_key(request: AnyRequest) -> None:
-    """Let a request pass only with a valid API key.
+    """Refuse a request without a valid API key.
 
-    It is a `before_request` hook and not a Litestar guard: for each guarded request Litestar
-    copies the route's handler.
+    This is a `before_request` hook and not a Litestar guard, because Litestar copies the route's
+    handler for each guarded request.
 
     Raises:
-        NotAuthorizedException: The key is missing or unknown; the message begins as Adyen's.
+        NotAuthorizedException: The key is missing or unknown; the message begins as Adyen's does.
     """
     parts: Parts = request.app.state.parts
     key, place = request.headers.get("x-api-key", "").strip(WHITESPACE), _X_API_KEY
@@ -78,9 +78,9 @@ def keyed_router(
     """Group routes that require an API key.
 
     Args:
-        tag: Their heading in the OpenAPI document.
+        tag: The heading of the routes in the OpenAPI document.
         routes: The routes.
-        check: What is checked before each request; it must call `require_api_key`.
+        check: Called before each request; it must call `require_api_key`.
     """
     return Router(
         path="/", before_request=check, security=_SECURITY, tags=[tag], route_handlers=routes

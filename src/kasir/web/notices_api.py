@@ -48,10 +48,11 @@ async def get_notices(
     limit: Limit = _LISTED_MAX,
     after: After = None,
 ) -> NoticesOut:
-    """List what Adyen sent, newest first: everything, or what is in one state."""
+    """List Adyen's notifications, newest first; with `state`, only those in this state."""
     await check_parameters_and_no_body(request, _PARAMETERS)
-    found = await parts.notices.listed(_state(in_state), limit, after)
-    return NoticesOut(found, found[-1].id if len(found) == limit else None)
+    notices = await parts.notices.listed(_state(in_state), limit, after)
+    # After a full page there may be another one.
+    return NoticesOut(notices=notices, next=notices[-1].id if len(notices) == limit else None)
 
 
 def _state(name: str | None) -> NoticeState | None:

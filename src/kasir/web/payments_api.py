@@ -37,12 +37,13 @@ async def get_payments(
     request: AnyRequest, parts: OurParts, reference: Reference = None
 ) -> PaymentsOut:
     """List the payments with a given reference, newest first."""
-    # Not a required parameter: Litestar would name it, and not the one that was misspelt.
+    # Litestar does not check that `reference` is given, because its error would not name a misspelt
+    # parameter.
     await check_parameters_and_no_body(request, _PARAMETERS)
     if reference is None:
         raise InvalidRequest([Fault("reference", "give your own reference of the payments.")])
-    found = await parts.payments.payments_of(reference, _LISTED_MAX)
-    return PaymentsOut([shown(payment) for payment in found])
+    payments = await parts.payments.payments_of(reference, _LISTED_MAX)
+    return PaymentsOut([shown(payment) for payment in payments])
 
 
 @get("/api/payments/{payment_id:str}")

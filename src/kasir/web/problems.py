@@ -33,7 +33,7 @@ from kasir.requests.changes import PATHS
 from kasir.store import database
 from kasir.web.unknown_paths import unknown_path_message
 
-#: After these the caller repeats the request: what was committed stays, the rest is done then.
+#: After these errors the caller repeats the request, and Kasir does what it has not committed yet.
 _UNAVAILABLE: Final = (CutOff, DatabaseUnavailable, *database.UNAVAILABLE)
 _NO_NAMES: Final[Mapping[str, str]] = {}
 _INTERNAL: Final = "Kasir could not do this, and has logged why. Ask again with the same key."
@@ -55,7 +55,7 @@ _log = structlog.get_logger("kasir.web")
 
 
 def response(answer: Answer, *, idempotency_key: str | None = None) -> Response[bytes]:
-    """Make an HTTP response of an answer from Adyen, or of one in Adyen's format."""
+    """Turn an answer of Adyen, or one in Adyen's format, into an HTTP response."""
     answer = replies.for_shop(answer)
     headers = {}
     if answer.psp_reference:
@@ -75,8 +75,8 @@ def answer_to(  # noqa: PLR0911  # One return per kind of error.
     """Return the answer for an error, in Adyen's format.
 
     Args:
-        error: What went wrong.
-        names: The name of each query parameter, by the handler's argument.
+        error: The error.
+        names: The names of query parameters, by the names of the handler's arguments.
     """
     match error:
         case InvalidRequest():
@@ -95,9 +95,9 @@ def answer_to(  # noqa: PLR0911  # One return per kind of error.
         case _ if isinstance(error, _UNAVAILABLE):
             return replies.error(503, "703", _INTERNAL, "internal", transient=True)
         case RecursionError():
-            # Only the request's JSON can nest so deeply, and it is decoded before anything is done.
+            # Only the request's JSON can be nested so deeply, and it is decoded before any work.
             return replies.error(400, "702", "The request is nested too deeply.")
-        case ValidationException(extra=[*parts]) if faults := tuple(_faults(parts, names)):
+        case ValidationException(extra=[*entries]) if faults := tuple(_faults(entries, names)):
             return replies.invalid(InvalidRequest(faults))
         case HTTPException():
             kind = "security" if error.status_code in (401, 403) else "validation"
@@ -105,31 +105,31 @@ def answer_to(  # noqa: PLR0911  # One return per kind of error.
     return replies.error(500, "702", _INTERNAL, "internal")
 
 
-def _faults(parts: Iterable[Any], names: Mapping[str, str]) -> Iterator[Fault]:
-    """Turn Litestar's validation errors of query parameters into ours."""
-    for part in parts:
-        match part:
+def _faults(entries: Iterable[Any], names: Mapping[str, str]) -> Iterator[Fault]:
+    """Turn Litestar's validation errors of query parameters into Kasir's."""
+    for entry in entries:
+        match entry:
             case {"key": str(field), "message": str(cure)}:
                 yield Fault(names.get(field, field), cure)
 
 
 def error_response(request: AnyRequest, error: Exception) -> Response[bytes]:
-    """Log an error if it is not the caller's, and return the response for it."""
+    """Log an error unless the caller caused it, and return the response for it."""
     _log_error(request, error)
-    # Litestar names the handler's argument; callers know the query parameter.
+    # Litestar's error names the handler's argument; callers know only the query parameter.
     names = _parameter_names(request) if isinstance(error, ValidationException) else _NO_NAMES
-    answered = response(answer_to(_with_hint(request, error), names))
+    http_response = response(answer_to(_with_hint(request, error), names))
     headers = (error.headers if isinstance(error, HTTPException) else None) or {}
     # The framework writes some header names in lower case.
     by_lower_name = {name.lower(): text for name, text in headers.items()}
     for name in _COPIED_HEADERS:
         if name.lower() in by_lower_name:
-            answered.headers[name] = by_lower_name[name.lower()]
-    return answered
+            http_response.headers[name] = by_lower_name[name.lower()]
+    return http_response
 
 
 def _log_error(request: AnyRequest, error: Exception) -> None:
-    # The route's template and not the path: a path may contain a token.
+    # Not the path but the route's template, because a path may contain a token.
     path = str(request.scope.get("path_template", ""))
     name = type(error).__name__
     if isinstance(error, CutOff):
@@ -137,7 +137,7 @@ def _log_error(request: AnyRequest, error: Exception) -> None:
     elif isinstance(error, _UNAVAILABLE):
         _log.error("the database is away", path=path, error=name)
     elif not isinstance(error, KasirError | HTTPException):
-        # Without the values of variables, which may be keys.
+        # The traceback is without the values of variables, which may be keys.
         trace = "".join(traceback.format_exception(error))
         _log.error("unexpected", path=path, error=name, traceback=trace)
 
@@ -148,16 +148,16 @@ def _parameter_names(request: AnyRequest) -> dict[str, str]:
         name: getattr(parameter.kwarg_definition, "name", None)
         for name, parameter in request.route_handler.parsed_fn_signature.parameters.items()
     }
-    return {name: called for name, called in declared.items() if called}
+    return {name: parameter for name, parameter in declared.items() if parameter}
 
 
 def _with_hint(request: AnyRequest, error: Exception) -> Exception:
-    """Replace the router's own errors by ones that say which paths or methods there are."""
+    """Replace the router's errors by errors that name the existing paths or methods."""
     match error:
         case NotFoundException():
             return NotFoundException(unknown_path_message(request.url.path))
         case MethodNotAllowedException(headers={"allow": str(allowed)}):
-            # Every route answers OPTIONS, which is no help to a caller.
+            # Every route answers OPTIONS, which does not help a caller.
             methods = ", ".join(name for name in allowed.split(", ") if name != "OPTIONS")
             return MethodNotAllowedException(f"{request.method} is not for this; use {methods}.")
     return error

@@ -1,6 +1,6 @@
-"""Unknown query parameters and unexpected bodies are refused: ignoring one would hide a mistake.
+"""Refuses unknown query parameters and unexpected bodies, because they are mistakes.
 
-Only what Kasir itself reads is checked here. What is forwarded to Adyen unchanged, Adyen checks.
+This checks only what Kasir itself reads. Adyen checks what is forwarded to it unchanged.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def check_parameters(request: AnyRequest, known: frozenset[str]) -> None:
         InvalidRequest: A parameter is unknown or repeated.
     """
     if not request.scope["query_string"]:
-        return  # The usual case, and the cheapest.
+        return  # Most requests have no query.
     given = Counter(name for name, _ in request.query_params.multi_items())
     faults = [*_parameter_faults(given, known)]
     if faults:
@@ -51,15 +51,15 @@ async def check_parameters_and_no_body(request: AnyRequest, known: frozenset[str
 
 def _parameter_faults(given: Counter[str], known: frozenset[str]) -> Iterator[Fault]:
     there_are = f"there are {', '.join(sorted(known))}" if known else "there are none"
-    for name, times in given.items():
+    for name, count in given.items():
         if name not in known:
             yield Fault(shown_name(name), f"is no parameter of this call; {there_are}.")
-        elif times > 1:
+        elif count > 1:
             yield Fault(name, "is given more than once; give it once.")
 
 
 def _body_faults(body: bytes) -> Iterator[Fault]:
-    """Name each field of a body. An empty object or null passes: some clients always send one."""
+    """Yield a fault for each field of a body; none for `{}` or null, which some clients send."""
     try:
         value = read_strict(body)
     except (ValueError, RecursionError):

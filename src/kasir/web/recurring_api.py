@@ -17,7 +17,7 @@ from kasir.web.query_parameters import NO_PARAMETERS, check_parameters, check_pa
 _STORED: Final = [f"/v{version}/storedPaymentMethods" for version in VERSIONS]
 _CLASSIC: Final = "/pal/servlet/Recurring/v68"
 
-#: Adyen's parameters that name a shopper; `type` is Kasir's own.
+#: Adyen's parameters that name a shopper. `type` is a parameter of Kasir.
 _SHOPPER: Final = frozenset({"merchantAccount", "shopperReference"})
 _TYPE: Final = frozenset({"type"})
 
@@ -35,8 +35,8 @@ async def delete_stored_payment_method(
 ) -> Response[bytes]:
     """Remove a stored payment method, which can then not be charged any more."""
     await check_parameters_and_no_body(request, _SHOPPER)
-    asked = dict(request.query_params)
-    return response(await parts.stored.remove(stored_id, asked, version_of(request)))
+    query = dict(request.query_params)
+    return response(await parts.stored.remove(stored_id, query, version_of(request)))
 
 
 @post(f"{_CLASSIC}/listRecurringDetails", status_code=200)
@@ -49,7 +49,7 @@ async def post_list_recurring_details(request: AnyRequest, parts: OurParts) -> R
 
 @post(f"{_CLASSIC}/disable", status_code=200)
 async def post_disable(request: AnyRequest, parts: OurParts) -> Response[bytes]:
-    """Disable a token by the classic API; without a detail, all tokens of the shopper."""
+    """Disable a token by the classic API; if the body names no token, all of the shopper's."""
     check_parameters(request, NO_PARAMETERS)
     return response(await parts.stored.disable_classic(await request.body()))
 

@@ -1,4 +1,4 @@
-"""An early response still reaches its client: what is left of the request's body is read first.
+"""Reads the rest of a request's body before an early response ends.
 
 Many clients send the whole request before they read the response. If the connection is closed
 while they are sending, they see a broken connection and no response. So the rest of the body is
@@ -15,7 +15,7 @@ from litestar.enums import ScopeType
 if TYPE_CHECKING:
     from litestar.types import ASGIApp, Message, Receive, ReceiveMessage, Scope, Send
 
-#: The rest of a longer body may exceed the limit: its connection is not used again.
+#: The connection of a longer body is closed, because its rest may exceed the limit.
 _SHORT_BYTES: Final = 64 * 1024
 _LAST_PART: Final[Message] = {"type": "http.response.body", "body": b"", "more_body": False}
 
@@ -26,21 +26,21 @@ def draining(app: ASGIApp, bytes_max: int, seconds_max: float) -> ASGIApp:
     Args:
         app: The app that responds.
         bytes_max: How many bytes are read and discarded after the response.
-        seconds_max: For how long, in seconds.
+        seconds_max: For how many seconds the body is read after the response.
     """
 
     async def wrapped(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != ScopeType.HTTP:
             await app(scope, receive, send)
             return
-        body, may_close = _Body(receive, scope), _has_connection_header(scope)
+        body, is_http_1 = _Body(receive, scope), _has_connection_header(scope)
 
         async def send_after_body(message: Message) -> None:
-            if message["type"] == "http.response.start" and may_close and body.may_be_long:
+            if message["type"] == "http.response.start" and is_http_1 and body.may_be_long:
                 headers = [*message["headers"], (b"connection", b"close")]
                 message = {**message, "headers": headers}
             if body.is_unread and message["type"] == "http.response.body" and _is_last(message):
-                # Everything but the end goes first, for clients that read while they send.
+                # Send everything but the end now, for clients that read while they send.
                 await send({**message, "more_body": True})
                 await body.discard(bytes_max, seconds_max)
                 message = _LAST_PART
@@ -52,10 +52,10 @@ def draining(app: ASGIApp, bytes_max: int, seconds_max: float) -> ASGIApp:
 
 
 class _Body:
-    """The body of a request, and whether part of it is still to come.
+    """The body of a request, which may not have been received completely.
 
     Attributes:
-        is_unread: Whether part of the body was not received yet.
+        is_unread: Whether a part of the body was not received yet.
     """
 
     def __init__(self, receive: Receive, scope: Scope) -> None:
@@ -69,7 +69,7 @@ class _Body:
 
     @property
     def may_be_long(self) -> bool:
-        """Whether the unread part may be long, or may never come."""
+        """Whether the unread part may be long or may never arrive."""
         is_long = self._is_chunked or self._expects_continue or int(self._length) > _SHORT_BYTES
         return self.is_unread and is_long
 
@@ -83,12 +83,13 @@ class _Body:
 
     async def discard(self, bytes_max: int, seconds_max: float) -> None:
         """Read and discard the rest, up to these limits."""
-        left = bytes_max
+        bytes_left = bytes_max
         try:
             async with asyncio.timeout(seconds_max):
-                while self.is_unread and not self._expects_continue and left > 0:
+                while self.is_unread and not self._expects_continue and bytes_left > 0:
                     message = await self.receive()
-                    left -= len(message["body"]) if message["type"] == "http.request" else 0
+                    if message["type"] == "http.request":
+                        bytes_left -= len(message["body"])
         except TimeoutError:
             return  # The client sends too slowly; its connection is closed.
 

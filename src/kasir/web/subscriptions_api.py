@@ -21,7 +21,7 @@ from kasir.shop_events.subscription_shapes import (
     shown_plan,
     shown_subscription,
 )
-from kasir.store.subscriptions import Wanted
+from kasir.store.subscriptions import SubscriptionFilter
 from kasir.subscriptions.metrics import Day, by_day
 from kasir.subscriptions.plan import HOME_ZONE
 from kasir.subscriptions.states import State
@@ -31,9 +31,12 @@ from kasir.web.query_parameters import NO_PARAMETERS, check_parameters, check_pa
 from kasir.wiring import Parts
 
 _LISTED_MAX: Final = 100
+#: How many renewals of each subscription are returned, the newest.
 _RENEWALS_MAX: Final = 400
+#: How many days of metrics a request may ask for, and how many it gets by default.
 _METRICS_DAYS_MAX: Final = 731
 _METRICS_DAYS: Final = 30
+#: The first and the last day for which metrics can be requested.
 _EARLIEST: Final = date(2000, 1, 1)
 _LATEST: Final = date(2999, 12, 31)
 #: The query parameters of the list and of the metrics.
@@ -102,10 +105,10 @@ async def get_plan(parts: OurParts, plan_id: FromPath[str]) -> PlanOut:
 async def post_subscription(request: AnyRequest, parts: OurParts) -> Response[bytes]:
     """Sign a shopper up. `payment` is Adyen's answer, whose action the shop has to follow."""
     key = idempotency_key(request)
-    found, answer = await parts.subscribing.sign_up(await request.body(), key)
+    subscription_id, answer = await parts.subscribing.sign_up(await request.body(), key)
     if answer is not None and answer.status >= HTTPStatus.BAD_REQUEST:
         return response(answer, idempotency_key=key)
-    shown = msgspec.to_builtins(await _subscription_out(parts, found))
+    shown = msgspec.to_builtins(await _subscription_out(parts, subscription_id))
     if answer is not None:
         shown["payment"] = answer.json()
     body = msgspec.json.encode(shown)
@@ -149,7 +152,7 @@ async def get_subscriptions(
     if status and status not in tuple(State):
         cure = f"must be one of {', '.join(State)}."
         raise InvalidRequest([Fault("status", cure)])
-    wanted = Wanted(
+    subscription_filter = SubscriptionFilter(
         state=status,
         shopper_reference=shopper,
         plan_id=plan,
@@ -157,13 +160,17 @@ async def get_subscriptions(
         after=after,
     )
     try:
-        found = await parts.subscriptions.listed(wanted, limit + 1, _RENEWALS_MAX)
+        rows = await parts.subscriptions.listed(subscription_filter, limit + 1, _RENEWALS_MAX)
     except NotFound as error:
         cure = "must be `next` of an earlier page."
         raise InvalidRequest([Fault("after", cure)]) from error
     public_url = parts.settings.public_url
-    listed = [shown_subscription(*one, public_url) for one in found[:limit]]
-    return SubscriptionsOut(listed, listed[-1].id if len(found) > limit else None)
+    listed = [
+        shown_subscription(subscription, renewals, public_url)
+        for subscription, renewals in rows[:limit]
+    ]
+    # One row more than the limit was read, to find out whether there is another page.
+    return SubscriptionsOut(subscriptions=listed, next=listed[-1].id if len(rows) > limit else None)
 
 
 @get("/api/subscriptions/{subscription_id:str}")
@@ -199,7 +206,8 @@ async def post_pause(
 ) -> SubscriptionOut:
     """Pause: charge nothing from now on or, with `{"at": "periodEnd"}`, after the paid period.
 
-    With `resumesAt` it is resumed at that time. `{"at": "never"}` withdraws a planned pause.
+    With `resumesAt` the subscription is resumed at that time. `{"at": "never"}` withdraws a planned
+    pause.
     """
     await parts.subscribing.pause(subscription_id, await request.body())
     return await _subscription_out(parts, subscription_id)
@@ -247,14 +255,14 @@ async def get_metrics(
         raise InvalidRequest([Fault("from", cure)])
     end = datetime.combine(last + timedelta(days=1), time(), ZoneInfo(zone)).astimezone(UTC)
     counted = await parts.subscriptions.changes_by_day(zone, end)
-    return MetricsOut(zone, [_day_out(day) for day in by_day(counted, first, last)])
+    return MetricsOut(time_zone=zone, days=[_day_out(day) for day in by_day(counted, first, last)])
 
 
 def _day_parameter(name: str, value: str) -> date | None:
     """Parse a parameter that is a day; None if it is empty.
 
     Raises:
-        InvalidRequest: It is not a day, or outside of 2000 to 2999.
+        InvalidRequest: The value is not a day from 2000 to 2999.
     """
     if not value:
         return None
@@ -281,8 +289,8 @@ def _day_out(day: Day) -> DayOut:
 
 
 async def _subscription_out(parts: Parts, subscription_id: str) -> SubscriptionOut:
-    found, renewals = await parts.subscriptions.find(subscription_id, _RENEWALS_MAX)
-    return shown_subscription(found, renewals, parts.settings.public_url)
+    subscription, renewals = await parts.subscriptions.find(subscription_id, _RENEWALS_MAX)
+    return shown_subscription(subscription, renewals, parts.settings.public_url)
 
 
 async def _check(request: AnyRequest) -> None:

@@ -1,4 +1,4 @@
-"""The error message for a path that Kasir does not serve: it names the nearest one that it does."""
+"""The error message for a path that Kasir does not serve, with a hint at one that it serves."""
 
 from __future__ import annotations
 
@@ -6,16 +6,17 @@ from typing import Final
 
 from kasir.adyen.calls import RECURRING_VERSION, VERSIONS
 
-#: The first segment of every Checkout path, after the version.
+#: The segment after the version, in all Checkout paths.
 _CHECKOUT: Final = frozenset(
     {"paymentMethods", "payments", "paymentLinks", "cancels", "storedPaymentMethods"}
 )
+#: How the paths of Adyen's classic Recurring API begin.
 _CLASSIC: Final = ["pal", "servlet", "Recurring"]
 _SEE_OPENAPI: Final = "/api/openapi.json lists what there is"
 
 
 def unknown_path_message(path: str) -> str:
-    """Return the message for a path that has no route; most often its version is another one."""
+    """Return the message for a path that has no route, often because of its version."""
     return f"There is no {path} here: {_hint(path.strip('/').split('/'))}."
 
 

@@ -1,4 +1,7 @@
-"""Receives Adyen's notifications: raw ASGI handlers, as Adyen's queue waits for each answer."""
+"""Receives Adyen's notifications.
+
+The handlers are raw ASGI, without Litestar's overhead, because Adyen's queue waits for each answer.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,7 @@ _log = structlog.get_logger("kasir.webhooks")
 
 #: The body that Adyen's older pages require.
 ACCEPTED: Final = b"[accepted]"
-#: Headers that HTTP requires with a status.
+#: Headers that HTTP requires, by status.
 _REQUIRED_HEADERS: Final[Mapping[int, dict[str, str]]] = {
     HTTPStatus.UNAUTHORIZED: {"www-authenticate": 'Basic realm="kasir"'},
     HTTPStatus.METHOD_NOT_ALLOWED: {"allow": "POST"},
@@ -118,17 +121,17 @@ async def _body(receive: Receive, bytes_max: int) -> bytes:
     """Read the request's body, and no more than the limit.
 
     Raises:
-        TooLarge: It is longer than `bytes_max`.
-        Unreadable: The sender closed the connection before its end.
+        TooLarge: The body is longer than `bytes_max`.
+        Unreadable: The sender closed the connection before the end of the body.
     """
-    parts, size, more = [], 0, True
+    chunks, size, more = [], 0, True
     while more:
         message = await receive()
         if message["type"] != "http.request":
             raise Unreadable("the sender closed the connection")
-        parts.append(message["body"])
+        chunks.append(message["body"])
         size += len(message["body"])
         if size > bytes_max:
             raise TooLarge
         more = message["more_body"]
-    return b"".join(parts)
+    return b"".join(chunks)

@@ -1,11 +1,11 @@
-"""Adyen's notifications: received at once, read later.
+"""Adyen's notifications, which are received and stored at once, and read later by a worker.
 
 Read in this order:
 
-1. `receiving`: verify each item, keep it, answer. Nothing else while Adyen waits.
-2. `reading`: the use case of a worker: take notices, interpret, lock, attribute, record, settle.
-3. `interpreting`: what a notice says of a payment or a token. Pure.
-4. `notices`: what an operator does with notices: list them, have them read again.
+1. `receiving`: verifies each item, stores it, and answers; nothing else while Adyen waits.
+2. `reading`: the worker's use case: interprets notices and records their facts.
+3. `interpreting`: finds the facts in a notice. Without I/O.
+4. `notices`: the operator's use cases: list notices, replay them.
 
 Imports `ledger`, `gateway` for the meaning of Adyen's event codes, `adyen` for its formats, and the
 statements of `store.inbox`.

@@ -1,4 +1,4 @@
-"""Interprets a notice: what it says of a payment or a token. Pure: bytes in, values out."""
+"""Interprets a notice: its facts about a payment or a token. Without I/O."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from kasir.tokens.model import TokenReport
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a notice says.
+    """The content of a notice.
 
     Attributes:
-        state: The state to settle it in; READ where `fact` or `token` is to be recorded.
-        fact: What it says of a payment.
-        clues: Which payment that is about; there where `fact` is.
-        token: What it says of a token.
-        error: Why it is held.
+        state: The state that the notice gets. READ if `fact` or `token` is recorded.
+        fact: The fact about a payment, if any.
+        clues: What shows which payment `fact` belongs to; None without `fact`.
+        token: The fact about a token, if any.
+        error: Why the notice is held.
     """
 
     state: NoticeState
@@ -38,7 +38,7 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """The part of a notice that an operator is shown; empty where the notice does not say."""
+    """The fields of a notice that an operator is shown; empty where the notice lacks a field."""
 
     success: bool | None = None
     psp_reference: str = ""
@@ -46,10 +46,10 @@ class Contents:
 
 
 def contents(kind: NoticeKind, raw: bytes) -> Contents:
-    """What an operator is shown of a notice. Raises nothing: empty if it cannot be read.
+    """The fields of a notice that an operator is shown; empty if the notice cannot be read.
 
-    A token is not shown: whoever has it can charge it. RECURRING_CONTRACT has it in the field that
-    is the event's pspReference elsewhere.
+    A token is not shown, because with it the wallet can be charged. RECURRING_CONTRACT has a token
+    in its field pspReference.
     """
     try:
         if kind is NoticeKind.TOKENS:
@@ -65,36 +65,39 @@ def contents(kind: NoticeKind, raw: bytes) -> Contents:
 
 
 def own_name(event_code: str, names: Sequence[str]) -> str:
-    """The notice's own pspReference, from the names kept beside it, once its body was deleted."""
+    """The pspReference of a notice whose body was deleted, from its unencrypted pspReferences."""
     if event_code == EventCode.RECURRING_CONTRACT or not names:
-        return ""  # Its own one is a token, which is never kept unsealed.
+        return ""  # Its field pspReference has a token, which is never stored unencrypted.
     return names[-1]
 
 
-def misdirected(kind: NoticeKind, raw: bytes, said_live: bool | None, *, is_live: bool) -> str:
-    """Say why a notice is of Adyen's other platform; empty where it is not, or does not say.
+def misdirected(kind: NoticeKind, raw: bytes, from_live: bool | None, *, is_live: bool) -> str:
+    """Why a notice is from Adyen's other platform; empty if it is not, or if that is not known.
 
-    Test payments have no effect in a live shop, and live payments none in a test.
+    Test payments have no effect in a live shop, and live payments have none in a test.
 
     Args:
-        kind: Which webhook it came by.
-        raw: Its bytes; a token notification says itself which platform it is from.
-        said_live: What the envelope of a standard notification said.
+        kind: The webhook that received the notice.
+        raw: The bytes of the notice. A token notification contains its platform.
+        from_live: Whether a standard notification was from the live platform, by its envelope; None
+            if that is not known.
         is_live: Whether this Kasir is live.
     """
     if kind is NoticeKind.TOKENS:
         try:
-            said_live = token_notifications.envelope(raw).is_live
+            from_live = token_notifications.envelope(raw).is_live
         except KasirError:
-            return ""  # It cannot be read: `read` says why.
-    if said_live is None or said_live == is_live:
+            return ""  # The notice cannot be read; `read` returns the reason.
+    if from_live is None or from_live == is_live:
         return ""
-    its, ours = ("live", "test") if said_live else ("test", "live")
-    return f"it is of Adyen's {its} platform, and this Kasir is for {ours}: see ADYEN_ENVIRONMENT"
+    platform, ours = ("live", "test") if from_live else ("test", "live")
+    return (
+        f"it is of Adyen's {platform} platform, and this Kasir is for {ours}: see ADYEN_ENVIRONMENT"
+    )
 
 
 def read(kind: NoticeKind, raw: bytes, merchant_account: str) -> Reading:
-    """Read a notice. Raises nothing: one that cannot be read is held, with its error."""
+    """Read a notice. Raises nothing: an unreadable notice gets the state HELD and an error."""
     try:
         if kind is NoticeKind.TOKENS:
             return _token_reading(raw, merchant_account)
@@ -106,11 +109,12 @@ def read(kind: NoticeKind, raw: bytes, merchant_account: str) -> Reading:
 
 
 def _why_unread(raw: bytes) -> str:
+    """Why a body could not be parsed when it was received."""
     try:
         parse(raw)
     except Unreadable as error:
         return storable(f"{len(raw)} bytes came, and {error}")
-    return f"{len(raw)} bytes came that no Kasir could read then, nor find the seals in"
+    return f"{len(raw)} bytes came that no Kasir could read then, nor find the signatures in"
 
 
 def _standard_reading(raw: bytes, merchant_account: str) -> Reading:
@@ -129,7 +133,7 @@ def _standard_reading(raw: bytes, merchant_account: str) -> Reading:
 def _token_reading(raw: bytes, merchant_account: str) -> Reading:
     if token_notifications.envelope(raw).type not in TokenEvent.__members__.values():
         return Reading(NoticeState.UNHEARD_OF)
-    said = token_notifications.parse(raw)
-    if said.merchant_account != merchant_account:
+    notification = token_notifications.parse(raw)
+    if notification.merchant_account != merchant_account:
         return Reading(NoticeState.FOREIGN)
-    return Reading(NoticeState.READ, token=token_meanings.of_notification(said))
+    return Reading(NoticeState.READ, token=token_meanings.of_notification(notification))

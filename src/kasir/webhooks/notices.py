@@ -1,4 +1,4 @@
-"""Notices as an operator works with them: listed, and read again."""
+"""The operator's use cases with notices: list them, and replay them."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from kasir.store.inbox import NoticeRow, NoticeState
 from kasir.store.vault import Vault
 from kasir.webhooks.interpreting import Contents, contents, own_name
 
-#: So many notices are replayed by one statement.
+#: How many notices one statement replays.
 _BATCH: Final = 1000
 
 Enqueue = Callable[[Connection], Awaitable[None]]
 
 
 class KeptNotice(msgspec.Struct, rename="camel", omit_defaults=True, kw_only=True):
-    """A notice as the operator sees it; `success` and the references where it has them."""
+    """A notice as an operator sees it. `success` and the references are omitted if it has none."""
 
     id: int
     state: str
@@ -33,15 +33,15 @@ class KeptNotice(msgspec.Struct, rename="camel", omit_defaults=True, kw_only=Tru
     psp_reference: str = ""
     merchant_reference: str = ""
     payment_id: str | None = None
-    #: Why it is in this state, where that was written down.
+    #: Why the notice is in this state, if a reason was stored.
     why: str = ""
-    #: Whether its body was deleted, some time after it was read; its facts are kept.
+    #: Whether the notice's body was deleted, some time after it was read. Its facts are kept.
     body_deleted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Notices:
-    """Lists notices. `vault` opens them; one that it cannot open is given without its contents."""
+    """Lists notices. If `vault` cannot decrypt a notice, it is listed without its contents."""
 
     pool: Pool
     vault: Vault
@@ -49,12 +49,12 @@ class Notices:
     async def listed(
         self, state: NoticeState | None, most: int, before: int | None = None
     ) -> list[KeptNotice]:
-        """Give notices, newest first.
+        """Return notices, newest first.
 
         Args:
-            state: Only those in this state; None gives all.
-            most: How many.
-            before: Only those with an id below this one.
+            state: The state of the listed notices; None for all states.
+            most: The most notices to return.
+            before: Only notices with lower ids than this are listed; None for all ids.
         """
         rows = await inbox.rows(self.pool, state, most, before)
         return [_kept(row, _contents(row, self.vault)) for row in rows]
@@ -73,15 +73,15 @@ def _is_deleted(row: NoticeRow) -> bool:
     return row.state is NoticeState.READ and not row.sealed_item
 
 
-def _kept(row: NoticeRow, found: Contents) -> KeptNotice:
+def _kept(row: NoticeRow, shown: Contents) -> KeptNotice:
     return KeptNotice(
         id=row.id,
         state=row.state,
         event_code=row.event_code,
         received_at=row.received_at,
-        success=found.success,
-        psp_reference=found.psp_reference,
-        merchant_reference=found.merchant_reference,
+        success=shown.success,
+        psp_reference=shown.psp_reference,
+        merchant_reference=shown.merchant_reference,
         payment_id=row.payment_id,
         why=row.error,
         body_deleted=_is_deleted(row),
@@ -89,23 +89,23 @@ def _kept(row: NoticeRow, found: Contents) -> KeptNotice:
 
 
 async def held(pool: Pool) -> list[int]:
-    """Give the ids of the notices that are held."""
+    """Return the ids of the held notices."""
     return await inbox.held(pool)
 
 
 async def states(pool: Pool, ids: Sequence[int]) -> dict[int, NoticeState]:
-    """Give the state of each of these notices that exists, by its id."""
-    found: dict[int, NoticeState] = {}
-    for part in _parts(ids):
-        found |= await inbox.states(pool, part)
-    return found
+    """Return the state of each of these notices by its id, without those that do not exist."""
+    by_id: dict[int, NoticeState] = {}
+    for batch in _batches(ids):
+        by_id |= await inbox.states(pool, batch)
+    return by_id
 
 
 async def replay(pool: Pool, ids: Sequence[int], enqueue: Enqueue) -> list[int]:
-    """Have notices read again, except those that were read; the ids of those that will be."""
+    """Mark notices to be read again, except those in the state READ; return their ids."""
     replayed: list[int] = []
-    for part in _parts(ids):
-        replayed += await _replay(pool, part, enqueue)
+    for batch in _batches(ids):
+        replayed += await _replay(pool, batch, enqueue)
     return replayed
 
 
@@ -117,7 +117,7 @@ async def _replay(pool: Pool, ids: Sequence[int], enqueue: Enqueue) -> list[int]
     return replayed
 
 
-def _parts(ids: Sequence[int]) -> list[list[int]]:
-    """Ids in batches that one statement takes, lowest first."""
+def _batches(ids: Sequence[int]) -> list[list[int]]:
+    """The ids in batches for one statement each, lowest first."""
     ordered = sorted(ids)
     return [ordered[start : start + _BATCH] for start in range(0, len(ordered), _BATCH)]

@@ -1,8 +1,8 @@
-"""Reads the inbox: a batch of notices in one transaction.
+"""Reads the inbox, a batch of notices per transaction.
 
-Readers take turns by row locks, so any number of workers may read. A notice that the database
-refuses is found by reading its batch in halves; it is held, and the others are read. One that takes
-too long is left unread, and held once it has been tried often enough.
+Readers lock the notices that they read, so any number of workers may read. If the database refuses
+a notice, its batch is read in halves until that notice is found. It is held, and the others are
+read. A notice that takes too long is left unread, and is held after `slow_reads_max` tries.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ from kasir.store.database import (
     tries,
 )
 from kasir.store.inbox import NoticeState, SettledRow, UnreadRow
-from kasir.store.payments import is_name_taken, is_passing
+from kasir.store.payments import is_name_taken, is_transient
 from kasir.store.questions import Assignable, Questions
 from kasir.store.vault import Vault
 from kasir.webhooks.interpreting import Reading, misdirected, read
 
-#: The state of a notice, by whose it is.
+#: The state of a notice, by the ruling about its payment.
 _STATES: Final = {
     Ruling.OURS: NoticeState.READ,
     Ruling.MISMATCHED: NoticeState.HELD,
@@ -46,25 +46,27 @@ _STATES: Final = {
     Ruling.WAITING: NoticeState.WAITING,
     Ruling.FOREIGN: NoticeState.FOREIGN,
 }
-#: The longest reference that a payment of ours can have.
+#: The longest reference that a payment of Kasir's can have.
 _REFERENCE_MAX: Final = 80
-#: If this many notices of one batch take too long, each alone, the database itself is slow.
+#: If this many notices of one batch take too long although each is read alone, the cause is the
+#: database.
 _SLOW_MAX: Final = 3
 
+#: Locks the notices to read in this transaction, and returns their rows.
 _Take = Callable[[Connection], Awaitable[list[UnreadRow]]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reader:
-    """Reads notices; the worker's work.
+    """Reads notices; run by workers.
 
     Attributes:
         pool: The database.
         ledger: Records facts of payments.
         tokens: Records facts of tokens.
-        vault: Opens notices.
-        clock: What time it is.
-        merchant_account: Ours: notices of others are foreign.
+        vault: Decrypts notices.
+        clock: Kasir's time.
+        merchant_account: Kasir's merchant account. Notices of other accounts are foreign.
         batch_max: How many notices one transaction reads.
         bytes_max: How many bytes of notices one transaction reads.
         slow_reads_max: How often a notice may take too long before it is held.
@@ -81,14 +83,14 @@ class Reader:
     bytes_max: int
     slow_reads_max: int
     is_live: bool
-    #: How often each notice took too long, read alone.
+    #: How often each notice, by its id, took too long although it was read alone.
     _slow: Counter[int] = field(default_factory=Counter, init=False)
 
     async def read_all(self) -> int:
-        """Read until nothing is unread; returns how many notices were read.
+        """Read all unread notices, and return how many were read.
 
         Raises:
-            StatementTimeout: The notices that are left unread take too long; to be tried again.
+            StatementTimeout: Some notices took too long and are still unread. Try again later.
         """
         await inbox.recheck_unclaimed(self.pool, self.batch_max)
         total = 0
@@ -100,14 +102,14 @@ class Reader:
     # One transaction ----------------------------------------------------------------------------
 
     async def _read(self, connection: Connection, rows: Sequence[UnreadRow]) -> None:
-        """Read notices: interpret, lock, attribute, record, schedule, settle.
+        """Read notices: record their facts, schedule subscriptions, settle the notices.
 
-        The number of statements does not depend on the number of notices. The order of locks is
-        docs/adr/0015: payments, tokens, subscriptions, notices.
+        The number of statements does not depend on the number of notices. Rows are locked in the
+        order of docs/adr/0015: payments, tokens, subscriptions, notices.
 
         Raises:
-            UniqueViolation: Another transaction let a payment claim a name that was free when
-                owners were looked up: to be read again; see `is_name_taken`.
+            UniqueViolation: Another transaction claimed a pspReference that had no owner before.
+                The notices must be read again; see `is_name_taken`.
         """
         readings = [self._interpreted(row) for row in rows]
         clues = [reading.clues for reading in readings if reading.clues]
@@ -121,7 +123,7 @@ class Reader:
         await self._record(connection, attribution, readings)
         await inbox.settle(connection, settled, self.clock.now())
         if attribution.claimed:
-            # After `settle`: a notice that waits for one of these names may be in this batch.
+            # After `settle`, because a notice of this batch may wait for one of these claims.
             await inbox.mark_unread(connection, sorted(attribution.claimed))
 
     def _interpreted(self, row: UnreadRow) -> Reading:
@@ -136,7 +138,7 @@ class Reader:
     async def _record(
         self, connection: Connection, attribution: Attribution, readings: Sequence[Reading]
     ) -> None:
-        """Record facts of payments, then of tokens; then schedule subscriptions for both."""
+        """Record facts of payments, then of tokens; then schedule the subscriptions of both."""
         changed = Changed()
         if attribution.facts:
             changed = await self.ledger.record_locked(
@@ -150,7 +152,7 @@ class Reader:
     # Batches ------------------------------------------------------------------------------------
 
     async def _read_batch(self) -> int:
-        """Read the next batch; returns how many notices it had."""
+        """Read the next batch, and return how many notices it had."""
         ids: list[int] = []
 
         async def take(connection: Connection) -> list[UnreadRow]:
@@ -159,7 +161,7 @@ class Reader:
             return rows
 
         try:
-            await self._read_taken(take)
+            await self._lock_and_read(take)
         except Exception as error:
             if not ids or not _is_of_a_notice(error):
                 raise
@@ -167,13 +169,13 @@ class Reader:
         return len(ids)
 
     async def _next(self, connection: Connection) -> list[UnreadRow]:
-        """Lock the notices to read next; those that took too long before come last."""
+        """Lock and return the notices to read next. Notices that took too long are read last."""
         rows = await inbox.take_unread(connection, most=self.batch_max, most_bytes=self.bytes_max)
         return [row for row in rows if row.id not in self._slow] or rows
 
-    async def _read_taken(self, take: _Take) -> None:
-        """Take notices and read them, in one transaction; again where another one interfered."""
-        async for attempt in tries(is_passing):
+    async def _lock_and_read(self, take: _Take) -> None:
+        """Lock and read notices in one transaction; retry if another transaction interferes."""
+        async for attempt in tries(is_transient):
             with attempt:
                 async with transaction(self.pool) as connection:
                     if rows := await take(connection):
@@ -182,26 +184,27 @@ class Reader:
     # Notices that the database refuses, and slow ones -------------------------------------------
 
     async def _read_or_hold(self, ids: Sequence[int], error: Exception) -> None:
-        """Read a batch in parts; hold the notices that took too long for the last time.
+        """Read a failed batch in parts. Hold each notice that has taken too long too often.
 
         Raises:
-            StatementTimeout: Others took too long, and are left unread.
+            StatementTimeout: Other notices took too long, and are left unread.
         """
         slow: dict[int, Exception] = {}
         await self._read_apart(ids, error, slow)
         self._slow.update([*slow])
-        for notice_id in [one for one in slow if self._slow[one] >= self.slow_reads_max]:
+        for notice_id in [each for each in slow if self._slow[each] >= self.slow_reads_max]:
             await self._hold(notice_id, slow.pop(notice_id))
-            del self._slow[notice_id]  # If it is replayed, it is tried as often again.
-        for left in slow.values():
-            raise left
+            del self._slow[notice_id]  # After a replay the count starts at 0.
+        for first_error in slow.values():
+            raise first_error
 
     async def _read_apart(
         self, ids: Sequence[int], error: Exception, slow: dict[int, Exception]
     ) -> None:
-        """Hold the one notice that failed with `error`, or look for it in either half.
+        """Hold a single notice that failed with `error`, or read both halves of several.
 
-        To find one among n takes 2 log n transactions. `slow` collects those that took too long.
+        To find one notice among n takes about 2 log2 n transactions. `slow` collects the notices
+        that took too long, each with its error.
         """
         if len(ids) > 1:
             middle = len(ids) // 2
@@ -216,7 +219,7 @@ class Reader:
 
     async def _read_some(self, ids: Sequence[int], slow: dict[int, Exception]) -> None:
         try:
-            await self._read_taken(lambda connection: inbox.take_some(connection, ids))
+            await self._lock_and_read(lambda connection: inbox.take_some(connection, ids))
         except Exception as error:
             if not _is_of_a_notice(error):
                 raise
@@ -226,20 +229,21 @@ class Reader:
         held = SettledRow(notice_id, NoticeState.HELD, error=f"{type(error).__name__}: {error}")
         await inbox.settle(self.pool, [held], self.clock.now())
 
-    # Answers that waited for a notice -----------------------------------------------------------
+    # Answers that waited for a claim ------------------------------------------------------------
 
     @retried
     async def _assign_answers(self) -> None:
-        """Assign answers to `/payments/details` to the payments that own their attempts by now.
+        """Assign answers to `/payments/details` to the payments that now own their attempts.
 
-        A notice may claim an attempt while the answer that names it is being kept, and neither
-        transaction sees the other. So all such answers are looked for, whatever was just read.
+        A notice may claim an attempt while the answer about the attempt is being stored, and
+        neither transaction sees the other. So all such answers are assigned here, not only those
+        that belong to the notices just read.
         """
         if not await questions.are_assignable(self.pool):
-            return  # Nearly always.
+            return  # Nearly every call ends here.
         async with transaction(self.pool) as connection:
             found = await Questions(self.vault).assignable(connection, self.batch_max)
-            results = [self._result(one) for one in found]
+            results = [self._result(each) for each in found]
             clues = [result.clues for result in results if result.clues]
             if not clues:
                 return
@@ -256,25 +260,25 @@ class Reader:
 
 
 def _settled(attribution: Attribution, notice_id: int, reading: Reading) -> SettledRow:
-    """Decide whose a notice is, and the state it is settled in."""
+    """Decide which payment a notice belongs to, and which state the notice gets."""
     if reading.fact is None or reading.clues is None:
         return SettledRow(notice_id, reading.state, error=reading.error)
     clues = reading.clues
     matched = attribution.attribute(clues, reading.fact)
-    is_of_another_system = clues.pays and matched.payment_id is None
+    is_paid_elsewhere = clues.pays and matched.payment_id is None
     return SettledRow(
         id=notice_id,
         state=_STATES[matched.ruling],
         payment_id=matched.payment_id,
         error=matched.why,
         is_unclaimed=not attribution.owners.keys() & set(clues.names),
-        # A longer reference cannot be that of a payment of ours.
-        paid_reference=clues.reference[:_REFERENCE_MAX] if is_of_another_system else None,
+        # Cut, because no payment of Kasir's has a longer reference.
+        paid_reference=clues.reference[:_REFERENCE_MAX] if is_paid_elsewhere else None,
     )
 
 
 def _is_of_a_notice(error: Exception) -> bool:
-    """Whether a notice may be the cause: not an unreachable database, nor another transaction."""
+    """Whether an error may be caused by a notice, and not by an outage or another transaction."""
     return isinstance(error, ValueRefused | StatementTimeout) or not (
         isinstance(error, UNAVAILABLE) or is_name_taken(error)
     )

@@ -1,12 +1,12 @@
-"""Receives a notification: verify it, keep it, and nothing else while Adyen waits for the answer.
+"""Receives a notification: verifies and stores it, and does nothing else while Adyen waits.
 
-If one item of a batch has no valid signature, the valid ones are kept and the request is answered
-as not authentic, so that Adyen sends it again and somebody looks. The valid items then come twice,
-which does no harm.
+If one item of a batch has no valid signature, the valid items are stored and the answer is an
+error. So Adyen sends the batch again, and the operator notices the error. The valid items then
+arrive twice, and are stored once.
 
-A body that Kasir cannot parse is kept as it came if its sender is proven to be Adyen: by the
-signature over the whole body, or by the password of the address where one is set. Adyen's queue
-would otherwise wait behind it for ever.
+A body that Kasir cannot parse is stored unchanged if its sender is proven to be Adyen, by a
+signature over the whole body or by the webhook's password. Otherwise Adyen's queue would wait
+behind this body for ever.
 """
 
 from __future__ import annotations
@@ -25,20 +25,22 @@ from kasir.errors import NotAuthentic, Unreadable
 from kasir.gateway.meanings import names_of
 from kasir.store.inbox import Notice, NoticeKind
 
+#: How many characters of a text a column of a notice has.
 _COLUMN_LETTERS: Final = 80
-#: The event code of a notice whose own could not be read.
+#: The event code of a notice that could not be parsed.
 _UNREADABLE: Final = "UNREADABLE"
-#: Added to the key of a notice: the same item from the live and the test platform are two.
+#: Added to the key of a notice, by whether its item is from the live platform. So the same item
+#: from live and from test is stored as two notices.
 _LIVE_MARKS: Final = {None: b"", False: b"", True: b" live"}
 
 _log = structlog.get_logger("kasir.webhooks")
 
 
 class Inbox(Protocol):
-    """Where notices are kept."""
+    """Stores notices."""
 
     async def keep(self, notices: Sequence[Notice]) -> None:
-        """Keep notices; returns only when they are committed. Those kept before are skipped."""
+        """Store notices, and return after the commit. Notices already stored are skipped."""
         ...
 
 
@@ -54,17 +56,17 @@ async def receive(
     """Receive a standard notification.
 
     Args:
-        body: As it was posted.
-        is_form: Whether it came as a form; Adyen sends JSON unless set up otherwise.
-        keys: The valid HMAC keys: the current one, and the previous one while rotating.
-        inbox: Where it is kept.
-        received_at: When it came.
-        is_admitted: Whether the sender gave the password of the address; False where none is set.
+        body: The unchanged body of the request.
+        is_form: Whether the body is a form. Adyen sends JSON unless the webhook is set to forms.
+        keys: The valid HMAC keys: the current one, and during a rotation the previous one.
+        inbox: Stores the notification.
+        received_at: When it was received.
+        is_admitted: Whether the sender gave the webhook's password; False if none is set.
 
     Raises:
-        Unreadable: It is not JSON or not the envelope, and nothing proves who sent it; nothing was
-            kept.
-        NotAuthentic: An item has no valid signature; the others were kept.
+        Unreadable: The body cannot be parsed, and the sender is not proven to be Adyen. Nothing was
+            stored.
+        NotAuthentic: An item has no valid signature. The other items were stored.
     """
     try:
         items = notifications.parse_form(body) if is_form else notifications.parse(body)
@@ -73,25 +75,33 @@ async def receive(
             raise
         await _keep_unread(body, NoticeKind.RAW, error, inbox, received_at)
         return
-    sealed = [item for item in items if signing.is_signed(item, keys)]
-    if sealed:
-        await inbox.keep([_notice(item, received_at) for item in sealed])
-    if len(sealed) < len(items):
-        raise NotAuthentic(f"{len(items) - len(sealed)} of {len(items)} items have no valid seal")
+    signed = [item for item in items if signing.is_signed(item, keys)]
+    if signed:
+        await inbox.keep([_notice(item, received_at) for item in signed])
+    if len(signed) < len(items):
+        unsigned = len(items) - len(signed)
+        raise NotAuthentic(f"{unsigned} of {len(items)} items have no valid signature")
 
 
 async def receive_token(
     body: bytes, *, signature: str, keys: Sequence[bytes], inbox: Inbox, received_at: datetime
 ) -> None:
-    """Receive a token notification, signed over its raw bytes, in a header, under its own key.
+    """Receive a token notification.
+
+    Args:
+        body: The unchanged body of the request.
+        signature: The signature from the request's header.
+        keys: The valid HMAC keys of the token webhook.
+        inbox: Stores the notification.
+        received_at: When it was received.
 
     Raises:
-        NotAuthentic: There is no valid signature; nothing was kept.
+        NotAuthentic: There is no valid signature; nothing was stored.
     """
     if not token_notifications.is_signed(body, signature, keys):
-        raise NotAuthentic("the token notification has no valid seal")
+        raise NotAuthentic("the token notification has no valid signature")
     try:
-        said = token_notifications.envelope(body)
+        envelope = token_notifications.envelope(body)
     except Unreadable as error:
         await _keep_unread(body, NoticeKind.TOKENS, error, inbox, received_at)
         return
@@ -99,8 +109,8 @@ async def receive_token(
         key=sha256(body).digest(),
         kind=NoticeKind.TOKENS,
         item=body,
-        event_code=_plain(said.type),
-        names=(_plain(said.event_id),) if said.event_id else (),
+        event_code=_plain(envelope.type),
+        names=(_plain(envelope.event_id),) if envelope.event_id else (),
         received_at=received_at,
     )
     await inbox.keep([notice])
@@ -109,7 +119,7 @@ async def receive_token(
 async def _keep_unread(
     body: bytes, kind: NoticeKind, error: Unreadable, inbox: Inbox, received_at: datetime
 ) -> None:
-    """Keep a body that cannot be parsed; the reader holds it, and says why."""
+    """Store a body that cannot be parsed. The reader will hold it, with the reason."""
     _log.warning("kept, and cannot be read", kind=kind, bytes=len(body), error=storable(str(error)))
     notice = Notice(
         key=sha256(body).digest(),
@@ -125,8 +135,8 @@ async def _keep_unread(
 def _notice(item: Item, received_at: datetime) -> Notice:
     is_live = notifications.live_of(item.live)
     return Notice(
-        # The signature does not cover the envelope: a copy whose envelope was changed is another
-        # notice, so it cannot keep the original out.
+        # The signature does not cover the envelope. So a copy with a changed envelope gets another
+        # key, and the original can still be stored.
         key=sha256(item.raw + _LIVE_MARKS[is_live]).digest(),
         kind=NoticeKind.STANDARD,
         item=item.raw,
@@ -142,9 +152,9 @@ def _happened_at(item: Item) -> datetime | None:
     try:
         return notifications.moment(item.event_date).astimezone(UTC)
     except Unreadable:
-        return None  # The item is kept as it is, and held when it is read.
+        return None  # The item is stored, and will be held by the reader.
 
 
 def _plain(text: str) -> str:
-    """Text that any column accepts; the item itself is kept as it is in another column."""
+    """The text in a form that any column accepts. The whole item is stored in another column."""
     return storable(text.replace("\0", "").replace(" ", ""))[:_COLUMN_LETTERS]

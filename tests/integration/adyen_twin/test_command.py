@@ -25,7 +25,7 @@ COMMAND = [sys.executable, "-c", "from adyen_twin.cli import main; main()"]
 
 
 @contextmanager
-def started(*options: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+def running_twin(*options: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """Start the twin on a free port; yield the process and its address."""
     command = [*COMMAND, "serve", "--port", "0", *options]
     with subprocess.Popen(
@@ -38,7 +38,7 @@ def started(*options: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
             process.kill()
 
 
-def called(
+def call(
     url: str,
     body: Any = None,
     key: str = "twin-api-key",
@@ -46,6 +46,7 @@ def called(
     method: str | None = None,
     idempotency: str = "",
 ) -> Any:
+    """Call the twin; return the JSON of its answer."""
     data = None if body is None else json.dumps(body).encode()
     headers = {"X-API-Key": key, "Content-Type": "application/json"}
     if idempotency:
@@ -55,70 +56,74 @@ def called(
         return json.load(answer)
 
 
-def until(is_so: Callable[[], object]) -> None:
+def wait_until(is_true: Callable[[], object]) -> None:
+    """Wait until a condition is true; fail after 20 seconds."""
     deadline = time.monotonic() + 20
-    while not is_so():
-        assert time.monotonic() < deadline, "waited in vain"
+    while not is_true():
+        assert time.monotonic() < deadline, "the condition was not true in time"
         time.sleep(0.01)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_it_prints_its_address_and_stops_cleanly(number: signal.Signals) -> None:
-    with started() as (process, url):
-        health = called(f"{url}/twin/health")
-        process.send_signal(number)
+@pytest.mark.parametrize("signal_number", [signal.SIGTERM, signal.SIGINT])
+def test_the_twin_prints_its_address_and_stops_cleanly(signal_number: signal.Signals) -> None:
+    with running_twin() as (process, url):
+        health = call(f"{url}/twin/health")
+        process.send_signal(signal_number)
         out, err = process.communicate(timeout=10)
 
     assert health == {"status": "ok"}
     assert (process.returncode, out, err) == (0, "", "")
 
 
-def test_its_options_take_effect() -> None:
+def test_the_options_of_serve_take_effect() -> None:
     options = ("--lenient", "--api-key", "k", "--merchant-account", "Warung")
-    with started(*options, "--public-url", "https://twin.example/") as (_, url):
+    with running_twin(*options, "--public-url", "https://twin.example/") as (_, url):
         body = payment_body(merchantAccount="Warung", browserInfo=None)
-        action = called(f"{url}/v72/payments", body, key="k")["action"]
+        action = call(f"{url}/v72/payments", body, key="k")["action"]
 
     assert action["url"].startswith("https://twin.example/checkoutshopper/")
 
 
-def test_it_keeps_its_state_in_a_file(tmp_path: Path) -> None:
+def test_the_state_file_keeps_the_state_across_a_restart(tmp_path: Path) -> None:
     file = tmp_path / "twin.json"
-    with started("--state", str(file)) as (process, url):
-        called(f"{url}/v72/payments", payment_body())
-        called(f"{url}/twin/clock", {"advance_s": 60})
-        before = called(f"{url}/twin/payments")
+    with running_twin("--state", str(file)) as (process, url):
+        call(f"{url}/v72/payments", payment_body())
+        call(f"{url}/twin/clock", {"advance_s": 60})
+        before = call(f"{url}/twin/payments")
         process.terminate()
         process.wait(10)
-    with started("--state", str(file)) as (_, url):
-        after = called(f"{url}/twin/payments")
-        clock = called(f"{url}/twin/clock")
+    with running_twin("--state", str(file)) as (_, url):
+        after = call(f"{url}/twin/payments")
+        clock = call(f"{url}/twin/clock")
 
     assert after == before
+    # The clock was advanced by 60 seconds before the restart.
     assert clock["advanced_s"] >= 59
 
 
-def test_a_call_that_was_running_when_it_was_killed_can_be_repeated(
+def test_a_call_that_ran_when_the_twin_was_killed_can_be_repeated(
     tmp_path: Path,
 ) -> None:
     file = tmp_path / "twin.json"
+    # The call is executed at once, but the twin is killed before it answers.
     body, slow = payment_body(), [{"fault": "slow_reply", "seconds": 600}]
-    with started("--state", str(file)) as (process, url), ThreadPoolExecutor() as calls:
-        called(f"{url}/twin/faults", slow, method="PUT")
-        unheard = calls.submit(called, f"{url}/v72/payments", body, idempotency="order-1")
-        until(lambda: file.exists() and _replies(file))
-        kept = _replies(file)
+    with running_twin("--state", str(file)) as (process, url), ThreadPoolExecutor() as calls:
+        call(f"{url}/twin/faults", slow, method="PUT")
+        lost_call = calls.submit(call, f"{url}/v72/payments", body, idempotency="order-1")
+        # The file is written about a second after the call is executed.
+        wait_until(lambda: file.exists() and _replies(file))
+        stored = _replies(file)
         with pytest.raises(urllib.error.HTTPError) as meanwhile:
-            called(f"{url}/v72/payments", body, idempotency="order-1")
+            call(f"{url}/v72/payments", body, idempotency="order-1")
         meanwhile.value.close()
         process.kill()
-        assert unheard.exception(timeout=200)
-    with started("--state", str(file)) as (_, url):
-        called(f"{url}/twin/faults", [], method="PUT")
-        answer = called(f"{url}/v72/payments", body, idempotency="order-1")
-        count = called(f"{url}/twin/payments")["count"]
+        assert lost_call.exception(timeout=200)
+    with running_twin("--state", str(file)) as (_, url):
+        call(f"{url}/twin/faults", [], method="PUT")
+        answer = call(f"{url}/v72/payments", body, idempotency="order-1")
+        count = call(f"{url}/twin/payments")["count"]
 
-    assert ([reply["running"] for reply in kept], meanwhile.value.code) == ([True], 409)
+    assert ([reply["running"] for reply in stored], meanwhile.value.code) == ([True], 409)
     assert (answer["resultCode"], count) == ("RedirectShopper", 1)
 
 
@@ -127,7 +132,7 @@ def _replies(file: Path) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize(
-    ("options", "code", "word"),
+    ("options", "code", "text_in_error"),
     [
         (["serve", "--port", "many"], 2, "port"),
         (["serve", "--port", "70000"], 1, "70000"),
@@ -138,34 +143,36 @@ def _replies(file: Path) -> list[dict[str, Any]]:
         (["dance"], 2, "dance"),
     ],
 )
-def test_an_error_is_one_line(options: list[str], code: int, word: str) -> None:
+def test_an_invalid_option_is_one_line_on_stderr(
+    options: list[str], code: int, text_in_error: str
+) -> None:
     done = subprocess.run(
         [*COMMAND, *options], capture_output=True, text=True, timeout=200, check=False
     )
 
     assert done.returncode == code, done.stderr
     assert len(done.stderr.splitlines()) == 1
-    assert word in done.stderr
+    assert text_in_error in done.stderr
     assert done.stdout == ""
 
 
-def test_it_serves_https(tmp_path: Path) -> None:
+def test_the_twin_serves_https(tmp_path: Path) -> None:
     authority = trustme.CA()
     issued = authority.issue_cert("127.0.0.1")
     issued.cert_chain_pems[0].write_to_path(tmp_path / "cert.pem")
     issued.private_key_pem.write_to_path(tmp_path / "key.pem")
-    trusting = ssl.create_default_context()
-    authority.configure_trust(trusting)
+    tls_context = ssl.create_default_context()
+    authority.configure_trust(tls_context)
     files = ("--tls-cert", str(tmp_path / "cert.pem"), "--tls-key", str(tmp_path / "key.pem"))
     with (
-        started(*files) as (_, url),
-        urllib.request.urlopen(f"{url}/twin/health", context=trusting) as answer,
+        running_twin(*files) as (_, url),
+        urllib.request.urlopen(f"{url}/twin/health", context=tls_context) as answer,
     ):
         assert url.startswith("https://")
         assert json.load(answer) == {"status": "ok"}
 
 
-def test_an_invalid_certificate_is_an_error(tmp_path: Path) -> None:
+def test_an_invalid_certificate_is_one_line_on_stderr(tmp_path: Path) -> None:
     (tmp_path / "cert.pem").write_text("nothing")
     file = str(tmp_path / "cert.pem")
     done = subprocess.run(
@@ -180,8 +187,8 @@ def test_an_invalid_certificate_is_an_error(tmp_path: Path) -> None:
     assert len(done.stderr.splitlines()) == 1
 
 
-def test_a_port_in_use_is_an_error() -> None:
-    with started() as (_, url):
+def test_a_port_in_use_is_one_line_on_stderr() -> None:
+    with running_twin() as (_, url):
         port = url.rpartition(":")[2]
         done = subprocess.run(
             [*COMMAND, "serve", "--port", port],
@@ -195,7 +202,7 @@ def test_a_port_in_use_is_an_error() -> None:
     assert len(done.stderr.splitlines()) == 1
 
 
-def test_an_unreadable_state_file_is_an_error(tmp_path: Path) -> None:
+def test_an_unreadable_state_file_is_one_line_on_stderr(tmp_path: Path) -> None:
     file = tmp_path / "twin.json"
     file.write_text('{"counter": "many"}')
     done = subprocess.run(
@@ -211,7 +218,7 @@ def test_an_unreadable_state_file_is_an_error(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("options", [["--help"], ["serve", "--help"]])
-def test_help(options: list[str]) -> None:
+def test_help_is_printed(options: list[str]) -> None:
     done = subprocess.run(
         [*COMMAND, *options], capture_output=True, text=True, timeout=200, check=False
     )

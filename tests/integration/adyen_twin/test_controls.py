@@ -1,4 +1,4 @@
-"""The controls: what they do, the field that an error names, and who can use them."""
+"""The controls: their effects, the fields that errors name, and the callers they accept."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 from adyen_twin.core.settings import Knobs, Settings
 from adyen_twin.core.twin import Twin
-from twin_fixtures import KEY, OTHER_KEY, Shop, TwinAtWork, serving, shop, twin
+from twin_fixtures import KEY, OTHER_KEY, RunningTwin, Shop, serving, shop, twin
 
 __all__ = ["shop", "twin"]
 
@@ -28,8 +28,11 @@ __all__ = ["shop", "twin"]
         ("PUT", "webhooks/else", {"url": "http://s/", "hmacKey": KEY}, 404, None),
         ("PUT", "webhooks/standard", {"url": "http://[::1/", "hmacKey": KEY}, 422, "url"),
         (
-            *("PUT", "webhooks/tokens"),
-            *({"url": "http://s/", "hmacKey": KEY, "username": "u"}, 422, "password"),
+            "PUT",
+            "webhooks/tokens",
+            {"url": "http://s/", "hmacKey": KEY, "username": "u"},
+            422,
+            "password",
         ),
         ("POST", "wallet", {"url": "http://nowhere/", "do": "approve"}, 404, "url"),
         ("POST", "wallet", {"url": "http://nowhere/", "do": "dance"}, 422, "do"),
@@ -38,15 +41,17 @@ __all__ = ["shop", "twin"]
         ("PUT", "knobs", [], 422, None),
         ("PUT", "knobs", {"answers": {"gopay_browser": {}}}, 422, "answers[...].status"),
         (
-            *("PUT", "knobs"),
+            "PUT",
+            "knobs",
             {"answers": {"gopay": {"status": 400, "errorCode": "1", "message": ""}}},
-            *(422, "answers.gopay"),
+            422,
+            "answers.gopay",
         ),
         ("GET", "payments/NOSUCHPAYMENT000", None, 404, None),
     ],
 )
-async def test_a_call_that_cannot_be_carried_out_is_answered_with_the_reason(
-    twin: TwinAtWork, method: str, path: str, body: Any, status: int, field: str | None
+async def test_an_invalid_control_call_is_answered_with_an_error_and_its_field(
+    twin: RunningTwin, method: str, path: str, body: Any, status: int, field: str | None
 ) -> None:
     answer = await twin.call(method, f"/twin/{path}", body)
 
@@ -55,7 +60,7 @@ async def test_a_call_that_cannot_be_carried_out_is_answered_with_the_reason(
     assert answer.body.get("field") == field
 
 
-#: What a browser sends without a preflight, for a page of any origin.
+#: The headers that a browser sends without a preflight for a page of any origin.
 WITHOUT_PREFLIGHT = [
     {"Content-Type": "text/plain"},
     {"Content-Type": "application/x-www-form-urlencoded"},
@@ -66,8 +71,8 @@ WITHOUT_PREFLIGHT = [
 
 @pytest.mark.parametrize("headers", WITHOUT_PREFLIGHT, ids=lambda headers: headers["Content-Type"])
 @pytest.mark.parametrize(("method", "path"), [("PUT", "knobs"), ("POST", "clock")])
-async def test_a_body_that_any_page_can_send_is_refused_with_a_hint(
-    twin: TwinAtWork, method: str, path: str, headers: dict[str, str]
+async def test_a_body_of_another_content_type_than_json_is_refused_with_a_hint(
+    twin: RunningTwin, method: str, path: str, headers: dict[str, str]
 ) -> None:
     body = {"advance_s": 60} if path == "clock" else {"pinTries": 1}
     answer = await twin.call(method, f"/twin/{path}", body, headers)
@@ -93,7 +98,7 @@ async def test_a_body_that_any_page_can_send_is_refused_with_a_hint(
     ids=str,
 )
 async def test_a_page_of_another_origin_cannot_use_the_controls(
-    twin: TwinAtWork, headers: dict[str, str]
+    twin: RunningTwin, headers: dict[str, str]
 ) -> None:
     await twin.paid()
     answers = [
@@ -108,7 +113,7 @@ async def test_a_page_of_another_origin_cannot_use_the_controls(
     assert (await twin.control("GET", "clock"))["advanced_s"] == 0
 
 
-async def test_a_foreign_host_name_gets_no_report(twin: TwinAtWork) -> None:
+async def test_a_report_is_refused_to_a_foreign_host_name(twin: RunningTwin) -> None:
     answer = await twin.call("GET", "/twin/payments", None, {"Host": "rebound.example"})
 
     assert answer.status == 403
@@ -129,22 +134,22 @@ async def test_a_foreign_host_name_gets_no_report(twin: TwinAtWork) -> None:
     ids=str,
 )
 async def test_programs_and_pages_of_this_machine_can_use_the_controls(
-    twin: TwinAtWork, headers: dict[str, str]
+    twin: RunningTwin, headers: dict[str, str]
 ) -> None:
-    moved = await twin.call("POST", "/twin/clock", {"advance_s": 60}, headers)
-    forgot = await twin.call("POST", "/twin/reset", None, headers)
+    advanced = await twin.call("POST", "/twin/clock", {"advance_s": 60}, headers)
+    reset = await twin.call("POST", "/twin/reset", None, headers)
 
-    assert (moved.status, forgot.status) == (200, 200), moved.text
+    assert (advanced.status, reset.status) == (200, 200), advanced.text
 
 
 async def test_the_host_name_of_the_public_url_is_accepted() -> None:
-    async with serving(Twin(Settings(public_url="http://twin.test:8700"), Knobs())) as named:
-        answer = await named.call("GET", "/twin/clock", None, {"Host": "twin.test:8700"})
+    async with serving(Twin(Settings(public_url="http://twin.test:8700"), Knobs())) as served:
+        answer = await served.call("GET", "/twin/clock", None, {"Host": "twin.test:8700"})
 
     assert answer.status == 200
 
 
-async def test_the_clock_advances(twin: TwinAtWork) -> None:
+async def test_the_clock_advances(twin: RunningTwin) -> None:
     before = await twin.control("GET", "clock")
     after = await twin.control("POST", "clock", {"advance_s": 3600})
 
@@ -153,27 +158,29 @@ async def test_the_clock_advances(twin: TwinAtWork) -> None:
     assert after["now"] > before["now"]
 
 
-async def test_knobs_are_set_one_by_one_and_reset(twin: TwinAtWork) -> None:
+async def test_knobs_are_set_one_by_one_and_reset(twin: RunningTwin) -> None:
     await twin.control("PUT", "knobs", {"walletBalance": 5})
-    turned = await twin.control("PUT", "knobs", {"pinTries": 1})
-    back = await twin.control("DELETE", "knobs")
+    changed = await twin.control("PUT", "knobs", {"pinTries": 1})
+    after_reset = await twin.control("DELETE", "knobs")
 
-    assert (turned["walletBalance"], turned["pinTries"]) == (5, 1)
-    assert (back["walletBalance"], back["pinTries"]) == (10_000_000, 3)
-    assert await twin.control("GET", "knobs") == back
+    assert (changed["walletBalance"], changed["pinTries"]) == (5, 1)
+    assert (after_reset["walletBalance"], after_reset["pinTries"]) == (10_000_000, 3)
+    assert await twin.control("GET", "knobs") == after_reset
 
 
-async def test_a_reset_keeps_only_the_settings(twin: TwinAtWork, shop: Shop) -> None:
+async def test_a_reset_keeps_only_the_knobs_the_webhooks_and_the_time(
+    twin: RunningTwin, shop: Shop
+) -> None:
     await twin.control("PUT", "knobs", {"pinTries": 1})
     await twin.control("POST", "clock", {"advance_s": 3600})
     await twin.paid()
     await twin.settle()
     await twin.control("POST", "reset")
-    left = await twin.control("GET", "payments"), await twin.control("GET", "deliveries")
+    after_reset = await twin.control("GET", "payments"), await twin.control("GET", "deliveries")
     await twin.paid(reference="AFTER")
     await twin.settle()
 
-    assert left == (
+    assert after_reset == (
         {"count": 0, "payments": []},
         {"count": 0, "deliveries": [], "waiting": []},
     )
@@ -183,7 +190,7 @@ async def test_a_reset_keeps_only_the_settings(twin: TwinAtWork, shop: Shop) -> 
 
 
 async def test_payments_are_found_by_merchant_reference_and_by_either_psp_reference(
-    twin: TwinAtWork,
+    twin: RunningTwin,
 ) -> None:
     await twin.pay(reference="A")
     psp_reference = await twin.paid(reference="B", metadata={"k": "v"})
@@ -199,7 +206,8 @@ async def test_payments_are_found_by_merchant_reference_and_by_either_psp_refere
     assert [event["eventCode"] for event in reply["events"]] == ["AUTHORISATION"]
 
 
-async def test_a_new_key_makes_the_old_one_the_previous_key(twin: TwinAtWork, shop: Shop) -> None:
+async def test_a_new_key_makes_the_old_one_the_previous_key(twin: RunningTwin, shop: Shop) -> None:
+    # The second call does not change the key, so the previous key stays.
     for key in (OTHER_KEY, OTHER_KEY):
         await twin.control("PUT", "webhooks/standard", {"url": shop.url, "hmacKey": key})
 

@@ -1,4 +1,4 @@
-"""A task of the twin that fails."""
+"""The engine continues after a failed task."""
 
 from __future__ import annotations
 
@@ -9,28 +9,30 @@ import pytest
 from adyen_twin.core.state import Task
 from adyen_twin.simulation import engine
 from kasir.demo.client import until
-from twin_fixtures import Shop, TwinAtWork, shop, twin
+from twin_fixtures import RunningTwin, Shop, shop, twin
 
 __all__ = ["shop", "twin"]
 
 
-async def test_a_task_that_fails_is_logged_and_the_next_ones_run(
-    twin: TwinAtWork,
+async def test_a_failed_task_is_logged_and_later_tasks_run(
+    twin: RunningTwin,
     shop: Shop,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     monkeypatch.setattr(engine, "AFTER_FAILURE_S", 0)
-    broken = Task(due_at=twin.twin.now(), number=0, kind="an-older-twins")
-    heapq.heappush(twin.twin.state.tasks, broken)
+    # No function belongs to this kind of task, so the task fails.
+    unknown = Task(due_at=twin.twin.now(), number=0, kind="unknown-kind")
+    heapq.heappush(twin.twin.state.tasks, unknown)
     await twin.paid()
 
     async def events() -> list[tuple[str, str]]:
         return shop.events
 
+    # Wait until the list is not empty.
     sent = await until(events, bool, "the webhook of the payment")
 
     assert sent == [("AUTHORISATION", "true")]
-    (line,) = [one for one in caplog.records if one.message == "a scheduled task failed"]
-    assert line.exc_info
-    assert "an-older-twins" in (line.exc_text or str(line.exc_info[1]))
+    (record,) = [entry for entry in caplog.records if entry.message == "a scheduled task failed"]
+    assert record.exc_info
+    assert "unknown-kind" in (record.exc_text or str(record.exc_info[1]))

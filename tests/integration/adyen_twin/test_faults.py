@@ -1,4 +1,4 @@
-"""Each fault, and how its targets are chosen."""
+"""Each fault, and the selection of its targets."""
 
 from __future__ import annotations
 
@@ -9,25 +9,31 @@ import aiohttp
 import pytest
 
 from adyen_twin.protocol import signing
-from twin_fixtures import KEY, OTHER_KEY, Shop, TwinAtWork, payment_body, shop, twin
+from twin_fixtures import KEY, OTHER_KEY, RunningTwin, Shop, payment_body, shop, twin
 
 __all__ = ["shop", "twin"]
 
 
-async def plan(twin: TwinAtWork, *faults: dict[str, Any]) -> None:
+# The first event of a paid payment is AUTHORISATION, so a test reads `shop.events[1:]`.
+
+
+async def plan_faults(twin: RunningTwin, *faults: dict[str, Any]) -> None:
+    """Replace the planned faults."""
     await twin.control("PUT", "faults", list(faults))
 
 
-async def triggered(twin: TwinAtWork) -> list[int]:
+async def trigger_counts(twin: RunningTwin) -> list[int]:
+    """Return how often each planned fault was triggered."""
     return [fault["struck"] for fault in (await twin.control("GET", "faults"))["faults"]]
 
 
-def references(shop: Shop) -> list[str]:
+def received_references(shop: Shop) -> list[str]:
+    """Return the merchantReferences of the received notifications."""
     return [webhook.item["merchantReference"] for webhook in shop.received]
 
 
-async def test_a_webhook_can_be_sent_more_than_once(twin: TwinAtWork, shop: Shop) -> None:
-    await plan(twin, {"fault": "duplicate_notice", "copies": 2})
+async def test_a_webhook_can_be_sent_more_than_once(twin: RunningTwin, shop: Shop) -> None:
+    await plan_faults(twin, {"fault": "duplicate_notice", "copies": 2})
     await twin.paid()
     await twin.settle()
 
@@ -35,42 +41,42 @@ async def test_a_webhook_can_be_sent_more_than_once(twin: TwinAtWork, shop: Shop
     assert len({webhook.raw for webhook in shop.received}) == 1
 
 
-async def test_a_webhook_can_be_lost(twin: TwinAtWork, shop: Shop) -> None:
-    await plan(twin, {"fault": "lose_notice", "reference": "LOST"})
+async def test_a_webhook_can_be_lost(twin: RunningTwin, shop: Shop) -> None:
+    await plan_faults(twin, {"fault": "lose_notice", "reference": "LOST"})
     await twin.paid(reference="LOST")
     await twin.paid(reference="KEPT")
     await twin.settle(3600)
 
     (lost, _) = (await twin.control("GET", "deliveries"))["deliveries"]
-    assert references(shop) == ["KEPT"]
-    assert (lost["reference"], lost["error"]) == ("LOST", "lost, as a fault planned")
+    assert received_references(shop) == ["KEPT"]
+    assert (lost["reference"], lost["error"]) == ("LOST", "lost because of a planned fault")
 
 
-async def test_a_webhook_can_be_late_and_others_do_not_wait(twin: TwinAtWork, shop: Shop) -> None:
-    await plan(twin, {"fault": "delay_notice", "seconds": 600, "reference": "LATE"})
+async def test_a_webhook_can_be_late_and_others_do_not_wait(twin: RunningTwin, shop: Shop) -> None:
+    await plan_faults(twin, {"fault": "delay_notice", "seconds": 600, "reference": "LATE"})
     await twin.paid(reference="LATE")
     await twin.paid(reference="PROMPT")
     await twin.settle(599)
-    before = references(shop)
+    before = received_references(shop)
     await twin.settle(1)
 
     assert before == ["PROMPT"]
-    assert references(shop) == ["PROMPT", "LATE"]
+    assert received_references(shop) == ["PROMPT", "LATE"]
 
 
-async def test_a_webhook_can_be_sent_after_the_next(twin: TwinAtWork, shop: Shop) -> None:
-    await plan(twin, {"fault": "reorder_notice", "times": 1})
+async def test_a_webhook_can_be_sent_after_the_next_one(twin: RunningTwin, shop: Shop) -> None:
+    await plan_faults(twin, {"fault": "reorder_notice", "times": 1})
     for reference in ("FIRST", "SECOND", "THIRD"):
         await twin.paid(reference=reference)
     await twin.settle()
 
-    assert references(shop) == ["SECOND", "FIRST", "THIRD"]
+    assert received_references(shop) == ["SECOND", "FIRST", "THIRD"]
 
 
 async def test_a_webhook_that_is_held_back_is_sent_even_without_a_next_one(
-    twin: TwinAtWork, shop: Shop
+    twin: RunningTwin, shop: Shop
 ) -> None:
-    await plan(twin, {"fault": "reorder_notice", "seconds": 30})
+    await plan_faults(twin, {"fault": "reorder_notice", "seconds": 30})
     await twin.paid()
     await twin.settle(29)
     before = len(shop.received)
@@ -80,23 +86,23 @@ async def test_a_webhook_that_is_held_back_is_sent_even_without_a_next_one(
 
 
 @pytest.mark.parametrize("fault", ["wrong_seal", "no_seal"])
-async def test_the_first_tries_can_have_a_wrong_signature(
-    twin: TwinAtWork, shop: Shop, fault: str
+async def test_the_first_tries_can_have_a_wrong_signature_or_none(
+    twin: RunningTwin, shop: Shop, fault: str
 ) -> None:
-    await plan(twin, {"fault": fault, "tries": 2})
+    await plan_faults(twin, {"fault": fault, "tries": 2})
     shop.answers = [401, 401]
     await twin.paid()
     await twin.settle(60)
 
-    seen = [webhook.item["additionalData"].get("hmacSignature") for webhook in shop.received]
-    good = signing.sign_item(shop.received[0].item, KEY)
-    assert [signature == good for signature in seen] == [False, False, True]
-    assert (seen[0] is None) is (fault == "no_seal")
+    signatures = [webhook.item["additionalData"].get("hmacSignature") for webhook in shop.received]
+    right = signing.sign_item(shop.received[0].item, KEY)
+    assert [signature == right for signature in signatures] == [False, False, True]
+    assert (signatures[0] is None) is (fault == "no_seal")
 
 
-async def test_a_webhook_can_be_signed_with_the_previous_key(twin: TwinAtWork, shop: Shop) -> None:
+async def test_a_webhook_can_be_signed_with_the_previous_key(twin: RunningTwin, shop: Shop) -> None:
     await twin.control("PUT", "webhooks/standard", {"url": shop.url, "hmacKey": OTHER_KEY})
-    await plan(twin, {"fault": "previous_key", "times": 1})
+    await plan_faults(twin, {"fault": "previous_key", "times": 1})
     await twin.paid()
     await twin.paid()
     await twin.settle()
@@ -108,15 +114,19 @@ async def test_a_webhook_can_be_signed_with_the_previous_key(twin: TwinAtWork, s
     ]
 
 
-@pytest.mark.parametrize(("fault", "made"), [("lose_reply_before", 0), ("lose_reply_after", 1)])
-async def test_the_answer_can_be_lost(twin: TwinAtWork, fault: str, made: int) -> None:
-    await plan(twin, {"fault": fault, "call": "payments", "times": 1})
+@pytest.mark.parametrize(
+    ("fault", "payment_count"), [("lose_reply_before", 0), ("lose_reply_after", 1)]
+)
+async def test_the_answer_to_a_call_can_be_lost(
+    twin: RunningTwin, fault: str, payment_count: int
+) -> None:
+    await plan_faults(twin, {"fault": fault, "call": "payments", "times": 1})
     with pytest.raises(aiohttp.ClientError):
         await twin.api("/v72/payments", payment_body(), key="k")
     count = (await twin.control("GET", "payments"))["count"]
     again = await twin.api("/v72/payments", payment_body(), key="k")
 
-    assert count == made
+    assert count == payment_count
     assert again.status == 200
     assert (await twin.control("GET", "payments"))["count"] == 1
 
@@ -131,10 +141,10 @@ async def test_the_answer_can_be_lost(twin: TwinAtWork, fault: str, made: int) -
     ],
 )
 @pytest.mark.parametrize("after", [False, True])
-async def test_the_answer_can_be_an_error(
-    twin: TwinAtWork, fault: str, status: int, code: str, transient: str | None, after: bool
+async def test_the_answer_to_a_call_can_be_an_error(
+    twin: RunningTwin, fault: str, status: int, code: str, transient: str | None, after: bool
 ) -> None:
-    await plan(twin, {"fault": fault, "times": 1, "after": after})
+    await plan_faults(twin, {"fault": fault, "times": 1, "after": after})
     first = await twin.api("/v72/payments", payment_body(), key="k")
     count = (await twin.control("GET", "payments"))["count"]
     again = await twin.api("/v72/payments", payment_body(), key="k")
@@ -142,14 +152,15 @@ async def test_the_answer_can_be_an_error(
     assert (first.status, first.body["errorCode"]) == (status, code)
     assert first.headers.get("transient-error") == transient
     assert count == int(after)
-    # The error is not the stored answer: the same key gets the real one.
+    # The error is not stored, so the same key gets the real answer.
     assert again.status == 200
     assert (await twin.control("GET", "payments"))["count"] == 1
 
 
-async def test_during_a_slow_answer_the_same_key_is_in_progress(twin: TwinAtWork) -> None:
-    await plan(twin, {"fault": "slow_reply", "seconds": 0.5, "times": 1})
+async def test_a_key_is_answered_704_while_its_first_call_still_runs(twin: RunningTwin) -> None:
+    await plan_faults(twin, {"fault": "slow_reply", "seconds": 0.5, "times": 1})
     slow = asyncio.create_task(twin.api("/v72/payments", payment_body(), key="k"))
+    # Wait until the slow call is executed.
     while (await twin.control("GET", "payments"))["count"] == 0:
         pass
     meanwhile = await twin.api("/v72/payments", payment_body(), key="k")
@@ -161,13 +172,14 @@ async def test_during_a_slow_answer_the_same_key_is_in_progress(twin: TwinAtWork
     assert after.text == first.text
 
 
-async def test_a_webhook_can_be_delivered_before_the_answer(twin: TwinAtWork, shop: Shop) -> None:
-    await plan(
+async def test_a_webhook_can_be_delivered_before_the_answer(twin: RunningTwin, shop: Shop) -> None:
+    await plan_faults(
         twin,
         {"fault": "delay_notice", "seconds": 600, "eventCode": "AUTHORISATION"},
         {"fault": "notice_before_reply"},
     )
     reply = await twin.shopper(await twin.pay())
+    # AUTHORISATION is delayed until the call to /payments/details.
     before = len(shop.received)
     await twin.details(reply["location"])
     after = list(shop.events)
@@ -179,8 +191,8 @@ async def test_a_webhook_can_be_delivered_before_the_answer(twin: TwinAtWork, sh
     assert shop.events[1:] == [("REFUND", "true")]
 
 
-async def test_details_can_differ_from_the_webhook(twin: TwinAtWork, shop: Shop) -> None:
-    await plan(twin, {"fault": "details_say", "resultCode": "Pending"})
+async def test_details_can_differ_from_the_webhook(twin: RunningTwin, shop: Shop) -> None:
+    await plan_faults(twin, {"fault": "details_say", "resultCode": "Pending"})
     reply = await twin.shopper(await twin.pay())
     details = await twin.details(reply["location"])
     await twin.settle()
@@ -189,8 +201,8 @@ async def test_details_can_differ_from_the_webhook(twin: TwinAtWork, shop: Shop)
     assert shop.events == [("AUTHORISATION", "true")]
 
 
-async def test_the_wallet_can_refuse_an_approved_payment(twin: TwinAtWork, shop: Shop) -> None:
-    await plan(twin, {"fault": "wallet_refuses", "reason": "FRAUD", "code": "20"})
+async def test_the_wallet_can_refuse_an_approved_payment(twin: RunningTwin, shop: Shop) -> None:
+    await plan_faults(twin, {"fault": "wallet_refuses", "reason": "FRAUD", "code": "20"})
     reply = await twin.shopper(await twin.pay())
     await twin.settle()
 
@@ -198,54 +210,56 @@ async def test_the_wallet_can_refuse_an_approved_payment(twin: TwinAtWork, shop:
     assert shop.received[0].item["reason"] == "FRAUD"
 
 
-@pytest.mark.parametrize("same", [False, True])
+@pytest.mark.parametrize("same_psp_reference", [False, True])
 @pytest.mark.parametrize(
     ("fault", "expected"),
     [("false_then_true", ["false", "true"]), ("true_then_false", ["true", "false"])],
 )
 async def test_the_refusal_of_an_earlier_attempt_can_be_sent(
-    twin: TwinAtWork, shop: Shop, fault: str, expected: list[str], same: bool
+    twin: RunningTwin, shop: Shop, fault: str, expected: list[str], same_psp_reference: bool
 ) -> None:
-    await plan(twin, {"fault": fault, "seconds": 60, "samePspReference": same})
+    await plan_faults(twin, {"fault": fault, "seconds": 60, "samePspReference": same_psp_reference})
     psp_reference = await twin.paid()
     await twin.settle(60)
 
-    names = {webhook.item["pspReference"] for webhook in shop.received}
+    psp_references = {webhook.item["pspReference"] for webhook in shop.received}
     assert [success for _, success in shop.events] == expected
-    assert len(names) == (1 if same else 2)
-    assert psp_reference in names
+    assert len(psp_references) == (1 if same_psp_reference else 2)
+    assert psp_reference in psp_references
     assert (await twin.control("GET", f"payments/{psp_reference}"))["status"] == "authorised"
 
 
-async def test_offer_closed_can_be_sent_although_it_was_paid(twin: TwinAtWork, shop: Shop) -> None:
-    await plan(twin, {"fault": "offer_closed_after_paid", "seconds": 60})
+async def test_offer_closed_can_be_sent_about_a_paid_payment(twin: RunningTwin, shop: Shop) -> None:
+    await plan_faults(twin, {"fault": "offer_closed_after_paid", "seconds": 60})
     await twin.paid()
     await twin.settle(60)
 
     assert shop.events == [("AUTHORISATION", "true"), ("OFFER_CLOSED", "true")]
 
 
-async def refunded(twin: TwinAtWork, psp_reference: str) -> int:
+async def sum_after_refund(twin: RunningTwin, psp_reference: str) -> int:
+    """Request a refund of 1000 rupiah; return the refunded sum of the payment."""
     body = {"merchantAccount": "TwinMerchant", "amount": {"currency": "IDR", "value": 1000}}
     await twin.api(f"/v72/payments/{psp_reference}/refunds", body)
     await twin.settle(2)
-    count: int = (await twin.control("GET", f"payments/{psp_reference}"))["refunded"]
-    return count
+    value: int = (await twin.control("GET", f"payments/{psp_reference}"))["refunded"]
+    return value
 
 
-async def test_a_refund_can_be_refused(twin: TwinAtWork, shop: Shop) -> None:
-    await plan(twin, {"fault": "refund_refused", "times": 1})
+async def test_a_refund_can_be_refused(twin: RunningTwin, shop: Shop) -> None:
+    await plan_faults(twin, {"fault": "refund_refused", "times": 1})
     psp_reference = await twin.paid()
 
-    assert [await refunded(twin, psp_reference) for _ in range(2)] == [0, 1000]
+    # Only the first refund is refused.
+    assert [await sum_after_refund(twin, psp_reference) for _ in range(2)] == [0, 1000]
     assert [success for _, success in shop.events[1:]] == ["false", "true"]
 
 
 @pytest.mark.parametrize("code", ["REFUND_FAILED", "REFUNDED_REVERSED"])
-async def test_a_refund_can_fail_later(twin: TwinAtWork, shop: Shop, code: str) -> None:
-    await plan(twin, {"fault": "refund_fails_later", "seconds": 7200, "eventCode": code})
+async def test_a_refund_can_fail_later(twin: RunningTwin, shop: Shop, code: str) -> None:
+    await plan_faults(twin, {"fault": "refund_fails_later", "seconds": 7200, "eventCode": code})
     psp_reference = await twin.paid()
-    at_first = await refunded(twin, psp_reference)
+    at_first = await sum_after_refund(twin, psp_reference)
     await twin.settle(7200)
 
     reply = await twin.control("GET", f"payments/{psp_reference}")
@@ -257,8 +271,8 @@ async def test_a_refund_can_fail_later(twin: TwinAtWork, shop: Shop, code: str) 
     assert failure["pspReference"] == refund["pspReference"]
 
 
-async def test_a_capture_can_fail_later(twin: TwinAtWork, shop: Shop) -> None:
-    await plan(twin, {"fault": "capture_fails_later"})
+async def test_a_capture_can_fail_later(twin: RunningTwin, shop: Shop) -> None:
+    await plan_faults(twin, {"fault": "capture_fails_later"})
     psp_reference = await twin.paid()
     await twin.settle(3600)
 
@@ -266,33 +280,34 @@ async def test_a_capture_can_fail_later(twin: TwinAtWork, shop: Shop) -> None:
     assert (await twin.control("GET", f"payments/{psp_reference}"))["captured"] == 0
 
 
-async def test_faults_are_limited_by_count(twin: TwinAtWork, shop: Shop) -> None:
-    await plan(twin, {"fault": "lose_notice", "skip": 1, "times": 2})
+async def test_faults_are_limited_by_count(twin: RunningTwin, shop: Shop) -> None:
+    await plan_faults(twin, {"fault": "lose_notice", "skip": 1, "times": 2})
     for number in range(5):
         await twin.paid(reference=f"ORDER-{number}")
     await twin.settle()
 
-    assert references(shop) == ["ORDER-0", "ORDER-3", "ORDER-4"]
-    assert await triggered(twin) == [2]
+    assert received_references(shop) == ["ORDER-0", "ORDER-3", "ORDER-4"]
+    assert await trigger_counts(twin) == [2]
 
 
-async def test_a_seed_triggers_the_same_faults_in_any_order(twin: TwinAtWork, shop: Shop) -> None:
+async def test_a_seed_triggers_the_same_faults_in_any_order(twin: RunningTwin, shop: Shop) -> None:
     numbers = range(40)
     received = []
     for order in (numbers, reversed(numbers)):
         shop.received.clear()
-        await plan(twin, {"fault": "lose_notice", "probability": 0.5, "seed": 7})
+        await plan_faults(twin, {"fault": "lose_notice", "probability": 0.5, "seed": 7})
         for number in order:
             await twin.paid(reference=f"ORDER-{number}")
         await twin.settle()
-        received.append(sorted(references(shop)))
+        received.append(sorted(received_references(shop)))
 
     assert received[0] == received[1]
+    # About half of the 40 webhooks are lost.
     assert 5 < len(received[0]) < 35
 
 
-async def test_faults_can_be_removed(twin: TwinAtWork) -> None:
-    await plan(twin, {"fault": "error_500"})
+async def test_faults_can_be_removed(twin: RunningTwin) -> None:
+    await plan_faults(twin, {"fault": "error_500"})
     await twin.control("DELETE", "faults")
 
     assert (await twin.api("/v72/payments", payment_body())).status == 200
@@ -314,16 +329,18 @@ async def test_faults_can_be_removed(twin: TwinAtWork) -> None:
         ([{"fault": "details_say", "resultCode": "Maybe"}], "[0].resultCode"),
     ],
 )
-async def test_an_invalid_fault_is_named(twin: TwinAtWork, faults: Any, field: str | None) -> None:
+async def test_the_answer_to_an_invalid_fault_names_the_wrong_field(
+    twin: RunningTwin, faults: Any, field: str | None
+) -> None:
     answer = await twin.call("PUT", "/twin/faults", faults)
 
     assert answer.status == 422
     assert answer.body.get("field") == field, answer.text
-    assert await triggered(twin) == []
+    assert await trigger_counts(twin) == []
 
 
 @pytest.mark.parametrize(
-    ("fault", "named"),
+    ("fault", "text_in_error"),
     [
         ({"fault": "duplicat_notice"}, "duplicate_notice"),
         ({}, "duplicate_notice"),
@@ -336,26 +353,27 @@ async def test_an_invalid_fault_is_named(twin: TwinAtWork, faults: Any, field: s
     ],
 )
 async def test_a_misspelt_name_is_answered_with_the_valid_names(
-    twin: TwinAtWork, fault: dict[str, Any], named: str
+    twin: RunningTwin, fault: dict[str, Any], text_in_error: str
 ) -> None:
     answer = await twin.call("PUT", "/twin/faults", [fault])
-    _, listed, names = answer.body["error"].partition("; there are ")
+    _, separator, names = answer.body["error"].partition("; valid: ")
 
-    assert (answer.status, bool(listed)) == (422, True)
-    assert named in names.split(", ")
+    assert (answer.status, bool(separator)) == (422, True)
+    assert text_in_error in names.split(", ")
 
 
-_ANSWER = {"status": 422, "errorCode": "1", "message": "no"}
+#: A valid value of the knob `answers` for one rule.
+_ERROR_ANSWER = {"status": 422, "errorCode": "1", "message": "no"}
 
 
 @pytest.mark.parametrize(
-    ("method", "path", "body", "named"),
+    ("method", "path", "body", "text_in_error"),
     [
         ("PUT", "wallets/s", {"state": "empty"}, "no_balance"),
         ("POST", "foreign", {"reference": "r", "amount": 1, "event": "PAID"}, "AUTHORISATION"),
         ("PUT", "knobs", {"idempotencyOtherBody": "again"}, "replay"),
         ("PUT", "knobs", {"colour": "red"}, "walletPin"),
-        ("PUT", "knobs", {"answers": {"colour": _ANSWER}}, "gopay_browser"),
+        ("PUT", "knobs", {"answers": {"colour": _ERROR_ANSWER}}, "gopay_browser"),
         ("POST", "clock", {"seconds": 1}, "advance_s"),
         ("GET", "payments/NONE", None, "GET /twin/payments"),
         ("POST", "tokens/NONE", {"do": "disable"}, "GET /twin/tokens"),
@@ -364,10 +382,10 @@ _ANSWER = {"status": 422, "errorCode": "1", "message": "no"}
         ("GET", "payment", None, "docs/twin.md"),
     ],
 )
-async def test_a_wrong_control_call_is_answered_with_what_is_valid(
-    twin: TwinAtWork, method: str, path: str, body: Any, named: str
+async def test_a_wrong_control_call_is_answered_with_the_valid_choices(
+    twin: RunningTwin, method: str, path: str, body: Any, text_in_error: str
 ) -> None:
     answer = await twin.call(method, f"/twin/{path}", body)
 
     assert 400 <= answer.status < 500
-    assert named in answer.body["error"]
+    assert text_in_error in answer.body["error"]

@@ -1,4 +1,4 @@
-"""The twin answers every input in Adyen's format, and never with an internal error."""
+"""Random requests: every answer has Adyen's format, and none is an internal error."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from twin_fixtures import TwinAtWork, charge_body, payment_body, twin
+from twin_fixtures import RunningTwin, charge_body, payment_body, twin
 
 __all__ = ["twin"]
 
@@ -18,7 +18,7 @@ VALUES = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=9), inner),
     max_leaves=6,
 )
-WHOLE = payment_body(
+COMPLETE_PAYMENT = payment_body(
     storePaymentMethod=True,
     shopperReference="shopper-1",
     recurringProcessingModel="Subscription",
@@ -27,16 +27,18 @@ WHOLE = payment_body(
     sessionValidity="2099-01-01T00:00:00Z",
     allowedPaymentMethods=["gopay_wallet"],
 )
+#: A path -> a body; a test replaces one of its fields, or all of it.
 CALLS = {
-    "/v72/paymentMethods": WHOLE,
-    "/v72/payments": WHOLE,
+    "/v72/paymentMethods": COMPLETE_PAYMENT,
+    "/v72/payments": COMPLETE_PAYMENT,
     "/v71/payments": charge_body("TOKEN"),
     "/v72/payments/details": {"details": {"redirectResult": "x"}},
-    "/v72/payments/PSP/refunds": WHOLE,
-    "/v72/payments/PSP/cancels": WHOLE,
-    "/v72/cancels": WHOLE | {"paymentReference": "x"},
-    "/pal/servlet/Recurring/v68/listRecurringDetails": WHOLE | {"recurring": {"contract": "x"}},
-    "/pal/servlet/Recurring/v68/disable": WHOLE | {"recurringDetailReference": "x"},
+    "/v72/payments/PSP/refunds": COMPLETE_PAYMENT,
+    "/v72/payments/PSP/cancels": COMPLETE_PAYMENT,
+    "/v72/cancels": COMPLETE_PAYMENT | {"paymentReference": "x"},
+    "/pal/servlet/Recurring/v68/listRecurringDetails": COMPLETE_PAYMENT
+    | {"recurring": {"contract": "x"}},
+    "/pal/servlet/Recurring/v68/disable": COMPLETE_PAYMENT | {"recurringDetailReference": "x"},
 }
 FEW_EXAMPLES = settings(
     max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
@@ -46,14 +48,16 @@ FEW_EXAMPLES = settings(
 @pytest.mark.parametrize("path", CALLS)
 @FEW_EXAMPLES
 @given(data=st.data())
-async def test_any_field_can_have_any_value(twin: TwinAtWork, path: str, data: Any) -> None:
+async def test_any_value_of_any_field_gets_an_answer_in_adyens_format(
+    twin: RunningTwin, path: str, data: Any
+) -> None:
     name = data.draw(
         st.sampled_from([field for field in CALLS[path] if field != "merchantAccount"])
     )
     value = data.draw(VALUES)
-    inside = CALLS[path][name]
-    if isinstance(inside, dict) and data.draw(st.booleans()):
-        value = inside | {data.draw(st.sampled_from(list(inside))): value}
+    original = CALLS[path][name]
+    if isinstance(original, dict) and data.draw(st.booleans()):
+        value = original | {data.draw(st.sampled_from(list(original))): value}
     answer = await twin.api(path, CALLS[path] | {name: value})
 
     assert has_adyens_format(answer.status, answer.body), (name, value, answer.text)
@@ -63,7 +67,9 @@ async def test_any_field_can_have_any_value(twin: TwinAtWork, path: str, data: A
 @pytest.mark.parametrize("path", CALLS)
 @FEW_EXAMPLES
 @given(raw=st.binary(max_size=60) | VALUES.map(lambda value: json.dumps(value).encode()))
-async def test_any_bytes_can_be_sent(twin: TwinAtWork, path: str, raw: bytes) -> None:
+async def test_any_body_gets_an_answer_in_adyens_format(
+    twin: RunningTwin, path: str, raw: bytes
+) -> None:
     answer = await twin.api(path, raw)
 
     assert has_adyens_format(answer.status, answer.body), (raw, answer.text)
@@ -81,7 +87,7 @@ async def test_any_bytes_can_be_sent(twin: TwinAtWork, path: str, raw: bytes) ->
     ],
     ids=["deep list", "deep object", "half a character", "infinity", "huge number", "huge body"],
 )
-async def test_unusual_json(twin: TwinAtWork, raw: bytes) -> None:
+async def test_unusual_json_is_answered_with_a_client_error(twin: RunningTwin, raw: bytes) -> None:
     answer = await twin.api("/v72/payments", raw)
 
     assert 400 <= answer.status < 500, answer.text
@@ -98,8 +104,8 @@ async def test_unusual_json(twin: TwinAtWork, raw: bytes) -> None:
         *(("POST", name) for name in ("wallet", "clock", "tokens/x", "webhooks/standard/test")),
     ],
 )
-async def test_controls_answer_any_body(
-    twin: TwinAtWork, method: str, path: str, body: Any
+async def test_no_body_of_a_control_call_causes_an_internal_error(
+    twin: RunningTwin, method: str, path: str, body: Any
 ) -> None:
     answer = await twin.call(method, f"/twin/{path}", body)
 
@@ -108,8 +114,8 @@ async def test_controls_answer_any_body(
 
 
 def has_adyens_format(status: int, body: Any) -> bool:
-    """Return whether this answer has Adyen's format; the only 500 is 905."""
+    """Return whether an answer has Adyen's format; 905 is the only allowed 5xx error."""
     if status in (200, 201):
         return True
-    named = body["status"] == status and isinstance(body["message"], str)
-    return named and (status < 500 or body["errorCode"] == "905")
+    has_fields = body["status"] == status and isinstance(body["message"], str)
+    return has_fields and (status < 500 or body["errorCode"] == "905")

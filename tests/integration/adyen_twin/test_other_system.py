@@ -1,4 +1,4 @@
-"""Another system on the same account sends notifications under the same references."""
+"""Notifications of another system that uses the same account and the same references."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from twin_fixtures import Shop, TwinAtWork, shop, twin
+from twin_fixtures import RunningTwin, Shop, shop, twin
 from twin_openapi import needs_openapi, webhook_faults
 
 __all__ = ["shop", "twin"]
@@ -15,44 +15,45 @@ __all__ = ["shop", "twin"]
 RUPIAH = {"currency": "IDR", "value": 25_000}
 
 
-async def send(twin: TwinAtWork, **changes: Any) -> str:
-    """Send an event of the other system; return its pspReference."""
+async def send(twin: RunningTwin, **changes: Any) -> str:
+    """Send an event of the other system; return the event's pspReference."""
     event = {"reference": "ORDER-1001", "amount": RUPIAH} | changes
     psp_reference: str = (await twin.control("POST", "foreign", event))["pspReference"]
     return psp_reference
 
 
-async def test_another_system_pays_under_the_same_reference(twin: TwinAtWork, shop: Shop) -> None:
-    ours = await twin.paid(metadata={"basket": "7"})
-    theirs = await send(twin)
+async def test_another_system_pays_under_the_same_reference(twin: RunningTwin, shop: Shop) -> None:
+    own_psp_reference = await twin.paid(metadata={"basket": "7"})
+    other_psp_reference = await send(twin)
     await twin.settle()
 
     item = shop.received[1].item
-    assert theirs != ours
+    assert other_psp_reference != own_psp_reference
     assert (item["eventCode"], item["success"]) == ("AUTHORISATION", "true")
-    assert (item["merchantReference"], item["pspReference"]) == ("ORDER-1001", theirs)
+    assert (item["merchantReference"], item["pspReference"]) == ("ORDER-1001", other_psp_reference)
     assert (item["paymentMethod"], item["amount"]) == ("visa", RUPIAH)
     assert "originalReference" not in item
     assert item["additionalData"].keys() == {"hmacSignature"}
-    # The twin has no payment of it.
+    # The twin does not store the other system's payment.
     assert (await twin.control("GET", "payments?reference=ORDER-1001"))["count"] == 1
 
 
 @pytest.mark.parametrize("event", ["REFUND", "CHARGEBACK", "CANCELLATION", "CAPTURE_FAILED"])
-async def test_another_systems_change_has_an_original_reference_of_its_own(
-    twin: TwinAtWork, shop: Shop, event: str
+async def test_another_systems_modification_gets_an_original_reference_if_none_is_given(
+    twin: RunningTwin, shop: Shop, event: str
 ) -> None:
-    ours = await twin.paid()
-    theirs = await send(twin, event=event, success=False)
-    named = await send(twin, event=event, originalReference=ours)
+    own_psp_reference = await twin.paid()
+    other_psp_reference = await send(twin, event=event, success=False)
+    second_psp_reference = await send(twin, event=event, originalReference=own_psp_reference)
     await twin.settle()
 
+    # The first webhook is the AUTHORISATION of the twin's payment.
     items = [webhook.item for webhook in shop.received[1:]]
     assert [item["eventCode"] for item in items] == [event, event]
     assert [item["success"] for item in items] == ["false", "true"]
-    assert [item["pspReference"] for item in items] == [theirs, named]
-    assert items[0]["originalReference"] not in (ours, theirs, "")
-    assert items[1]["originalReference"] == ours
+    assert [item["pspReference"] for item in items] == [other_psp_reference, second_psp_reference]
+    assert items[0]["originalReference"] not in (own_psp_reference, other_psp_reference, "")
+    assert items[1]["originalReference"] == own_psp_reference
 
 
 @pytest.mark.parametrize(
@@ -63,8 +64,8 @@ async def test_another_systems_change_has_an_original_reference_of_its_own(
         ({"currency": "EUR", "value": -5}, {"currency": "EUR", "value": -5}),
     ],
 )
-async def test_another_systems_amount_is_sent_as_given(
-    twin: TwinAtWork, shop: Shop, amount: Any, expected: Any
+async def test_another_systems_amount_is_sent_unchanged(
+    twin: RunningTwin, shop: Shop, amount: Any, expected: Any
 ) -> None:
     await send(twin, amount=amount, paymentMethod="gopay_wallet")
     await twin.settle()
@@ -74,18 +75,18 @@ async def test_another_systems_amount_is_sent_as_given(
 
 
 async def test_another_systems_notification_is_retried_until_it_is_accepted(
-    twin: TwinAtWork, shop: Shop
+    twin: RunningTwin, shop: Shop
 ) -> None:
     shop.answers = [500]
     await twin.control(
         "PUT", "faults", [{"fault": "duplicate_notice", "reference": "ORDER-1001", "times": 1}]
     )
-    theirs = await send(twin)
+    other_psp_reference = await send(twin)
     await twin.settle(10)
 
     found = (await twin.control("GET", "deliveries?reference=ORDER-1001"))["deliveries"]
     assert [attempt["status"] for attempt in found] == [500, 202, 202]
-    assert {attempt["pspReference"] for attempt in found} == {theirs}
+    assert {attempt["pspReference"] for attempt in found} == {other_psp_reference}
 
 
 @pytest.mark.parametrize(
@@ -103,8 +104,8 @@ async def test_another_systems_notification_is_retried_until_it_is_accepted(
         ({"reference": "R", "amount": 1, "method": "visa"}, "method"),
     ],
 )
-async def test_an_invalid_event_of_another_system_names_the_field(
-    twin: TwinAtWork, body: dict[str, Any], field: str
+async def test_the_answer_to_an_invalid_event_of_another_system_names_the_wrong_field(
+    twin: RunningTwin, body: dict[str, Any], field: str
 ) -> None:
     answer = await twin.call("POST", "/twin/foreign", body)
 
@@ -116,7 +117,7 @@ async def test_an_invalid_event_of_another_system_names_the_field(
     "event", ["AUTHORISATION", "REFUND", "CHARGEBACK", "CANCELLATION", "CAPTURE_FAILED"]
 )
 async def test_another_systems_notifications_match_adyens_schema(
-    twin: TwinAtWork, shop: Shop, event: str
+    twin: RunningTwin, shop: Shop, event: str
 ) -> None:
     await send(twin, event=event)
     await twin.settle()

@@ -1,7 +1,8 @@
-"""A state file of an older version is loaded, and the work that was left in it is done.
+"""A state file of an older version is loaded, and its tasks and webhooks are carried out.
 
-`state_of_0_1.json` was written by the twin at commit 1b50f2c, before names in the code changed:
-with a task of every kind, webhooks that were queued, held back, delayed, lost and badly signed.
+The twin at commit 1b50f2c wrote `state_of_0_1.json`, before names in the code changed. The file
+has a task of every kind, and webhooks that were queued, held back, delayed, lost or wrongly
+signed.
 """
 
 from __future__ import annotations
@@ -18,11 +19,11 @@ from adyen_twin.simulation import tasks
 from twin_fixtures import KEY, OTHER_KEY, listening, serving
 
 FILE = Path(__file__).parent / "state_of_0_1.json"
-#: Fields of a payment that nothing used.
+#: Unused fields of a payment, which later versions do not write.
 REMOVED = ("channel", "decided_at")
 
 
-def test_the_names_in_the_file_are_the_same() -> None:
+def test_the_names_in_the_state_file_have_not_changed() -> None:
     expected = json.loads(FILE.read_bytes())
     for payment in expected["payments"].values():
         for name in REMOVED:
@@ -31,25 +32,26 @@ def test_the_names_in_the_file_are_the_same() -> None:
     assert json.loads(msgspec.json.encode(storage.load(FILE))) == expected
 
 
-def test_it_has_a_task_of_every_kind() -> None:
+def test_the_older_state_file_has_a_task_of_every_kind() -> None:
     assert {task.kind for task in storage.load(FILE).tasks} == tasks.HANDLERS.keys()
 
 
-async def test_what_was_left_to_do_is_done() -> None:
+async def test_tasks_and_webhooks_of_an_older_state_file_are_carried_out() -> None:
     state = storage.load(FILE)
     async with serving(Twin(state=state)) as twin, listening() as shop, listening() as token_shop:
         for name, url, key in (("standard", shop.url, KEY), ("tokens", token_shop.url, OTHER_KEY)):
             await twin.control("PUT", f"webhooks/{name}", {"url": url, "hmacKey": key})
+        # All tasks are due by then, and no webhook is retried after thirty days.
         await twin.settle(31 * 24 * 3600)
-        left = await twin.control("GET", "deliveries")
+        deliveries = await twin.control("GET", "deliveries")
 
     items = [webhook.item for webhook in shop.received]
-    badly_signed = {
+    wrongly_signed = {
         item["merchantReference"]
         for item in items
         if item["additionalData"]["hmacSignature"] != signing.sign_item(item, KEY)
     }
-    assert (state.tasks, left["waiting"]) == ([], [])
+    assert (state.tasks, deliveries["waiting"]) == ([], [])
     assert sorted(
         (item["merchantReference"], item["eventCode"], item["success"]) for item in items
     ) == [
@@ -73,5 +75,5 @@ async def test_what_was_left_to_do_is_done() -> None:
         ("UNCAPTURED", "EXPIRE", "true"),
         ("WRONG", "AUTHORISATION", "true"),
     ]
-    assert badly_signed == {"WRONG"}
+    assert wrongly_signed == {"WRONG"}
     assert [webhook.body["type"] for webhook in token_shop.received] == ["recurring.token.created"]

@@ -1,4 +1,4 @@
-"""What answers in Adyen's place in another format reaches the shop in Adyen's format."""
+"""The shop gets an answer in Adyen's format even if a proxy answered Kasir, not Adyen."""
 
 from __future__ import annotations
 
@@ -16,13 +16,15 @@ from fake_server import FakeServer, plain, serving
 from fakes import payment_body
 from opened_kasir import kasir_on
 
+#: A proxy's page.
 HTML: Final = b"<html><h1>No way through</h1></html>"
+#: Adyen's answer to an invalid API key.
 UNAUTHORIZED: Final = (
     b'{ "status":401,"errorCode":"000","errorType":"security",'
     b'"message":"HTTP Status Response - Unauthorized" }'
 )
-LIST: Final = "/v72/storedPaymentMethods?shopperReference=shopper-1"
-CLASSIC: Final = "/pal/servlet/Recurring/v68/listRecurringDetails"
+LIST_TOKENS: Final = "/v72/storedPaymentMethods?shopperReference=shopper-1"
+CLASSIC_LIST_TOKENS: Final = "/pal/servlet/Recurring/v68/listRecurringDetails"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,20 +35,20 @@ class Shop:
     http: httpx.AsyncClient
 
     async def call(self, method: str, path: str, body: Any = None, **headers: str) -> Any:
-        """Call Kasir with a valid API key."""
-        named = {name.replace("_", "-"): text for name, text in headers.items()}
+        """Call Kasir with a valid API key; `_` in a header's name becomes `-`."""
+        sent_headers = {name.replace("_", "-"): text for name, text in headers.items()}
         response = await self.http.request(
-            method, path, json=body, headers={"X-API-Key": "shop-key", **named}
+            method, path, json=body, headers={"X-API-Key": "shop-key", **sent_headers}
         )
         assert response.headers["content-type"].split(";")[0] == "application/json"
         return response
 
-    async def pays(self, key: str) -> Any:
-        """Start a payment."""
+    async def pay(self, key: str) -> Any:
+        """Start a payment with an idempotency key."""
         return await self.call("POST", "/v72/payments", payment_body(), idempotency_key=key)
 
     async def status(self, reference: str = "ORDER-1001") -> str:
-        """The status of the one payment with a reference."""
+        """The status of the only payment with a reference."""
         found = (await self.call("GET", f"/api/payments?reference={reference}")).json()
         (payment,) = found["payments"]
         return str(payment["status"])
@@ -67,32 +69,32 @@ async def shop(fresh_database: str) -> AsyncIterator[Shop]:
     ("method", "path", "body"),
     [
         ("POST", "/v72/paymentMethods", {"channel": "Web"}),
-        ("GET", LIST, None),
+        ("GET", LIST_TOKENS, None),
         ("DELETE", "/v72/storedPaymentMethods/TOKEN?shopperReference=shopper-1", None),
-        ("POST", CLASSIC, {"shopperReference": "shopper-1"}),
+        ("POST", CLASSIC_LIST_TOKENS, {"shopperReference": "shopper-1"}),
     ],
 )
 async def test_an_answer_not_from_adyen_is_returned_in_adyens_format(
     shop: Shop, method: str, path: str, body: Any
 ) -> None:
     shop.fake_server.handler = plain(404, HTML, pspReference="PSP-1")
-    lost = await shop.call(method, path, body)
+    not_found = await shop.call(method, path, body)
     shop.fake_server.handler = plain(502, HTML)
-    broken = await shop.call(method, path, body)
+    bad_gateway = await shop.call(method, path, body)
     shop.fake_server.handler = plain(200, HTML)
-    captured = await shop.call(method, path, body)
+    not_json = await shop.call(method, path, body)
 
-    assert lost.json() == {
+    assert not_found.json() == {
         "status": 404,
         "errorCode": "000",
-        "message": lost.json()["message"],
+        "message": not_found.json()["message"],
         "errorType": "configuration",
         "pspReference": "PSP-1",
     }
-    assert "404" in lost.json()["message"]
-    assert "html" not in lost.text
-    # The outcome is open, so the call is repeated.
-    for response, status in ((broken, 502), (captured, 200)):
+    assert "404" in not_found.json()["message"]
+    assert "html" not in not_found.text
+    # The outcome is unknown, so the shop must retry.
+    for response, status in ((bad_gateway, 502), (not_json, 200)):
         assert response.status_code == response.json()["status"] == 503
         assert (response.json()["errorCode"], response.headers["transient-error"]) == (
             "703",
@@ -101,21 +103,21 @@ async def test_an_answer_not_from_adyen_is_returned_in_adyens_format(
         assert str(status) in response.json()["message"]
 
 
-async def test_a_payment_answered_only_by_a_broken_proxy_is_unknown(shop: Shop) -> None:
+async def test_a_payment_answered_502_by_a_proxy_is_unknown(shop: Shop) -> None:
     shop.fake_server.handler = plain(502, HTML)
-    response = await shop.pays("key-1")
+    response = await shop.pay("key-1")
 
     assert (response.status_code, response.json()["errorCode"]) == (503, "703")
     assert response.headers["transient-error"] == "true"
     assert await shop.status() == "unknown"
 
 
-async def test_a_payment_that_never_reached_adyen_failed_and_its_key_returns_that(
+async def test_a_payment_answered_404_by_a_proxy_has_failed_and_a_retry_returns_the_same(
     shop: Shop,
 ) -> None:
     shop.fake_server.handler = plain(404, HTML)
-    response = await shop.pays("key-1")
-    again = await shop.pays("key-1")
+    response = await shop.pay("key-1")
+    again = await shop.pay("key-1")
 
     assert (response.status_code, response.json()["errorType"]) == (404, "configuration")
     assert again.content == response.content
@@ -124,9 +126,11 @@ async def test_a_payment_that_never_reached_adyen_failed_and_its_key_returns_tha
 
 
 @pytest.mark.parametrize("status", [401, 403])
-async def test_a_401_not_from_adyen_names_the_setting(shop: Shop, status: int) -> None:
+async def test_a_401_or_403_of_a_proxy_is_answered_with_the_setting_of_the_key(
+    shop: Shop, status: int
+) -> None:
     shop.fake_server.handler = plain(status, HTML)
-    response = await shop.pays("key-1")
+    response = await shop.pay("key-1")
 
     assert (response.status_code, response.json()["status"]) == (status, status)
     assert response.json()["errorType"] == "configuration"
@@ -135,7 +139,7 @@ async def test_a_401_not_from_adyen_names_the_setting(shop: Shop, status: int) -
 
 @pytest.mark.parametrize(
     ("method", "path", "body"),
-    [("POST", "/v72/paymentMethods", {"channel": "Web"}), ("GET", LIST, None)],
+    [("POST", "/v72/paymentMethods", {"channel": "Web"}), ("GET", LIST_TOKENS, None)],
 )
 async def test_adyens_refusal_of_kasirs_key_is_returned_and_logged(
     shop: Shop, method: str, path: str, body: Any
@@ -156,14 +160,14 @@ async def test_adyens_own_errors_and_empty_answers_are_returned_unchanged(shop: 
     shop.fake_server.handler = plain(500, body)
     error = await shop.call("POST", "/v72/paymentMethods", {"channel": "Web"})
 
-    async def removed(_: web.Request) -> web.StreamResponse:
+    async def no_content(_: web.Request) -> web.StreamResponse:
         return web.Response(status=204)
 
-    shop.fake_server.handler = removed
-    gone = await shop.http.delete(
+    shop.fake_server.handler = no_content
+    deleted = await shop.http.delete(
         "/v72/storedPaymentMethods/TOKEN?shopperReference=shopper-1",
         headers={"X-API-Key": "shop-key"},
     )
 
     assert (error.status_code, error.content) == (500, body)
-    assert (gone.status_code, gone.content) == (204, b"")
+    assert (deleted.status_code, deleted.content) == (204, b"")

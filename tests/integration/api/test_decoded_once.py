@@ -1,4 +1,4 @@
-"""A request is decoded once and a reply once, from where it comes in to where it is answered."""
+"""Kasir decodes the JSON of a shop's request once, and that of Adyen's reply once."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 import msgspec
 import pytest
 
-from fake_server import plain
-from fake_server import serving as serving_far
+from fake_server import plain, serving
 from fakes import BROWSER, NOW, payment_body
 from kasir.adyen import texts
 from kasir.money import IDR, Money
@@ -24,85 +23,89 @@ REQUEST, REPLY = "request", "reply"
 
 
 @dataclass
-class Counting:
-    """Decodes JSON as Kasir's one decoder does, and notes what each text was."""
+class CountingDecoder:
+    """Decodes JSON as Kasir's decoder does, and records whether each text is a request or reply."""
 
     decoder: msgspec.json.Decoder[Any]
     decoded: list[str] = field(default_factory=list)
 
     def decode(self, raw: bytes) -> Any:
-        """Decode it; only Adyen's replies have a result code, a list of methods or an error."""
-        found = self.decoder.decode(raw)
-        is_reply = {"resultCode", "paymentMethods", "errorCode"} & set(found)
+        """Decode JSON; only Adyen's replies have a result code, a list of methods or an error."""
+        fields = self.decoder.decode(raw)
+        is_reply = {"resultCode", "paymentMethods", "errorCode"} & set(fields)
         self.decoded.append(REPLY if is_reply else REQUEST)
-        return found
+        return fields
 
     def take(self) -> list[str]:
-        """What was decoded since this was last asked."""
-        taken, self.decoded = self.decoded, []
-        return taken
+        """The kind of each text that was decoded since the last call of this method."""
+        kinds, self.decoded = self.decoded, []
+        return kinds
 
 
 @pytest.fixture
-def counting(monkeypatch: pytest.MonkeyPatch) -> Counting:
-    """Counts in the one place where JSON is decoded (tests/tidy/test_one_way_in.py)."""
-    made = Counting(msgspec.json.Decoder())
-    monkeypatch.setattr(texts, "_STRICT", made)
-    return made
+def counting(monkeypatch: pytest.MonkeyPatch) -> CountingDecoder:
+    """Replaces Kasir's only JSON decoder (tests/tidy/test_one_way_in.py) by one that counts."""
+    decoder = CountingDecoder(msgspec.json.Decoder())
+    monkeypatch.setattr(texts, "_STRICT", decoder)
+    return decoder
 
 
 def result_of(location: str) -> str:
+    """The redirectResult in the URL to which the wallet sent the shopper."""
     return parse_qs(urlsplit(location).query)["redirectResult"][0]
 
 
 async def wallet_of(kasir: Served, **changes: Any) -> str:
+    """Start a payment; returns the wallet's URL."""
     body = payment_body(returnUrl="https://shop.example/", **changes)
     wallet: str = (await kasir.post("/v72/payments", body))["action"]["url"]
     return wallet
 
 
 async def test_a_payment_and_its_details_decode_each_text_once(
-    fresh_database: str, counting: Counting
+    fresh_database: str, counting: CountingDecoder
 ) -> None:
     async with served(fresh_database) as kasir:
         wallet = await wallet_of(kasir, reference="ORDER")
-        payment = counting.take()
-        returned = await kasir.twin.shopper(wallet)
-        details = {"details": {"redirectResult": result_of(returned["location"])}}
-        paid = await kasir.post("/v72/payments/details", details)
+        decoded_for_payment = counting.take()
+        redirect = await kasir.twin.shopper(wallet)
+        details = {"details": {"redirectResult": result_of(redirect["location"])}}
+        answer = await kasir.post("/v72/payments/details", details)
 
-    assert paid["resultCode"] == "Authorised"
-    assert payment == [REQUEST, REPLY]
+    assert answer["resultCode"] == "Authorised"
+    assert decoded_for_payment == [REQUEST, REPLY]
     assert counting.take() == [REQUEST, REPLY]
 
 
 async def test_an_attempt_on_the_form_and_its_return_decode_the_reply_only(
-    fresh_database: str, counting: Counting
+    fresh_database: str, counting: CountingDecoder
 ) -> None:
     async with served(fresh_database) as kasir:
         link = await kasir.link()
-        counting.take()
+        counting.take()  # Forget what the link decoded.
         wallet = await kasir.start(link)
-        attempt = counting.take()
-        returned = await kasir.twin.shopper(wallet)
-        await kasir.visit(kasir.here(returned["location"]))
+        decoded_for_attempt = counting.take()
+        redirect = await kasir.twin.shopper(wallet)
+        await kasir.visit(kasir.on_this_server(redirect["location"]))
 
-    # The form is no JSON; before it is posted it asks which payment methods there are.
-    assert attempt == [REPLY, REPLY]
+    # A posted form is not JSON. Adyen replied with the payment methods and with the payment.
+    assert decoded_for_attempt == [REPLY, REPLY]
     assert counting.take() == [REPLY]
 
 
-async def test_a_sign_up_decodes_each_text_once(fresh_database: str, counting: Counting) -> None:
+async def test_a_sign_up_decodes_each_text_once(
+    fresh_database: str, counting: CountingDecoder
+) -> None:
     async with served(fresh_database) as kasir:
         plan = {
             "reference": "PLAN",
             "amount": {"currency": "IDR", "value": 50_000},
             "interval": {"unit": "month", "count": 1},
         }
-        made = await kasir.post("/api/plans", plan)
-        counting.take()
+        created = await kasir.post("/api/plans", plan)
+        counting.take()  # Forget what the plan decoded.
         body = {
-            "plan": made["id"],
+            "plan": created["id"],
             "shopperReference": f"shopper-{secrets.token_hex(4)}",
             "returnUrl": "https://shop.example/return",
             "channel": "Web",
@@ -123,13 +126,13 @@ async def test_a_sign_up_decodes_each_text_once(fresh_database: str, counting: C
     ],
 )
 async def test_a_charge_decodes_the_reply_only(
-    fresh_database: str, counting: Counting, status: int, reply: bytes
+    fresh_database: str, counting: CountingDecoder, status: int, reply: bytes
 ) -> None:
     name = TokenName(merchant_account="TwinMerchant", shopper_reference="s-1", stored_id="TOKEN")
-    standing = TokenSummary(state=TokenState.ACTIVE, first_psp_reference="PSP", created_at=NOW)
-    token = Token(id="tok_1", name=name, method="gopay_wallet", summary=standing)
+    summary = TokenSummary(state=TokenState.ACTIVE, first_psp_reference="PSP", created_at=NOW)
+    token = Token(id="tok_1", name=name, method="gopay_wallet", summary=summary)
     async with (
-        serving_far() as adyen,
+        serving() as adyen,
         kasir_on(fresh_database, ADYEN_TWIN_URL=adyen.url) as kasir,
     ):
         adyen.handler = plain(status, reply)

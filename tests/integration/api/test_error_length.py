@@ -1,4 +1,4 @@
-"""However many errors a request has, the response is short: it names ten and counts the rest."""
+"""The response to a request with very many errors names ten of them and counts the rest."""
 
 from __future__ import annotations
 
@@ -10,13 +10,15 @@ import pytest
 from fakes import payment_body
 from raw_http import Caller, is_adyens_error
 
-#: Ten errors of at most a few hundred characters each.
-_ANSWER_BYTES_MAX: Final = 8 * 1024
+#: Enough for ten errors of a few hundred characters each.
+RESPONSE_BYTES_MAX: Final = 8 * 1024
+#: 60,000 fields that no body has.
 UNKNOWN: Final = {f"f{number}": 0 for number in range(60_000)}
 NUL: Final = "\0"
 
 
 def _link(**changes: Any) -> dict[str, Any]:
+    """The body of a payment link with these changes."""
     return {
         "reference": "LONG-1",
         "amount": {"currency": "IDR", "value": 25_000},
@@ -39,15 +41,18 @@ def _link(**changes: Any) -> dict[str, Any]:
             {"details": {"redirectResult": "X", **UNKNOWN}},
             id="details",
         ),
-        pytest.param("GET", "/api/events", UNKNOWN, id="a body where none is read"),
+        pytest.param("GET", "/api/events", UNKNOWN, id="a route that reads no body"),
         pytest.param(
             "POST",
             "/v72/payments",
             payment_body(lineItems=[0] * 300_000),
-            id="line items of a payment that are none",
+            id="line items of a payment",
         ),
         pytest.param(
-            "POST", "/v72/paymentLinks", _link(lineItems=[{"id": 0}] * 60_000), id="of a link"
+            "POST",
+            "/v72/paymentLinks",
+            _link(lineItems=[{"id": 0}] * 60_000),
+            id="line items of a link",
         ),
         pytest.param(
             "POST",
@@ -57,19 +62,19 @@ def _link(**changes: Any) -> dict[str, Any]:
         ),
     ],
 )
-async def test_tens_of_thousands_of_errors_are_ten_and_a_count(
+async def test_of_very_many_errors_ten_are_named_and_the_rest_is_counted(
     caller: Caller, method: str, path: str, body: Any
 ) -> None:
     response = await caller.call(method, path, body=json.dumps(body).encode())
     message = response.json["message"]
 
     assert (response.status, is_adyens_error(response)) == (422, True)
-    assert len(response.body) < _ANSWER_BYTES_MAX
+    assert len(response.body) < RESPONSE_BYTES_MAX
     assert message.count("Field '") == 10
     assert "more" in message
 
 
-async def test_a_very_long_name_is_truncated(
+async def test_a_very_long_field_name_is_truncated(
     caller: Caller,
 ) -> None:
     body = _link(billingAddress={"x" * 400_000: [NUL] * 40_000})
@@ -77,7 +82,7 @@ async def test_a_very_long_name_is_truncated(
 
     assert (response.status, is_adyens_error(response)) == (422, True)
     assert "billingAddress.xxx" in response.json["message"]
-    assert len(response.body) < _ANSWER_BYTES_MAX
+    assert len(response.body) < RESPONSE_BYTES_MAX
 
 
 async def test_the_errors_that_are_not_named_are_counted(caller: Caller) -> None:
@@ -96,7 +101,7 @@ async def test_the_errors_that_are_not_named_are_counted(caller: Caller) -> None
         ("POST", "/v72/payments/{}/refunds"),
     ],
 )
-async def test_a_name_of_thirty_thousand_characters_is_not_repeated(
+async def test_an_id_of_thirty_thousand_characters_is_not_in_the_response(
     caller: Caller, method: str, path: str
 ) -> None:
     body = {"amount": {"currency": "IDR", "value": 1}} if method == "POST" else None

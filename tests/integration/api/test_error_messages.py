@@ -15,57 +15,62 @@ from raw_http import Caller, HttpReply, is_adyens_error
 
 
 def rupiah(value: int) -> dict[str, Any]:
+    """The body of a change of this amount."""
     return {"amount": {"currency": "IDR", "value": value}}
 
 
 def message(response: HttpReply, status: int) -> str:
-    """The message of an error, which must have Adyen's format."""
+    """The message of an error, which must have this status and Adyen's format."""
     assert (response.status, is_adyens_error(response)) == (status, True), response.body
     text: str = response.json["message"]
     return text
 
 
 @pytest.mark.parametrize("change", ["refunds", "captures", "cancels", "reversals"])
-async def test_a_change_of_a_refund_is_refused_with_the_pspreference_of_its_payment(
-    caller: Caller, walker: JourneyClient, change: str
+async def test_the_refusal_to_change_a_refund_names_the_pspreference_of_the_payment(
+    caller: Caller, journey_client: JourneyClient, change: str
 ) -> None:
-    _, psp = await paid_payment(caller, walker, "SAY")
-    refund = (await caller.post(f"/v72/payments/{psp}/refunds", rupiah(1_000))).json["pspReference"]
+    _, psp_reference = await paid_payment(caller, journey_client, "MSG")
+    refund = (await caller.post(f"/v72/payments/{psp_reference}/refunds", rupiah(1_000))).json[
+        "pspReference"
+    ]
     text = message(await caller.post(f"/v72/payments/{refund}/{change}", rupiah(1)), 422)
 
     assert text == (
-        f"Field 'paymentPspReference' is not valid: {refund} belongs to the payment {psp}; "
-        f"give {psp} here."
+        f"Field 'paymentPspReference' is not valid: {refund} belongs to the payment "
+        f"{psp_reference}; give {psp_reference} here."
     )
 
 
-async def test_a_refund_of_a_capture_is_refused_with_the_pspreference_of_its_payment(
-    caller: Caller, walker: JourneyClient
+async def test_the_refusal_to_refund_a_capture_names_the_pspreference_of_the_payment(
+    caller: Caller, journey_client: JourneyClient
 ) -> None:
-    reference = f"SAY-{secrets.token_hex(6)}"
+    reference = f"MSG-{secrets.token_hex(6)}"
     body = payment_body(reference=reference, captureDelayHours=48)
     started = await caller.post("/v72/payments", body)
-    await walker.shopper(started.json["action"], "approve_without_return")
-    psp = (await walker.status(reference, "authorised"))["pspReference"]
-    captured = await caller.post(f"/v72/payments/{psp}/captures", rupiah(25_000))
+    await journey_client.shopper(started.json["action"], "approve_without_return")
+    psp_reference = (await journey_client.status(reference, "authorised"))["pspReference"]
+    captured = await caller.post(f"/v72/payments/{psp_reference}/captures", rupiah(25_000))
     capture = captured.json["pspReference"]
     text = message(await caller.post(f"/v72/payments/{capture}/refunds", rupiah(1)), 422)
 
-    assert text.endswith(f"{capture} belongs to the payment {psp}; give {psp} here.")
+    assert text.endswith(
+        f"{capture} belongs to the payment {psp_reference}; give {psp_reference} here."
+    )
 
 
-async def test_a_refund_of_an_unpaid_attempt_is_refused_with_how_to_cancel_it(
+async def test_the_refusal_to_refund_an_unpaid_attempt_names_the_call_to_cancel_it(
     caller: Caller,
 ) -> None:
-    reference = f"SAY-{secrets.token_hex(6)}"
+    reference = f"MSG-{secrets.token_hex(6)}"
     started = await caller.post("/v72/payments", payment_body(reference=reference))
-    name = started.headers["pspReference"]
-    text = message(await caller.post(f"/v72/payments/{name}/refunds", rupiah(1)), 422)
+    attempt = started.headers["pspReference"]
+    text = message(await caller.post(f"/v72/payments/{attempt}/refunds", rupiah(1)), 422)
 
-    assert text.endswith(f"nothing is paid under {name}; POST /cancels undoes {reference}.")
+    assert text.endswith(f"nothing is paid under {attempt}; POST /cancels undoes {reference}.")
 
 
-async def test_a_refund_of_an_unknown_payment_is_refused_with_where_to_change_it(
+async def test_the_refusal_to_refund_an_unknown_payment_points_to_adyen(
     caller: Caller,
 ) -> None:
     text = message(await caller.post("/v72/payments/NOBODYS000000001/refunds", rupiah(1)), 422)
@@ -86,10 +91,10 @@ async def test_a_cancel_by_an_unknown_reference_names_the_field_that_was_sent(
 
 
 async def test_a_cancel_by_reference_of_a_refunded_payment_names_the_field_that_was_sent(
-    caller: Caller, walker: JourneyClient
+    caller: Caller, journey_client: JourneyClient
 ) -> None:
-    reference, psp = await paid_payment(caller, walker, "SAY")
-    await caller.post(f"/v72/payments/{psp}/refunds", rupiah(1_000))
+    reference, psp_reference = await paid_payment(caller, journey_client, "MSG")
+    await caller.post(f"/v72/payments/{psp_reference}/refunds", rupiah(1_000))
     body = {"merchantAccount": "TwinMerchant", "paymentReference": reference}
     text = message(await caller.post("/v72/cancels", body), 422)
 
@@ -114,13 +119,13 @@ async def test_an_unsupported_classic_version_is_answered_with_the_supported_one
     assert text == f"There is no {path} here: Kasir answers Recurring as /v68."
 
 
-async def test_a_path_without_a_version_is_answered_with_the_versions(caller: Caller) -> None:
+async def test_a_path_without_a_version_is_answered_with_the_supported_ones(caller: Caller) -> None:
     text = message(await caller.post("/payments", payment_body()), 404)
 
     assert text == "There is no /payments here: Kasir answers Checkout as /v71 and /v72."
 
 
-async def test_an_unknown_path_is_answered_with_where_all_are_listed(caller: Caller) -> None:
+async def test_the_answer_to_an_unknown_path_names_the_openapi_document(caller: Caller) -> None:
     text = message(await caller.call("GET", "/api/refunds"), 404)
 
     assert text == "There is no /api/refunds here: /api/openapi.json lists what there is."
@@ -140,7 +145,7 @@ async def test_a_wrong_method_is_answered_with_the_allowed_ones(
     assert text == "GET is not for this; use POST."
 
 
-async def test_a_call_without_a_key_is_answered_with_the_header(caller: Caller) -> None:
+async def test_the_answer_to_a_call_without_a_key_names_the_header(caller: Caller) -> None:
     text = message(await caller.call("POST", "/v72/payments", payment_body(), api_key=None), 401)
 
     assert text == (
@@ -148,19 +153,19 @@ async def test_a_call_without_a_key_is_answered_with_the_header(caller: Caller) 
     )
 
 
-async def test_a_call_with_an_unknown_key_is_answered_with_which_keys_are_valid(
+async def test_the_answer_to_a_call_with_an_unknown_key_explains_which_keys_are_valid(
     caller: Caller,
 ) -> None:
     text = message(await caller.call("POST", "/v72/payments", payment_body(), api_key="x"), 401)
 
     assert text == (
-        "HTTP Status Response - Unauthorized: the key in X-API-Key is none of this Kasir's; "
-        "Adyen's own are not taken."
+        "HTTP Status Response - Unauthorized: the key in X-API-Key is not a key of this "
+        "Kasir; keys of Adyen are not accepted."
     )
 
 
 @pytest.mark.parametrize(
-    ("path", "way_on"),
+    ("path", "list_path"),
     [
         ("/api/payments/pay_none", "/api/payments?reference="),
         ("/api/plans/plan_none", "/api/plans"),
@@ -168,24 +173,28 @@ async def test_a_call_with_an_unknown_key_is_answered_with_which_keys_are_valid(
         ("/v72/paymentLinks/PL_NONE", "/paymentLinks"),
     ],
 )
-async def test_what_does_not_exist_is_answered_with_where_to_find_ids(
-    caller: Caller, path: str, way_on: str
+async def test_the_answer_to_an_unknown_id_names_the_path_that_lists_ids(
+    caller: Caller, path: str, list_path: str
 ) -> None:
     text = message(await caller.call("GET", path), 404)
 
     assert path.rpartition("/")[2] in text
-    assert way_on in text
+    assert list_path in text
 
 
-async def test_a_key_in_use_is_answered_with_retry(caller: Caller) -> None:
-    reference = key = f"SAY-{secrets.token_hex(6)}"
-    slow = {"fault": "slow_reply", "call": "payments", "reference": reference, "seconds": 2}
-    async with caller.http.put(f"{caller.system.twin_url}/twin/faults", json=[slow]) as planned:
-        assert planned.status == 200
+async def test_the_answer_to_a_call_with_an_idempotency_key_in_use_asks_for_a_retry(
+    caller: Caller,
+) -> None:
+    reference = key = f"MSG-{secrets.token_hex(6)}"
+    slow_reply = {"fault": "slow_reply", "call": "payments", "reference": reference, "seconds": 2}
+    async with caller.http.put(
+        f"{caller.system.twin_url}/twin/faults", json=[slow_reply]
+    ) as response:
+        assert response.status == 200
     body = payment_body(reference=reference)
     first = asyncio.create_task(caller.post("/v72/payments", body, key=key))
 
-    await until(lambda: caller.at_the_twin(reference), bool, "the first one under way")
+    await until(lambda: caller.twin_payments(reference), bool, "the first payment at the twin")
     second = await caller.post("/v72/payments", body, key=key)
     await first
     async with caller.http.delete(f"{caller.system.twin_url}/twin/faults"):

@@ -16,10 +16,11 @@ from fakes import BROWSER, payment_body
 from kasir.demo.processes import RunningDemo
 from raw_http import ERROR_TYPES
 
-ADYENS = {"status", "errorCode", "message", "errorType", "pspReference"}
+ADYEN_ERROR_FIELDS = {"status", "errorCode", "message", "errorType", "pspReference"}
 
-# Only what the document states is tested here; other tests check that it is complete.
-BOUNDED = settings(
+#: Few examples, the same in each run. The generated requests come from the OpenAPI document,
+#: whose completeness other tests check.
+FEW_EXAMPLES = settings(
     max_examples=8,
     deadline=None,
     suppress_health_check=list(HealthCheck),
@@ -29,27 +30,27 @@ BOUNDED = settings(
 
 def test_no_request_that_the_document_allows_is_a_server_error(system: RunningDemo) -> None:
     document = schemathesis.openapi.from_url(f"{system.kasir_url}/api/openapi.json")
-    found = list(document.get_all_operations())
-    operations = [one.ok() for one in found if isinstance(one, Ok)]
-    classes: set[str] = set()
+    results = list(document.get_all_operations())
+    operations = [result.ok() for result in results if isinstance(result, Ok)]
+    status_classes: set[str] = set()
 
-    def hold(operation: Any) -> None:
-        @BOUNDED
+    def check_operation(operation: Any) -> None:
+        @FEW_EXAMPLES
         @given(operation.as_strategy())
-        def holds(case: Any) -> None:
+        def check(case: Any) -> None:
             response = case.call(headers={"X-API-Key": system.api_key}, timeout=20)
-            classes.add(f"{response.status_code // 100}xx")
+            status_classes.add(f"{response.status_code // 100}xx")
 
             assert response.status_code < 500, f"{operation.label}: {response.text}"
 
-        holds()
+        check()
 
     for operation in operations:
-        hold(operation)
+        check_operation(operation)
 
-    assert len(operations) == len(found) >= 15
+    assert len(operations) == len(results) >= 15
     # Both valid and invalid requests were sent.
-    assert {"2xx", "4xx"} <= classes
+    assert {"2xx", "4xx"} <= status_classes
 
 
 scalars = st.one_of(
@@ -59,37 +60,54 @@ scalars = st.one_of(
     st.floats(allow_nan=False, allow_infinity=False),
     st.text(max_size=20),
 )
-anything = st.recursive(
+# Values of any JSON type, nested or not.
+any_json = st.recursive(
     scalars,
     lambda inner: st.one_of(
         st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=8), inner, max_size=3)
     ),
     max_leaves=8,
 )
+#: The fields that are changed.
 NAMES = [
     *payment_body(),
-    *("metadata", "lineItems", "shopperReference", "sessionValidity", "storePaymentMethod"),
-    *("details", "expiresAt", "captureDelayHours", "allowedPaymentMethods", "status"),
-    *("recurringProcessingModel", "shopperInteraction", "additionalData", "shopperName"),
+    "metadata",
+    "lineItems",
+    "shopperReference",
+    "sessionValidity",
+    "storePaymentMethod",
+    "details",
+    "expiresAt",
+    "captureDelayHours",
+    "allowedPaymentMethods",
+    "status",
+    "recurringProcessingModel",
+    "shopperInteraction",
+    "additionalData",
+    "shopperName",
 ]
 PATHS = [
-    *("/payments", "/payments/details", "/paymentMethods", "/paymentLinks"),
-    *("/payments/PSP/refunds", "/cancels"),
+    "/payments",
+    "/payments/details",
+    "/paymentMethods",
+    "/paymentLinks",
+    "/payments/PSP/refunds",
+    "/cancels",
 ]
-spoilt = st.builds(
+changed_payments = st.builds(
     lambda changes, browser: payment_body() | {"browserInfo": BROWSER | browser} | changes,
-    st.dictionaries(st.sampled_from(NAMES), anything, max_size=3),
-    st.dictionaries(st.sampled_from(sorted(BROWSER)), anything, max_size=1),
+    st.dictionaries(st.sampled_from(NAMES), any_json, max_size=3),
+    st.dictionaries(st.sampled_from(sorted(BROWSER)), any_json, max_size=1),
 )
 
 
 @given(
-    spoilt,
+    changed_payments,
     st.sampled_from(PATHS),
     st.sampled_from([71, 72]),
 )
 @settings(max_examples=150)
-def test_a_changed_payment_is_answered_in_adyens_format(
+def test_a_payment_with_random_changes_is_answered_in_adyens_format(
     system: RunningDemo, body: dict[str, Any], path: str, version: int
 ) -> None:
     answer = requests.post(
@@ -99,11 +117,11 @@ def test_a_changed_payment_is_answered_in_adyens_format(
         timeout=20,
     )
 
-    # Adyen's own 500, which is final, is returned unchanged: docs/adyen.md.
+    # Adyen's error 905 with status 500 is final, and is returned unchanged: docs/adyen.md.
     is_final = answer.status_code == 500 and answer.json()["errorCode"] == "905"
     assert answer.status_code < 500 or is_final, f"{path} {json.dumps(body)} {answer.text}"
     if answer.status_code >= 400:
         error = answer.json()
-        assert error.keys() <= ADYENS
+        assert error.keys() <= ADYEN_ERROR_FIELDS
         assert error["status"] == answer.status_code
         assert error["errorType"] in ERROR_TYPES

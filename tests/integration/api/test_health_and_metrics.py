@@ -15,7 +15,7 @@ async def test_the_health_checks_need_no_key(caller: Caller) -> None:
     assert (ready.status, ready.json) == (200, {"status": "ok"})
 
 
-async def test_metrics_are_in_prometheuss_format(caller: Caller) -> None:
+async def test_metrics_are_in_the_format_of_prometheus(caller: Caller) -> None:
     response = await caller.call("GET", "/metrics", api_key=None)
     families = list(text_string_to_metric_families(response.body.decode()))
 
@@ -41,7 +41,7 @@ async def test_metrics_have_a_content_type_that_prometheus_accepts(caller: Calle
         part.split("=")[0].strip() for part in response.headers["Content-Type"].split(";")
     ]
 
-    # Prometheus rejects a target whose content type has a parameter twice.
+    # Prometheus rejects an answer whose content type repeats a parameter.
     assert sorted(parameters) == ["charset", "text/plain", "version"]
 
 

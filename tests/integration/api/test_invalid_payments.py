@@ -1,4 +1,4 @@
-"""Every invalid payment is refused in Adyen's format, by field, and stores nothing."""
+"""An invalid payment is refused with the names of its wrong fields, and is not stored."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ import pytest
 from fakes import BROWSER, payment_body
 from raw_http import Caller, HttpReply, is_adyens_error
 
-#: The change, the field that the answer names, Adyen's code, and a part of the message.
-BAD: dict[str, tuple[dict[str, Any], str, str, str]] = {
+#: By the name of the case: the changed fields (None removes a field), the field that the answer
+#: names, Adyen's error code, and a part of the message.
+INVALID: dict[str, tuple[dict[str, Any], str, str, str]] = {
     "no amount": ({"amount": None}, "amount", "100", "currency and value"),
     "amount is a number": ({"amount": 25000}, "amount", "100", "currency and value"),
     "no value": ({"amount": {"currency": "IDR"}}, "amount.value", "137", "whole number"),
@@ -29,7 +30,7 @@ BAD: dict[str, tuple[dict[str, Any], str, str, str]] = {
     ),
     "zero": ({"amount": {"currency": "IDR", "value": 0}}, "amount.value", "137", "from 1"),
     "negative": ({"amount": {"currency": "IDR", "value": -1}}, "amount.value", "137", "from 1"),
-    "past 64 bits": (
+    "more than 64 bits": (
         {"amount": {"currency": "IDR", "value": 2**63}},
         "amount.value",
         "137",
@@ -49,13 +50,13 @@ BAD: dict[str, tuple[dict[str, Any], str, str, str]] = {
     "no browser": ({"browserInfo": None}, "browserInfo", "187", "userAgent"),
     "empty browser": ({"browserInfo": {}}, "browserInfo.userAgent", "187", "missing"),
     "browser is text": ({"browserInfo": "Mozilla"}, "browserInfo", "187", "object"),
-    "half a browser": (
+    "browser without colour depth": (
         {"browserInfo": {"userAgent": "Mozilla", "acceptHeader": "*/*"}},
         "browserInfo.colorDepth",
         "187",
         "missing",
     ),
-    "an odd colour depth": (
+    "an unknown colour depth": (
         {"browserInfo": BROWSER | {"colorDepth": 25}},
         "browserInfo.colorDepth",
         "187",
@@ -67,8 +68,13 @@ BAD: dict[str, tuple[dict[str, Any], str, str, str]] = {
     "reference is too long": ({"reference": "r" * 81}, "reference", "187", "80 characters"),
     "reference holds NUL": ({"reference": "r\0"}, "reference", "187", "NUL"),
     "no return address": ({"returnUrl": None}, "returnUrl", "14_030", "comes back"),
-    "half a return address": ({"returnUrl": "shop.example"}, "returnUrl", "187", "full address"),
-    "a script to return to": (
+    "return address without scheme": (
+        {"returnUrl": "shop.example"},
+        "returnUrl",
+        "187",
+        "full address",
+    ),
+    "return address is a script": (
         {"returnUrl": "javascript:alert(1)"},
         "returnUrl",
         "187",
@@ -92,31 +98,36 @@ BAD: dict[str, tuple[dict[str, Any], str, str, str]] = {
         "187",
         "GoPay",
     ),
-    "shopper named too shortly": ({"shopperReference": "ab"}, "shopperReference", "187", "least 3"),
+    "short shopper reference": ({"shopperReference": "ab"}, "shopperReference", "187", "least 3"),
     "basket is an object": ({"lineItems": {}}, "lineItems", "187", "list"),
     "a line is text": ({"lineItems": ["Kopi"]}, "lineItems[0]", "187", "object"),
-    "half a coffee": ({"lineItems": [{"quantity": 0.5}]}, "lineItems[0].quantity", "187", "whole"),
-    "much metadata": (
+    "fractional quantity": (
+        {"lineItems": [{"quantity": 0.5}]},
+        "lineItems[0].quantity",
+        "187",
+        "whole",
+    ),
+    "too much metadata": (
         {"metadata": {str(n): "v" for n in range(21)}},
         "metadata",
         "177",
         "20 pairs",
     ),
     "metadata is a list": ({"metadata": ["v"]}, "metadata", "187", "20 pairs"),
-    "a session without an end": (
+    "session validity is no date": (
         {"sessionValidity": "soon"},
         "sessionValidity",
         "187",
         "ISO 8601",
     ),
     "capture in five weeks": ({"captureDelayHours": 840}, "captureDelayHours", "187", "672"),
-    "store it, perhaps": (
+    "storePaymentMethod is text": (
         {"storePaymentMethod": "yes"},
         "storePaymentMethod",
         "187",
         "true or false",
     ),
-    "a model unheard of": (
+    "an unknown model": (
         {"recurringProcessingModel": "Sometimes"},
         "recurringProcessingModel",
         "187",
@@ -124,8 +135,9 @@ BAD: dict[str, tuple[dict[str, Any], str, str, str]] = {
     ),
 }
 
-#: Changes that only one of the two versions refuses, and the limit that it names.
-OF_72_ONLY: dict[str, tuple[dict[str, Any], str, str]] = {
+#: Changes that only /v72 refuses: the changed fields, the field that the answer names, and its
+#: largest length.
+INVALID_IN_V72_ONLY: dict[str, tuple[dict[str, Any], str, str]] = {
     "return address": ({"returnUrl": "https://shop.example/" + "x" * 1004}, "returnUrl", "1024"),
     "e-mail": ({"shopperEmail": "e" * 257}, "shopperEmail", "256"),
     "IP address": ({"shopperIP": "i" * 51}, "shopperIP", "50"),
@@ -136,22 +148,24 @@ OF_72_ONLY: dict[str, tuple[dict[str, Any], str, str]] = {
 async def refused(
     caller: Caller, changes: dict[str, Any], *, version: int = 72
 ) -> tuple[HttpReply, str]:
-    """Send an invalid payment with a key of its own, and check that nothing was stored."""
-    reference = f"BAD-{secrets.token_hex(6)}"
-    before = await caller.kept()
+    """Send a payment, check that it is refused and not stored; returns answer and reference."""
+    reference = f"INVALID-{secrets.token_hex(6)}"
+    before = await caller.row_counts()
     body = payment_body(reference=reference) | changes
     body = {name: value for name, value in body.items() if value is not None}
     response = await caller.post(f"/v{version}/payments", body, key=reference)
 
     assert is_adyens_error(response), response.body
-    assert await caller.kept() == before
+    assert await caller.row_counts() == before
     return response, reference
 
 
 @pytest.mark.parametrize("version", [71, 72])
-@pytest.mark.parametrize(("changes", "field", "code", "cure"), BAD.values(), ids=BAD)
-async def test_a_single_error_is_named_with_its_code(
-    caller: Caller, version: int, changes: dict[str, Any], field: str, code: str, cure: str
+@pytest.mark.parametrize(
+    ("changes", "field", "code", "message_part"), INVALID.values(), ids=INVALID
+)
+async def test_an_invalid_field_is_named_with_its_error_code(
+    caller: Caller, version: int, changes: dict[str, Any], field: str, code: str, message_part: str
 ) -> None:
     response, reference = await refused(caller, changes, version=version)
     listed = await caller.call("GET", f"/api/payments?reference={reference}")
@@ -159,12 +173,14 @@ async def test_a_single_error_is_named_with_its_code(
     assert response.status == (403 if code == "901" else 422)
     assert response.json["errorCode"] == code
     assert f"Field '{field}' is not valid: " in response.json["message"]
-    assert cure in response.json["message"]
-    assert await caller.at_the_twin(reference) == []
+    assert message_part in response.json["message"]
+    assert await caller.twin_payments(reference) == []
     assert listed.json == {"payments": []}
 
 
-@pytest.mark.parametrize(("changes", "field", "limit"), OF_72_ONLY.values(), ids=OF_72_ONLY)
+@pytest.mark.parametrize(
+    ("changes", "field", "limit"), INVALID_IN_V72_ONLY.values(), ids=INVALID_IN_V72_ONLY
+)
 async def test_some_payments_are_refused_by_v72_only(
     caller: Caller, changes: dict[str, Any], field: str, limit: str
 ) -> None:
@@ -188,7 +204,7 @@ async def test_all_errors_are_named_in_one_response(caller: Caller) -> None:
         "metadata": {"k" * 21: "v"},
     }
     response, _ = await refused(caller, wrong)
-    named = [
+    fields = [
         "amount.currency",
         "amount.value",
         "channel",
@@ -200,7 +216,8 @@ async def test_all_errors_are_named_in_one_response(caller: Caller) -> None:
     ]
 
     assert response.status == 422
-    assert [name for name in named if f"Field '{name}' is" not in response.json["message"]] == []
+    not_named = [name for name in fields if f"Field '{name}' is" not in response.json["message"]]
+    assert not_named == []
 
 
 async def test_a_field_with_two_errors_is_named_once(caller: Caller) -> None:
@@ -209,7 +226,9 @@ async def test_a_field_with_two_errors_is_named_once(caller: Caller) -> None:
     assert response.json["message"].count("Field 'amount.currency'") == 1
 
 
-async def test_the_first_error_gives_the_code_and_the_account_comes_first(caller: Caller) -> None:
+async def test_the_first_error_gives_the_code_and_the_account_is_checked_first(
+    caller: Caller,
+) -> None:
     response, _ = await refused(caller, {"merchantAccount": "Another", "amount": None})
 
     assert (response.status, response.json["errorCode"], response.json["errorType"]) == (
@@ -220,25 +239,25 @@ async def test_the_first_error_gives_the_code_and_the_account_comes_first(caller
     assert "Field 'amount'" in response.json["message"]
 
 
-async def test_a_refused_request_does_not_use_its_key(caller: Caller) -> None:
-    reference = f"BAD-{secrets.token_hex(6)}"
-    wrong = await caller.post(
+async def test_a_refused_request_does_not_use_up_its_idempotency_key(caller: Caller) -> None:
+    reference = f"INVALID-{secrets.token_hex(6)}"
+    refused_response = await caller.post(
         "/v72/payments", payment_body(reference=reference, channel=None), key=reference
     )
-    right = await caller.post("/v72/payments", payment_body(reference=reference), key=reference)
+    accepted = await caller.post("/v72/payments", payment_body(reference=reference), key=reference)
 
-    assert wrong.status == 422
-    assert (right.status, right.json["resultCode"]) == (200, "RedirectShopper")
+    assert refused_response.status == 422
+    assert (accepted.status, accepted.json["resultCode"]) == (200, "RedirectShopper")
 
 
 @pytest.mark.parametrize("key", ["", "k" * 65])
 async def test_an_idempotency_key_has_up_to_64_characters(caller: Caller, key: str) -> None:
-    before = await caller.kept()
+    before = await caller.row_counts()
     response = await caller.post("/v72/payments", payment_body(), key=key)
 
     assert (response.status, is_adyens_error(response)) == (422, True)
     assert "Field 'Idempotency-Key' is not valid: must have 1 to 64" in response.json["message"]
-    assert await caller.kept() == before
+    assert await caller.row_counts() == before
 
 
 async def test_an_idempotency_key_of_64_characters_is_accepted(caller: Caller) -> None:

@@ -17,10 +17,11 @@ import pytest
 from kasir.demo.processes import RunningDemo
 from kasir.limits import Limits
 
+#: More than Kasir accepts.
 LARGE: Final = b"x" * (10 * 1024 * 1024)
 
 
-def by_urllib(system: RunningDemo, path: str, api_key: str) -> tuple[int, bytes]:
+def post_by_urllib(system: RunningDemo, path: str, api_key: str) -> tuple[int, bytes]:
     """Post as Python's urllib does: the whole body first, on a connection that is then closed."""
     headers = {"X-API-Key": api_key, "Content-Type": "application/json"}
     request = urllib.request.Request(system.kasir_url + path, LARGE, headers)
@@ -31,7 +32,7 @@ def by_urllib(system: RunningDemo, path: str, api_key: str) -> tuple[int, bytes]
         return error.code, error.read()
 
 
-def twice_on_one_connection(system: RunningDemo, path: str) -> list[int]:
+def post_twice_on_one_connection(system: RunningDemo, path: str) -> list[int]:
     """Post as `requests` does: the whole body first, on a connection that is reused."""
     host = urlsplit(system.kasir_url)
     statuses = []
@@ -60,33 +61,36 @@ def twice_on_one_connection(system: RunningDemo, path: str) -> list[int]:
         ("/pay/PL_NOWHERE", 413),
     ],
 )
-async def test_a_client_that_sends_too_much_receives_the_reason(
+async def test_a_client_that_sends_too_large_a_body_receives_the_response(
     system: RunningDemo, path: str, status: int
 ) -> None:
-    answered_status, body = await asyncio.to_thread(by_urllib, system, path, system.api_key)
+    answered_status, body = await asyncio.to_thread(post_by_urllib, system, path, system.api_key)
 
     assert answered_status == status
     if path.startswith(("/v7", "/pal", "/api")):
         assert json.loads(body)["status"] == status
 
 
-async def test_a_client_that_sends_much_without_a_key_receives_the_error(
+async def test_a_client_that_sends_a_large_body_without_a_key_receives_the_error(
     system: RunningDemo,
 ) -> None:
-    answered_status, body = await asyncio.to_thread(by_urllib, system, "/v72/payments", "")
+    answered_status, body = await asyncio.to_thread(post_by_urllib, system, "/v72/payments", "")
 
     assert (answered_status, json.loads(body)["errorType"]) == (401, "security")
 
 
 @pytest.mark.parametrize("path", ["/v72/payments", "/webhooks/adyen", "/pay/PL_NOWHERE"])
 async def test_a_reused_connection_receives_each_response(system: RunningDemo, path: str) -> None:
-    statuses = await asyncio.to_thread(twice_on_one_connection, system, path)
+    statuses = await asyncio.to_thread(post_twice_on_one_connection, system, path)
 
     assert statuses in ([413, 413], [404, 404])
 
 
-def sent_without_end(system: RunningDemo, path: str) -> tuple[bytes, int]:
-    """Send an endless body; returns the response, and how much of the body was read."""
+def send_endless_body(system: RunningDemo, path: str) -> tuple[bytes, int]:
+    """Send an endless body until the connection breaks, or four times the limit is sent.
+
+    Returns the response (empty if the connection broke) and the number of bytes sent.
+    """
     host, sent = urlsplit(system.kasir_url), 0
     head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 999999999999\r\n\r\n".encode()
     with socket.create_connection((host.hostname or "", host.port or 0), timeout=60) as connection:
@@ -101,9 +105,9 @@ def sent_without_end(system: RunningDemo, path: str) -> tuple[bytes, int]:
 
 @pytest.mark.parametrize("path", ["/v72/payments", "/webhooks/adyen", "/pay/PL_NOWHERE"])
 async def test_an_endless_body_is_read_up_to_the_limit(system: RunningDemo, path: str) -> None:
-    _, sent = await asyncio.to_thread(sent_without_end, system, path)
+    _, sent = await asyncio.to_thread(send_endless_body, system, path)
 
-    # The limit does not count what is in the sockets' buffers.
+    # Less than twice the limit: the sockets' buffers hold bytes that were sent but not read.
     assert sent < 2 * Limits().drained_bytes_max
 
 
@@ -114,7 +118,7 @@ async def test_a_client_that_expects_100_continue_is_answered_at_once(system: Ru
         "Expect: 100-continue\r\n\r\n"
     )
 
-    def ask() -> bytes:
+    def call() -> bytes:
         with socket.create_connection((host.hostname or "", host.port or 0), timeout=60) as shop:
             shop.sendall(head.encode())
             response = b""
@@ -122,7 +126,7 @@ async def test_a_client_that_expects_100_continue_is_answered_at_once(system: Ru
                 response += part
             return response
 
-    response = await asyncio.to_thread(ask)
+    response = await asyncio.to_thread(call)
 
     assert response.startswith(b"HTTP/1.1 404")
     assert b"100 Continue" not in response

@@ -1,4 +1,4 @@
-"""`/metrics` with a key of its own, and without one."""
+"""`/metrics` requires its own key if one is configured."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from opened_kasir import kasir_on
 
 @asynccontextmanager
 async def metrics_client(database: str, **environ: str) -> AsyncIterator[httpx.AsyncClient]:
-    """A client of Kasir's app in this process."""
+    """A client of a Kasir in this process with these settings."""
     async with (
         kasir_on(database, clock=None, KASIR_API_KEY="shop-key", **environ) as kasir,
         app_client(kasir) as http,
@@ -33,7 +33,9 @@ async def metrics_client(database: str, **environ: str) -> AsyncIterator[httpx.A
         pytest.param({"X-API-Key": "shop-key"}, id="a shop's key"),
     ],
 )
-async def test_metrics_require_their_key(fresh_database: str, headers: Mapping[str, str]) -> None:
+async def test_metrics_are_refused_without_their_own_key(
+    fresh_database: str, headers: Mapping[str, str]
+) -> None:
     async with metrics_client(fresh_database, KASIR_METRICS_KEY="metrics-key") as http:
         response = await http.get("/metrics", headers=headers)
         health = [await http.get(path) for path in ("/health/live", "/health/ready")]
@@ -42,15 +44,15 @@ async def test_metrics_require_their_key(fresh_database: str, headers: Mapping[s
     assert response.headers["www-authenticate"].startswith("Bearer")
     assert "KASIR_METRICS_KEY" in response.json()["message"]
     assert "kasir_notices" not in response.text
-    assert [one.status_code for one in health] == [200, 200]
+    assert [answer.status_code for answer in health] == [200, 200]
 
 
 @pytest.mark.parametrize(
-    "text", ["Bearer metrics-key", "bearer metrics-key", "Bearer  metrics-key "]
+    "authorization", ["Bearer metrics-key", "bearer metrics-key", "Bearer  metrics-key "]
 )
-async def test_metrics_are_returned_with_their_key(fresh_database: str, text: str) -> None:
+async def test_metrics_are_returned_with_their_key(fresh_database: str, authorization: str) -> None:
     async with metrics_client(fresh_database, KASIR_METRICS_KEY="metrics-key") as http:
-        response = await http.get("/metrics", headers={"Authorization": text})
+        response = await http.get("/metrics", headers={"Authorization": authorization})
 
     assert response.status_code == 200
     assert "kasir_payments_unknown 0.0" in response.text

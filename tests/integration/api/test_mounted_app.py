@@ -1,4 +1,4 @@
-"""Kasir's app mounted in another program leaves that program's settings alone."""
+"""Kasir's app leaves the garbage collector of a program that mounts it unchanged."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import gc
 from in_process_app import in_process_app
 
 
-async def test_the_app_leaves_the_garbage_collector_to_its_host(
+async def test_a_mounted_app_does_not_freeze_the_garbage_collector(
     fresh_database: str,
 ) -> None:
     before = gc.get_freeze_count()

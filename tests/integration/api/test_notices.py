@@ -1,4 +1,4 @@
-"""The notifications that Adyen sent, and their states, by the API and by the command."""
+"""The API and the command list Adyen's notifications and their states."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ from kasir.webhooks.receiving import receive, receive_token
 from kasir.wiring import Parts
 from opened_kasir import kasir_on
 
+#: Every state of a notice.
 STATES: Final = ("held", "waiting", "foreign", "unheard_of", "unread", "read", "ignored")
+#: A `storedPaymentMethodId`.
 TOKEN: Final = "TOKENTOKENTOKEN1"
 
 
@@ -63,9 +65,11 @@ class Operator:
             received_at=NOW,
         )
 
-    async def open_payment(self, name: str, reference: str) -> None:
-        """Open a payment."""
-        await self.kasir.payments.open(an_intent(name, reference=reference), a_question(name), None)
+    async def open_payment(self, payment_id: str, reference: str) -> None:
+        """Store a new payment."""
+        await self.kasir.payments.open(
+            an_intent(payment_id, reference=reference), a_question(payment_id), None
+        )
 
     async def list_notices(self, query: str = "") -> Any:
         """List notices over the API."""
@@ -76,7 +80,7 @@ class Operator:
 
 @pytest.fixture
 async def operator(fresh_database: str) -> AsyncIterator[Operator]:
-    """Kasir's app in this process, on a database of its own."""
+    """An operator of a Kasir in this process, on an empty database."""
     async with (
         kasir_on(fresh_database, KASIR_API_KEY="shop-key", ADYEN_TOKEN_HMAC_KEY=OTHER_KEY) as kasir,
         app_client(kasir, X_API_Key="shop-key") as http,
@@ -86,8 +90,10 @@ async def operator(fresh_database: str) -> AsyncIterator[Operator]:
 
 async def test_each_notice_is_listed_with_its_state_and_payment(operator: Operator) -> None:
     await operator.open_payment("pay_1", "ORDER-1")
-    mine = {"metadata.kasirPaymentId": "pay_1"}
-    await operator.receive(merchantReference="ORDER-1", pspReference="PSP-1", additionalData=mine)
+    metadata = {"metadata.kasirPaymentId": "pay_1"}
+    await operator.receive(
+        merchantReference="ORDER-1", pspReference="PSP-1", additionalData=metadata
+    )
     await operator.receive(merchantReference="NOBODYS", pspReference="PSP-2", success="false")
     await operator.receive(eventCode="BRAND_NEW", pspReference="PSP-3")
     await operator.receive(eventCode="REPORT_AVAILABLE", pspReference="PSP-4")
@@ -96,10 +102,12 @@ async def test_each_notice_is_listed_with_its_state_and_payment(operator: Operat
     await operator.receive(merchantReference="ORDER-1", pspReference="PSP-6")
     page = await operator.list_notices()
 
-    shown = {notice["pspReference"]: notice for notice in page["notices"]}
+    by_psp_reference = {notice["pspReference"]: notice for notice in page["notices"]}
     assert page["next"] is None
     assert [notice["id"] for notice in page["notices"]] == [6, 5, 4, 3, 2, 1]
-    assert {psp: notice["state"] for psp, notice in shown.items()} == {
+    assert {
+        psp_reference: notice["state"] for psp_reference, notice in by_psp_reference.items()
+    } == {
         "PSP-1": "read",
         "PSP-2": "foreign",
         "PSP-3": "unheard_of",
@@ -107,7 +115,7 @@ async def test_each_notice_is_listed_with_its_state_and_payment(operator: Operat
         "PSP-5": "held",
         "PSP-6": "unread",
     }
-    assert shown["PSP-1"] == {
+    assert by_psp_reference["PSP-1"] == {
         "id": 1,
         "state": "read",
         "eventCode": "AUTHORISATION",
@@ -117,13 +125,19 @@ async def test_each_notice_is_listed_with_its_state_and_payment(operator: Operat
         "paymentId": "pay_1",
         "receivedAt": "2026-11-23T10:00:00Z",
     }
-    assert (shown["PSP-2"]["success"], shown["PSP-2"].get("paymentId")) == (False, None)
-    assert "yesterday" in shown["PSP-5"]["why"]
-    assert [psp for psp, notice in shown.items() if "why" in notice] == ["PSP-5"]
+    assert (by_psp_reference["PSP-2"]["success"], by_psp_reference["PSP-2"].get("paymentId")) == (
+        False,
+        None,
+    )
+    assert "yesterday" in by_psp_reference["PSP-5"]["why"]
+    assert [
+        psp_reference for psp_reference, notice in by_psp_reference.items() if "why" in notice
+    ] == ["PSP-5"]
 
 
 @pytest.mark.parametrize("state", STATES)
 async def test_notices_can_be_filtered_by_state(operator: Operator, state: str) -> None:
+    # The merchant reference of each notice is its state.
     for number, each in enumerate(STATES):
         await operator.receive(pspReference=f"PSP-{number}", merchantReference=each)
         await operator.kasir.pool.execute(
@@ -131,20 +145,22 @@ async def test_notices_can_be_filtered_by_state(operator: Operator, state: str) 
         )
     page = await operator.list_notices(f"?state={state}")
 
-    assert [(one["state"], one["merchantReference"]) for one in page["notices"]] == [(state, state)]
+    assert [(notice["state"], notice["merchantReference"]) for notice in page["notices"]] == [
+        (state, state)
+    ]
 
 
-async def test_pages_are_newest_first_and_complete(operator: Operator) -> None:
+async def test_pages_list_every_notice_with_the_newest_first(operator: Operator) -> None:
     for number in range(5):
         await operator.receive(pspReference=f"PSP-{number}")
     pages: list[list[str]] = []
     after = ""
-    while len(pages) < 9:
+    while len(pages) < 9:  # At most, if the pages never end.
         page = await operator.list_notices(f"?state=unread&limit=2{after}")
         pages.append([notice["pspReference"] for notice in page["notices"]])
         if page["next"] is None:
             break
-        # A notice that arrives now is newer, and so on no later page.
+        # A notice that arrives now is newer, so no later page lists it.
         await operator.receive(pspReference=f"LATE-{len(pages)}")
         after = f"&after={page['next']}"
 
@@ -203,7 +219,7 @@ async def test_a_notice_that_no_key_decrypts_is_listed_without_its_content(
         ("sate=held", "sate"),
     ],
 )
-async def test_an_invalid_parameter_of_notices_is_named(
+async def test_an_invalid_parameter_of_notices_is_refused_and_named(
     operator: Operator, query: str, field: str
 ) -> None:
     response = await operator.http.get(f"/api/notices?{query}")
@@ -218,7 +234,7 @@ async def test_notices_require_an_api_key(operator: Operator) -> None:
     assert response.status_code == 401
 
 
-async def test_the_command_lists_the_same(
+async def test_the_command_lists_the_same_notices_as_the_api(
     operator: Operator, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     await operator.receive(pspReference="PSP-1", eventDate="yesterday", success="false")
@@ -226,12 +242,12 @@ async def test_the_command_lists_the_same(
     monkeypatch.setenv("ADYEN_ENVIRONMENT", "twin")
     monkeypatch.setenv("ADYEN_HMAC_KEY", KEY)
     monkeypatch.setenv("KASIR_DATABASE_URL", operator.kasir.settings.database_url or "")
-    await list_notices("held", 10, as_json=True)
+    await list_notices("held", most=10, as_json=True)
     printed = json.loads(capsys.readouterr().out)
-    await list_notices("held", 10, as_json=False)
+    await list_notices("held", most=10, as_json=False)
     table = capsys.readouterr().out
 
     (notice,) = (await operator.list_notices("?state=held"))["notices"]
     assert printed == [notice]
-    for word in ("AUTHORISATION", "false", "PSP-1", "ORDER-1001", notice["why"], "1 held"):
-        assert word in table
+    for text in ("AUTHORISATION", "false", "PSP-1", "ORDER-1001", notice["why"], "1 held"):
+        assert text in table

@@ -1,4 +1,4 @@
-"""Payment links over HTTP: created, returned, withdrawn, and refused if they could not be paid."""
+"""Payment links over HTTP: creating, reading and withdrawing them, and their errors."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from raw_http import Caller, is_adyens_error
 
 
 def link_body(**changes: Any) -> dict[str, Any]:
-    """A complete link; a change of None leaves the field out."""
+    """The body of a complete link; a change of None removes the field."""
     body = {
         "reference": f"LINK-{secrets.token_hex(6)}",
         "amount": {"currency": "IDR", "value": 25_000},
@@ -24,8 +24,8 @@ def link_body(**changes: Any) -> dict[str, Any]:
     return {name: value for name, value in body.items() if value is not None}
 
 
-async def now_of(caller: Caller) -> datetime:
-    """The twin's time, which Kasir uses here."""
+async def twin_time(caller: Caller) -> datetime:
+    """The twin's time, which Kasir uses in these tests."""
     async with caller.http.get(f"{caller.system.twin_url}/twin/clock") as response:
         return datetime.fromisoformat((await response.json())["now"])
 
@@ -33,50 +33,52 @@ async def now_of(caller: Caller) -> datetime:
 @pytest.mark.parametrize("version", [71, 72])
 async def test_a_link_is_created_and_returned(caller: Caller, version: int) -> None:
     body = link_body(description="Kopi", shopperReference="shopper-1")
-    made = await caller.post(f"/v{version}/paymentLinks", body)
-    shown = await caller.call("GET", f"/v{version}/paymentLinks/{made.json['id']}")
+    created = await caller.post(f"/v{version}/paymentLinks", body)
+    shown = await caller.call("GET", f"/v{version}/paymentLinks/{created.json['id']}")
 
-    assert (made.status, shown.status) == (201, 200)
-    assert made.json["status"] == "active"
-    assert made.json["url"] == f"{caller.system.kasir_url}/pay/{made.json['id']}"
-    assert made.json["merchantAccount"] == "TwinMerchant"
-    assert {name: made.json[name] for name in body} == body
-    assert shown.json == made.json
+    assert (created.status, shown.status) == (201, 200)
+    assert created.json["status"] == "active"
+    assert created.json["url"] == f"{caller.system.kasir_url}/pay/{created.json['id']}"
+    assert created.json["merchantAccount"] == "TwinMerchant"
+    assert {name: created.json[name] for name in body} == body
+    assert shown.json == created.json
 
 
 async def test_a_link_is_valid_for_a_day_by_default(caller: Caller) -> None:
-    now = await now_of(caller)
-    made = await caller.post("/v72/paymentLinks", link_body())
-    expires_at = datetime.fromisoformat(made.json["expiresAt"])
+    now = await twin_time(caller)
+    created = await caller.post("/v72/paymentLinks", link_body())
+    expires_at = datetime.fromisoformat(created.json["expiresAt"])
 
     assert timedelta(hours=23) < expires_at - now < timedelta(hours=25)
 
 
-async def test_a_link_is_valid_until_its_expiry(caller: Caller) -> None:
-    wanted = (await now_of(caller) + timedelta(days=69)).astimezone(UTC).replace(microsecond=0)
-    made = await caller.post("/v72/paymentLinks", link_body(expiresAt=wanted.isoformat()))
+async def test_a_link_is_valid_until_the_requested_expiry(caller: Caller) -> None:
+    expires_at = (
+        (await twin_time(caller) + timedelta(days=69)).astimezone(UTC).replace(microsecond=0)
+    )
+    created = await caller.post("/v72/paymentLinks", link_body(expiresAt=expires_at.isoformat()))
 
-    assert made.status == 201
-    assert datetime.fromisoformat(made.json["expiresAt"]) == wanted
+    assert created.status == 201
+    assert datetime.fromisoformat(created.json["expiresAt"]) == expires_at
 
 
-async def test_a_link_is_withdrawn_and_stays_so(caller: Caller) -> None:
-    made = await caller.post("/v72/paymentLinks", link_body())
-    path = f"/v72/paymentLinks/{made.json['id']}"
+async def test_a_withdrawn_link_stays_withdrawn(caller: Caller) -> None:
+    created = await caller.post("/v72/paymentLinks", link_body())
+    path = f"/v72/paymentLinks/{created.json['id']}"
     first = await caller.call("PATCH", path, {"status": "expired"})
     again = await caller.call("PATCH", path, {"status": "expired"})
     shown = await caller.call("GET", path)
 
-    assert [one.status for one in (first, again, shown)] == [200] * 3
-    assert [one.json["status"] for one in (first, again, shown)] == ["expired"] * 3
+    assert [answer.status for answer in (first, again, shown)] == [200] * 3
+    assert [answer.json["status"] for answer in (first, again, shown)] == ["expired"] * 3
 
 
 @pytest.mark.parametrize(
     "body", [{}, {"status": "active"}, {"status": "completed"}, {"status": None}, {"status": 7}]
 )
 async def test_a_link_can_only_be_withdrawn(caller: Caller, body: dict[str, Any]) -> None:
-    made = await caller.post("/v72/paymentLinks", link_body())
-    path = f"/v72/paymentLinks/{made.json['id']}"
+    created = await caller.post("/v72/paymentLinks", link_body())
+    path = f"/v72/paymentLinks/{created.json['id']}"
     answer = await caller.call("PATCH", path, body)
 
     assert (answer.status, is_adyens_error(answer)) == (422, True)
@@ -112,12 +114,12 @@ async def test_a_link_can_only_be_withdrawn(caller: Caller, body: dict[str, Any]
 async def test_an_invalid_link_names_its_field_and_is_not_stored(
     caller: Caller, changes: dict[str, Any], status: int, field: str
 ) -> None:
-    before = await caller.kept()
+    before = await caller.row_counts()
     answer = await caller.post("/v72/paymentLinks", link_body(**changes))
 
     assert (answer.status, is_adyens_error(answer)) == (status, True)
     assert f"Field '{field}' is not valid: " in answer.json["message"]
-    assert await caller.kept() == before
+    assert await caller.row_counts() == before
 
 
 async def test_all_errors_of_a_link_are_named_in_one_response(caller: Caller) -> None:
@@ -130,7 +132,7 @@ async def test_all_errors_of_a_link_are_named_in_one_response(caller: Caller) ->
         "metadata": 7,
     }
     answer = await caller.post("/v72/paymentLinks", wrong)
-    named = [
+    fields = [
         "reference",
         "amount.currency",
         "amount.value",
@@ -141,32 +143,33 @@ async def test_all_errors_of_a_link_are_named_in_one_response(caller: Caller) ->
     ]
 
     assert answer.status == 422
-    assert [name for name in named if f"Field '{name}' is" not in answer.json["message"]] == []
+    not_named = [name for name in fields if f"Field '{name}' is" not in answer.json["message"]]
+    assert not_named == []
 
 
 async def test_creating_a_link_does_not_call_adyen(caller: Caller) -> None:
-    at_the_twin, payments, *_ = await caller.kept()
+    twin_payments, payments, *_ = await caller.row_counts()
     body = link_body()
     await caller.post("/v72/paymentLinks", body)
-    after, payments_after, *_ = await caller.kept()
+    twin_payments_after, payments_after, *_ = await caller.row_counts()
 
-    assert (after, payments_after) == (at_the_twin, payments)
-    assert await caller.at_the_twin(body["reference"]) == []
+    assert (twin_payments_after, payments_after) == (twin_payments, payments)
+    assert await caller.twin_payments(body["reference"]) == []
 
 
-async def test_a_payments_body_creates_no_link_and_its_fields_are_named(
+async def test_the_body_of_a_payment_creates_no_link_and_its_extra_fields_are_named(
     caller: Caller,
 ) -> None:
-    before = await caller.kept()
+    before = await caller.row_counts()
     answer = await caller.post("/v72/paymentLinks", payment_body())
 
     assert answer.status == 422
     for name in ("browserInfo", "channel", "paymentMethod"):
         assert f"Field '{name}' is not valid: " in answer.json["message"]
-    assert await caller.kept() == before
+    assert await caller.row_counts() == before
 
 
-async def test_a_key_creates_one_link_and_refuses_another_body(caller: Caller) -> None:
+async def test_an_idempotency_key_creates_one_link_and_refuses_another_body(caller: Caller) -> None:
     body, key = link_body(), secrets.token_hex(8)
     first = await caller.post("/v72/paymentLinks", body, key=key)
     again = await caller.post("/v72/paymentLinks", body, key=key)

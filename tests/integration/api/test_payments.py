@@ -1,4 +1,4 @@
-"""Paying over HTTP: Adyen's answers unchanged, once per key, details any number of times."""
+"""Payments over HTTP: Adyen's answers, one payment per idempotency key, repeatable details."""
 
 from __future__ import annotations
 
@@ -19,14 +19,17 @@ def new_reference() -> str:
     return f"ORDER-{secrets.token_hex(6)}"
 
 
-async def paid(caller: Caller, walker: JourneyClient, do: str = "approve") -> tuple[str, str]:
-    """Start a payment and let the shopper act; returns its reference and the redirectResult."""
+async def returned_from_wallet(
+    caller: Caller, journey_client: JourneyClient, do: str = "approve"
+) -> tuple[str, str]:
+    """Start a payment and do this in the wallet; returns its reference and the redirectResult."""
     reference = new_reference()
     started = await caller.post("/v72/payments", payment_body(reference=reference))
-    return reference, await walker.shopper(started.json["action"], do)
+    return reference, await journey_client.shopper(started.json["action"], do)
 
 
 async def details(caller: Caller, result: str, version: int = 72) -> HttpReply:
+    """Send a redirectResult to `/payments/details`."""
     body = {"details": {"redirectResult": result}}
     return await caller.post(f"/v{version}/payments/details", body)
 
@@ -35,7 +38,7 @@ async def details(caller: Caller, result: str, version: int = 72) -> HttpReply:
 async def test_gopay_is_listed_with_the_required_fields_filled_in(
     caller: Caller, version: int
 ) -> None:
-    sparse = {"channel": "Web", "amount": {"value": 25_000}}
+    without_country_and_currency = {"channel": "Web", "amount": {"value": 25_000}}
     complete = {
         "merchantAccount": "TwinMerchant",
         "countryCode": "ID",
@@ -43,7 +46,8 @@ async def test_gopay_is_listed_with_the_required_fields_filled_in(
         "amount": {"currency": "IDR", "value": 25_000},
     }
     answers = [
-        await caller.post(f"/v{version}/paymentMethods", body) for body in (sparse, complete)
+        await caller.post(f"/v{version}/paymentMethods", body)
+        for body in (without_country_and_currency, complete)
     ]
 
     assert [response.status for response in answers] == [200, 200]
@@ -60,11 +64,13 @@ async def test_gopay_is_listed_with_the_required_fields_filled_in(
         {"blockedPaymentMethods": ["gopay_wallet"]},
     ],
 )
-async def test_the_shops_filters_of_methods_are_forwarded(
+async def test_the_shops_filters_of_payment_methods_are_forwarded(
     caller: Caller, change: dict[str, Any]
 ) -> None:
-    asked = {"channel": "Web", "amount": {"value": 25_000}} | change
-    response = await caller.post("/v72/paymentMethods", {k: v for k, v in asked.items() if v})
+    filters = {"channel": "Web", "amount": {"value": 25_000}} | change
+    response = await caller.post(
+        "/v72/paymentMethods", {name: value for name, value in filters.items() if value}
+    )
 
     assert (response.status, response.json) == (200, {"paymentMethods": []})
 
@@ -89,20 +95,21 @@ async def test_an_invalid_request_for_methods_names_its_field(
 
 
 @pytest.mark.parametrize("version", [71, 72])
-async def test_the_answer_is_adyens_and_the_payment_is_stored(
-    caller: Caller, walker: JourneyClient, version: int
+async def test_a_payment_gets_adyens_answer_and_is_stored(
+    caller: Caller, journey_client: JourneyClient, version: int
 ) -> None:
     reference = new_reference()
     body = payment_body(reference=reference, shopperReference="shopper-1")
     response = await caller.post(f"/v{version}/payments", body)
     (payment,) = (await caller.call("GET", f"/api/payments?reference={reference}")).json["payments"]
-    (theirs,) = await caller.at_the_twin(reference)
+    (twin_payment,) = await caller.twin_payments(reference)
 
     assert response.status == 200
     assert response.json.keys() == {"resultCode", "action"}
     assert response.json["resultCode"] == "RedirectShopper"
     assert response.json["action"]["paymentMethodType"] == "gopay_wallet"
-    assert response.headers["pspReference"] == theirs["offerReference"]
+    # The twin calls the pspReference of an attempt that is not paid yet its offerReference.
+    assert response.headers["pspReference"] == twin_payment["offerReference"]
     assert payment["reference"] == reference
     assert payment["status"] == "awaiting_shopper"
     assert payment["amount"] == {"currency": "IDR", "value": 25_000}
@@ -118,21 +125,21 @@ async def test_a_payment_is_forwarded_unchanged_with_kasirs_id_added(caller: Cal
     body = payment_body(reference=reference, merchantAccount=None, metadata={"basket": "7"})
     response = await caller.post("/v72/payments", body)
     (payment,) = (await caller.call("GET", f"/api/payments?reference={reference}")).json["payments"]
-    (theirs,) = await caller.at_the_twin(reference)
+    (twin_payment,) = await caller.twin_payments(reference)
 
     assert response.status == 200
-    assert theirs["merchantAccount"] == "TwinMerchant"
-    assert theirs["amount"] == {"currency": "IDR", "value": 25_000}
-    assert theirs["metadata"] == {"basket": "7", "kasirPaymentId": payment["id"]}
+    assert twin_payment["merchantAccount"] == "TwinMerchant"
+    assert twin_payment["amount"] == {"currency": "IDR", "value": 25_000}
+    assert twin_payment["metadata"] == {"basket": "7", "kasirPaymentId": payment["id"]}
 
 
 async def test_full_metadata_is_forwarded_unchanged(caller: Caller) -> None:
-    reference, full = new_reference(), {str(n): "v" for n in range(20)}
+    reference, full = new_reference(), {str(n): "v" for n in range(20)}  # Adyen allows 20 pairs.
     response = await caller.post("/v72/payments", payment_body(reference=reference, metadata=full))
-    (theirs,) = await caller.at_the_twin(reference)
+    (twin_payment,) = await caller.twin_payments(reference)
 
     assert response.status == 200
-    assert theirs["metadata"] == full
+    assert twin_payment["metadata"] == full
 
 
 async def test_payments_of_one_reference_are_listed_newest_first(caller: Caller) -> None:
@@ -145,7 +152,7 @@ async def test_payments_of_one_reference_are_listed_newest_first(caller: Caller)
     assert [payment["amount"]["value"] for payment in found] == [3, 2, 1]
 
 
-# Once per key.
+# Tests of idempotency keys.
 
 
 async def test_the_same_key_returns_the_first_answer(caller: Caller) -> None:
@@ -153,14 +160,14 @@ async def test_the_same_key_returns_the_first_answer(caller: Caller) -> None:
     body = payment_body(reference=reference)
     first = await caller.post("/v72/payments", body, key=reference)
     again = await caller.post("/v72/payments", body, key=reference)
-    respelled = json.dumps(dict(reversed(body.items())), indent=3).encode()
-    otherwise_spaced = await caller.post("/v72/payments", respelled, key=reference)
+    reordered = json.dumps(dict(reversed(body.items())), indent=3).encode()
+    reformatted = await caller.post("/v72/payments", reordered, key=reference)
 
     assert (again.status, again.body) == (first.status, first.body)
-    assert (otherwise_spaced.status, otherwise_spaced.body) == (first.status, first.body)
+    assert (reformatted.status, reformatted.body) == (first.status, first.body)
     assert again.headers["pspReference"] == first.headers["pspReference"]
     assert [response.headers["idempotency-key"] for response in (first, again)] == [reference] * 2
-    assert len(await caller.at_the_twin(reference)) == 1
+    assert len(await caller.twin_payments(reference)) == 1
 
 
 async def test_without_a_key_no_key_is_returned(caller: Caller) -> None:
@@ -172,62 +179,64 @@ async def test_without_a_key_no_key_is_returned(caller: Caller) -> None:
 @pytest.mark.parametrize(
     "change", [{"amount": {"currency": "IDR", "value": 1}}, {"reference": "OTHER"}, {"extra": 1}]
 )
-async def test_the_same_key_with_another_body_is_422(
+async def test_the_same_key_with_another_body_is_answered_422(
     caller: Caller, change: dict[str, Any]
 ) -> None:
     reference = new_reference()
     await caller.post("/v72/payments", payment_body(reference=reference), key=reference)
-    before = await caller.kept()
+    before = await caller.row_counts()
     other = await caller.post(
         "/v72/payments", payment_body(reference=reference) | change, key=reference
     )
 
     assert (other.status, is_adyens_error(other)) == (422, True)
     assert "another request body" in other.json["message"]
-    assert await caller.kept() == before
+    assert await caller.row_counts() == before
 
 
-async def test_other_keys_and_no_keys_are_other_payments(caller: Caller) -> None:
+async def test_each_further_key_and_each_call_without_a_key_is_another_payment(
+    caller: Caller,
+) -> None:
     reference = new_reference()
     body = payment_body(reference=reference)
     for key in (f"{reference}-1", f"{reference}-2", None, None):
         await caller.post("/v72/payments", body, key=key)
 
-    assert len(await caller.at_the_twin(reference)) == 4
+    assert len(await caller.twin_payments(reference)) == 4
 
 
-async def test_fifty_at_once_with_one_key_are_one_payment(caller: Caller) -> None:
+async def test_fifty_concurrent_calls_with_one_key_are_one_payment(caller: Caller) -> None:
     reference = new_reference()
     body = payment_body(reference=reference)
     answers = await asyncio.gather(
         *(caller.post("/v72/payments", body, key=reference) for _ in range(50))
     )
-    good = [response for response in answers if response.status == 200]
+    successful = [response for response in answers if response.status == 200]
     busy = [response for response in answers if response.status == 409]
     found = (await caller.call("GET", f"/api/payments?reference={reference}")).json["payments"]
 
-    assert len(good) + len(busy) == 50
-    assert len(good) >= 1
-    assert {response.body for response in good} == {good[0].body}
+    assert len(successful) + len(busy) == 50
+    assert len(successful) >= 1
+    assert {response.body for response in successful} == {successful[0].body}
     assert {response.json["errorCode"] for response in busy} <= {"704"}
     assert {response.headers["transient-error"] for response in busy} <= {"true"}
     assert len(found) == 1
-    assert len(await caller.at_the_twin(reference)) == 1
+    assert len(await caller.twin_payments(reference)) == 1
 
 
-async def test_after_concurrent_calls_the_key_returns_the_one_answer(caller: Caller) -> None:
+async def test_after_concurrent_calls_the_key_returns_the_same_answer(caller: Caller) -> None:
     reference = new_reference()
     body = payment_body(reference=reference)
-    rush = await asyncio.gather(
+    answers = await asyncio.gather(
         *(caller.post("/v72/payments", body, key=reference) for _ in range(10))
     )
-    first = next(response for response in rush if response.status == 200)
+    first = next(response for response in answers if response.status == 200)
     later = await caller.post("/v72/payments", body, key=reference)
 
     assert (later.status, later.body) == (200, first.body)
 
 
-# Details.
+# Tests of `/payments/details`.
 
 
 @pytest.mark.parametrize(
@@ -239,64 +248,68 @@ async def test_after_concurrent_calls_the_key_returns_the_one_answer(caller: Cal
     ],
 )
 async def test_repeated_details_return_the_first_answer(
-    caller: Caller, walker: JourneyClient, do: str, result: str, status: str
+    caller: Caller, journey_client: JourneyClient, do: str, result: str, status: str
 ) -> None:
-    reference, brought = await paid(caller, walker, do)
-    first = await details(caller, brought)
-    again = [await details(caller, brought) for _ in range(3)]
-    payment = await walker.status(reference, status)
-    (theirs,) = await caller.at_the_twin(reference)
+    reference, wallet_result = await returned_from_wallet(caller, journey_client, do)
+    first = await details(caller, wallet_result)
+    again = [await details(caller, wallet_result) for _ in range(3)]
+    payment = await journey_client.status(reference, status)
+    (twin_payment,) = await caller.twin_payments(reference)
 
     assert (first.status, first.json["resultCode"]) == (200, result)
     assert {(response.status, response.body) for response in again} == {(200, first.body)}
-    assert payment["pspReference"] == theirs["pspReference"] == first.json["pspReference"]
+    assert payment["pspReference"] == twin_payment["pspReference"] == first.json["pspReference"]
     assert payment["captured"] == (25_000 if do == "approve" else 0)
 
 
 async def test_twenty_concurrent_details_get_one_answer_and_never_704(
-    caller: Caller, walker: JourneyClient
+    caller: Caller, journey_client: JourneyClient
 ) -> None:
-    _, brought = await paid(caller, walker)
-    answers = await asyncio.gather(*(details(caller, brought) for _ in range(20)))
+    _, wallet_result = await returned_from_wallet(caller, journey_client)
+    answers = await asyncio.gather(*(details(caller, wallet_result) for _ in range(20)))
 
     assert {response.status for response in answers} == {200}
     assert {response.json["resultCode"] for response in answers} == {"Authorised"}
     assert len({response.body for response in answers}) == 1
 
 
-async def test_an_encoded_result_is_the_same_as_a_decoded_one(
-    caller: Caller, walker: JourneyClient
+async def test_a_url_encoded_result_gets_the_same_answer_as_a_decoded_one(
+    caller: Caller, journey_client: JourneyClient
 ) -> None:
-    _, brought = await paid(caller, walker)
-    encoded = quote(brought, safe="")
+    _, wallet_result = await returned_from_wallet(caller, journey_client)
+    encoded = quote(wallet_result, safe="")
     first = await details(caller, encoded)
-    second = await details(caller, brought)
+    second = await details(caller, wallet_result)
 
-    assert encoded != brought
+    assert encoded != wallet_result
     assert (first.status, first.json["resultCode"]) == (200, "Authorised")
     assert second.body == first.body
 
 
-async def test_details_are_the_same_in_both_versions(caller: Caller, walker: JourneyClient) -> None:
-    _, brought = await paid(caller, walker)
-    older = await details(caller, brought, version=71)
-    newer = await details(caller, brought, version=72)
+async def test_details_get_the_same_answer_in_both_versions(
+    caller: Caller, journey_client: JourneyClient
+) -> None:
+    _, wallet_result = await returned_from_wallet(caller, journey_client)
+    older = await details(caller, wallet_result, version=71)
+    newer = await details(caller, wallet_result, version=72)
 
     assert (older.status, older.json["resultCode"]) == (200, "Authorised")
     assert newer.body == older.body
 
 
-async def test_more_fields_in_details_change_nothing(caller: Caller, walker: JourneyClient) -> None:
-    _, brought = await paid(caller, walker)
-    body = {"details": {"redirectResult": brought, "payload": "x"}, "paymentData": "y"}
+async def test_additional_fields_in_details_change_nothing(
+    caller: Caller, journey_client: JourneyClient
+) -> None:
+    _, wallet_result = await returned_from_wallet(caller, journey_client)
+    body = {"details": {"redirectResult": wallet_result, "payload": "x"}, "paymentData": "y"}
     response = await caller.post("/v72/payments/details", body)
 
     assert (response.status, response.json["resultCode"]) == (200, "Authorised")
 
 
 async def test_an_invalid_result_gets_adyens_own_error_every_time(caller: Caller) -> None:
-    garbled = f"X6XtfGC3!{secrets.token_hex(8)}"
-    first, again = await details(caller, garbled), await details(caller, garbled)
+    invalid = f"X6XtfGC3!{secrets.token_hex(8)}"
+    first, again = await details(caller, invalid), await details(caller, invalid)
 
     assert (first.status, first.json["errorCode"]) == (422, "14_018")
     assert again.body == first.body
@@ -315,36 +328,38 @@ async def test_an_invalid_result_gets_adyens_own_error_every_time(caller: Caller
         {"details": {"redirectResult": "x\0"}},
     ],
 )
-async def test_details_without_a_result_name_it(caller: Caller, body: dict[str, Any]) -> None:
-    before = await caller.kept()
+async def test_the_error_of_details_without_a_result_names_the_field(
+    caller: Caller, body: dict[str, Any]
+) -> None:
+    before = await caller.row_counts()
     response = await caller.post("/v72/payments/details", body)
 
     assert (response.status, is_adyens_error(response)) == (422, True)
     assert "Field 'details.redirectResult' is not valid: " in response.json["message"]
-    assert await caller.kept() == before
+    assert await caller.row_counts() == before
 
 
-async def test_a_payment_completes_although_the_shopper_never_returns(
-    caller: Caller, walker: JourneyClient
+async def test_a_payment_completes_although_the_shopper_does_not_return(
+    caller: Caller, journey_client: JourneyClient
 ) -> None:
     reference = new_reference()
     started = await caller.post("/v72/payments", payment_body(reference=reference))
-    await walker.shopper(started.json["action"], "approve_without_return")
-    payment = await walker.status(reference, "authorised")
+    await journey_client.shopper(started.json["action"], "approve_without_return")
+    payment = await journey_client.status(reference, "authorised")
 
     assert payment["captured"] == 25_000
     assert "notification" in [fact["source"] for fact in payment["facts"]]
 
 
-async def test_the_shops_own_query_is_kept_in_the_return_url(
-    caller: Caller, walker: JourneyClient
+async def test_the_return_url_keeps_the_shops_own_query(
+    caller: Caller, journey_client: JourneyClient
 ) -> None:
     reference = new_reference()
     url = "https://shop.example/return?order=1&note=caf%C3%A9#part"
     started = await caller.post("/v72/payments", payment_body(reference=reference, returnUrl=url))
-    done = await walker.twin(
+    approved = await journey_client.twin(
         "POST", "/twin/wallet", {"url": started.json["action"]["url"], "do": "approve"}
     )
 
-    assert done["location"].startswith("https://shop.example/return?order=1&note=caf%C3%A9")
-    assert redirect_result(done["location"]) != ""
+    assert approved["location"].startswith("https://shop.example/return?order=1&note=caf%C3%A9")
+    assert redirect_result(approved["location"]) != ""

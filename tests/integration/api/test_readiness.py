@@ -1,4 +1,4 @@
-"""The readiness check, by the state of the database."""
+"""The readiness check reports the state of the database."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from silent_network import proxy_to
 
 
 @pytest.mark.parametrize(
+    # SQL that is run before the check, and the check's answer; no status means 200.
     ("statement", "status", "expected"),
     [
         ("SELECT 1", None, "ok"),
@@ -18,7 +19,7 @@ from silent_network import proxy_to
         ("DELETE FROM migration", 503, "migrations are pending"),
     ],
 )
-async def test_it_is_ready_while_the_database_takes_writes_and_the_schema_is_current(
+async def test_kasir_is_ready_if_the_database_is_writable_and_its_schema_is_current(
     fresh_database: str, statement: str, status: int | None, expected: str
 ) -> None:
     async with kasir_on(fresh_database) as kasir:
@@ -28,11 +29,13 @@ async def test_it_is_ready_while_the_database_takes_writes_and_the_schema_is_cur
     assert (response.status_code, response.content) == (status, {"status": expected})
 
 
-async def test_it_answers_while_the_database_does_not_respond(fresh_database: str) -> None:
-    async with proxy_to(fresh_database) as way, kasir_on(way.dsn) as kasir:
-        way.go_silent()
+async def test_the_readiness_check_answers_while_the_database_is_silent(
+    fresh_database: str,
+) -> None:
+    async with proxy_to(fresh_database) as proxy, kasir_on(proxy.dsn) as kasir:
+        proxy.go_silent()
         response = await health.ready.fn(kasir)
-        way.let_through()
+        proxy.let_through()
 
     assert (response.status_code, response.content) == (
         503,

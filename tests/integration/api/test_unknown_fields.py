@@ -1,6 +1,6 @@
-"""No route ignores an unknown field or parameter; every route of the app is called.
+"""Every route refuses unknown fields and parameters, except the exempt paths below.
 
-A body that is forwarded to Adyen unchanged keeps the unknown field, and Adyen checks it.
+A body that is forwarded to Adyen unchanged keeps its unknown fields, and Adyen checks them.
 """
 
 from __future__ import annotations
@@ -25,23 +25,28 @@ from raw_http import Caller, is_adyens_error
 
 #: Paths that ignore unknown parameters, each with its reason.
 EXEMPT: Final = {
-    "/pay/": "a shopper's browser: addresses get utm_source, fbclid and the like on their way",
-    "/webhooks/": "what is authentic is kept, whatever it holds: docs/adr/0004 and 0012",
-    "/health/": "a probe that is answered 422 takes a healthy process out of service",
-    "/api/openapi.json": "Litestar's own: a document, the same for whoever asks",
-    "/api/openapi.json/openapi.json": "Litestar's own: the same document",
-    "/api/openapi.json/{path:str}": "Litestar's own: 404 for whatever is not there",
+    "/pay/": "other sites add utm_source, fbclid and the like to a shopper's link",
+    "/webhooks/": "an authentic notification is stored with every field: docs/adr/0004 and 0012",
+    "/health/": "a load balancer that is answered 422 stops using a healthy process",
+    "/api/openapi.json": "Litestar's own route: the document is the same for all parameters",
+    "/api/openapi.json/openapi.json": "Litestar's own route: the same document",
+    "/api/openapi.json/{path:str}": "Litestar's own route: 404 for every unknown path",
 }
 #: Paths whose body is forwarded to Adyen unchanged.
 FORWARDED: Final = (
-    *("/paymentMethods", "/payments", "/cancels", "/payments/{psp_reference:str}/{change:str}"),
-    *("/pal/servlet/Recurring/v68/listRecurringDetails", "/pal/servlet/Recurring/v68/disable"),
+    "/paymentMethods",
+    "/payments",
+    "/cancels",
+    "/payments/{psp_reference:str}/{change:str}",
+    "/pal/servlet/Recurring/v68/listRecurringDetails",
+    "/pal/servlet/Recurring/v68/disable",
 )
+#: A misspelt name.
 UNKNOWN: Final = "shopperRefrence"
 
 
 def routes() -> Iterator[tuple[str, str]]:
-    """Every method and path of the app, but the exceptions."""
+    """Every method and path of the app, except those in EXEMPT."""
     settings = settings_from({"ADYEN_ENVIRONMENT": "twin", "ADYEN_HMAC_KEY": KEY})
     for route in create_app(settings).routes:
         if not isinstance(route, HTTPRoute) or _is_exempt(route.path):
@@ -51,11 +56,13 @@ def routes() -> Iterator[tuple[str, str]]:
 
 
 def _is_exempt(path: str) -> bool:
-    return any(path == name or (name.endswith("/") and path.startswith(name)) for name in EXEMPT)
+    return any(
+        path == exempt or (exempt.endswith("/") and path.startswith(exempt)) for exempt in EXEMPT
+    )
 
 
-def called(path: str) -> str:
-    """A path with values in place of its variables."""
+def filled(path: str) -> str:
+    """A path with values for its variables."""
     return re.sub(r"\{.*?\}", "nobody", path.replace("{change:str}", "refunds"))
 
 
@@ -67,29 +74,35 @@ def _is_forwarded(path: str) -> bool:
 
 
 def test_every_route_is_listed() -> None:
-    """The tests below would pass if no route were found."""
+    """The tests below call each route in ROUTES."""
     assert {("POST", "/v72/payments"), ("GET", "/api/events"), ("GET", "/metrics")} <= set(ROUTES)
     assert len(ROUTES) >= 25
 
 
 @pytest.mark.parametrize(("method", "path"), ROUTES)
-async def test_an_unknown_parameter_is_named(caller: Caller, method: str, path: str) -> None:
-    before = await caller.kept()
-    response = await caller.call(method, f"{called(path)}?{UNKNOWN}=1")
+async def test_an_unknown_parameter_is_refused_and_named(
+    caller: Caller, method: str, path: str
+) -> None:
+    before = await caller.row_counts()
+    response = await caller.call(method, f"{filled(path)}?{UNKNOWN}=1")
 
     assert (response.status, is_adyens_error(response)) == (422, True), response.body
     assert UNKNOWN in response.json["message"]
-    assert await caller.kept() == before
+    assert await caller.row_counts() == before
 
 
-@pytest.mark.parametrize(("method", "path"), [one for one in ROUTES if not _is_forwarded(one[1])])
-async def test_an_unknown_field_is_named(caller: Caller, method: str, path: str) -> None:
-    before = await caller.kept()
-    response = await caller.call(method, called(path), {UNKNOWN: "shopper-1"})
+@pytest.mark.parametrize(
+    ("method", "path"), [route for route in ROUTES if not _is_forwarded(route[1])]
+)
+async def test_an_unknown_field_is_refused_and_named(
+    caller: Caller, method: str, path: str
+) -> None:
+    before = await caller.row_counts()
+    response = await caller.call(method, filled(path), {UNKNOWN: "shopper-1"})
 
     assert (response.status, is_adyens_error(response)) == (422, True), response.body
     assert UNKNOWN in response.json["message"]
-    assert await caller.kept() == before
+    assert await caller.row_counts() == before
 
 
 @pytest.fixture
@@ -105,7 +118,8 @@ async def fake_adyen_and_client(
         yield fake_server, http
 
 
-WHOLE: Final[dict[str, dict[str, Any]]] = {
+#: A valid body for each path.
+BODIES: Final[dict[str, dict[str, Any]]] = {
     "/paymentMethods": {},
     "/payments": payment_body(),
     "/payments/PSP-1/refunds": {"amount": {"currency": "IDR", "value": 1}},
@@ -114,51 +128,58 @@ WHOLE: Final[dict[str, dict[str, Any]]] = {
     "/pal/servlet/Recurring/v68/listRecurringDetails": {"shopperReference": "shopper-1"},
     "/pal/servlet/Recurring/v68/disable": {"shopperReference": "shopper-1"},
 }
+#: An answer of Adyen.
 PAID: Final = b'{"resultCode":"Authorised","pspReference":"PSP-1"}'
 
 
-async def _received(
-    fake_adyen_and_client: tuple[FakeServer, httpx.AsyncClient], path: str, more: dict[str, Any]
+async def _call_with_added_fields(
+    fake_adyen_and_client: tuple[FakeServer, httpx.AsyncClient], path: str, added: dict[str, Any]
 ) -> tuple[httpx.Response, dict[str, Any]]:
-    """Call with more fields in the body; returns the answer, and the body that Adyen received."""
+    """Call with added fields in the body; returns the answer, and the body sent to Adyen or {}."""
     fake_server, http = fake_adyen_and_client
     fake_server.handler = plain(200, PAID)
-    if path in ("/cancels", "/payments/PSP-1/refunds"):
+    if path in ("/cancels", "/payments/PSP-1/refunds"):  # They need a payment.
         await http.post("/v72/payments", json=payment_body())
-    asked = len(fake_server.asked)
-    where = path if path.startswith("/pal") else f"/v72{path}"
-    response = await http.post(where, json=WHOLE[path] | more)
-    got = json.loads(fake_server.asked[asked][2]) if len(fake_server.asked) > asked else {}
-    return response, got
+    calls_before = len(fake_server.asked)
+    url = path if path.startswith("/pal") else f"/v72{path}"
+    response = await http.post(url, json=BODIES[path] | added)
+    sent = (
+        json.loads(fake_server.asked[calls_before][2])
+        if len(fake_server.asked) > calls_before
+        else {}
+    )
+    return response, sent
 
 
-@pytest.mark.parametrize("path", [path for path in WHOLE if path != "/payments/details"])
-async def test_a_forwarded_body_is_forwarded_whole(
+@pytest.mark.parametrize("path", [path for path in BODIES if path != "/payments/details"])
+async def test_a_forwarded_body_keeps_its_unknown_fields(
     fake_adyen_and_client: tuple[FakeServer, httpx.AsyncClient], path: str
 ) -> None:
-    _, got = await _received(fake_adyen_and_client, path, {UNKNOWN: {"deep": [1]}})
+    _, sent = await _call_with_added_fields(fake_adyen_and_client, path, {UNKNOWN: {"deep": [1]}})
 
-    assert got[UNKNOWN] == {"deep": [1]}
+    assert sent[UNKNOWN] == {"deep": [1]}
 
 
 async def test_details_forward_every_field_of_adyens_schema(
     fake_adyen_and_client: tuple[FakeServer, httpx.AsyncClient],
 ) -> None:
-    more: dict[str, Any] = {
+    added: dict[str, Any] = {
         "details": {"redirectResult": "X6XtfGC3%21Y1", "payload": "P", "threeds2.fingerprint": "F"},
         "paymentData": "D",
         "authenticationData": {"authenticationOnly": False},
         "threeDSAuthenticationOnly": False,
     }
-    response, got = await _received(fake_adyen_and_client, "/payments/details", more)
+    response, sent = await _call_with_added_fields(
+        fake_adyen_and_client, "/payments/details", added
+    )
 
-    # Only the result is changed: the URL-encoded form is decoded.
-    assert got == more | {"details": {**more["details"], "redirectResult": "X6XtfGC3!Y1"}}
+    # Kasir only decodes the URL-encoded result.
+    assert sent == added | {"details": {**added["details"], "redirectResult": "X6XtfGC3!Y1"}}
     assert response.status_code == 200
 
 
 @pytest.mark.parametrize(
-    ("more", "field"),
+    ("added", "field"),
     [
         ({"paymentDatum": "D"}, "paymentDatum"),
         ({"details": {"redirectResult": "R", "redirectresult": "R"}}, "details.redirectresult"),
@@ -169,36 +190,40 @@ async def test_details_forward_every_field_of_adyens_schema(
     ],
 )
 async def test_details_with_a_field_that_adyens_schema_lacks_are_not_sent(
-    fake_adyen_and_client: tuple[FakeServer, httpx.AsyncClient], more: dict[str, Any], field: str
+    fake_adyen_and_client: tuple[FakeServer, httpx.AsyncClient], added: dict[str, Any], field: str
 ) -> None:
-    response, got = await _received(fake_adyen_and_client, "/payments/details", more)
+    response, sent = await _call_with_added_fields(
+        fake_adyen_and_client, "/payments/details", added
+    )
 
-    assert (response.status_code, got) == (422, {})
+    assert (response.status_code, sent) == (422, {})
     assert f"Field '{field}' is not valid: " in response.json()["message"]
 
 
 async def test_a_link_with_a_misspelt_field_is_not_created(caller: Caller) -> None:
-    before = await caller.kept()
+    before = await caller.row_counts()
     response = await caller.post("/v72/paymentLinks", link_body(shopperRefrence="shopper-1"))
 
     assert (response.status, is_adyens_error(response)) == (422, True)
     assert "Field 'shopperRefrence' is not valid: " in response.json["message"]
-    assert await caller.kept() == before
+    assert await caller.row_counts() == before
 
 
 async def test_a_link_accepts_fields_of_adyen_that_have_no_effect_in_kasir(
     caller: Caller,
 ) -> None:
-    more = {"themeId": "T", "riskData": {"customFields": {"a": "b"}}, "deliverAt": None}
-    response = await caller.post("/v72/paymentLinks", link_body() | more)
+    added = {"themeId": "T", "riskData": {"customFields": {"a": "b"}}, "deliverAt": None}
+    response = await caller.post("/v72/paymentLinks", link_body() | added)
 
     assert response.status == 201
-    assert {name: response.json.get(name) for name in more} == more
+    assert {name: response.json.get(name) for name in added} == added
 
 
-async def test_a_link_is_withdrawn_only_by_its_status(caller: Caller) -> None:
-    made = await caller.post("/v72/paymentLinks", link_body())
-    path = f"/v72/paymentLinks/{made.json['id']}"
+async def test_a_body_with_other_fields_than_the_status_does_not_withdraw_a_link(
+    caller: Caller,
+) -> None:
+    created = await caller.post("/v72/paymentLinks", link_body())
+    path = f"/v72/paymentLinks/{created.json['id']}"
     body = {"status": "expired", "expiresAt": "2027-01-01T00:00:00Z"}
     response = await caller.call("PATCH", path, body)
 
@@ -208,18 +233,18 @@ async def test_a_link_is_withdrawn_only_by_its_status(caller: Caller) -> None:
 
 
 async def test_at_most_ten_unknown_names_are_listed(caller: Caller) -> None:
-    query = "&".join(f"wish{n}={'x' * 10}" for n in range(40))
-    fields = {f"wish{n}": n for n in range(40)}
-    asked = await caller.call("GET", f"/api/events?{query}")
-    posted = await caller.post("/v72/paymentLinks", link_body(**fields))
+    query = "&".join(f"extra{n}={'x' * 10}" for n in range(40))
+    fields = {f"extra{n}": n for n in range(40)}
+    of_query = await caller.call("GET", f"/api/events?{query}")
+    of_body = await caller.post("/v72/paymentLinks", link_body(**fields))
 
-    assert [response.json["message"].count("Field 'wish") for response in (asked, posted)] == [
+    assert [response.json["message"].count("Field 'extra") for response in (of_query, of_body)] == [
         10,
         10,
     ]
 
 
-async def test_a_parameter_given_twice_is_named(caller: Caller) -> None:
+async def test_a_parameter_given_twice_is_refused_and_named(caller: Caller) -> None:
     response = await caller.call("GET", "/api/payments?reference=A&reference=B")
 
     assert (response.status, is_adyens_error(response)) == (422, True)
@@ -248,7 +273,7 @@ async def test_an_empty_body_is_accepted(caller: Caller, body: bytes) -> None:
 
 
 @pytest.mark.parametrize("body", [b"[1]", b"{", b"\xff", b"reference=1", b"[" * 100_000])
-async def test_a_body_is_refused_where_none_is_read(caller: Caller, body: bytes) -> None:
+async def test_a_route_that_reads_no_body_refuses_one(caller: Caller, body: bytes) -> None:
     response = await caller.call("GET", "/api/events", body)
 
     assert (response.status, is_adyens_error(response)) == (422, True)
@@ -258,11 +283,13 @@ async def test_a_body_is_refused_where_none_is_read(caller: Caller, body: bytes)
 @pytest.mark.parametrize(
     "query",
     [
-        *("/api/events?after=nobody", "/api/events?after=%00"),
-        *("/api/payments", f"/api/payments?reference={'r' * 81}"),
+        "/api/events?after=nobody",
+        "/api/events?after=%00",
+        "/api/payments",
+        f"/api/payments?reference={'r' * 81}",
     ],
 )
-async def test_an_invalid_parameter_is_named_with_what_to_do(caller: Caller, query: str) -> None:
+async def test_an_invalid_parameter_is_named_with_the_remedy(caller: Caller, query: str) -> None:
     response = await caller.call("GET", query)
 
     assert (response.status, is_adyens_error(response)) == (422, True)

@@ -1,4 +1,4 @@
-"""The operator's commands: help, exit codes, one line for a fault, and what they are for."""
+"""The operator's commands: their help, exit codes and errors in one line."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ from fakes import KEY
 from kasir.cli.main import app, main
 from kasir.demo.processes import RunningDemo
 
-NEEDED = {
+#: The settings that a program with the real Adyen requires.
+REQUIRED = {
     "ADYEN_API_KEY": "key",
     "ADYEN_MERCHANT_ACCOUNT": "WarungECOM",
     "ADYEN_HMAC_KEY": KEY,
@@ -29,51 +30,51 @@ NEEDED = {
     "KASIR_DATABASE_URL": "postgresql://127.0.0.1:1/nobody",
 }
 
-# Cyclopts guesses that a test forgot to pass words; ours go through sys.argv, as a shell's do.
+# Cyclopts warns if a test passes no arguments; these tests set sys.argv as a shell does.
 pytestmark = pytest.mark.filterwarnings("ignore:Cyclopts application invoked without tokens")
 
-Here = Callable[[list[str], dict[str, str]], tuple[int, str, str]]
+RunCommand = Callable[[list[str], dict[str, str]], tuple[int, str, str]]
 
 
 @pytest.fixture
-def here(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Here:
-    """Run a command in this process, which is quicker: gives exit code, stdout and stderr."""
+def run_command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> RunCommand:
+    """A function that runs a command in this process; returns exit code, stdout and stderr."""
 
-    def run(words: list[str], environ: dict[str, str]) -> tuple[int, str, str]:
+    def run(arguments: list[str], environ: dict[str, str]) -> tuple[int, str, str]:
         for name in list(os.environ):
             if name.startswith(("ADYEN_", "KASIR_")):
                 monkeypatch.delenv(name)
-        for name, text in environ.items():
-            monkeypatch.setenv(name, text)
-        monkeypatch.setattr(sys, "argv", ["kasir", *words])
-        with pytest.raises(SystemExit) as ended:
+        for name, value in environ.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setattr(sys, "argv", ["kasir", *arguments])
+        with pytest.raises(SystemExit) as raised:
             main()
         printed = capsys.readouterr()
-        return int(ended.value.code or 0), printed.out, printed.err
+        return int(raised.value.code or 0), printed.out, printed.err
 
     return run
 
 
-def commands(parent: App, *words: str) -> Iterator[tuple[str, ...]]:
-    """Every command there is, as the words that call it."""
-    yield words
+def commands(parent: App, *arguments: str) -> Iterator[tuple[str, ...]]:
+    """The arguments that call each command: the parent's, and those of its subcommands."""
+    yield arguments
     for name in parent:
         if not name.startswith("-"):
-            yield from commands(parent[name], *words, name)
+            yield from commands(parent[name], *arguments, name)
 
 
-@pytest.mark.parametrize("words", list(commands(app)), ids=" ".join)
-def test_every_command_explains_itself(
-    words: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("arguments", list(commands(app)), ids=" ".join)
+def test_every_command_has_a_help_text(
+    arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    app([*words, "--help"], exit_on_error=False, result_action="return_value")
+    app([*arguments, "--help"], exit_on_error=False, result_action="return_value")
     printed = capsys.readouterr()
 
-    assert f"Usage: {' '.join(('kasir', *words))}" in printed.out
+    assert f"Usage: {' '.join(('kasir', *arguments))}" in printed.out
     assert printed.err == ""
 
 
-def test_the_commands_of_the_interface_are_there() -> None:
+def test_the_main_commands_exist() -> None:
     assert {("serve",), ("worker",), ("migrate",), ("apikey", "create"), ("demo",)} - set(
         commands(app)
     ) == set()
@@ -87,12 +88,12 @@ def test_help_needs_no_settings_and_exits_0() -> None:
 
 
 @pytest.mark.parametrize(
-    "words", [("migrate",), ("notices", "--json"), ("deliveries", "--json")], ids=" ".join
+    "arguments", [("migrate",), ("notices", "--json"), ("deliveries", "--json")], ids=" ".join
 )
 async def test_a_closed_output_pipe_is_not_reported_as_a_database_error(
-    fresh_database: str, words: tuple[str, ...]
+    fresh_database: str, arguments: tuple[str, ...]
 ) -> None:
-    result = unread(words, {**TWIN, "KASIR_DATABASE_URL": fresh_database})
+    result = with_closed_output(arguments, {**TWIN, "KASIR_DATABASE_URL": fresh_database})
 
     assert result.returncode == 1
     assert "cannot be used" not in result.stderr
@@ -100,14 +101,16 @@ async def test_a_closed_output_pipe_is_not_reported_as_a_database_error(
     assert "Traceback" not in result.stderr
 
 
-def unread(words: tuple[str, ...], given: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    """Run a command whose output pipe is closed."""
+def with_closed_output(
+    arguments: tuple[str, ...], environ: dict[str, str]
+) -> subprocess.CompletedProcess[str]:
+    """Run a command while nothing reads its output."""
     reading, writing = os.pipe()
     os.close(reading)
     try:
         return subprocess.run(
-            [*KASIR, *words],
-            env=environment(given),
+            [*KASIR, *arguments],
+            env=environment(environ),
             stdout=writing,
             stderr=subprocess.PIPE,
             text=True,
@@ -125,7 +128,7 @@ def test_the_version_is_printed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "named"),
+    ("arguments", "mentioned"),
     [
         (["nonsense"], "nonsense"),
         (["serve", "--port", "many"], "--port"),
@@ -146,21 +149,23 @@ def test_the_version_is_printed() -> None:
         (["deliveries", "resend", "\udcff"], "utf-8"),
     ],
 )
-def test_wrong_usage_is_one_line_and_exits_2(here: Here, words: list[str], named: str) -> None:
-    code, out, err = here(words, TWIN)
+def test_wrong_usage_prints_one_line_and_exits_2(
+    run_command: RunCommand, arguments: list[str], mentioned: str
+) -> None:
+    code, out, err = run_command(arguments, TWIN)
 
     assert (code, out) == (2, "")
     assert is_one_line(err), err
-    assert named in err.lower()
+    assert mentioned in err.lower()
 
 
-@pytest.mark.parametrize("words", [["serve"], ["worker"]])
+@pytest.mark.parametrize("arguments", [["serve"], ["worker"]])
 @pytest.mark.parametrize("name", ["ADYEN_API_KEY", "ADYEN_HMAC_KEY"])
-def test_a_missing_setting_is_one_line_that_names_it_and_exits_1(
-    here: Here, words: list[str], name: str
+def test_a_missing_setting_is_named_in_one_line_and_exits_1(
+    run_command: RunCommand, arguments: list[str], name: str
 ) -> None:
-    given = {known: text for known, text in NEEDED.items() if known != name}
-    code, out, err = here(words, given)
+    environ = {other: value for other, value in REQUIRED.items() if other != name}
+    code, out, err = run_command(arguments, environ)
 
     assert (code, out) == (1, "")
     assert is_one_line(err), err
@@ -168,14 +173,14 @@ def test_a_missing_setting_is_one_line_that_names_it_and_exits_1(
 
 
 def test_a_server_whose_database_goes_away_before_it_listens_exits_1(
-    here: Here, monkeypatch: pytest.MonkeyPatch
+    run_command: RunCommand, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def found_it() -> None:
-        """As it was a moment before."""
+    async def succeed() -> None:
+        """Find the database available."""
 
-    monkeypatch.setattr("kasir.cli.serve._preflight", found_it)
-    thresholds = gc.get_threshold()
-    code, out, err = here(["serve", "--port", "0"], NEEDED)
+    monkeypatch.setattr("kasir.cli.serve._preflight", succeed)
+    thresholds = gc.get_threshold()  # `serve` changes them.
+    code, out, err = run_command(["serve", "--port", "0"], REQUIRED)
     gc.set_threshold(*thresholds)
 
     assert code == 1
@@ -183,10 +188,15 @@ def test_a_server_whose_database_goes_away_before_it_listens_exits_1(
     assert "Traceback" not in out + err
 
 
-def test_a_process_whose_database_goes_away_exits_1() -> None:
-    wrong, missing = kasir("serve", "--port", "many"), kasir("worker")
+def test_a_real_process_exits_2_for_wrong_usage_and_1_for_a_missing_setting() -> None:
+    wrong_usage = kasir("serve", "--port", "many")
+    missing = kasir("worker")
 
-    assert (wrong.returncode, wrong.stdout, is_one_line(wrong.stderr)) == (2, "", True)
+    assert (wrong_usage.returncode, wrong_usage.stdout, is_one_line(wrong_usage.stderr)) == (
+        2,
+        "",
+        True,
+    )
     assert (missing.returncode, missing.stdout) == (1, "")
     assert missing.stderr.startswith(
         "kasir: ADYEN_API_KEY: is not set; Kasir cannot call Adyen without it. ADYEN_MERCHANT"
@@ -195,7 +205,7 @@ def test_a_process_whose_database_goes_away_exits_1() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "name"),
+    ("environ", "name"),
     [
         ({"ADYEN_ENVIRONMENT": "production"}, "ADYEN_ENVIRONMENT"),
         ({"ADYEN_HMAC_KEY": "short"}, "ADYEN_HMAC_KEY"),
@@ -206,10 +216,10 @@ def test_a_process_whose_database_goes_away_exits_1() -> None:
         ({"KASIR_DATABASE_URL": "postgresql://127.0.0.1:port/nobody"}, "KASIR_DATABASE_URL"),
     ],
 )
-def test_a_malformed_setting_is_one_line_that_names_it(
-    here: Here, given: dict[str, str], name: str
+def test_a_malformed_setting_is_named_in_one_line(
+    run_command: RunCommand, environ: dict[str, str], name: str
 ) -> None:
-    code, out, err = here(["worker"], NEEDED | given)
+    code, out, err = run_command(["worker"], REQUIRED | environ)
 
     assert (code, out) == (1, "")
     assert is_one_line(err), err
@@ -227,7 +237,7 @@ async def test_migrate_brings_the_schema_up_to_date_and_then_has_nothing_to_do(
     assert (again.returncode, again.stdout, again.stderr) == (0, "up to date\n", "")
 
 
-def admitted(url: str, key: str) -> int:
+def status_with_key(url: str, key: str) -> int:
     request = urllib.request.Request(url, headers={"X-API-Key": key})
     with urllib.request.urlopen(request, timeout=10) as answer:
         status: int = answer.status
@@ -236,46 +246,50 @@ def admitted(url: str, key: str) -> int:
 
 async def test_a_created_key_is_accepted_and_only_its_hash_is_stored(system: RunningDemo) -> None:
     name = f"shop-{secrets.token_hex(4)}"
-    made = kasir("apikey", "create", name, **dict(system.environment))
-    key = made.stdout.strip()
-    status = admitted(f"{system.kasir_url}/api/payments?reference=nobody", key)
+    created = kasir("apikey", "create", name, **dict(system.environment))
+    key = created.stdout.strip()
+    status = status_with_key(f"{system.kasir_url}/api/payments?reference=nobody", key)
     connection = await asyncpg.connect(system.environment["KASIR_DATABASE_URL"])
     try:
         rows = await connection.fetch("SELECT * FROM api_key WHERE name = $1", name)
     finally:
         await connection.close()
 
-    assert (made.returncode, made.stderr) == (0, "")
-    assert is_one_line(made.stdout)
+    assert (created.returncode, created.stderr) == (0, "")
+    assert is_one_line(created.stdout)
     assert status == 200
     assert len(rows) == 1
     assert key not in repr(rows)
 
 
-def test_a_revoked_key_is_refused_and_its_name_can_be_used_again(system: RunningDemo) -> None:
+def test_a_withdrawn_key_is_refused_and_its_name_can_be_used_again(system: RunningDemo) -> None:
     name = f"shop-{secrets.token_hex(4)}"
-    given = dict(system.environment)
-    key = kasir("apikey", "create", name, **given).stdout.strip()
-    gone, again = (kasir("apikey", "withdraw", name, **given) for _ in range(2))
-    created_again = kasir("apikey", "create", name, **given)
+    environ = dict(system.environment)
+    key = kasir("apikey", "create", name, **environ).stdout.strip()
+    withdrawn, again = (kasir("apikey", "withdraw", name, **environ) for _ in range(2))
+    created_again = kasir("apikey", "create", name, **environ)
 
-    assert (gone.returncode, gone.stdout, gone.stderr) == (0, f"{name} is withdrawn\n", "")
+    assert (withdrawn.returncode, withdrawn.stdout, withdrawn.stderr) == (
+        0,
+        f"{name} is withdrawn\n",
+        "",
+    )
     assert (again.returncode, again.stdout) == (1, "")
     assert is_one_line(again.stderr)
     assert name in again.stderr
     with pytest.raises(urllib.error.HTTPError, match="401"):
-        admitted(f"{system.kasir_url}/api/payments?reference=nobody", key)
+        status_with_key(f"{system.kasir_url}/api/payments?reference=nobody", key)
     assert created_again.returncode == 0
     assert created_again.stdout.strip() != key
 
 
 def test_a_second_key_of_a_name_is_refused_in_one_line(system: RunningDemo) -> None:
     name = f"shop-{secrets.token_hex(4)}"
-    given = dict(system.environment)
-    first, second = (kasir("apikey", "create", name, **given) for _ in range(2))
-    nameless = kasir("apikey", "create", "  ", **given)
+    environ = dict(system.environment)
+    first, second = (kasir("apikey", "create", name, **environ) for _ in range(2))
+    nameless = kasir("apikey", "create", "  ", **environ)
 
-    assert [made.returncode for made in (first, second, nameless)] == [0, 1, 1]
+    assert [result.returncode for result in (first, second, nameless)] == [0, 1, 1]
     assert name in second.stderr
     assert is_one_line(second.stderr)
     assert is_one_line(nameless.stderr)

@@ -1,4 +1,4 @@
-"""Clients that send too much, too little or nothing: `kasir serve` serves others meanwhile."""
+"""`kasir serve` serves other clients while some send too much, too little or nothing."""
 
 from __future__ import annotations
 
@@ -10,45 +10,50 @@ import pytest
 
 from kasir.cli.connections import BoundedHttp
 from kasir.demo.client import until
-from served import STRANGER, Served, Stranger, served
+from served import OUTSIDE_ADDRESS, OutsideConnection, Served, served
 
-HEAD = b"POST /v72/payments HTTP/1.1\r\nHost: kasir\r\n"
+#: The start of a payment request; each test adds the rest.
+REQUEST_START = b"POST /v72/payments HTTP/1.1\r\nHost: kasir\r\n"
+#: A complete request, after whose response the server closes the connection.
+LAST_REQUEST = b"GET /health/live HTTP/1.1\r\nHost: k\r\nConnection: close\r\n\r\n"
 
 
 def status_of(response: bytes) -> int:
+    """The status in the first line of a response."""
     return int(response.split(b" ", 2)[1])
 
 
 def error_of(response: bytes) -> dict[str, object]:
+    """The JSON body of a response."""
     fields: dict[str, object] = json.loads(response.split(b"\r\n\r\n", 1)[1])
     return fields
 
 
-async def test_an_endless_header_is_refused_with_a_reason_and_others_pay(
+async def test_an_endless_header_is_refused_with_431_and_others_can_pay(
     fresh_database: str,
 ) -> None:
     async with served(fresh_database, request_head_bytes_max=4096) as kasir:
         connection = await kasir.connect()
-        connection.send(HEAD + b"X-Long: ")
+        connection.send(REQUEST_START + b"X-Long: ")
         for _ in range(100):
             connection.send(b"a" * 1000)
             await asyncio.sleep(0)
         response = await connection.receive_all()
-        paid = await kasir.neighbour_pays("NEIGHBOUR")
+        other_result = await kasir.other_shopper_pays("NEIGHBOUR")
 
     assert status_of(response) == error_of(response)["status"] == 431
     assert b"connection: close" in response.lower()
-    assert paid == "RedirectShopper"
+    assert other_result == "RedirectShopper"
 
 
-async def test_a_head_in_one_packet_that_is_too_long_is_refused(
+async def test_a_too_long_head_in_one_packet_is_refused(
     fresh_database: str,
 ) -> None:
     async with served(fresh_database, request_head_bytes_max=1000) as kasir:
         connection = await kasir.connect()
         body = b"x" * 200
         connection.send(
-            HEAD + b"X-Long: " + b"a" * 1100 + b"\r\nContent-Length: 200\r\n\r\n" + body
+            REQUEST_START + b"X-Long: " + b"a" * 1100 + b"\r\nContent-Length: 200\r\n\r\n" + body
         )
         response = await connection.receive_all()
 
@@ -56,19 +61,20 @@ async def test_a_head_in_one_packet_that_is_too_long_is_refused(
 
 
 @pytest.mark.parametrize(
-    "after",
+    "rest",
     [b"0\r\nX-Trailer: ", b"5;ext="],
-    ids=["a-trailer", "an-extension-of-a-chunk"],
+    ids=["a-trailer", "a-chunk-extension"],
 )
-async def test_trailers_are_limited_too(fresh_database: str, after: bytes) -> None:
+async def test_trailers_and_chunk_extensions_are_limited(fresh_database: str, rest: bytes) -> None:
     async with served(fresh_database, request_head_bytes_max=4096) as kasir:
         connection = await kasir.connect()
-        connection.send(HEAD + b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n" + after)
+        connection.send(REQUEST_START + b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n" + rest)
         for _ in range(200):
             connection.send(b"a" * 1000)
             await asyncio.sleep(0)
         response = await connection.receive_all()
 
+    # 401: Kasir may refuse the missing API key first.
     assert status_of(response) in (401, 431)
 
 
@@ -77,7 +83,7 @@ async def test_small_chunks_of_a_body_do_not_count_as_a_long_head(
 ) -> None:
     async with served(fresh_database, request_head_bytes_max=1000) as kasir:
         connection = await kasir.connect()
-        connection.send(HEAD + b"Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n")
+        connection.send(REQUEST_START + b"Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n")
         connection.send(b"1\r\n \r\n" * 2000 + b"0\r\n\r\n")
         response = await connection.receive_all()
 
@@ -85,33 +91,34 @@ async def test_small_chunks_of_a_body_do_not_count_as_a_long_head(
 
 
 @pytest.mark.parametrize(
+    # What each client sends, and the statuses that it may receive; 0 is a close without one.
     ("sent", "statuses"),
     [
         (b"", {0}),
         (b"\r\n", {0}),
         (b"GET /health/live HT", {408}),
-        (HEAD + b"X-Half: ", {408}),
-        # A request that is refused without its body is answered at once, if there is time.
-        (HEAD + b"Content-Length: 10\r\n\r\n{", {401, 408}),
+        (REQUEST_START + b"X-Half: ", {408}),
+        # Kasir may refuse these requests before it reads their bodies.
+        (REQUEST_START + b"Content-Length: 10\r\n\r\n{", {401, 408}),
         (b"POST /pay/PL_none HTTP/1.1\r\nHost: k\r\nContent-Length: 10\r\n\r\na", {404, 408}),
         (b"POST /webhooks/adyen HTTP/1.1\r\nHost: k\r\nContent-Length: 10\r\n\r\n{", {408}),
     ],
 )
-async def test_a_client_that_sends_half_a_request_or_nothing_is_closed_and_others_pay(
+async def test_a_connection_without_a_complete_request_is_closed_and_others_can_pay(
     fresh_database: str, sent: bytes, statuses: set[int]
 ) -> None:
     async with served(fresh_database, request_head_s=1, request_body_s=1) as kasir:
         connections = [await kasir.connect() for _ in range(50)]
         for connection in connections:
             connection.send(sent)
-        paid = await kasir.neighbour_pays("NEIGHBOUR")
+        other_result = await kasir.other_shopper_pays("NEIGHBOUR")
         responses = [await connection.receive_all() for connection in connections]
 
-    assert paid == "RedirectShopper"
-    assert {status_of(one) if one else 0 for one in responses} <= statuses
+    assert other_result == "RedirectShopper"
+    assert {status_of(response) if response else 0 for response in responses} <= statuses
 
 
-async def test_a_request_sent_byte_by_byte_is_closed_at_the_time_limit(
+async def test_a_request_sent_byte_by_byte_is_answered_408_at_the_time_limit(
     fresh_database: str,
 ) -> None:
     async with served(fresh_database, request_head_s=0.3) as kasir:
@@ -154,29 +161,30 @@ async def test_a_new_connection_replaces_a_silent_one_when_all_are_in_use(
     async with served(fresh_database, connections_max=20, request_head_s=600) as kasir:
         connections = [await kasir.connect("127.0.0.1") for _ in range(40)]
         responses = [await connection.receive_all() for connection in connections[:20]]
-        paid = await kasir.neighbour_pays("NEIGHBOUR")
+        other_result = await kasir.other_shopper_pays("NEIGHBOUR")
         for connection in connections:
             await connection.leave()
 
-    # The connections that were silent for longest were closed first.
+    # Of 40 connections, Kasir closed the 20 oldest.
     assert responses == [b""] * 20
-    assert paid == "RedirectShopper"
+    assert other_result == "RedirectShopper"
 
 
-async def test_an_address_has_no_more_than_its_own_connections(fresh_database: str) -> None:
+async def test_an_address_cannot_use_more_connections_than_its_limit(fresh_database: str) -> None:
     limits = {"connections_per_address_max": 5, "request_head_s": 600}
     async with served(fresh_database, **limits) as kasir:
-        neighbour = await kasir.connect("127.0.0.3")
-        connections = [await kasir.connect(STRANGER) for _ in range(12)]
-        gone = [await connection.receive_all() for connection in connections[:7]]
-        neighbour.send(b"GET /health/live HTTP/1.1\r\nHost: k\r\nConnection: close\r\n\r\n")
-        response = await neighbour.receive_all()
-        connections[-1].send(b"GET /health/live HTTP/1.1\r\nHost: k\r\nConnection: close\r\n\r\n")
+        other_client = await kasir.connect("127.0.0.3")
+        connections = [await kasir.connect(OUTSIDE_ADDRESS) for _ in range(12)]
+        # Each connection beyond the limit of 5 closes the oldest one.
+        closed = [await connection.receive_all() for connection in connections[:7]]
+        other_client.send(LAST_REQUEST)
+        response = await other_client.receive_all()
+        connections[-1].send(LAST_REQUEST)
         newest = await connections[-1].receive_all()
         for connection in connections:
             await connection.leave()
 
-    assert gone == [b""] * 7
+    assert closed == [b""] * 7
     assert status_of(response) == status_of(newest) == 200
 
 
@@ -184,12 +192,12 @@ async def test_a_trusted_proxy_is_not_limited_by_its_address(
     fresh_database: str,
 ) -> None:
     async with served(fresh_database, connections_per_address_max=2) as kasir:
-        each = [await kasir.connect("127.0.0.1") for _ in range(10)]
-        for one in each:
-            one.send(b"GET /health/live HTTP/1.1\r\nHost: k\r\nConnection: close\r\n\r\n")
-        responses = [await one.receive_all() for one in each]
+        connections = [await kasir.connect("127.0.0.1") for _ in range(10)]
+        for connection in connections:
+            connection.send(LAST_REQUEST)
+        responses = [await connection.receive_all() for connection in connections]
 
-    assert {status_of(one) for one in responses} == {200}
+    assert {status_of(response) for response in responses} == {200}
 
 
 async def test_on_a_dual_stack_socket_each_address_is_counted_separately(
@@ -197,20 +205,21 @@ async def test_on_a_dual_stack_socket_each_address_is_counted_separately(
 ) -> None:
     limits = {"connections_per_address_max": 2}
     async with served(fresh_database, "::", **limits) as kasir:
-        early = await kasir.connect("127.0.0.3")
-        others = [await kasir.connect() for _ in range(5)]
+        single = await kasir.connect("127.0.0.3")
+        too_many = [await kasir.connect() for _ in range(5)]
+        # These addresses are trusted proxies, which have no limit.
         by_proxy = [await kasir.connect("127.0.0.1") for _ in range(5)]
         by_proxy += [await kasir.connect("::1") for _ in range(5)]
-        for one in (early, *by_proxy):
-            one.send(b"GET /health/live HTTP/1.1\r\nHost: k\r\nConnection: close\r\n\r\n")
-        responses = [await one.receive_all() for one in (early, *by_proxy)]
-        for other in others:
-            await other.leave()
+        for connection in (single, *by_proxy):
+            connection.send(LAST_REQUEST)
+        responses = [await connection.receive_all() for connection in (single, *by_proxy)]
+        for connection in too_many:
+            await connection.leave()
 
-    assert [status_of(one) for one in responses if one] == [200] * 11
+    assert [status_of(response) for response in responses if response] == [200] * 11
 
 
-async def test_forms_sent_byte_by_byte_do_not_delay_others(fresh_database: str) -> None:
+async def test_unfinished_forms_do_not_delay_others(fresh_database: str) -> None:
     limits = {"database_connections_max": 2, "request_body_s": 2}
     async with served(fresh_database, **limits) as kasir:
         link = await kasir.link()
@@ -218,69 +227,69 @@ async def test_forms_sent_byte_by_byte_do_not_delay_others(fresh_database: str) 
         connections = [await kasir.connect() for _ in range(30)]
         for connection in connections:
             connection.send(head.encode())
-        paid = await kasir.neighbour_pays("NEIGHBOUR")
+        other_result = await kasir.other_shopper_pays("NEIGHBOUR")
         responses = [await connection.receive_all() for connection in connections]
 
-    assert paid == "RedirectShopper"
-    assert {status_of(one) for one in responses} == {408}
+    assert other_result == "RedirectShopper"
+    assert {status_of(response) for response in responses} == {408}
 
 
-#: The limit of all connections, or of one address: a shop whose calls wait for Adyen.
-LIMITS = pytest.mark.parametrize(
+#: Runs a test with the limit of all connections, and with the limit of one address.
+EACH_LIMIT = pytest.mark.parametrize(
     "limit", ["connections_max", "connections_per_address_max"], ids=["of-all", "of-an-address"]
 )
 
 
-@LIMITS
+@EACH_LIMIT
 async def test_when_all_connections_are_in_use_health_checks_and_notifications_are_answered(
     fresh_database: str, limit: str
 ) -> None:
     limits = {"connections_spare": 4, limit: 2}
     async with served(fresh_database, **limits) as kasir:
-        followers = await following(kasir, 2)
-        asked = [
+        streams = await open_streams(kasir, 2)
+        requests = [
             b"GET /health/ready HTTP/1.1\r\nHost: k\r\nConnection: close\r\n\r\n",
             b"POST /webhooks/adyen HTTP/1.1\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}",
-            HEAD + b"Content-Length: 0\r\n\r\n",
+            REQUEST_START + b"Content-Length: 0\r\n\r\n",
         ]
-        responses = [await response_to(kasir, words) for words in asked]
-        for follower in followers:
-            await follower.leave()
+        responses = [await response_to(kasir, request) for request in requests]
+        for stream in streams:
+            await stream.leave()
 
-    assert [status_of(one) for one in responses] == [200, 400, 503]
+    assert [status_of(response) for response in responses] == [200, 400, 503]
     assert error_of(responses[2])["errorCode"] == "703"
     assert b"transient-error: true" in responses[2]
 
 
-async def following(kasir: Served, count: int) -> list[Stranger]:
-    """Open so many streams of a payment, each on a connection of its own."""
+async def open_streams(kasir: Served, count: int) -> list[OutsideConnection]:
+    """Open this many event streams of a payment, each on its own connection."""
     link = await kasir.link()
     await kasir.start(link)
     (payment,) = await kasir.payments()
-    await kasir.http.close()
+    await kasir.http.close()  # Only the streams stay open.
     path = f"/pay/{link['id']}/payments/{payment['id']}/events"
-    followers = [await kasir.connect() for _ in range(count)]
-    for follower in followers:
-        follower.send(f"GET {path} HTTP/1.1\r\nHost: k\r\n\r\n".encode())
-        await follower.reader.readuntil(b"event: standing")
-    return followers
+    streams = [await kasir.connect() for _ in range(count)]
+    for stream in streams:
+        stream.send(f"GET {path} HTTP/1.1\r\nHost: k\r\n\r\n".encode())
+        await stream.reader.readuntil(b"event: standing")
+    return streams
 
 
-async def response_to(kasir: Served, words: bytes) -> bytes:
-    one = await kasir.connect()
-    one.send(words)
-    return await one.receive_all()
+async def response_to(kasir: Served, request: bytes) -> bytes:
+    connection = await kasir.connect()
+    connection.send(request)
+    return await connection.receive_all()
 
 
-@LIMITS
+@EACH_LIMIT
 async def test_a_connection_beyond_the_spare_ones_is_closed(
     fresh_database: str, limit: str
 ) -> None:
     limits = {"connections_spare": 0, limit: 1}
     async with served(fresh_database, **limits) as kasir:
-        (follower,) = await following(kasir, 1)
+        (stream,) = await open_streams(kasir, 1)
         response = await response_to(kasir, b"GET /health/live HTTP/1.1\r\nHost: k\r\n\r\n")
-        await follower.leave()
+        await stream.leave()
 
     assert response == b""
 
@@ -293,66 +302,73 @@ async def test_a_client_that_does_not_read_its_responses_is_closed(fresh_databas
             connection.send(b"GET /api/openapi.json HTTP/1.1\r\nHost: k\r\n\r\n")
         await until_open_connections(kasir, 1)
         await until_open_connections(kasir, 0)
-        paid = await kasir.neighbour_pays("NEIGHBOUR")
+        other_result = await kasir.other_shopper_pays("NEIGHBOUR")
         await connection.leave()
 
-    assert paid == "RedirectShopper"
+    assert other_result == "RedirectShopper"
 
 
 async def test_a_client_that_pauses_reading_gets_every_response(fresh_database: str) -> None:
-    ask = b"GET /api/openapi.json HTTP/1.1\r\nHost: k\r\n"
+    request_head = b"GET /api/openapi.json HTTP/1.1\r\nHost: k\r\n"
     async with served(fresh_database) as kasir:
         connection = await kasir.connect()
         connection.writer.transport.pause_reading()  # type: ignore[attr-defined]
 
-        async def is_full() -> bool:
-            connection.send(ask + b"\r\n")
-            asked.append(ask)
-            each = kasir.server.server_state.connections
-            return any(isinstance(one, BoundedHttp) and one.flow.write_paused for one in each)
+        sent: list[bytes] = []
 
-        asked: list[bytes] = []
-        await until(is_full, bool, "more answers than the way there holds")
+        async def send_until_paused() -> bool:
+            connection.send(request_head + b"\r\n")
+            sent.append(request_head)
+            protocols = kasir.server.server_state.connections
+            return any(
+                isinstance(each, BoundedHttp) and each.flow.write_paused for each in protocols
+            )
+
+        await until(send_until_paused, bool, "the server pauses its responses")
         connection.writer.transport.resume_reading()  # type: ignore[attr-defined]
-        connection.send(ask + b"Connection: close\r\n\r\n")
+        connection.send(request_head + b"Connection: close\r\n\r\n")
         response = await connection.receive_all()
 
-    assert response.count(b"HTTP/1.1 ") == len(asked) + 1
+    assert response.count(b"HTTP/1.1 ") == len(sent) + 1
 
 
 async def test_a_refused_client_that_keeps_sending_is_closed(fresh_database: str) -> None:
     limits = {"request_head_bytes_max": 1000, "drained_bytes_max": 100_000, "linger_s": 600}
     async with served(fresh_database, **limits) as kasir:
         connection = await kasir.connect()
-        connection.send(HEAD + b"X-Long: ")
+        connection.send(REQUEST_START + b"X-Long: ")
         for _ in range(200):
             connection.send(b"a" * 10_000)
             await asyncio.sleep(0)
         await until_open_connections(kasir, 0)
         await connection.leave()
-        paid = await kasir.neighbour_pays("NEIGHBOUR")
+        other_result = await kasir.other_shopper_pays("NEIGHBOUR")
 
-    assert paid == "RedirectShopper"
+    assert other_result == "RedirectShopper"
 
 
 async def until_open_connections(kasir: Served, count: int) -> None:
-    async def look() -> int:
-        return kasir.strangers
+    """Wait until remote clients have this many open connections."""
 
-    await until(look, lambda found: found == count, f"{count} connections from outside")
+    async def open_connections() -> int:
+        return kasir.outside_connections
+
+    await until(open_connections, lambda found: found == count, f"{count} open connections")
 
 
-async def test_an_endless_body_after_its_response_is_closed(fresh_database: str) -> None:
+async def test_a_client_that_sends_too_long_a_body_after_its_response_is_closed(
+    fresh_database: str,
+) -> None:
     limits = {"drained_bytes_max": 100_000, "request_body_s": 600}
     async with served(fresh_database, **limits) as kasir:
         connection = await kasir.connect()
-        connection.send(HEAD + b"Content-Length: 99999999\r\n\r\n")
-        answer = await connection.reader.readuntil(b"\r\n\r\n")
+        connection.send(REQUEST_START + b"Content-Length: 99999999\r\n\r\n")
+        response_head = await connection.reader.readuntil(b"\r\n\r\n")
         connection.send(b"a" * 1_000_000)
         await until_open_connections(kasir, 0)
         await connection.leave()
 
-    assert status_of(answer) == 401
+    assert status_of(response_head) == 401
 
 
 async def test_a_connection_is_reused_when_the_body_arrives_after_the_response(
@@ -360,7 +376,8 @@ async def test_a_connection_is_reused_when_the_body_arrives_after_the_response(
 ) -> None:
     async with served(fresh_database) as kasir:
         connection = await kasir.connect()
-        connection.send(HEAD + b"Content-Length: 2\r\n\r\n")
+        connection.send(REQUEST_START + b"Content-Length: 2\r\n\r\n")
+        # The body of the 401 response ends so.
         first = await connection.reader.readuntil(b'security"}')
         connection.send(b"{}GET /health/live HTTP/1.1\r\nHost: k\r\nConnection: close\r\n\r\n")
         second = await connection.receive_all()
@@ -368,10 +385,11 @@ async def test_a_connection_is_reused_when_the_body_arrives_after_the_response(
     assert (status_of(first), status_of(second)) == (401, 200)
 
 
-async def test_what_is_not_http_is_answered_in_the_format_of_every_error(
+async def test_bytes_that_are_not_http_are_answered_400_in_adyens_format(
     fresh_database: str,
 ) -> None:
     async with served(fresh_database) as kasir:
+        # A TLS handshake starts with these three bytes.
         response = await response_to(kasir, b"\x16\x03\x01 hello\r\n\r\n")
 
     assert status_of(response) == error_of(response)["status"] == 400
@@ -390,7 +408,7 @@ async def test_a_request_to_upgrade_the_protocol_is_answered_in_http_1(
         await connection.leave()
 
     assert status_of(response) == 200
-    assert [one for one in caplog.records if one.levelno >= logging.WARNING] == []
+    assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
 
 
 async def test_pipelined_requests_are_both_answered(

@@ -1,4 +1,4 @@
-"""A command whose database refuses writes, fails or refuses a statement: one line, exit 1."""
+"""A command whose database refuses writes or statements prints one line and exits with 1."""
 
 from __future__ import annotations
 
@@ -33,43 +33,45 @@ async def run_sql(dsn: str, *statements: str) -> None:
         await connection.close()
 
 
-def one_line(words: tuple[str, ...], dsn: str) -> str:
-    """Run a command that fails as expected; returns its one line on stderr."""
-    result = kasir(*words, **TWIN, KASIR_DATABASE_URL=dsn)
+def only_error_line(arguments: tuple[str, ...], dsn: str) -> str:
+    """Run a command, check that it exits with 1, and return its only line on stderr."""
+    result = kasir(*arguments, **TWIN, KASIR_DATABASE_URL=dsn)
 
     assert (result.returncode, result.stdout) == (1, "")
     assert is_one_line(result.stderr), result.stderr
     return result.stderr
 
 
-@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+@pytest.mark.parametrize("arguments", COMMANDS, ids=" ".join)
 async def test_a_command_on_a_read_only_database_fails_in_one_line(
-    empty_database: str, words: tuple[str, ...]
+    empty_database: str, arguments: tuple[str, ...]
 ) -> None:
-    name = urlsplit(empty_database).path[1:]
-    await run_sql(empty_database, f"ALTER DATABASE {name} SET default_transaction_read_only = on")
+    database = urlsplit(empty_database).path[1:]
+    await run_sql(
+        empty_database, f"ALTER DATABASE {database} SET default_transaction_read_only = on"
+    )
 
-    assert "it takes no writes" in one_line(words, empty_database)
+    assert "it takes no writes" in only_error_line(arguments, empty_database)
 
 
-@pytest.mark.parametrize("words", COMMANDS[:3], ids=" ".join)
-async def test_a_command_whose_statement_the_database_refuses_fails_in_one_line(
-    empty_database: str, words: tuple[str, ...]
+@pytest.mark.parametrize("arguments", COMMANDS[:3], ids=" ".join)
+async def test_a_command_on_a_database_with_a_wrong_migration_table_fails_in_one_line(
+    empty_database: str, arguments: tuple[str, ...]
 ) -> None:
     await run_sql(empty_database, "CREATE TABLE migration (unlike int)")
 
-    assert "PostgreSQL cannot be used: column" in one_line(words, empty_database)
+    assert "PostgreSQL cannot be used: column" in only_error_line(arguments, empty_database)
 
 
-async def test_a_query_of_a_command_that_the_database_refuses_fails_in_one_line(
+async def test_a_command_whose_query_the_database_refuses_fails_in_one_line(
     fresh_database: str,
 ) -> None:
     await run_sql(fresh_database, "ALTER TABLE api_key RENAME TO another")
 
-    assert "api_key" in one_line(("apikey", "create", "x"), fresh_database)
+    assert "api_key" in only_error_line(("apikey", "create", "x"), fresh_database)
 
 
-async def test_the_doctor_reports_it_in_a_row(fresh_database: str) -> None:
+async def test_the_doctor_reports_a_refused_query_in_a_row(fresh_database: str) -> None:
     await run_sql(fresh_database, "ALTER TABLE notice RENAME TO another")
     result = kasir("doctor", **TWIN, KASIR_DATABASE_URL=fresh_database)
 
@@ -86,7 +88,7 @@ async def test_the_doctor_reports_it_in_a_row(fresh_database: str) -> None:
         (asyncpg.AdminShutdownError("terminating connection\ndue to"), "connection due to"),
     ],
 )
-def test_an_error_of_a_file_is_not_reported_as_one_of_the_database(
+def test_an_error_of_a_file_or_of_the_database_is_printed_in_one_line(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     error: Exception,
@@ -96,11 +98,11 @@ def test_an_error_of_a_file_is_not_reported_as_one_of_the_database(
         raise error
 
     monkeypatch.setattr("kasir.cli.main.app", fail)
-    with pytest.raises(SystemExit) as ended:
+    with pytest.raises(SystemExit) as raised:
         main()
     err = capsys.readouterr().err
 
-    assert ended.value.code == 1
+    assert raised.value.code == 1
     assert is_one_line(err)
     assert expected in err
 
@@ -115,15 +117,17 @@ def test_a_bug_of_kasir_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @pytest.mark.parametrize(
-    ("error", "is_whole"), [(None, False), (ZeroDivisionError("a fault"), True)]
+    ("error", "has_traceback"), [(None, False), (ZeroDivisionError("a fault"), True)]
 )
-async def test_a_server_whose_database_fails_at_start_reports_why_in_one_line(
-    error: Exception | None, monkeypatch: pytest.MonkeyPatch, *, is_whole: bool
+async def test_a_failed_start_is_one_line_for_the_database_and_a_traceback_for_a_bug(
+    error: Exception | None, monkeypatch: pytest.MonkeyPatch, *, has_traceback: bool
 ) -> None:
     settings = settings_from(TWIN | {"KASIR_DATABASE_URL": "postgresql://127.0.0.1:1/nobody"})
     app = create_app(settings)
     if error:
+        # A lambda cannot raise, but a generator that it makes can.
         monkeypatch.setattr("kasir.wiring.database_of", lambda *_: (_ for _ in ()).throw(error))
+    # Start the app as an ASGI server does.
     messages: asyncio.Queue[Any] = asyncio.Queue()
     messages.put_nowait({"type": "lifespan.startup"})
     sent: list[Any] = []
@@ -135,4 +139,4 @@ async def test_a_server_whose_database_fails_at_start_reports_why_in_one_line(
         await in_one_line(app)({"type": "lifespan", "asgi": {}, "state": {}}, messages.get, send)  # type: ignore[arg-type]
 
     assert [message["type"] for message in sent] == ["lifespan.startup.failed"]
-    assert is_one_line(sent[0]["message"]) is not is_whole
+    assert is_one_line(sent[0]["message"]) is not has_traceback

@@ -1,4 +1,4 @@
-"""A demo has its folder, its ports and its twin for itself, and finds them again tomorrow."""
+"""A demo shares its folder, ports and twin with no other, and keeps its data."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from typing import Any, ClassVar
 import pytest
 
 from command import environment, is_one_line, kasir
-from kasir.demo import processes as module
+from kasir.demo import processes
 from kasir.demo.alone import DemoError, alone, keep_keys, keys_of
 from kasir.demo.processes import RunningDemo, free_port, running_demo
 
 
-class Foreign(BaseHTTPRequestHandler):
-    """Another user's twin: healthy, and it records what is put to it."""
+class OtherTwin(BaseHTTPRequestHandler):
+    """Another user's twin, which is healthy and records the paths of PUT requests."""
 
-    put: ClassVar[list[str]] = []
+    put_paths: ClassVar[list[str]] = []
 
     def do_GET(self) -> None:
         """Answer the health check."""
@@ -32,7 +32,7 @@ class Foreign(BaseHTTPRequestHandler):
 
     def do_PUT(self) -> None:
         """Record the path."""
-        self.put.append(self.path)
+        self.put_paths.append(self.path)
         self.answer()
 
     def answer(self) -> None:
@@ -45,10 +45,10 @@ class Foreign(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def taken() -> Iterator[int]:
+def taken_port() -> Iterator[int]:
     """A port at which another twin answers."""
-    Foreign.put.clear()
-    with ThreadingHTTPServer(("127.0.0.1", 0), Foreign) as server:
+    OtherTwin.put_paths.clear()
+    with ThreadingHTTPServer(("127.0.0.1", 0), OtherTwin) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield server.server_address[1]
         server.shutdown()
@@ -56,10 +56,10 @@ def taken() -> Iterator[int]:
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """A folder that PostgreSQL's account may enter: pytest's own are closed to it."""
-    made = Path(tempfile.mkdtemp(prefix="kasir-demos-"))
-    yield made
-    shutil.rmtree(made)
+    """A folder that PostgreSQL's account may enter, unlike pytest's folders."""
+    path = Path(tempfile.mkdtemp(prefix="kasir-demos-"))
+    yield path
+    shutil.rmtree(path)
 
 
 def test_a_second_demo_in_the_same_folder_stops_with_one_line(folder: Path) -> None:
@@ -73,40 +73,47 @@ def test_a_second_demo_in_the_same_folder_stops_with_one_line(folder: Path) -> N
 
 
 def test_a_demo_whose_port_is_taken_stops_with_one_line_and_sends_no_keys(
-    folder: Path, taken: int
+    folder: Path, taken_port: int
 ) -> None:
-    result = kasir("demo", "--data", str(folder), "--twin-port", str(taken), "--port", "0")
+    result = kasir("demo", "--data", str(folder), "--twin-port", str(taken_port), "--port", "0")
 
     assert (result.returncode, result.stdout) == (1, "")
     assert is_one_line(result.stderr), result.stderr
-    assert f"port {taken}: Address already in use: give another by --twin-port" in result.stderr
-    assert Foreign.put == []
+    assert (
+        f"port {taken_port}: Address already in use: give another by --twin-port" in result.stderr
+    )
+    assert OtherTwin.put_paths == []
 
 
-def test_a_demo_started_by_a_test_reports_a_taken_port_too(folder: Path, taken: int) -> None:
-    with alone(folder), pytest.raises(DemoError, match="a demo runs in"):
-        begin(folder, free_port())
-    with pytest.raises(DemoError, match="--twin-port"):
-        begin(folder, taken)
-
-
-def test_a_twin_that_took_the_port_just_before_ours_does_not_get_our_keys_either(
-    folder: Path, taken: int, monkeypatch: pytest.MonkeyPatch
+def test_running_demo_raises_an_error_for_a_taken_folder_or_port(
+    folder: Path, taken_port: int
 ) -> None:
-    monkeypatch.setattr(module, "refuse_taken", lambda *_: None)
+    with alone(folder), pytest.raises(DemoError, match="a demo runs in"):
+        start_and_stop(folder, free_port())
+    with pytest.raises(DemoError, match="--twin-port"):
+        start_and_stop(folder, taken_port)
+
+
+def test_a_twin_that_takes_the_port_during_the_start_does_not_get_the_demos_keys(
+    folder: Path, taken_port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The demo finds the port free at first.
+    monkeypatch.setattr(processes, "refuse_taken", lambda *_: None)
     with pytest.raises(DemoError, match=r"the twin did not start: .*cannot listen"):
-        begin(folder, taken)
+        start_and_stop(folder, taken_port)
 
-    assert Foreign.put == []
+    assert OtherTwin.put_paths == []
 
 
-def begin(folder: Path, twin_port: int) -> None:
-    with on(folder, twin_port):
+def start_and_stop(folder: Path, twin_port: int) -> None:
+    """Run a demo and stop it at once."""
+    with running_on(folder, twin_port):
         pass
 
 
 @contextmanager
-def on(folder: Path, twin_port: int | None = None) -> Iterator[RunningDemo]:
+def running_on(folder: Path, twin_port: int | None = None) -> Iterator[RunningDemo]:
+    """A demo whose data is in this folder; without a port for the twin, it takes a free one."""
     running: AbstractContextManager[RunningDemo] = running_demo(
         port=free_port(),
         twin_port=twin_port or free_port(),
@@ -114,11 +121,12 @@ def on(folder: Path, twin_port: int | None = None) -> Iterator[RunningDemo]:
         data=folder,
         given=environment({}),
     )
-    with running as made:
-        yield made
+    with running as demo:
+        yield demo
 
 
-def asked(url: str, body: Any = None) -> Any:
+def call(url: str, body: Any = None) -> Any:
+    """Get a URL, or post a body to it; returns the JSON of the answer."""
     request = urllib.request.Request(
         url,
         data=json.dumps(body).encode() if body else None,
@@ -129,25 +137,26 @@ def asked(url: str, body: Any = None) -> Any:
 
 
 def test_the_twins_data_is_kept_in_the_folder_of_kasirs_data(folder: Path) -> None:
-    with on(folder) as first:
-        keys = first.environment["ADYEN_HMAC_KEY"]
-        asked(f"{first.twin_url}/twin/foreign", foreign_payment())
-        known = asked(f"{first.twin_url}/twin/clock", {"advance_s": 3600})
-    with on(folder) as second:
-        now = asked(f"{second.twin_url}/twin/clock")
+    with running_on(folder) as first:
+        key = first.environment["ADYEN_HMAC_KEY"]
+        call(f"{first.twin_url}/twin/foreign", foreign_payment())
+        advanced = call(f"{first.twin_url}/twin/clock", {"advance_s": 3600})
+    with running_on(folder) as second:
+        now = call(f"{second.twin_url}/twin/clock")
 
-        assert second.environment["ADYEN_HMAC_KEY"] == keys
-    assert now["now"] > known["now"]
+        assert second.environment["ADYEN_HMAC_KEY"] == key
+    assert now["now"] > advanced["now"]
     assert "kept-1" in (folder / "twin.json").read_text()
 
 
 def foreign_payment() -> dict[str, Any]:
+    """A payment that another system made at Adyen."""
     return {"reference": "kept-1", "amount": {"currency": "IDR", "value": 25_000}}
 
 
 def test_only_the_owner_can_read_the_stored_keys(folder: Path) -> None:
-    made = keys_of(folder)
-    keep_keys(folder, made)
+    keys = keys_of(folder)
+    keep_keys(folder, keys)
 
-    assert keys_of(folder) == made
+    assert keys_of(folder) == keys
     assert [path.stat().st_mode & 0o777 for path in folder.iterdir()] == [0o600]

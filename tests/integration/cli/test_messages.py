@@ -1,4 +1,4 @@
-"""What an operator reads: every missing setting at once and, at a start, what is used and where."""
+"""Messages to the operator: all missing settings at once, and the settings of a program."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_every_missing_setting_is_named_at_once_in_one_line() -> None:
         assert f"{name}: is not set" in result.stderr
 
 
-def test_what_other_settings_ask_for_is_named_with_the_rest() -> None:
+def test_missing_settings_that_other_settings_require_are_named() -> None:
     result = kasir(
         "worker",
         ADYEN_ENVIRONMENT="live",
@@ -45,21 +45,21 @@ def test_what_other_settings_ask_for_is_named_with_the_rest() -> None:
         assert f"{name}: " in result.stderr
 
 
-async def test_migrate_and_keys_need_the_database_and_nothing_of_adyens(
+async def test_migrate_apikey_and_replay_need_only_the_setting_of_the_database(
     empty_database: str,
 ) -> None:
-    given = {"KASIR_DATABASE_URL": empty_database}
-    migrated = kasir("migrate", **given)
-    made = kasir("apikey", "create", "shop", **given)
-    withdrawn = kasir("apikey", "withdraw", "shop", **given)
-    replayed = kasir("notices", "replay", **given)
+    environ = {"KASIR_DATABASE_URL": empty_database}
+    migrated = kasir("migrate", **environ)
+    created = kasir("apikey", "create", "shop", **environ)
+    withdrawn = kasir("apikey", "withdraw", "shop", **environ)
+    replayed = kasir("notices", "replay", **environ)
 
-    result = (migrated, made, withdrawn, replayed)
-    assert [one.stderr for one in result] == ["", "", "", ""]
-    assert [one.returncode for one in result] == [0, 0, 0, 0]
+    results = (migrated, created, withdrawn, replayed)
+    assert [result.stderr for result in results] == ["", "", "", ""]
+    assert [result.returncode for result in results] == [0, 0, 0, 0]
 
 
-async def test_notices_are_listed_with_the_secret_that_opens_them_and_nothing_of_adyens(
+async def test_listing_notices_needs_only_the_database_and_the_secret_key(
     fresh_database: str,
 ) -> None:
     missing = kasir("notices", KASIR_DATABASE_URL=fresh_database)
@@ -68,16 +68,16 @@ async def test_notices_are_listed_with_the_secret_that_opens_them_and_nothing_of
     assert (missing.returncode, is_one_line(missing.stderr)) == (1, True)
     assert missing.stderr.startswith("kasir: KASIR_SECRET_KEY: is not set")
     assert (listed.returncode, listed.stdout) == (0, "0 held\n")
-    assert listed.stderr == f"kasir: notices of {shown(fresh_database)}\n"
+    assert listed.stderr == f"kasir: notices of {without_password(fresh_database)}\n"
 
 
-def shown(dsn: str) -> str:
+def without_password(dsn: str) -> str:
     """A database's address without its password."""
     return re.sub(r"(//[^:@/]+):[^@/]*@", r"\1@", dsn)
 
 
-def started(process: subprocess.Popen[str]) -> str:
-    """The first line on stderr, which is printed when the program works."""
+def first_line(process: subprocess.Popen[str]) -> str:
+    """The first line on stderr, printed once the program has started; empty after 30 s."""
     assert process.stderr
     ready, _, _ = select.select([process.stderr], [], [], 30)
     return process.stderr.readline() if ready else ""
@@ -94,12 +94,12 @@ def settings(dsn: str) -> dict[str, str]:
 async def test_serve_prints_where_it_listens_and_what_it_uses(fresh_database: str) -> None:
     port = free_port()
     with running("serve", "--port", str(port), **settings(fresh_database)) as process:
-        line = started(process)
+        line = first_line(process)
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=200)
 
     assert line.startswith(f"kasir: serve on http://127.0.0.1:{port}; ")
-    assert f"database {shown(fresh_database)}; " in line
+    assert f"database {without_password(fresh_database)}; " in line
     assert "Adyen twin (http://127.0.0.1:9), merchant account TwinMerchant; " in line
     assert "shoppers and webhooks at http://127.0.0.1:8000; " in line
     assert line.endswith("events to https://shop.example/events\n")
@@ -109,17 +109,17 @@ async def test_the_worker_prints_what_it_uses_and_that_it_sends_no_events(
     fresh_database: str,
 ) -> None:
     with running("worker", **TWIN, KASIR_DATABASE_URL=fresh_database) as process:
-        line = started(process)
+        line = first_line(process)
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=200)
 
-    assert line.startswith(f"kasir: worker; database {shown(fresh_database)}; ")
+    assert line.startswith(f"kasir: worker; database {without_password(fresh_database)}; ")
     assert line.endswith("events to nobody (KASIR_EVENTS_URL is not set)\n")
 
 
 async def test_port_0_is_printed_as_the_port_that_the_system_chose(fresh_database: str) -> None:
     with running("serve", "--port", "0", **settings(fresh_database)) as process:
-        line = started(process)
+        line = first_line(process)
         found = re.search(r"http://127\.0\.0\.1:(\d+)", line)
         assert found, line
         until_ready(f"http://127.0.0.1:{found[1]}")
@@ -127,18 +127,18 @@ async def test_port_0_is_printed_as_the_port_that_the_system_chose(fresh_databas
         process.communicate(timeout=200)
 
 
-@pytest.mark.parametrize("where", ["user", "query"])
-async def test_no_password_is_ever_printed(fresh_database: str, where: str) -> None:
-    host = shown(fresh_database).rpartition("@")[2]
+@pytest.mark.parametrize("part_of_dsn", ["user", "query"])
+async def test_no_password_is_ever_printed(fresh_database: str, part_of_dsn: str) -> None:
+    host = without_password(fresh_database).rpartition("@")[2]
     dsn = f"postgresql://nobody:{SECRET}@{host}"
-    if where == "query":
+    if part_of_dsn == "query":
         dsn = f"postgresql://nobody@{host}{'&' if '?' in host else '?'}password={SECRET}"
     result = kasir("notices", KASIR_DATABASE_URL=dsn, KASIR_SECRET_KEY="s" * 32)
 
     assert SECRET not in result.stdout + result.stderr
 
 
-async def test_a_host_that_is_not_there_is_one_line_that_names_the_option(
+async def test_an_unusable_host_is_reported_in_one_line_that_names_the_option(
     fresh_database: str,
 ) -> None:
     result = kasir("serve", "--host", "203.0.113.7", **TWIN, KASIR_DATABASE_URL=fresh_database)
@@ -147,7 +147,7 @@ async def test_a_host_that_is_not_there_is_one_line_that_names_the_option(
     assert "--host 203.0.113.7 --port 8000: cannot listen there" in result.stderr
 
 
-async def test_a_replay_reports_why_a_notice_is_not_read_again(system: RunningDemo) -> None:
+async def test_a_replay_reports_which_notices_are_not_read_again(system: RunningDemo) -> None:
     connection = await asyncpg.connect(system.environment["KASIR_DATABASE_URL"])
     try:
         ids = {
@@ -161,19 +161,20 @@ async def test_a_replay_reports_why_a_notice_is_not_read_again(system: RunningDe
         }
     finally:
         await connection.close()
-    both = [str(ids["read"]), str(ids["ignored"])]
-    result = kasir("notices", "replay", *both, **dict(system.environment))
-    without_match = kasir("notices", "replay", both[1], "987654321", **dict(system.environment))
+    read_id, ignored_id = str(ids["read"]), str(ids["ignored"])
+    environ = dict(system.environment)
+    result = kasir("notices", "replay", read_id, ignored_id, **environ)
+    unknown = kasir("notices", "replay", ignored_id, "987654321", **environ)
 
     assert (result.returncode, result.stderr) == (0, "")
-    assert result.stdout == f"1 to be read again\n{both[0]} was read already, and stays as it is\n"
-    assert (without_match.returncode, without_match.stdout) == (1, "")
-    assert without_match.stderr == (
+    assert result.stdout == f"1 to be read again\n{read_id} was read already, and is not changed\n"
+    assert (unknown.returncode, unknown.stdout) == (1, "")
+    assert unknown.stderr == (
         "kasir: IDS: there is no notice 987654321; `kasir notices --state` lists them by state\n"
     )
 
 
-def test_a_key_that_is_short_of_its_digits_is_named_alone() -> None:
+def test_a_too_short_hmac_key_is_reported_in_one_line() -> None:
     result = kasir("worker", **(TWIN | {"ADYEN_HMAC_KEY": KEY[:10]}))
 
     assert is_one_line(result.stderr)

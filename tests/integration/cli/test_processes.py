@@ -1,4 +1,4 @@
-"""The two processes of a deployment: they start, serve, and stop on a signal."""
+"""The server and the worker start, work, and stop on a signal."""
 
 from __future__ import annotations
 
@@ -10,21 +10,24 @@ from contextlib import closing
 import pytest
 import uvicorn
 
-from command import TWIN, is_one_line, kasir, running, until_it_works, until_ready
+from command import TWIN, is_one_line, kasir, running, until_ready, until_worker_listens
 from kasir.cli.serve import serve
 from kasir.demo.processes import free_port
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-async def test_the_server_stops_on_a_signal(fresh_database: str, number: signal.Signals) -> None:
+@pytest.mark.parametrize("signal_number", [signal.SIGTERM, signal.SIGINT])
+async def test_the_server_stops_on_a_signal(
+    fresh_database: str, signal_number: signal.Signals
+) -> None:
     port = free_port()
-    given = TWIN | {"KASIR_DATABASE_URL": fresh_database}
-    with running("serve", "--port", str(port), **given) as process:
+    environ = TWIN | {"KASIR_DATABASE_URL": fresh_database}
+    with running("serve", "--port", str(port), **environ) as process:
         until_ready(f"http://127.0.0.1:{port}")
-        process.send_signal(number)
+        process.send_signal(signal_number)
         out, err = process.communicate(timeout=200)
 
-    assert process.returncode in {0, -number, 130}
+    # 130 is the exit code after Ctrl-C.
+    assert process.returncode in {0, -signal_number, 130}
     assert "Traceback" not in out + err
 
 
@@ -32,62 +35,65 @@ async def test_an_idle_connection_serves_another_request_and_does_not_delay_a_st
     fresh_database: str,
 ) -> None:
     port = free_port()
-    given = TWIN | {"KASIR_DATABASE_URL": fresh_database}
-    with running("serve", "--port", str(port), **given) as process:
+    environ = TWIN | {"KASIR_DATABASE_URL": fresh_database}
+    with running("serve", "--port", str(port), **environ) as process:
         until_ready(f"http://127.0.0.1:{port}")
-        with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=30)) as shop:
-            shop.connect()
-            shop.auto_open = False  # It would open another one in silence.
-            statuses = [asked(shop), asked(shop)]
+        with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=30)) as connection:
+            connection.connect()
+            # If the server closes the connection, http.client must not open another.
+            connection.auto_open = False
+            statuses = [health_status(connection), health_status(connection)]
             process.send_signal(signal.SIGTERM)
             process.communicate(timeout=200)
 
     assert statuses == [200, 200]
 
 
-def test_an_idle_connection_is_kept_for_longer_than_proxies_keep_it(
+def test_kasir_keeps_an_idle_connection_longer_than_proxies_do(
     fresh_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class ConfiguredError(Exception):
-        pass
+        """Ends `serve` when it configures uvicorn; has the time limit of idle connections."""
 
-    def configured(*_: object, **given: object) -> None:
-        raise ConfiguredError(given["timeout_keep_alive"])
+    def raise_time_limit(*_: object, **options: object) -> None:
+        raise ConfiguredError(options["timeout_keep_alive"])
 
     for name, value in (TWIN | {"KASIR_DATABASE_URL": fresh_database}).items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(uvicorn, "Config", configured)
+    monkeypatch.setattr(uvicorn, "Config", raise_time_limit)
     with pytest.raises(ConfiguredError) as caught:
         serve("127.0.0.1", 0, 1)
 
-    # nginx and most load balancers close an idle connection after 60 s, uvicorn alone after 5 s.
+    # Most load balancers close an idle connection after 60 s, uvicorn by default after 5 s.
     assert caught.value.args[0] > 60
 
 
-def asked(shop: http.client.HTTPConnection) -> int:
-    shop.request("GET", "/health/live")
-    with shop.getresponse() as answer:
+def health_status(connection: http.client.HTTPConnection) -> int:
+    connection.request("GET", "/health/live")
+    with connection.getresponse() as answer:
         answer.read()
         return answer.status
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-async def test_the_worker_stops_on_a_signal(fresh_database: str, number: signal.Signals) -> None:
-    given = TWIN | {"KASIR_DATABASE_URL": fresh_database}
-    with running("worker", **given) as process:
-        await until_it_works(fresh_database, process)
-        process.send_signal(number)
+@pytest.mark.parametrize("signal_number", [signal.SIGTERM, signal.SIGINT])
+async def test_the_worker_stops_on_a_signal(
+    fresh_database: str, signal_number: signal.Signals
+) -> None:
+    environ = TWIN | {"KASIR_DATABASE_URL": fresh_database}
+    with running("worker", **environ) as process:
+        await until_worker_listens(fresh_database, process)
+        process.send_signal(signal_number)
         out, err = process.communicate(timeout=200)
 
     assert process.returncode == 0
     assert "Traceback" not in out + err
 
 
-async def test_a_port_that_is_taken_is_one_line_and_exit_1(fresh_database: str) -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        port = taken.getsockname()[1]
+async def test_a_taken_port_is_reported_in_one_line_and_exits_1(fresh_database: str) -> None:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        port = listener.getsockname()[1]
         result = kasir("serve", "--port", str(port), **TWIN, KASIR_DATABASE_URL=fresh_database)
 
     assert result.returncode == 1
@@ -97,8 +103,8 @@ async def test_a_port_that_is_taken_is_one_line_and_exit_1(fresh_database: str) 
 
 async def test_several_processes_serve_one_port(fresh_database: str) -> None:
     port = free_port()
-    given = TWIN | {"KASIR_DATABASE_URL": fresh_database}
-    with running("serve", "--port", str(port), "--workers", "2", **given) as process:
+    environ = TWIN | {"KASIR_DATABASE_URL": fresh_database}
+    with running("serve", "--port", str(port), "--workers", "2", **environ) as process:
         until_ready(f"http://127.0.0.1:{port}")
         process.send_signal(signal.SIGTERM)
         out, err = process.communicate(timeout=200)

@@ -1,4 +1,4 @@
-"""A stop while Adyen is slow: requests in progress end; those that are cut off go on later."""
+"""A stop while Adyen is slow: a request in progress finishes, or can be retried."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import asyncpg
 import pytest
 from aiohttp import web
 
-from command import TWIN, running, until_it_works, until_ready
+from command import TWIN, running, until_ready, until_worker_listens
 from fake_server import FakeServer, serving
 from fakes import payment_body
 from kasir.demo.client import until
@@ -26,8 +26,8 @@ from kasir.store import database
 KEY = "a-key-of-the-shop"
 
 
-class Slow:
-    """A slow Adyen, which answers when the test allows it."""
+class SlowAdyen:
+    """A fake Adyen that answers POST requests only when the test allows it."""
 
     def __init__(self, fake_server: FakeServer) -> None:
         self.fake_server = fake_server
@@ -50,42 +50,45 @@ class Slow:
             headers={"pspReference": "PSP0000000000001"},
         )
 
-    async def was_asked(self, times: int = 1) -> list[str]:
-        """Wait until it was asked so often to take money; gives the keys."""
+    async def until_called(self, count: int = 1) -> list[str]:
+        """Wait until Adyen has received this many POST calls; returns their idempotency keys."""
 
         async def keys() -> list[str]:
             return [
-                heads["idempotency-key"]
-                for what, heads, _ in self.fake_server.asked
-                if "POST" in what
+                headers["idempotency-key"]
+                for request_line, headers, _ in self.fake_server.asked
+                if "POST" in request_line
             ]
 
-        return await until(keys, lambda found: len(found) >= times, "Adyen was asked")
+        return await until(keys, lambda found: len(found) >= count, "the calls to Adyen")
 
 
 @pytest.fixture
-async def slow() -> AsyncIterator[Slow]:
+async def slow_adyen() -> AsyncIterator[SlowAdyen]:
     async with serving() as fake_server:
-        yield Slow(fake_server)
+        yield SlowAdyen(fake_server)
 
 
-def settings(database: str, slow: Slow) -> dict[str, str]:
+def settings(database: str, slow_adyen: SlowAdyen) -> dict[str, str]:
     return TWIN | {
         "KASIR_DATABASE_URL": database,
-        "ADYEN_TWIN_URL": slow.fake_server.url,
+        "ADYEN_TWIN_URL": slow_adyen.fake_server.url,
         "KASIR_API_KEY": KEY,
     }
 
 
-async def pay(url: str, **more: Any) -> tuple[int, Any, str]:
-    """Pay with a key: status, body and the header that states whether to retry."""
-    heads = {"X-API-Key": KEY, "Idempotency-Key": "order-1"}
+async def pay(url: str, **changes: Any) -> tuple[int, Any, str]:
+    """Start a payment with the idempotency key `order-1`.
+
+    Returns the status, the body and the header `transient-error` (empty if missing).
+    """
+    headers = {"X-API-Key": KEY, "Idempotency-Key": "order-1"}
     async with (
-        aiohttp.ClientSession(headers=heads) as shop,
-        shop.post(f"{url}/v72/payments", json=payment_body(**more)) as answer,
+        aiohttp.ClientSession(headers=headers) as shop,
+        shop.post(f"{url}/v72/payments", json=payment_body(**changes)) as answer,
     ):
-        kind = answer.headers["Content-Type"].split(";")[0]
-        body = await (answer.json() if kind == "application/json" else answer.text())
+        content_type = answer.headers["Content-Type"].split(";")[0]
+        body = await (answer.json() if content_type == "application/json" else answer.text())
         return answer.status, body, answer.headers.get("transient-error", "")
 
 
@@ -96,10 +99,11 @@ async def until_it_does_not_listen(port: int) -> None:
         with socket.socket() as probe:
             return probe.connect_ex(("127.0.0.1", port)) != 0
 
-    await until(does_not_listen, bool, "it takes nothing new")
+    await until(does_not_listen, bool, "the port refuses connections")
 
 
-async def ended(process: subprocess.Popen[str]) -> str:
+async def until_ended(process: subprocess.Popen[str]) -> str:
+    """Wait until the process ends; returns its stdout and stderr."""
     out, err = await asyncio.to_thread(process.communicate, timeout=50)
     return out + err
 
@@ -107,24 +111,25 @@ async def ended(process: subprocess.Popen[str]) -> str:
 def test_a_stop_waits_longer_than_a_call_to_adyen_can_take() -> None:
     limits = Limits()
 
+    # All in seconds.
     assert limits.stop_s > limits.adyen_timeout_s + limits.adyen_tries_s
 
 
 @pytest.mark.parametrize("workers", [1, 2])
 async def test_a_payment_in_progress_is_answered_after_a_signal_to_stop(
-    fresh_database: str, slow: Slow, workers: int
+    fresh_database: str, slow_adyen: SlowAdyen, workers: int
 ) -> None:
     port = free_port()
-    words = ("serve", "--port", str(port), "--workers", str(workers))
-    with running(*words, **settings(fresh_database, slow)) as process:
+    arguments = ("serve", "--port", str(port), "--workers", str(workers))
+    with running(*arguments, **settings(fresh_database, slow_adyen)) as process:
         until_ready(f"http://127.0.0.1:{port}")
         paying = asyncio.create_task(pay(f"http://127.0.0.1:{port}"))
-        await slow.was_asked()
+        await slow_adyen.until_called()
         process.send_signal(signal.SIGTERM)
         await until_it_does_not_listen(port)
-        slow.may_answer.set()
+        slow_adyen.may_answer.set()
         status, body, _ = await paying
-        output = await ended(process)
+        output = await until_ended(process)
 
     assert (status, body["resultCode"]) == (200, "RedirectShopper")
     assert "Traceback" not in output
@@ -132,74 +137,74 @@ async def test_a_payment_in_progress_is_answered_after_a_signal_to_stop(
 
 @pytest.mark.parametrize("workers", [1, 2])
 async def test_a_payment_ended_by_a_second_signal_can_be_retried_with_its_key(
-    fresh_database: str, slow: Slow, workers: int
+    fresh_database: str, slow_adyen: SlowAdyen, workers: int
 ) -> None:
     port = free_port()
-    given, url = settings(fresh_database, slow), f"http://127.0.0.1:{port}"
-    words = ("serve", "--port", str(port), "--workers", str(workers))
-    with running(*words, **given) as process:
+    environ, url = settings(fresh_database, slow_adyen), f"http://127.0.0.1:{port}"
+    arguments = ("serve", "--port", str(port), "--workers", str(workers))
+    with running(*arguments, **environ) as process:
         until_ready(url)
         paying = asyncio.create_task(pay(url))
-        await slow.was_asked()
+        await slow_adyen.until_called()
         process.send_signal(signal.SIGTERM)
         await until_it_does_not_listen(port)
         process.send_signal(signal.SIGTERM)
-        first = await paying
-        output = await ended(process)
-    slow.may_answer.set()
-    with running("serve", "--port", str(port), **given) as process:
+        status, body, transient = await paying
+        output = await until_ended(process)
+    slow_adyen.may_answer.set()
+    with running("serve", "--port", str(port), **environ) as process:
         until_ready(url)
-        second = await pay(url)
+        retried_status, _, _ = await pay(url)
         process.send_signal(signal.SIGTERM)
-        await ended(process)
-    keys = await slow.was_asked(2)
+        await until_ended(process)
+    keys = await slow_adyen.until_called(2)
 
-    status, body, transient = first
     assert (status, transient) == (503, "true")
     assert (body["errorCode"], body["status"], body["errorType"]) == ("703", 503, "internal")
     assert "cut off by the stop" in output
     assert "Traceback" not in output
-    assert second[0] == 200
+    assert retried_status == 200
     assert len(set(keys)) == 1
 
 
 async def test_a_second_signal_right_after_the_first_ends_requests_as_well(
-    fresh_database: str, slow: Slow
+    fresh_database: str, slow_adyen: SlowAdyen
 ) -> None:
     port = free_port()
-    words = ("serve", "--port", str(port), "--workers", "2")
-    with running(*words, **settings(fresh_database, slow)) as process:
+    arguments = ("serve", "--port", str(port), "--workers", "2")
+    with running(*arguments, **settings(fresh_database, slow_adyen)) as process:
         until_ready(f"http://127.0.0.1:{port}")
         paying = asyncio.create_task(pay(f"http://127.0.0.1:{port}"))
-        await slow.was_asked()
+        await slow_adyen.until_called()
         process.send_signal(signal.SIGINT)
         process.send_signal(signal.SIGTERM)
         status, body, _ = await paying
-        output = await ended(process)
+        output = await until_ended(process)
 
     assert (status, body["errorCode"]) == (503, "703")
     assert "cut off by the stop" in output
 
 
 async def test_a_payment_that_waits_for_a_lock_is_answered_when_the_server_stops(
-    fresh_database: str, slow: Slow
+    fresh_database: str, slow_adyen: SlowAdyen
 ) -> None:
     port = free_port()
-    saving = {
+    saved_method = {
         "shopperReference": "shopper-1",
         "storePaymentMethod": True,
         "recurringProcessingModel": "Subscription",
     }
     url = f"http://127.0.0.1:{port}"
-    with running("serve", "--port", str(port), **settings(fresh_database, slow)) as process:
+    with running("serve", "--port", str(port), **settings(fresh_database, slow_adyen)) as process:
         until_ready(url)
-        other = await asyncpg.connect(fresh_database)
-        await other.execute("BEGIN; LOCK TABLE question IN EXCLUSIVE MODE")
-        paying = asyncio.create_task(pay(url, **saving))
+        connection = await asyncpg.connect(fresh_database)
+        # The payment waits for this lock when it stores its call to Adyen.
+        await connection.execute("BEGIN; LOCK TABLE question IN EXCLUSIVE MODE")
+        paying = asyncio.create_task(pay(url, **saved_method))
 
         async def waits() -> bool:
             return bool(
-                await other.fetchval("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)")
+                await connection.fetchval("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)")
             )
 
         await until(waits, bool, "the payment waits")
@@ -207,8 +212,8 @@ async def test_a_payment_that_waits_for_a_lock_is_answered_when_the_server_stops
         await until_it_does_not_listen(port)
         process.send_signal(signal.SIGTERM)
         status, body, transient = await paying
-        output = await ended(process)
-        await other.close()
+        output = await until_ended(process)
+        await connection.close()
 
     assert (status, body["errorCode"], transient) == (503, "703", "true")
     assert "cut off by the stop" in output
@@ -216,137 +221,138 @@ async def test_a_payment_that_waits_for_a_lock_is_answered_when_the_server_stops
 
 
 @asynccontextmanager
-async def a_stream(port: int) -> AsyncIterator[asyncio.StreamReader]:
-    """A shopper's page that follows a payment, read up to the first event."""
-    url, heads = f"http://127.0.0.1:{port}", {"X-API-Key": KEY}
+async def status_stream(port: int) -> AsyncIterator[asyncio.StreamReader]:
+    """The event stream of a payment's status page, read up to its first event."""
+    url, headers = f"http://127.0.0.1:{port}", {"X-API-Key": KEY}
     async with aiohttp.ClientSession() as http:
-        wanted = {
+        fields = {
             "reference": "ORDER-1",
             "amount": {"currency": "IDR", "value": 25_000},
             "returnUrl": "https://shop.example/",
         }
-        async with http.post(f"{url}/v72/paymentLinks", json=wanted, headers=heads) as made:
-            link = (await made.json())["id"]
+        async with http.post(f"{url}/v72/paymentLinks", json=fields, headers=headers) as created:
+            link = (await created.json())["id"]
         async with http.get(f"{url}/pay/{link}") as form:
             attempt = (await form.text()).split('name="attempt" value="')[1].split('"')[0]
         data = {"attempt": attempt}
         async with http.post(f"{url}/pay/{link}", data=data, allow_redirects=False):
             pass
-        async with http.get(f"{url}/api/payments?reference=ORDER-1", headers=heads) as found:
+        async with http.get(f"{url}/api/payments?reference=ORDER-1", headers=headers) as found:
             (payment,) = (await found.json())["payments"]
-        # It does not promise to keep its connection: nothing is taken back when a stop comes.
-        address = f"/pay/{link}/payments/{payment['id']}/events"
+        # With HTTP/1.0 the connection ends with the response.
+        path = f"/pay/{link}/payments/{payment['id']}/events"
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        writer.write(f"GET {address} HTTP/1.0\r\nHost: x\r\n\r\n".encode())
+        writer.write(f"GET {path} HTTP/1.0\r\nHost: x\r\n\r\n".encode())
         await reader.readuntil(b"event: standing")
         yield reader
         writer.close()
 
 
-async def test_a_stream_of_events_and_idle_connections_do_not_hold_a_stop(
-    fresh_database: str, slow: Slow
+async def test_a_stream_of_events_and_idle_connections_do_not_delay_a_stop(
+    fresh_database: str, slow_adyen: SlowAdyen
 ) -> None:
     port = free_port()
-    slow.may_answer.set()
-    with running("serve", "--port", str(port), **settings(fresh_database, slow)) as process:
+    slow_adyen.may_answer.set()
+    with running("serve", "--port", str(port), **settings(fresh_database, slow_adyen)) as process:
         until_ready(f"http://127.0.0.1:{port}")
-        # Before the stream, so that it is accepted by then: the kernel resets one that is not.
-        idle, held = await asyncio.open_connection("127.0.0.1", port)
-        async with a_stream(port) as reader:
+        # Opened before the stream, so that Kasir has accepted this connection when it stops.
+        # The kernel would reset a connection that was not accepted.
+        idle_reader, idle_writer = await asyncio.open_connection("127.0.0.1", port)
+        async with status_stream(port) as reader:
             process.send_signal(signal.SIGTERM)
             await until_it_does_not_listen(port)
             async with asyncio.timeout(10):
                 await reader.read()
-                await idle.read()
-            output = await ended(process)
-            held.close()
+                await idle_reader.read()
+            output = await until_ended(process)
+            idle_writer.close()
 
     assert "Traceback" not in output
     assert "cut off" not in output
 
 
-async def test_a_stream_whose_database_goes_away_ends_without_an_error(
-    fresh_database: str, slow: Slow
+async def test_a_stream_whose_tables_disappear_ends_without_an_error(
+    fresh_database: str, slow_adyen: SlowAdyen
 ) -> None:
     port = free_port()
-    slow.may_answer.set()
-    with running("serve", "--port", str(port), **settings(fresh_database, slow)) as process:
+    slow_adyen.may_answer.set()
+    with running("serve", "--port", str(port), **settings(fresh_database, slow_adyen)) as process:
         until_ready(f"http://127.0.0.1:{port}")
-        async with a_stream(port) as reader:
-            other = await asyncpg.connect(fresh_database)
-            await other.execute("ALTER TABLE payment_link RENAME TO gone")
-            await other.execute("ALTER TABLE fact RENAME TO gone_as_well")
-            await other.close()
+        async with status_stream(port) as reader:
+            connection = await asyncpg.connect(fresh_database)
+            await connection.execute("ALTER TABLE payment_link RENAME TO gone")
+            await connection.execute("ALTER TABLE fact RENAME TO gone_as_well")
+            await connection.close()
             async with asyncio.timeout(30):
                 await reader.read()
             process.send_signal(signal.SIGTERM)
-            output = await ended(process)
+            output = await until_ended(process)
 
     assert "Traceback" not in output
 
 
-@pytest.mark.parametrize("name", [signal.SIGTERM, signal.SIGINT])
-async def test_a_worker_that_gets_a_signal_before_it_has_begun_ends_without_an_error(
-    fresh_database: str, slow: Slow, name: signal.Signals
+@pytest.mark.parametrize("signal_number", [signal.SIGTERM, signal.SIGINT])
+async def test_a_worker_that_gets_a_signal_during_its_start_ends_without_an_error(
+    fresh_database: str, slow_adyen: SlowAdyen, signal_number: signal.Signals
 ) -> None:
-    other = await asyncpg.connect(fresh_database)
+    connection = await asyncpg.connect(fresh_database)
     try:
-        # As another process does that brings the schema up to date.
-        await other.execute("SELECT pg_advisory_lock($1)", database.MIGRATION_LOCK)
-        with running("worker", **settings(fresh_database, slow)) as process:
+        # The worker waits for this lock, as if another process migrated the schema.
+        await connection.execute("SELECT pg_advisory_lock($1)", database.MIGRATION_LOCK)
+        with running("worker", **settings(fresh_database, slow_adyen)) as process:
 
             async def waits() -> bool:
                 query = "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)"
-                return bool(await other.fetchval(query))
+                return bool(await connection.fetchval(query))
 
             await until(waits, bool, "the worker waits")
-            process.send_signal(name)
-            output = await ended(process)
+            process.send_signal(signal_number)
+            output = await until_ended(process)
     finally:
-        await other.close()
+        await connection.close()
 
     assert (process.returncode, output) == (0, "")
 
 
 async def test_a_running_job_is_finished_after_a_signal_to_stop(
-    fresh_database: str, slow: Slow
+    fresh_database: str, slow_adyen: SlowAdyen
 ) -> None:
-    given = settings(fresh_database, slow)
-    await a_question_without_an_answer(fresh_database, slow)
-    with running("worker", **given) as process:
-        await until_it_works(fresh_database, process)
-        await slow.was_asked(2)
+    environ = settings(fresh_database, slow_adyen)
+    await open_unanswered_call(fresh_database, slow_adyen)
+    with running("worker", **environ) as process:
+        await until_worker_listens(fresh_database, process)
+        await slow_adyen.until_called(2)  # The killed server made the first call.
         process.send_signal(signal.SIGTERM)
-        slow.may_answer.set()
-        output = await ended(process)
+        slow_adyen.may_answer.set()
+        output = await until_ended(process)
     connection = await asyncpg.connect(fresh_database)
     try:
         answered = await connection.fetchval("SELECT count(*) FROM question WHERE status = 200")
-        left = await connection.fetchval("SELECT count(*) FROM pgqueuer")
+        remaining = await connection.fetchval("SELECT count(*) FROM pgqueuer")
     finally:
         await connection.close()
 
-    assert (answered, left) == (1, 0)
+    assert (answered, remaining) == (1, 0)
     assert "Traceback" not in output
 
 
-async def test_a_job_that_a_second_signal_ends_is_put_back_for_the_next_worker(
-    fresh_database: str, slow: Slow
+async def test_a_job_that_a_second_signal_interrupts_is_queued_for_the_next_worker(
+    fresh_database: str, slow_adyen: SlowAdyen
 ) -> None:
-    given = settings(fresh_database, slow)
-    await a_question_without_an_answer(fresh_database, slow)
-    with running("worker", **given) as process:
-        await until_it_works(fresh_database, process)
-        await slow.was_asked(2)
-        # Two of one number may reach a process as one; two numbers never do.
+    environ = settings(fresh_database, slow_adyen)
+    await open_unanswered_call(fresh_database, slow_adyen)
+    with running("worker", **environ) as process:
+        await until_worker_listens(fresh_database, process)
+        await slow_adyen.until_called(2)  # The killed server made the first call.
+        # The system may merge two equal signals, but never two different ones.
         process.send_signal(signal.SIGINT)
         process.send_signal(signal.SIGTERM)
-        output = await ended(process)
+        output = await until_ended(process)
     connection = await asyncpg.connect(fresh_database)
     try:
-        put_back = await connection.fetch("SELECT entrypoint, status FROM pgqueuer")
-        slow.may_answer.set()
-        with running("worker", **given) as process:
+        queued = await connection.fetch("SELECT entrypoint, status FROM pgqueuer")
+        slow_adyen.may_answer.set()
+        with running("worker", **environ) as process:
 
             async def answered() -> int:
                 found: int = await connection.fetchval(
@@ -356,22 +362,22 @@ async def test_a_job_that_a_second_signal_ends_is_put_back_for_the_next_worker(
 
             await until(answered, lambda count: count == 1, "the next worker has the answer")
             process.send_signal(signal.SIGTERM)
-            await ended(process)
+            await until_ended(process)
     finally:
         await connection.close()
 
-    assert [(row["entrypoint"], row["status"]) for row in put_back] == [("ask_again", "queued")]
+    assert [(row["entrypoint"], row["status"]) for row in queued] == [("ask_again", "queued")]
     assert "put back" in output
     assert "Traceback" not in output
 
 
-async def a_question_without_an_answer(database: str, slow: Slow) -> None:
-    """A payment that was cut, and is due to be asked for again."""
+async def open_unanswered_call(database: str, slow_adyen: SlowAdyen) -> None:
+    """Kill a server during a payment's call to Adyen, and make the call due for a retry."""
     port = free_port()
-    with running("serve", "--port", str(port), **settings(database, slow)) as process:
+    with running("serve", "--port", str(port), **settings(database, slow_adyen)) as process:
         until_ready(f"http://127.0.0.1:{port}")
         paying = asyncio.create_task(pay(f"http://127.0.0.1:{port}"))
-        await slow.was_asked()
+        await slow_adyen.until_called()
         process.kill()
         with pytest.raises(aiohttp.ClientError):
             await paying

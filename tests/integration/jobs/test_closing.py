@@ -42,7 +42,12 @@ class ManualClock(Clock):
 
 
 class ClosingShop:
-    """A Kasir with a fake Adyen whose answer to `/cancels` a test sets."""
+    """A Kasir with a fake Adyen whose answer to `/cancels` a test sets.
+
+    Attributes:
+        cancels: The idempotency keys of the cancels that Adyen received.
+        answer: The status and body of the answer; None confirms the receipt.
+    """
 
     def __init__(self, kasir: Parts, clock: ManualClock, fake_server: FakeServer) -> None:
         self.kasir = kasir
@@ -58,20 +63,20 @@ class ClosingShop:
             action = {"type": "redirect", "method": "GET", "url": url}
             return web.json_response({"resultCode": "RedirectShopper", "action": action})
         self.cancels.append(self.fake_server.asked[-1][1]["idempotency-key"])
-        name = f"CANCEL{len(self.cancels)}"
-        status, body = self.answer or (201, {"status": "received", "pspReference": name})
-        if status == 0:
+        psp_reference = f"CANCEL{len(self.cancels)}"
+        status, body = self.answer or (201, {"status": "received", "pspReference": psp_reference})
+        if status == 0:  # No answer.
             raise ConnectionResetError
         return web.json_response(body, status=status)
 
-    async def attempt(self, reference: str = "ORDER-1001", **more: Any) -> PaymentId:
+    async def attempt(self, reference: str = "ORDER-1001", **changes: Any) -> PaymentId:
         """Create a payment that sends the shopper to the wallet."""
-        body = msgspec.json.encode(payment_body(reference=reference, **more))
+        body = msgspec.json.encode(payment_body(reference=reference, **changes))
         _, payment_id = await self.kasir.checkout.payments(body, 72)
         return payment_id
 
-    async def look(self, payment_id: PaymentId, after: timedelta) -> Payment:
-        """Advance the clock, then check an attempt."""
+    async def try_to_close(self, payment_id: PaymentId, after: timedelta) -> Payment:
+        """Advance the clock, close an attempt if possible, and return its payment."""
         self.clock.at += after
         await self.kasir.closing.close(payment_id)
         return await self.payment(payment_id)
@@ -82,10 +87,10 @@ class ClosingShop:
         assert found
         return found
 
-    async def notify(self, event: str, psp_reference: str, **more: Any) -> None:
-        """Have Adyen report an event that happened `ago` before now."""
-        happened = self.clock.at - more.pop("ago", timedelta())
-        fields = {"additionalData": {}, **more}
+    async def notify(self, event: str, psp_reference: str, **changes: Any) -> None:
+        """Receive a notification; `ago`, a change, is the time since it happened (default: 0)."""
+        happened = self.clock.at - changes.pop("ago", timedelta())
+        fields = {"additionalData": {}, **changes}
         item = notification_item(
             eventCode=event, pspReference=psp_reference, eventDate=happened.isoformat(), **fields
         )
@@ -98,13 +103,13 @@ class ClosingShop:
         )
         await self.kasir.reader.read_all()
 
-    async def fail_cancel(self, number: int = 1, **more: Any) -> None:
-        """Have Adyen report that a cancel failed."""
-        fields = {"success": "false", "originalReference": f"PSP{number}", **more}
+    async def fail_cancel(self, number: int = 1, **changes: Any) -> None:
+        """Receive a notification that the cancel with this number failed."""
+        fields = {"success": "false", "originalReference": f"PSP{number}", **changes}
         await self.notify("TECHNICAL_CANCEL", f"CANCEL{number}", **fields)
 
     async def events(self, payment_id: PaymentId) -> list[str]:
-        """Send the due events; return the types of all events of a payment."""
+        """Write the events that are due; return the types of all events of a payment."""
         await replace(self.kasir.due, enqueue=_nothing).look()
         rows = await self.kasir.pool.fetch(
             "SELECT type FROM event WHERE subject = $1 ORDER BY id", payment_id
@@ -119,8 +124,8 @@ async def _nothing(*_: object) -> None:
 @pytest.fixture
 async def shop(fresh_database: str) -> AsyncIterator[ClosingShop]:
     """A shop on a fresh database."""
-    async with closing_shop(fresh_database) as made:
-        yield made
+    async with closing_shop(fresh_database) as opened:
+        yield opened
 
 
 @asynccontextmanager
@@ -137,8 +142,8 @@ async def test_a_cancel_that_adyen_never_confirms_does_not_end_an_attempt(
     shop: ClosingShop,
 ) -> None:
     attempt = await shop.attempt()
-    await shop.look(attempt, HOUR)
-    statuses = {(await shop.look(attempt, 6 * HOUR)).status.value for _ in range(20)}
+    await shop.try_to_close(attempt, after=HOUR)
+    statuses = {(await shop.try_to_close(attempt, after=6 * HOUR)).status.value for _ in range(20)}
 
     assert statuses == {"awaiting_shopper"}
     assert await shop.events(attempt) == []
@@ -146,15 +151,15 @@ async def test_a_cancel_that_adyen_never_confirms_does_not_end_an_attempt(
 
 async def test_adyen_is_asked_again_less_often_while_it_reports_nothing(shop: ClosingShop) -> None:
     attempt = await shop.attempt()
-    await shop.look(attempt, HOUR)
-    asked = []
-    for _ in range(5):
+    await shop.try_to_close(attempt, after=HOUR)
+    counts = []
+    for _ in range(5):  # Days, with a try at each half hour.
         for _ in range(48):
-            await shop.look(attempt, HOUR / 2)
-        asked.append(len(shop.cancels))
-    gaps = [after - before for before, after in pairwise(asked)]
+            await shop.try_to_close(attempt, after=HOUR / 2)
+        counts.append(len(shop.cancels))
+    cancels_per_day = [after - before for before, after in pairwise(counts)]
 
-    assert gaps == [1, 1, 1, 1]
+    assert cancels_per_day == [1, 1, 1, 1]
     assert len(set(shop.cancels)) == len(shop.cancels)
 
 
@@ -166,8 +171,8 @@ async def test_an_answer_that_refuses_our_request_does_not_change_the_payment(
 ) -> None:
     shop.answer = (status, {"status": status, "errorCode": code, "message": "no"})
     attempt = await shop.attempt()
-    await shop.look(attempt, HOUR)
-    payment = await shop.look(attempt, HOUR)
+    await shop.try_to_close(attempt, after=HOUR)
+    payment = await shop.try_to_close(attempt, after=HOUR)
 
     assert payment.status.value == "awaiting_shopper"
 
@@ -177,30 +182,30 @@ async def test_the_answer_that_there_is_no_such_payment_ends_an_attempt_after_a_
 ) -> None:
     shop.answer = (422, {"status": 422, "errorCode": "167", "message": "none"})
     attempt = await shop.attempt()
-    early = await shop.look(attempt, HOUR)
-    late = await shop.look(attempt, 16 * MINUTE)
+    early = await shop.try_to_close(attempt, after=HOUR)
+    late = await shop.try_to_close(attempt, after=16 * MINUTE)
 
     assert (early.status.value, late.status.value) == ("awaiting_shopper", "expired")
 
 
 async def test_a_failed_cancel_ends_an_attempt_after_a_delay(shop: ClosingShop) -> None:
     attempt = await shop.attempt()
-    await shop.look(attempt, HOUR)
+    await shop.try_to_close(attempt, after=HOUR)
     await shop.fail_cancel()
-    early = await shop.look(attempt, 5 * MINUTE)
-    late = await shop.look(attempt, 10 * MINUTE)
+    early = await shop.try_to_close(attempt, after=5 * MINUTE)
+    late = await shop.try_to_close(attempt, after=10 * MINUTE)
 
     assert (early.status.value, late.status.value) == ("awaiting_shopper", "expired")
 
 
 async def test_no_attempt_expires_while_adyen_delivers_old_notifications(shop: ClosingShop) -> None:
     attempt, other = await shop.attempt(), await shop.attempt("ORDER-2")
-    await shop.look(attempt, HOUR)
+    await shop.try_to_close(attempt, after=HOUR)
     shop.clock.at += 3 * HOUR
     await shop.fail_cancel(ago=3 * HOUR)
     await shop.notify("AUTHORISATION", "PSP7", merchantReference="ORDER-2", ago=2 * HOUR)
-    early = await shop.look(attempt, MINUTE)
-    late = await shop.look(attempt, 15 * MINUTE)
+    early = await shop.try_to_close(attempt, after=MINUTE)
+    late = await shop.try_to_close(attempt, after=15 * MINUTE)
 
     assert (early.status.value, late.status.value) == ("awaiting_shopper", "expired")
     assert (await shop.payment(other)).status.value == "authorised"
@@ -210,9 +215,9 @@ async def test_a_failed_cancel_sent_while_the_wallet_was_open_does_not_end_an_at
     shop: ClosingShop,
 ) -> None:
     attempt = await shop.attempt()
-    await shop.look(attempt, 10 * MINUTE)
+    await shop.try_to_close(attempt, after=10 * MINUTE)
     await shop.fail_cancel()
-    payment = await shop.look(attempt, HOUR)
+    payment = await shop.try_to_close(attempt, after=HOUR)
 
     assert payment.status.value == "awaiting_shopper"
     assert len(shop.cancels) == 2
@@ -224,60 +229,60 @@ async def test_an_attempt_beside_another_payment_ends_after_adyen_reports_later_
     validity = (NOW + HOUR).isoformat()
     attempt = await shop.attempt(sessionValidity=validity)
     other = await shop.attempt()
-    echoed = {"additionalData": {"metadata.kasirPaymentId": other}}
-    await shop.notify("AUTHORISATION", "PSP2", **echoed)
-    early = await shop.look(attempt, 5 * HOUR)
+    await shop.notify("AUTHORISATION", "PSP2", additionalData=metadata_of(other))
+    early = await shop.try_to_close(attempt, after=5 * HOUR)
     await shop.attempt("ORDER-9")
     await shop.notify("AUTHORISATION", "PSP9", merchantReference="ORDER-9")
-    late = await shop.look(attempt, MINUTE)
+    late = await shop.try_to_close(attempt, after=MINUTE)
 
     assert (early.status.value, late.status.value) == ("awaiting_shopper", "expired")
     assert shop.cancels == []
 
 
-async def test_an_attempt_beside_another_payment_without_a_session_end_waits_for_a_day(
+async def test_an_attempt_without_a_session_end_beside_another_payment_ends_after_a_day(
     shop: ClosingShop,
 ) -> None:
     attempt, other = await shop.attempt(), await shop.attempt()
-    echoed = {"additionalData": {"metadata.kasirPaymentId": other}}
     shop.clock.at += 23 * HOUR
-    await shop.notify("AUTHORISATION", "PSP2", **echoed)
-    early = await shop.look(attempt, MINUTE)
+    await shop.notify("AUTHORISATION", "PSP2", additionalData=metadata_of(other))
+    early = await shop.try_to_close(attempt, after=MINUTE)
     shop.clock.at += 2 * HOUR
     await shop.notify("REFUND", "REFUND2", originalReference="PSP2")
-    late = await shop.look(attempt, MINUTE)
+    late = await shop.try_to_close(attempt, after=MINUTE)
 
     assert (early.status.value, late.status.value) == ("awaiting_shopper", "expired")
 
 
-async def test_a_lost_cancel_is_not_asked_again_beside_a_newer_attempt(shop: ClosingShop) -> None:
+async def test_a_cancel_without_an_answer_is_not_repeated_after_a_newer_attempt(
+    shop: ClosingShop,
+) -> None:
     attempt = await shop.attempt()
     shop.answer = (500, {})
-    await shop.look(attempt, HOUR)
-    lost = list(shop.cancels)
+    await shop.try_to_close(attempt, after=HOUR)
+    unanswered = list(shop.cancels)
     await shop.attempt()
     shop.answer = None
     shop.clock.at += HOUR
     await shop.kasir.closing.ask_again(f"kasir-close-{attempt}")
 
-    assert shop.cancels == lost
+    assert shop.cancels == unanswered
 
 
-async def test_a_shops_lost_cancel_is_not_asked_again_beside_a_newer_attempt(
+async def test_a_shops_cancel_without_an_answer_is_not_repeated_after_a_newer_attempt(
     shop: ClosingShop,
 ) -> None:
     await shop.attempt()
     shop.answer = (500, {})
     body = json.dumps({"paymentReference": "ORDER-1001"}).encode()
     await shop.kasir.changes.cancel_by_reference(body, 72, None)
-    (lost,) = shop.cancels
+    (unanswered,) = shop.cancels
     shop.clock.at += MINUTE
     await shop.attempt()
     shop.answer = None
     shop.clock.at += HOUR
-    await shop.kasir.closing.ask_again(lost)
+    await shop.kasir.closing.ask_again(unanswered)
 
-    assert shop.cancels == [lost]
+    assert shop.cancels == [unanswered]
 
 
 async def test_a_refusal_due_while_kasir_was_down_waits_for_the_notifications_in_adyens_queue(
@@ -286,12 +291,11 @@ async def test_a_refusal_due_while_kasir_was_down_waits_for_the_notifications_in
     attempt, other = await shop.attempt(), await shop.attempt("ORDER-2")
     await shop.notify("AUTHORISATION", "PSP1", success="false")
     shop.clock.at += 3 * HOUR  # Kasir is down, and Adyen's queue grows.
-    before = await shop.events(attempt)
-    echoed = {"metadata.kasirPaymentId": attempt}
-    await shop.notify("AUTHORISATION", "PSP3", ago=2 * HOUR, additionalData=echoed)
+    events_before = await shop.events(attempt)
+    await shop.notify("AUTHORISATION", "PSP3", ago=2 * HOUR, additionalData=metadata_of(attempt))
     await shop.notify("AUTHORISATION", "PSP2", merchantReference="ORDER-2")
 
-    assert before == []
+    assert events_before == []
     assert await shop.events(attempt) == ["payment.authorised"]
     assert await shop.events(other) == ["payment.authorised"]
 
@@ -306,7 +310,7 @@ async def test_a_refusal_is_reported_in_time_when_kasir_was_not_down(shop: Closi
     assert (early, await shop.events(attempt)) == ([], ["payment.refused"])
 
 
-async def test_a_refusal_does_not_wait_longer_than_adyens_queue_can_be_behind(
+async def test_a_refusal_does_not_wait_longer_than_adyens_queue_can_be_delayed(
     shop: ClosingShop,
 ) -> None:
     attempt = await shop.attempt()
@@ -316,18 +320,19 @@ async def test_a_refusal_does_not_wait_longer_than_adyens_queue_can_be_behind(
     assert await shop.events(attempt) == ["payment.refused"]
 
 
-async def test_an_attempt_whose_request_never_reached_adyen_ends_with_its_key(
+async def test_an_attempt_whose_request_did_not_reach_adyen_expires_after_its_key(
     shop: ClosingShop,
 ) -> None:
+    # The only fact is that the outcome is unknown.
     fact = Fact(key="u", says=Says.UNKNOWN, source=Source.KASIR, at=NOW, about="nothing")
     attempt = await shop.attempt()
     await shop.kasir.pool.execute("DELETE FROM fact")
     await shop.kasir.payments.add_facts(attempt, [fact])
-    await shop.look(attempt, 7 * DAY)
-    early = await shop.look(attempt, HOUR)
+    await shop.try_to_close(attempt, after=7 * DAY)
+    early = await shop.try_to_close(attempt, after=HOUR)
     await shop.attempt("ORDER-2")
     await shop.notify("AUTHORISATION", "PSP2", merchantReference="ORDER-2")
-    late = await shop.look(attempt, MINUTE)
+    late = await shop.try_to_close(attempt, after=MINUTE)
 
     assert (early.status.value, late.status.value) == ("unknown", "expired")
 
@@ -335,7 +340,7 @@ async def test_an_attempt_whose_request_never_reached_adyen_ends_with_its_key(
 async def test_an_attempt_opened_while_its_link_is_withdrawn_is_closed_and_has_no_action(
     shop: ClosingShop,
 ) -> None:
-    made = await shop.kasir.links.create(
+    created = await shop.kasir.links.create(
         json.dumps(
             {
                 "reference": "LINK-1",
@@ -344,12 +349,12 @@ async def test_an_attempt_opened_while_its_link_is_withdrawn_is_closed_and_has_n
             }
         ).encode()
     )
-    link_id = LinkId(made.json()["id"])
+    link_id = LinkId(created.json()["id"])
     found = await shop.kasir.links.find(link_id)
     await shop.kasir.links.update(link_id, b'{"status": "expired"}')
-    tried = LinkAttempt(name="first", browser_info=payment_body()["browserInfo"])
+    link_attempt = LinkAttempt(name="first", browser_info=payment_body()["browserInfo"])
     answer, payment_id = await shop.kasir.links.pay(
-        found.link, tried, lambda _: "https://kasir.example/back"
+        found.link, link_attempt, lambda _: "https://kasir.example/back"
     )
 
     assert "action" not in answer.json()
@@ -362,10 +367,10 @@ async def test_a_payment_of_another_system_under_our_reference_is_not_cancelled(
 ) -> None:
     attempt = await shop.attempt()
     # The shopper left GoPay and paid the order by card, or by GoPay in another system.
-    value = {"currency": "IDR", "value": 25_001}
-    await shop.notify("AUTHORISATION", "CARD", paymentMethod=method, amount=value)
-    payment = await shop.look(attempt, 2 * HOUR)
-    again = await shop.look(attempt, 2 * HOUR)
+    amount = {"currency": "IDR", "value": 25_001}
+    await shop.notify("AUTHORISATION", "CARD", paymentMethod=method, amount=amount)
+    payment = await shop.try_to_close(attempt, after=2 * HOUR)
+    again = await shop.try_to_close(attempt, after=2 * HOUR)
 
     assert shop.cancels == []
     assert (payment.status, again.status) == ("awaiting_shopper", "awaiting_shopper")
@@ -376,32 +381,32 @@ async def test_a_refused_card_under_our_reference_does_not_prevent_the_cancel(
 ) -> None:
     attempt = await shop.attempt()
     await shop.notify("AUTHORISATION", "CARD", paymentMethod="visa", success="false")
-    await shop.look(attempt, 2 * HOUR)
+    await shop.try_to_close(attempt, after=2 * HOUR)
 
     assert len(shop.cancels) == 1
 
 
-async def test_a_held_payment_that_is_ours_is_not_a_payment_of_another_system(
+async def test_a_held_notification_of_our_payment_is_no_payment_of_another_system(
     shop: ClosingShop,
 ) -> None:
     first = await shop.attempt()
     second = await shop.attempt()
-    # Held at first: it may belong to either payment.
+    # Kasir holds this notification, because it may belong to either payment.
     await shop.notify("AUTHORISATION", "PSP1")
-    await shop.notify("CAPTURE", "C1", originalReference="PSP1", additionalData=mine(first))
+    await shop.notify("CAPTURE", "C1", originalReference="PSP1", additionalData=metadata_of(first))
     await shop.kasir.reader.read_all()
     paid = await shop.payment(first)
-    other = await shop.kasir.pool.fetchval(
+    foreign_payments = await shop.kasir.pool.fetchval(
         "SELECT count(*) FROM notice WHERE paid_reference IS NOT NULL"
     )
 
-    assert (paid.status, other) == ("authorised", 0)
+    assert (paid.status, foreign_payments) == ("authorised", 0)
     assert (await shop.payment(second)).status == "awaiting_shopper"
 
 
 async def test_an_attempt_closed_late_is_checked_again_soon(shop: ClosingShop) -> None:
     attempt = await shop.attempt()
-    await shop.look(attempt, 2 * DAY)  # Kasir was down.
+    await shop.try_to_close(attempt, after=2 * DAY)  # Kasir was down.
     due_at = await shop.kasir.pool.fetchval(
         "SELECT close_due_at FROM payment WHERE id = $1", attempt
     )
@@ -410,6 +415,6 @@ async def test_an_attempt_closed_late_is_checked_again_soon(shop: ClosingShop) -
     assert due_at <= shop.clock.at + HOUR
 
 
-def mine(payment_id: PaymentId) -> dict[str, str]:
+def metadata_of(payment_id: PaymentId) -> dict[str, str]:
     """The additional data in which Adyen returns our payment id."""
     return {"metadata.kasirPaymentId": payment_id}

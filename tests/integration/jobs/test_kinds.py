@@ -19,5 +19,10 @@ async def test_each_kind_of_job_has_a_handler(kasir_of_jobs: Parts) -> None:
 def test_the_names_of_kinds_never_change() -> None:
     """Queued and failed jobs in the database have these names."""
     assert {kind.value for kind in JobKind} == {
-        *("read_notices", "ask_again", "close", "reconcile", "deliver", "subscription"),
+        "read_notices",
+        "ask_again",
+        "close",
+        "reconcile",
+        "deliver",
+        "subscription",
     }

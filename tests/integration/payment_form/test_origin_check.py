@@ -1,4 +1,4 @@
-"""Only the form's own pages may post its forms; the wallet may post the shopper back."""
+"""Only Kasir's own pages may post its forms; the wallet may post only the shopper's return."""
 
 from __future__ import annotations
 
@@ -7,14 +7,16 @@ import pytest
 from raw_http import Caller
 from served import served
 
+#: Headers of a browser that posts a form of another origin's page.
 OTHER_ORIGINS = [
     {"Origin": "https://other.example"},
     {"Sec-Fetch-Site": "cross-site", "Origin": "null"},
     {"Sec-Fetch-Site": "same-site", "Origin": "null"},
-    {"Origin": "http://["},
+    {"Origin": "http://["},  # Not a URL.
 ]
+#: Headers of a browser that posts a form of Kasir's page.
 OWN_ORIGINS = [
-    {},
+    {},  # An old browser.
     {"Sec-Fetch-Site": "same-origin", "Origin": "null"},
     {"Sec-Fetch-Site": "none"},
     {"Origin": "http://127.0.0.1:8000"},
@@ -64,17 +66,19 @@ async def test_the_wallet_may_post_the_shopper_back_from_its_own_origin(
 
 
 async def test_a_page_of_another_origin_cannot_call_the_api(caller: Caller) -> None:
-    preflight = {
+    preflight_headers = {
         "Origin": "https://other.example",
         "Access-Control-Request-Method": "POST",
         "Access-Control-Request-Headers": "x-api-key, content-type",
     }
-    allowed = await caller.call("OPTIONS", "/v72/payments", api_key=None, headers=preflight)
-    simple = await caller.call(
+    preflight_answer = await caller.call(
+        "OPTIONS", "/v72/payments", api_key=None, headers=preflight_headers
+    )
+    posted = await caller.call(
         "POST", "/api/plans", b"{}", api_key=None, headers={"Content-Type": "text/plain"}
     )
-    read = await caller.call("GET", "/api/payments?reference=x", headers=preflight)
+    listed = await caller.call("GET", "/api/payments?reference=x", headers=preflight_headers)
 
-    for answer in (allowed, simple, read):
+    for answer in (preflight_answer, posted, listed):
         assert [name for name in answer.headers if name.lower().startswith("access-control")] == []
-    assert simple.status == 401
+    assert posted.status == 401

@@ -13,8 +13,8 @@ from typing import Final
 
 Behave = Callable[["BadShop", asyncio.StreamWriter], Awaitable[None]]
 
-_PIECE: Final = 64 * 1024
-_HUGE: Final = 100 * 1024 * 1024
+_PIECE_BYTES: Final = 64 * 1024
+_HUGE_BYTES: Final = 100 * 1024 * 1024
 
 
 @dataclass
@@ -22,12 +22,12 @@ class BadShop:
     """A shop with one kind of misbehaviour.
 
     Attributes:
-        behave: What it does after it has received a request.
-        url: Its address.
-        received: Every request as it arrived.
-        sent: How many bytes it could send.
+        behave: What the shop does after it has received a request.
+        url: The shop's address.
+        received: Every request, with its headers.
+        sent: How many bytes the shop has sent.
         tasks: One task for each connection.
-        over: Set when a shop that hangs may close its connections.
+        over: A shop that hangs waits for this event before it closes its connections.
     """
 
     behave: Behave
@@ -37,18 +37,18 @@ class BadShop:
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
     over: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def meet(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Read a request and misbehave."""
         task = asyncio.current_task()
         assert task is not None
         self.tasks.add(task)
-        # The client has gone, or the test is over.
+        # An error means that the client has disconnected or the test is over.
         with suppress(OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
             head = await reader.readuntil(b"\r\n\r\n")
             length = int(head.lower().partition(b"content-length:")[2].partition(b"\r")[0])
             self.received.append(head + await reader.readexactly(length))
             await self.behave(self, writer)
-        await closed(writer)
+        await close_connection(writer)
 
     async def send(self, writer: asyncio.StreamWriter, piece: bytes) -> None:
         """Send a piece when the buffer has space."""
@@ -57,8 +57,8 @@ class BadShop:
         self.sent += len(piece)
 
 
-async def closed(writer: asyncio.StreamWriter) -> None:
-    """Close a connection, broken or not."""
+async def close_connection(writer: asyncio.StreamWriter) -> None:
+    """Close a connection, which may already be broken."""
     writer.close()
     with suppress(OSError):
         await writer.wait_closed()
@@ -66,9 +66,9 @@ async def closed(writer: asyncio.StreamWriter) -> None:
 
 @asynccontextmanager
 async def misbehaving(behave: Behave, tls: ssl.SSLContext | None = None) -> AsyncIterator[BadShop]:
-    """A shop with this misbehaviour; it ends with the context."""
+    """A shop with this misbehaviour; the server stops with the context."""
     shop = BadShop(behave)
-    server = await asyncio.start_server(shop.meet, "127.0.0.1", 0, ssl=tls)
+    server = await asyncio.start_server(shop.handle, "127.0.0.1", 0, ssl=tls)
     shop.url = f"{'https' if tls else 'http'}://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
     try:
         yield shop
@@ -80,7 +80,7 @@ async def misbehaving(behave: Behave, tls: ssl.SSLContext | None = None) -> Asyn
 
 
 def sends(text: bytes) -> Behave:
-    """Send this and close."""
+    """Send `text` and close the connection."""
 
     async def behave(shop: BadShop, writer: asyncio.StreamWriter) -> None:
         await shop.send(writer, text)
@@ -89,11 +89,11 @@ def sends(text: bytes) -> Behave:
 
 
 def resets_after(text: bytes) -> Behave:
-    """Send this, and reset the connection."""
+    """Send `text` and reset the connection."""
 
     async def behave(shop: BadShop, writer: asyncio.StreamWriter) -> None:
         await shop.send(writer, text)
-        # What is sent must arrive before the reset, or it may be lost with it.
+        # The text must arrive before the reset, which can discard it.
         await asyncio.sleep(0.05)
         connection = writer.get_extra_info("socket")
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -108,15 +108,14 @@ async def hangs(shop: BadShop, _: asyncio.StreamWriter) -> None:
 
 
 def repeats(first: bytes, again: bytes) -> Behave:
-    """Send the first and then the other without end, as long as the client reads."""
+    """Send `first` once, then `again` repeatedly until the client closes the connection."""
 
     async def behave(shop: BadShop, writer: asyncio.StreamWriter) -> None:
         await shop.send(writer, first)
         while True:
             await shop.send(writer, again)
-            await asyncio.sleep(
-                0
-            )  # While the buffer has space, `drain` does not yield to other tasks.
+            # While the buffer has space, `drain` does not yield to other tasks.
+            await asyncio.sleep(0)
 
     return behave
 
@@ -125,9 +124,9 @@ def huge(status: int) -> Behave:
     """Answer with 100 MB."""
 
     async def behave(shop: BadShop, writer: asyncio.StreamWriter) -> None:
-        head = f"HTTP/1.1 {status} Well\r\nContent-Length: {_HUGE}\r\n\r\n"
+        head = f"HTTP/1.1 {status} Well\r\nContent-Length: {_HUGE_BYTES}\r\n\r\n"
         await shop.send(writer, head.encode())
-        while shop.sent < _HUGE:
-            await shop.send(writer, b"a" * _PIECE)
+        while shop.sent < _HUGE_BYTES:
+            await shop.send(writer, b"a" * _PIECE_BYTES)
 
     return behave

@@ -1,4 +1,4 @@
-"""A Kasir on a database of each file's own."""
+"""The fixture `kasir`: each file of tests has its own database."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A Kasir with a shop's address, a worker that delivers to it, and events to deliver."""
+"""A Kasir that delivers events to a shop's address, its worker, and events to deliver."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from kasir.wiring import Parts, open_parts
 from opened_kasir import NOWHERE
 
 SECRET: Final = "whsec_" + "c2VjcmV0" * 4
-#: How long a condition is waited for, before a test gives up.
+#: A test fails after it has waited this many seconds for a condition.
 PATIENCE_S: Final = 200
 
 
 async def write_events(kasir: Parts, *subjects: str) -> list[str]:
-    """Write an event for each subject, in order, as a change of a payment does; returns the ids."""
+    """Write one event per subject, in order, as a change of a payment does; return the ids."""
     ids = SortableIds(lambda: 0)
     outbox = Outbox(ids, kasir.clock, Vault(kasir.settings.secrets), is_pushed=True)
     data = AmountOut("IDR", 25_000)
@@ -52,24 +52,24 @@ async def working(kasir: Parts) -> AsyncIterator[None]:
         await task
 
 
-async def until(is_so: Callable[[], Any]) -> None:
-    """Wait until a condition holds; it may be a coroutine, such as a query."""
+async def until(condition: Callable[[], Any]) -> None:
+    """Wait until a condition is true; `condition` may return a coroutine."""
 
-    async def look() -> None:
+    async def poll() -> None:
         while True:
-            found = is_so()
-            if await found if asyncio.iscoroutine(found) else found:
+            result = condition()
+            if await result if asyncio.iscoroutine(result) else result:
                 return
             await asyncio.sleep(0.01)
 
-    await asyncio.wait_for(look(), PATIENCE_S)
+    await asyncio.wait_for(poll(), PATIENCE_S)
 
 
 @asynccontextmanager
 async def kasir_with_shop(
     database: str, url: str, clock: Clock | None = None, **limits: Any
 ) -> AsyncIterator[Parts]:
-    """Kasir on a database, with the shop's address and with these limits."""
+    """Kasir on a database, with the shop's address and with changed limits."""
     settings = settings_from(
         {
             "ADYEN_ENVIRONMENT": "twin",
@@ -80,6 +80,6 @@ async def kasir_with_shop(
             "KASIR_EVENTS_SECRET": SECRET,
         }
     )
-    changed = replace(settings, limits=Limits(**limits))
-    async with open_parts(changed, clock=clock) as kasir:
+    with_limits = replace(settings, limits=Limits(**limits))
+    async with open_parts(with_limits, clock=clock) as kasir:
         yield kasir

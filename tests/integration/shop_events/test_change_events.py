@@ -1,4 +1,4 @@
-"""The result of every change is an event: each kind, both results, through Kasir or elsewhere."""
+"""Every change of a payment has an event for its result, made through Kasir or elsewhere."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from typing import Any, Final
 import pytest
 
 from fakes import a_question
-from integration.shop_events.account import Sold
+from integration.shop_events.account import PaidAccount
 from kasir.adyen.replies import Answer
 from kasir.payments.question import Kind
 from kasir.wiring import Parts
 
 
 @pytest.fixture
-def sold(kasir: Parts) -> Sold:
-    return Sold(kasir)
+def account(kasir: Parts) -> PaidAccount:
+    return PaidAccount(kasir)
 
 
 def _notification(code: str, *, success: bool = True, **more: Any) -> dict[str, Any]:
@@ -25,7 +25,7 @@ def _notification(code: str, *, success: bool = True, **more: Any) -> dict[str, 
 _AS_CANCEL: Final[dict[str, Any]] = {"additionalData": {"modification.action": "cancel"}}
 _AS_REFUND: Final[dict[str, Any]] = {"additionalData": {"modification.action": "refund"}}
 
-#: A change, Adyen's notifications of it, and the events that the shop gets.
+#: The kind of a change, Adyen's notifications of it, and the events that follow.
 RESULTS: Final = [
     (Kind.CAPTURES, [_notification("CAPTURE")], ["capture.succeeded"]),
     (Kind.CAPTURES, [_notification("CAPTURE", success=False)], ["capture.failed"]),
@@ -59,62 +59,65 @@ RESULTS: Final = [
     ),
 ]
 NAMES: Final = [f"{kind}: {' then '.join(events)}" for kind, _, events in RESULTS]
-#: A cancel by reference names no payment until the answer to our own call does.
-OF_ONE_PAYMENT: Final = pytest.mark.parametrize(
-    ("kind", "notifications", "wanted"),
-    [one for one in RESULTS if one[0] is not Kind.CANCELS_BY_REFERENCE],
+#: Without cancels by reference, which only the answer to Kasir's own call relates to a payment.
+CHANGES_OF_ONE_PAYMENT: Final = pytest.mark.parametrize(
+    ("kind", "notifications", "expected"),
+    [result for result in RESULTS if result[0] is not Kind.CANCELS_BY_REFERENCE],
     ids=[name for name in NAMES if not name.startswith(Kind.CANCELS_BY_REFERENCE)],
 )
 
 
-@pytest.mark.parametrize(("kind", "notifications", "wanted"), RESULTS, ids=NAMES)
+@pytest.mark.parametrize(("kind", "notifications", "expected"), RESULTS, ids=NAMES)
 async def test_a_change_through_kasir_has_an_event_for_its_result(
-    sold: Sold, kind: Kind, notifications: list[dict[str, Any]], wanted: list[str]
+    account: PaidAccount, kind: Kind, notifications: list[dict[str, Any]], expected: list[str]
 ) -> None:
-    is_manual = kind is not Kind.REFUNDS
-    intent, psp = await sold.paid(captures_itself=not is_manual)
-    if kind is Kind.REVERSALS and "refund" in wanted[0]:
-        await sold.receives(sold.psp(), originalReference=psp, **_notification("CAPTURE"))
-    before = await sold.events(intent)
-    name = await sold.asks(kind, psp)
+    # Only a refund needs a captured payment.
+    intent, psp = await account.create_paid(captures_itself=kind is Kind.REFUNDS)
+    if kind is Kind.REVERSALS and "refund" in expected[0]:  # A captured payment is refunded.
+        await account.receives(account.psp(), originalReference=psp, **_notification("CAPTURE"))
+    before = await account.events(intent)
+    change_psp = await account.request_change(kind, psp)
     for notification in notifications:
-        await sold.receives(name, originalReference=psp, **notification)
-        await sold.receives(name, originalReference=psp, **notification)  # Adyen may send it twice.
+        await account.receives(change_psp, originalReference=psp, **notification)
+        # Adyen may send a notification twice.
+        await account.receives(change_psp, originalReference=psp, **notification)
 
-    assert (await sold.events(intent))[len(before) :] == wanted
+    assert (await account.events(intent))[len(before) :] == expected
 
 
-@OF_ONE_PAYMENT
+@CHANGES_OF_ONE_PAYMENT
 async def test_a_change_made_elsewhere_has_an_event_for_its_result(
-    sold: Sold, kind: Kind, notifications: list[dict[str, Any]], wanted: list[str]
+    account: PaidAccount, kind: Kind, notifications: list[dict[str, Any]], expected: list[str]
 ) -> None:
-    intent, psp = await sold.paid(captures_itself=kind is Kind.REFUNDS)
-    name = sold.psp()
+    intent, psp = await account.create_paid(captures_itself=kind is Kind.REFUNDS)
+    change_psp = account.psp()
     for notification in notifications:
-        await sold.receives(name, originalReference=psp, **notification)
+        await account.receives(change_psp, originalReference=psp, **notification)
 
-    assert await sold.events(intent) == wanted
-
-
-async def test_a_cancel_by_reference_made_elsewhere_has_an_event(sold: Sold) -> None:
-    intent, psp = await sold.paid(captures_itself=False)
-    await sold.receives(sold.psp(), originalReference=psp, **_notification("TECHNICAL_CANCEL"))
-
-    assert await sold.events(intent) == ["payment.cancelled"]
+    assert await account.events(intent) == expected
 
 
-@OF_ONE_PAYMENT
-async def test_a_result_that_comes_before_the_payment_is_known_as_paid_has_an_event_too(
-    sold: Sold, kind: Kind, notifications: list[dict[str, Any]], wanted: list[str]
+async def test_a_cancel_by_reference_made_elsewhere_has_an_event(account: PaidAccount) -> None:
+    intent, psp = await account.create_paid(captures_itself=False)
+    await account.receives(
+        account.psp(), originalReference=psp, **_notification("TECHNICAL_CANCEL")
+    )
+
+    assert await account.events(intent) == ["payment.cancelled"]
+
+
+@CHANGES_OF_ONE_PAYMENT
+async def test_a_result_received_before_the_authorisation_has_an_event(
+    account: PaidAccount, kind: Kind, notifications: list[dict[str, Any]], expected: list[str]
 ) -> None:
-    intent = await sold.open_payment(captures_itself=kind is Kind.REFUNDS)
-    psp, name = sold.psp(), sold.psp()
-    await sold.receives(name, originalReference=psp, **notifications[-1])
-    await sold.receives(psp, echo=intent.id)
-    await sold.kasir.reader.read_all()
+    intent = await account.open_payment(captures_itself=kind is Kind.REFUNDS)
+    psp, change_psp = account.psp(), account.psp()
+    await account.receives(change_psp, originalReference=psp, **notifications[-1])
+    await account.receives(psp, echo=intent.id)
+    await account.kasir.reader.read_all()
 
-    # For the shop, a payment that is cancelled by then was never paid.
-    assert (await sold.events(intent))[-1:] == wanted[-1:]
+    # A payment that was cancelled by then counts as never paid.
+    assert (await account.events(intent))[-1:] == expected[-1:]
 
 
 REFUSED: Final = Answer(
@@ -131,27 +134,29 @@ REFUSED: Final = Answer(
         (Kind.REVERSALS, "refund.failed"),
     ],
 )
-async def test_a_change_that_adyen_refuses_after_a_timeout_has_an_event_of_failure(
-    sold: Sold, kind: Kind, event: str
+async def test_a_change_that_adyen_refuses_after_a_timeout_has_a_failure_event(
+    account: PaidAccount, kind: Kind, event: str
 ) -> None:
-    intent, psp = await sold.paid(captures_itself=kind is Kind.REFUNDS)
-    silence = await sold.silent(kind, psp)
-    before = await sold.events(intent)
-    flow = sold.changes("", REFUSED).flow
-    await flow.ask_again(silence.key)  # As the worker does when it is due.
+    intent, psp = await account.create_paid(captures_itself=kind is Kind.REFUNDS)
+    question = await account.request_without_answer(kind, psp)
+    before = await account.events(intent)
+    flow = account.change_requests("", REFUSED).flow
+    await flow.ask_again(question.key)  # The worker does this when the retry is due.
 
-    assert (before, await sold.events(intent)) == ([], [event])
-
-
-async def test_a_change_that_adyen_refuses_at_once_has_no_event_but_the_answer(sold: Sold) -> None:
-    intent, psp = await sold.paid(captures_itself=False)
-    await sold.asks(Kind.CAPTURES, psp, REFUSED)
-
-    assert await sold.events(intent) == []
+    assert (before, await account.events(intent)) == ([], [event])
 
 
-async def test_a_cancel_by_kasir_that_finds_nothing_has_no_event(sold: Sold) -> None:
-    intent = await sold.open_payment()
+async def test_a_change_that_adyen_refuses_in_its_first_answer_has_no_event(
+    account: PaidAccount,
+) -> None:
+    intent, psp = await account.create_paid(captures_itself=False)
+    await account.request_change(Kind.CAPTURES, psp, REFUSED)
+
+    assert await account.events(intent) == []
+
+
+async def test_a_cancel_by_kasir_that_finds_no_payment_has_no_event(account: PaidAccount) -> None:
+    intent = await account.open_payment()
     question = a_question(
         key="kasir-close-1",
         kind=Kind.CANCELS_BY_REFERENCE,
@@ -159,11 +164,12 @@ async def test_a_cancel_by_kasir_that_finds_nothing_has_no_event(sold: Sold) -> 
         path="/cancels",
         body=b"{}",
     )
-    await sold.kasir.payments.open_change(question, lambda _: [], None)
-    name = sold.psp()
-    await sold.answers(question, Answer(201, f'{{"pspReference":"{name}"}}'.encode()))
-    await sold.receives(name, **_notification("TECHNICAL_CANCEL", success=False))
-    (fact,) = [one for one in (await sold.payment(intent)).facts if one.says == "cancel_rejected"]
+    await account.kasir.payments.open_change(question, lambda _: [], None)
+    change_psp = account.psp()
+    await account.answers(question, Answer(201, f'{{"pspReference":"{change_psp}"}}'.encode()))
+    await account.receives(change_psp, **_notification("TECHNICAL_CANCEL", success=False))
+    facts = (await account.payment(intent)).facts
+    (fact,) = [fact for fact in facts if fact.says == "cancel_rejected"]
 
-    assert fact.modification == name
-    assert await sold.all_events(intent) == []
+    assert fact.modification == change_psp
+    assert await account.all_events(intent) == []

@@ -1,4 +1,4 @@
-"""Events are delivered although the database is unavailable for a moment, or busy."""
+"""Events are delivered although the database is briefly unavailable."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from integration.shop_events.event_setup import kasir_with_shop, until, working,
 from kasir.wiring import Parts
 
 
-async def _cut_all(kasir: Parts) -> None:
+async def _close_other_connections(kasir: Parts) -> None:
     await kasir.pool.execute(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
         " WHERE datname = current_database() AND pid <> pg_backend_pid()"
@@ -25,7 +25,7 @@ async def _is_listening(kasir: Parts) -> bool:
     )
 
 
-async def test_a_worker_whose_connections_are_closed_logs_it_restarts_and_delivers(
+async def test_a_worker_that_loses_its_connections_restarts_and_delivers(
     fresh_database: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     async with (
@@ -36,12 +36,12 @@ async def test_a_worker_whose_connections_are_closed_logs_it_restarts_and_delive
     ):
         shop.handler = plain(204, b"")
         await until(lambda: _is_listening(other))
-        await _cut_all(other)
+        await _close_other_connections(other)
         await until(lambda: "worker starts over" in capsys.readouterr().out)
-        names = await write_events(other, "pay_1")
+        event_ids = await write_events(other, "pay_1")
         await until(lambda: shop.asked)
 
-    assert [headers["webhook-id"] for _, headers, _ in shop.asked] == names
+    assert [headers["webhook-id"] for _, headers, _ in shop.asked] == event_ids
 
 
 async def test_a_query_for_due_work_that_fails_is_logged_and_repeated(
@@ -54,23 +54,24 @@ async def test_a_query_for_due_work_that_fails_is_logged_and_repeated(
     ):
         shop.handler = plain(204, b"")
         await kasir.pool.execute("ALTER TABLE event RENAME TO event_elsewhere")
-        await until(lambda: "looking failed" in capsys.readouterr().out)
+        await until(lambda: "search for due work failed" in capsys.readouterr().out)
         await kasir.pool.execute("ALTER TABLE event_elsewhere RENAME TO event")
-        names = await write_events(kasir, "pay_1")
+        event_ids = await write_events(kasir, "pay_1")
         await until(lambda: shop.asked)
 
-    assert [headers["webhook-id"] for _, headers, _ in shop.asked] == names
+    assert [headers["webhook-id"] for _, headers, _ in shop.asked] == event_ids
 
 
 async def test_events_are_not_listed_while_an_earlier_transaction_is_open(
     fresh_database: str,
 ) -> None:
     async with kasir_with_shop(fresh_database, "") as kasir:
-        names = await write_events(kasir, "pay_1")
+        event_ids = await write_events(kasir, "pay_1")
         async with kasir.pool.acquire() as writer, writer.transaction():
+            # Each transaction that writes events takes this lock (queries/events.sql).
             await writer.execute("SELECT pg_advisory_xact_lock_shared(7597993)")
-            meanwhile = await kasir.events.after(None, 10)
-        afterwards = await kasir.events.after(None, 10)
+            meanwhile = await kasir.events.after(None, limit=10)
+        afterwards = await kasir.events.after(None, limit=10)
 
     assert meanwhile == []
-    assert [event.name for event in afterwards] == names
+    assert [event.name for event in afterwards] == event_ids

@@ -1,4 +1,4 @@
-"""A dispute's event has its reason and deadline, in any order of the notifications."""
+"""Events of disputes have the reason and the deadline, in any order of the notifications."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import pytest
 
-from integration.shop_events.account import Sold
+from integration.shop_events.account import PaidAccount
 from kasir.payments.facts import DisputeDetails
 from kasir.payments.payment import Intent
 from kasir.payments.status import Status
@@ -28,7 +28,7 @@ ANNOUNCED: Final[dict[str, Any]] = {
         "defendable": "true",
     },
 }
-TAKEN: Final[dict[str, Any]] = {
+CHARGED_BACK: Final[dict[str, Any]] = {
     "eventCode": "CHARGEBACK",
     "eventDate": "2026-11-24T10:00:00+00:00",
     "reason": "Goods not received",
@@ -52,30 +52,32 @@ LOST: Final[dict[str, Any]] = {
 
 
 @pytest.fixture
-def sold(kasir: Parts) -> Sold:
-    return Sold(kasir)
+def account(kasir: Parts) -> PaidAccount:
+    return PaidAccount(kasir)
 
 
-async def _payload(sold: Sold, intent: Intent, kind: str) -> dict[str, Any]:
-    """The data of an event."""
-    names = await sold.kasir.pool.fetch(
+async def _data_of_event(account: PaidAccount, intent: Intent, kind: str) -> dict[str, Any]:
+    """The data of the payment's only event of a type."""
+    names = await account.kasir.pool.fetch(
         "SELECT name FROM event WHERE subject = $1 AND type = $2", intent.id, kind
     )
-    every = await sold.kasir.events.after(None, 10_000)
-    (found,) = [one for one in every if one.name in {row["name"] for row in names}]
-    data: dict[str, Any] = json.loads(found.payload)["data"]
+    every = await account.kasir.events.after(None, limit=10_000)
+    (event,) = [one for one in every if one.name in {row["name"] for row in names}]
+    data: dict[str, Any] = json.loads(event.payload)["data"]
     return data
 
 
-async def test_the_event_of_a_dispute_has_its_reason_deadline_and_status(sold: Sold) -> None:
-    intent, psp = await sold.paid()
-    name = sold.psp()
-    await sold.receives(name, originalReference=psp, **ANNOUNCED)
-    (notification,) = (await _payload(sold, intent, "payment.dispute_opened"))["disputes"]
+async def test_the_event_of_a_dispute_has_its_reason_deadline_and_status(
+    account: PaidAccount,
+) -> None:
+    intent, psp = await account.create_paid()
+    dispute_psp = account.psp()
+    await account.receives(dispute_psp, originalReference=psp, **ANNOUNCED)
+    (dispute,) = (await _data_of_event(account, intent, "payment.dispute_opened"))["disputes"]
 
-    assert await sold.events(intent) == ["payment.dispute_opened"]
-    assert notification == {
-        "reference": name,
+    assert await account.events(intent) == ["payment.dispute_opened"]
+    assert dispute == {
+        "reference": dispute_psp,
         "amount": {"currency": "IDR", "value": 25_000},
         "status": "open",
         "openedAt": "2026-11-23T10:00:00Z",
@@ -88,97 +90,99 @@ async def test_the_event_of_a_dispute_has_its_reason_deadline_and_status(sold: S
 
 
 @pytest.mark.parametrize(
-    ("notifications", "status", "adyens", "charged_back"),
+    ("notifications", "status", "adyen_status", "charged_back"),
     [
         ((ANNOUNCED,), "open", "Unresponded", 0),
-        ((ANNOUNCED, TAKEN), "charged_back", "Undefended", 25_000),
-        ((ANNOUNCED, TAKEN, ANSWERED), "charged_back", "Pending", 25_000),
-        ((ANNOUNCED, TAKEN, ANSWERED, WON), "reversed", "Won", 0),
-        ((ANNOUNCED, TAKEN, WON, LOST), "lost", "Lost", 25_000),
+        ((ANNOUNCED, CHARGED_BACK), "charged_back", "Undefended", 25_000),
+        ((ANNOUNCED, CHARGED_BACK, ANSWERED), "charged_back", "Pending", 25_000),
+        ((ANNOUNCED, CHARGED_BACK, ANSWERED, WON), "reversed", "Won", 0),
+        ((ANNOUNCED, CHARGED_BACK, WON, LOST), "lost", "Lost", 25_000),
     ],
     ids=["open", "charged back", "answered", "reversed", "lost"],
 )
-async def test_a_dispute_has_the_same_status_in_whatever_order_its_notifications_come(
-    sold: Sold,
+async def test_the_status_of_a_dispute_does_not_depend_on_the_order_of_its_notifications(
+    account: PaidAccount,
     notifications: tuple[dict[str, Any], ...],
     status: str,
-    adyens: str,
+    adyen_status: str,
     charged_back: int,
 ) -> None:
-    for order in [*permutations(notifications)][:8]:
-        intent, psp = await sold.paid()
-        name = sold.psp()
+    for order in [*permutations(notifications)][:8]:  # Eight orders are enough.
+        intent, psp = await account.create_paid()
+        dispute_psp = account.psp()
         for notification in order:
-            await sold.receives(name, originalReference=psp, **notification)
-        seen = shown(await sold.payment(intent))
-        (dispute,) = seen.disputes
+            await account.receives(dispute_psp, originalReference=psp, **notification)
+        view = shown(await account.payment(intent))
+        (dispute,) = view.disputes
 
-        assert (dispute.status, dispute.dispute_status) == (status, adyens)
+        assert (dispute.status, dispute.dispute_status) == (status, adyen_status)
         assert (dispute.deadline, dispute.reason_code) == (
             datetime.fromisoformat(DEADLINE),
             "4853",
         )
-        assert seen.charged_back == charged_back
-        assert (await sold.events(intent)).count("payment.dispute_opened") == 1
+        assert view.charged_back == charged_back
+        assert (await account.events(intent)).count("payment.dispute_opened") == 1
 
 
-async def test_a_dispute_that_comes_before_the_payment_is_known_as_paid(
-    sold: Sold,
+async def test_a_dispute_received_before_the_authorisation_has_events_after_it(
+    account: PaidAccount,
 ) -> None:
-    intent = await sold.open_payment()
-    psp, name = sold.psp(), sold.psp()
-    await sold.receives(name, originalReference=psp, **TAKEN)
-    await sold.receives(name, originalReference=psp, **ANNOUNCED)
-    early = await sold.all_events(intent)
-    await sold.receives(psp, echo=intent.id)
-    await sold.kasir.reader.read_all()
-    (dispute,) = (await sold.payment(intent)).summary.disputes
+    intent = await account.open_payment()
+    psp, dispute_psp = account.psp(), account.psp()
+    await account.receives(dispute_psp, originalReference=psp, **CHARGED_BACK)
+    await account.receives(dispute_psp, originalReference=psp, **ANNOUNCED)
+    events_before = await account.all_events(intent)
+    await account.receives(psp, echo=intent.id)
+    await account.kasir.reader.read_all()
+    (dispute,) = (await account.payment(intent)).summary.disputes
 
-    assert early == []
-    assert await sold.status(intent) is Status.AUTHORISED
+    assert events_before == []
+    assert await account.status(intent) is Status.AUTHORISED
     assert dispute.status == "charged_back"
-    assert sorted(await sold.all_events(intent)) == [
+    assert sorted(await account.all_events(intent)) == [
         "payment.authorised",
         "payment.charged_back",
         "payment.dispute_opened",
     ]
 
 
-async def test_a_chargeback_of_zero_has_an_event_too(sold: Sold) -> None:
-    intent, psp = await sold.paid()
+async def test_a_chargeback_of_zero_has_an_event_too(account: PaidAccount) -> None:
+    intent, psp = await account.create_paid()
     nothing = {"currency": "IDR", "value": 0}
-    await sold.receives(sold.psp(), originalReference=psp, **TAKEN, amount=nothing)
+    await account.receives(account.psp(), originalReference=psp, **CHARGED_BACK, amount=nothing)
 
-    assert await sold.events(intent) == ["payment.charged_back"]
+    assert await account.events(intent) == ["payment.charged_back"]
 
 
-async def test_two_disputes_of_one_payment_have_an_event_each(sold: Sold) -> None:
-    intent, psp = await sold.paid()
-    first, second = sold.psp(), sold.psp()
-    half = {"currency": "IDR", "value": 10_000}
-    await sold.receives(first, originalReference=psp, **ANNOUNCED, amount=half)
+async def test_two_disputes_of_one_payment_have_an_event_each(account: PaidAccount) -> None:
+    intent, psp = await account.create_paid()
+    first, second = account.psp(), account.psp()
+    part = {"currency": "IDR", "value": 10_000}
+    await account.receives(first, originalReference=psp, **ANNOUNCED, amount=part)
     later = ANNOUNCED | {"eventDate": "2026-11-24T10:00:00+00:00"}
-    await sold.receives(second, originalReference=psp, **later, amount=half)
-    shows = (await sold.payment(intent)).summary.disputes
+    await account.receives(second, originalReference=psp, **later, amount=part)
+    disputes = (await account.payment(intent)).summary.disputes
 
-    assert await sold.events(intent) == ["payment.dispute_opened"] * 2
-    assert [one.name for one in shows] == [first, second]
+    assert await account.events(intent) == ["payment.dispute_opened"] * 2
+    assert [one.name for one in disputes] == [first, second]
 
 
 @pytest.mark.parametrize("deadline", ["soon", "", "2026-12-18", "2026-12-18T10:15:30"])
 async def test_a_deadline_that_cannot_be_parsed_is_left_out_of_the_event(
-    sold: Sold, deadline: str
+    account: PaidAccount, deadline: str
 ) -> None:
-    intent, psp = await sold.paid()
+    intent, psp = await account.create_paid()
     extra = {"defensePeriodEndsAt": deadline}
-    await sold.receives(sold.psp(), originalReference=psp, **ANNOUNCED | {"additionalData": extra})
-    (dispute,) = (await sold.payment(intent)).summary.disputes
-    recorded = [fact.dispute for fact in (await sold.payment(intent)).facts if fact.dispute]
+    await account.receives(
+        account.psp(), originalReference=psp, **ANNOUNCED | {"additionalData": extra}
+    )
+    (dispute,) = (await account.payment(intent)).summary.disputes
+    details = [fact.dispute for fact in (await account.payment(intent)).facts if fact.dispute]
 
-    assert await sold.events(intent) == ["payment.dispute_opened"]
+    assert await account.events(intent) == ["payment.dispute_opened"]
     assert (dispute.deadline, dispute.reason, dispute.provider_status) == (
         None,
         "Goods not received",
         "",
     )
-    assert recorded == [DisputeDetails(reason="Goods not received")]
+    assert details == [DisputeDetails(reason="Goods not received")]

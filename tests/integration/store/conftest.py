@@ -1,4 +1,4 @@
-"""Kasir on a database that the tests of one file share."""
+"""The fixture `kasir`, whose database the tests of one file share."""
 
 from __future__ import annotations
 
@@ -12,6 +12,6 @@ from opened_kasir import a_database, kasir_on
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def kasir(postgres_dsn: str) -> AsyncIterator[Parts]:
-    """Kasir with a database that this file's tests share: each uses names of its own."""
+    """Kasir with a database that all tests of a file share, so each test uses its own names."""
     async with a_database(postgres_dsn) as database, kasir_on(database) as opened:
         yield opened

@@ -1,4 +1,4 @@
-"""API keys: made, accepted, and removed while servers remember them."""
+"""API keys are created and withdrawn; servers cache them for some seconds."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ from kasir.store import api_keys
 from kasir.store.api_keys import ApiKeys
 from kasir.wiring import Parts
 
-SECONDS = timedelta(seconds=10)
+CACHED_FOR = timedelta(seconds=10)
 
 
 async def test_a_withdrawn_key_is_accepted_no_longer_than_it_is_cached(kasir: Parts) -> None:
     key = await api_keys.create(kasir.pool, "shop", NOW)
     clock = FrozenClock()
-    keys = ApiKeys(kasir.pool, None, clock, SECONDS)
+    keys = ApiKeys(kasir.pool, None, clock, CACHED_FOR)
     before = await keys.admits(key)
     await api_keys.withdraw(kasir.pool, "shop")
-    clock.advance(SECONDS - timedelta(microseconds=1))
-    remembered = await keys.admits(key)
+    clock.advance(CACHED_FOR - timedelta(microseconds=1))
+    cached = await keys.admits(key)
     clock.advance(timedelta(microseconds=1))
 
-    assert (before, remembered) == (True, True)
+    assert (before, cached) == (True, True)
     assert [await keys.admits(key), await keys.admits(key)] == [False, False]
 
 
-async def test_no_key_is_cached_after_the_clock_went_back(kasir: Parts) -> None:
+async def test_a_cached_key_is_checked_again_after_the_clock_went_back(kasir: Parts) -> None:
     key = await api_keys.create(kasir.pool, "shop-2", NOW)
     clock = FrozenClock()
-    keys = ApiKeys(kasir.pool, None, clock, SECONDS)
+    keys = ApiKeys(kasir.pool, None, clock, CACHED_FOR)
     await keys.admits(key)
     await api_keys.withdraw(kasir.pool, "shop-2")
     clock.advance(-timedelta(days=1))
@@ -37,11 +37,15 @@ async def test_no_key_is_cached_after_the_clock_went_back(kasir: Parts) -> None:
     assert not await keys.admits(key)
 
 
-async def test_the_key_of_the_settings_is_always_accepted_and_a_missing_key_is_not(
+async def test_the_key_in_the_settings_is_accepted_and_an_empty_key_is_not(
     kasir: Parts,
 ) -> None:
-    own = ApiKeys(kasir.pool, "own", FrozenClock(), SECONDS)
-    nobodys = ApiKeys(kasir.pool, None, FrozenClock(), SECONDS)
+    with_key = ApiKeys(kasir.pool, "from-settings", FrozenClock(), CACHED_FOR)
+    without_key = ApiKeys(kasir.pool, None, FrozenClock(), CACHED_FOR)
 
-    assert [await own.admits(key) for key in ("own", "", "else")] == [True, False, False]
-    assert [await nobodys.admits(key) for key in ("", "own")] == [False, False]
+    assert [await with_key.admits(key) for key in ("from-settings", "", "other")] == [
+        True,
+        False,
+        False,
+    ]
+    assert [await without_key.admits(key) for key in ("", "from-settings")] == [False, False]

@@ -1,4 +1,4 @@
-"""No statement takes long, whatever the number of rows to process again."""
+"""Notices are replayed and events resent in batches, so that no statement takes long."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ from kasir.wiring import Parts
 from opened_kasir import a_database, kasir_on
 
 MANY: Final = 2_300
-#: PostgreSQL ends a statement that changes more than a thousand rows, as one that took too long.
-SLOW: Final = """
+#: A trigger function: a statement that changes more than 1000 rows fails with PostgreSQL's error
+#: of a statement timeout (57014).
+TOO_SLOW_FUNCTION: Final = """
 CREATE OR REPLACE FUNCTION too_slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
   IF (SELECT count(*) FROM changed) > 1000 THEN
     RAISE EXCEPTION 'canceling statement due to statement timeout' USING ERRCODE = '57014';
@@ -24,8 +25,8 @@ CREATE OR REPLACE FUNCTION too_slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEG
   RETURN NULL;
 END $$;
 """
-ON: Final = """
-CREATE TRIGGER too_slow AFTER UPDATE ON {table} REFERENCING NEW TABLE AS changed
+TOO_SLOW_TRIGGER: Final = """
+CREATE TRIGGER too_slow AFTER UPDATE TOO_SLOW_TRIGGER {table} REFERENCING NEW TABLE AS changed
   FOR EACH STATEMENT EXECUTE FUNCTION too_slow();
 """
 
@@ -33,11 +34,15 @@ CREATE TRIGGER too_slow AFTER UPDATE ON {table} REFERENCING NEW TABLE AS changed
 @pytest.fixture
 async def kasir(postgres_dsn: str) -> AsyncIterator[Parts]:
     async with a_database(postgres_dsn) as database, kasir_on(database) as opened:
-        await opened.pool.execute(SLOW + ON.format(table="notice") + ON.format(table="event"))
+        await opened.pool.execute(
+            TOO_SLOW_FUNCTION
+            + TOO_SLOW_TRIGGER.format(table="notice")
+            + TOO_SLOW_TRIGGER.format(table="event")
+        )
         yield opened
 
 
-async def test_all_held_notices_are_replayed_however_many(kasir: Parts) -> None:
+async def test_any_number_of_held_notices_can_be_replayed(kasir: Parts) -> None:
     await kasir.pool.execute(
         "INSERT INTO notice (key, kind, item, received_at, event_date, event_code, names, state)"
         " SELECT sha256(number::text::bytea), 'standard', '', now(), now(), 'AUTHORISATION', '{}',"
@@ -45,19 +50,20 @@ async def test_all_held_notices_are_replayed_however_many(kasir: Parts) -> None:
         MANY,
     )
     held = await notices.held(kasir.pool)
-    woken = await notices.replay(kasir.pool, held, engine.enqueue_reading)
+    replayed = await notices.replay(kasir.pool, held, engine.enqueue_reading)
 
-    assert sorted(woken) == sorted(held)
-    assert len(woken) == MANY
+    assert sorted(replayed) == sorted(held)
+    assert len(replayed) == MANY
     assert await notices.held(kasir.pool) == []
 
 
-async def test_all_events_given_up_lately_are_sent_again_however_many(kasir: Parts) -> None:
+async def test_any_number_of_recently_given_up_events_can_be_resent(kasir: Parts) -> None:
     await kasir.pool.execute(
         "INSERT INTO event (name, subject, type, at, payload, tries, given_up_at)"
         " SELECT 'evt_' || number, 'pay_1', 'payment.failed', $2, '', 11, $2"
         " FROM generate_series(1, $1) AS number",
-        *(MANY, NOW),
+        MANY,
+        NOW,
     )
     sent = await deliveries.resend(kasir.pool, [], NOW)
 

@@ -22,8 +22,8 @@ from kasir.wiring import Parts
 from opened_kasir import a_database, kasir_on, until
 
 DAY = timedelta(days=1)
-KEPT = Retention()
-#: An age at which every removable row is removed, and one at which none is.
+RETENTION = Retention()
+#: An age at which old rows are removed, and one at which they are kept.
 OLD, YOUNG = 400 * DAY, DAY
 
 
@@ -34,12 +34,14 @@ async def kasir(postgres_dsn: str) -> AsyncIterator[Parts]:
 
 
 def cleaning(kasir: Parts, clock: Clock | None = None, most: int = 1000) -> Cleaning:
+    """A cleaning that removes at most `most` rows per batch, without pauses between batches."""
     return Cleaning(
-        pool=kasir.pool, clock=clock or SystemClock(), kept=KEPT, batch_max=most, pause_s=0
+        pool=kasir.pool, clock=clock or SystemClock(), kept=RETENTION, batch_max=most, pause_s=0
     )
 
 
 async def clean(kasir: Parts, clock: Clock | None = None, most: int = 1000) -> dict[str, int]:
+    """Clean once; return the number of removed rows by kind, without zeros."""
     return await cleaning(kasir, clock, most).clean(asyncio.Event())
 
 
@@ -59,7 +61,8 @@ async def age_rows(kasir: Parts, age: timedelta = OLD) -> None:
         await kasir.pool.execute(f"UPDATE {table} SET {moved} {where}", age)
 
 
-async def jobs(kasir: Parts, **statuses: int) -> None:
+async def insert_jobs(kasir: Parts, **statuses: int) -> None:
+    """Insert jobs: this number of each status."""
     for status, count in statuses.items():
         await kasir.pool.execute(
             "INSERT INTO pgqueuer (priority, entrypoint, status)"
@@ -69,7 +72,8 @@ async def jobs(kasir: Parts, **statuses: int) -> None:
         )
 
 
-async def log(kasir: Parts, count: int) -> None:
+async def insert_log(kasir: Parts, count: int) -> None:
+    """Insert rows of the job log, one per second before now."""
     await kasir.pool.execute(
         "INSERT INTO pgqueuer_log (job_id, status, priority, entrypoint, created)"
         " SELECT n, 'successful', 0, 'x', now() - n * interval '1 second'"
@@ -78,7 +82,7 @@ async def log(kasir: Parts, count: int) -> None:
     )
 
 
-async def notices(kasir: Parts, count: int, state: str = "read") -> None:
+async def insert_notices(kasir: Parts, count: int, state: str = "read") -> None:
     await kasir.pool.execute(
         "INSERT INTO notice (key, kind, item, received_at, read_at, state, event_code, names)"
         " SELECT sha256(($1 || n)::bytea), 'standard', 'words', now(), now(), $1, 'REFUND',"
@@ -88,7 +92,8 @@ async def notices(kasir: Parts, count: int, state: str = "read") -> None:
     )
 
 
-async def events(kasir: Parts, **counts: int) -> None:
+async def insert_events(kasir: Parts, **counts: int) -> None:
+    """Insert this number of `delivered` events, of `due` ones, and of `never` ones (neither)."""
     for kind, count in counts.items():
         await kasir.pool.execute(
             "INSERT INTO event (name, subject, type, at, payload, due_at, delivered_at)"
@@ -99,7 +104,7 @@ async def events(kasir: Parts, **counts: int) -> None:
         )
 
 
-async def test_the_body_of_a_notice_that_was_read_long_ago_is_removed_and_its_row_stays(
+async def test_the_body_of_an_old_read_notice_is_removed_and_its_row_stays(
     kasir: Parts,
 ) -> None:
     account = Account(kasir)
@@ -107,8 +112,8 @@ async def test_the_body_of_a_notice_that_was_read_long_ago_is_removed_and_its_ro
     await account.receives(psp, echo=ours.id)
     before = await kasir.payments.payment(ours.id)
     await age_rows(kasir)
-    done = await clean(kasir)
-    await account.receives(psp, echo=ours.id)  # Adyen sends the same once more.
+    removed = await clean(kasir)
+    await account.receives(psp, echo=ours.id)  # Adyen repeats the notification.
     (shown,) = await kasir.notices.listed(None, 10)
     item = await kasir.pool.fetchval("SELECT item FROM notice")
     replayed = await replay(kasir.pool, [shown.id], _nothing)
@@ -116,7 +121,7 @@ async def test_the_body_of_a_notice_that_was_read_long_ago_is_removed_and_its_ro
     assert before is not None
     assert after is not None
 
-    assert done["notices"] == 1
+    assert removed["notices"] == 1
     assert item == b""
     assert (shown.state, shown.body_deleted) == (NoticeState.READ, True)
     assert (shown.psp_reference, shown.payment_id) == (psp, ours.id)
@@ -130,19 +135,19 @@ async def _nothing(_: Any) -> None:
 
 
 @pytest.mark.parametrize("state", [state for state in NoticeState if state != "read"])
-async def test_a_notice_that_may_be_read_again_keeps_its_body(kasir: Parts, state: str) -> None:
-    await notices(kasir, 3, state)
+async def test_a_notice_that_is_not_read_keeps_its_body(kasir: Parts, state: str) -> None:
+    await insert_notices(kasir, 3, state)
     await age_rows(kasir)
     await clean(kasir)
-    kept = await kasir.pool.fetchval("SELECT count(*) FROM notice WHERE item = 'words'")
+    query = "SELECT count(*) FROM notice WHERE item = 'words'"
 
-    assert kept == 3
+    assert await kasir.pool.fetchval(query) == 3
 
 
-async def test_a_contract_whose_body_was_removed_is_not_shown_with_its_payments_psp_reference(
+async def test_a_recurring_contract_notice_without_its_body_shows_no_psp_reference(
     kasir: Parts,
 ) -> None:
-    await notices(kasir, 1)
+    await insert_notices(kasir, 1)
     await kasir.pool.execute("UPDATE notice SET item = '', event_code = 'RECURRING_CONTRACT'")
     (shown,) = await kasir.notices.listed(None, 10)
 
@@ -150,36 +155,36 @@ async def test_a_contract_whose_body_was_removed_is_not_shown_with_its_payments_
 
 
 async def test_events_that_the_shop_accepted_are_removed_and_others_stay(kasir: Parts) -> None:
-    # A "never" event was given up, or no URL is set and no delivery is recorded.
-    await events(kasir, delivered=3, due=2, never=4)
+    # Events that are neither due nor delivered were given up, or have no URL to be sent to.
+    await insert_events(kasir, delivered=3, due=2, never=4)
     await age_rows(kasir)
-    done = await clean(kasir)
+    removed = await clean(kasir)
     left = await kasir.pool.fetch("SELECT name FROM event ORDER BY id")
 
-    assert done == {"events": 3}
+    assert removed == {"events": 3}
     assert [row["name"] for row in left] == ["due1", "due2", "never1", "never2", "never3", "never4"]
 
 
 async def test_the_log_and_failed_jobs_are_removed_and_open_jobs_stay(kasir: Parts) -> None:
-    await jobs(kasir, queued=2, picked=3, failed=4)
-    await log(kasir, 5)
+    await insert_jobs(kasir, queued=2, picked=3, failed=4)
+    await insert_log(kasir, 5)
     await kasir.pool.execute(
         "INSERT INTO pgqueuer_statistics (count, priority, status, entrypoint)"
         " VALUES (1, 0, 'successful', 'x')"
     )
     await age_rows(kasir)
-    done = await clean(kasir)
+    removed = await clean(kasir)
     left = await kasir.pool.fetch("SELECT status, count(*) FROM pgqueuer GROUP BY 1 ORDER BY 1")
 
-    assert done == {"log": 5, "statistics": 1, "failed_jobs": 4}
+    assert removed == {"log": 5, "statistics": 1, "failed_jobs": 4}
     assert [tuple(row) for row in left] == [("queued", 2), ("picked", 3)]
 
 
 async def test_recent_rows_stay(kasir: Parts) -> None:
-    await jobs(kasir, failed=1)
-    await log(kasir, 1)
-    await notices(kasir, 1)
-    await events(kasir, delivered=1)
+    await insert_jobs(kasir, failed=1)
+    await insert_log(kasir, 1)
+    await insert_notices(kasir, 1)
+    await insert_events(kasir, delivered=1)
     await age_rows(kasir, YOUNG)
 
     assert await clean(kasir) == {}
@@ -200,28 +205,29 @@ async def test_keys_facts_and_payments_are_never_removed(kasir: Parts) -> None:
     assert after == before
 
 
-async def test_many_old_rows_are_removed_in_batches_and_each_statement_is_bounded(
+async def test_many_old_rows_are_removed_in_batches_of_at_most_1000(
     kasir: Parts,
 ) -> None:
-    await log(kasir, 25_500)
-    await notices(kasir, 2_500)
+    await insert_log(kasir, 25_500)
+    await insert_notices(kasir, 2_500)
     await age_rows(kasir)
-    done = await clean(kasir)
+    removed = await clean(kasir)
+    # `xmin` is the transaction that wrote the row: one per batch.
     sizes = await kasir.pool.fetch("SELECT count(*) AS size FROM notice GROUP BY xmin::text")
 
-    assert done == {"log": 25_500, "notices": 2_500}
+    assert removed == {"log": 25_500, "notices": 2_500}
     assert sorted(row["size"] for row in sizes) == [500, 1000, 1000]
 
 
 async def test_many_rows_of_the_same_time_are_all_removed(kasir: Parts) -> None:
-    await events(kasir, delivered=2_500)
+    await insert_events(kasir, delivered=2_500)
     await age_rows(kasir)
 
     assert await clean(kasir, most=100) == {"events": 2_500}
 
 
 async def test_locked_rows_are_skipped_without_waiting(kasir: Parts) -> None:
-    await events(kasir, delivered=5)
+    await insert_events(kasir, delivered=5)
     await age_rows(kasir)
     async with kasir.pool.acquire() as holder, holder.transaction():
         await holder.execute("SELECT FROM event WHERE name = 'delivered1' FOR UPDATE")
@@ -232,40 +238,40 @@ async def test_locked_rows_are_skipped_without_waiting(kasir: Parts) -> None:
 
 
 async def test_several_workers_at_once_remove_each_row_once(kasir: Parts) -> None:
-    await log(kasir, 3_000)
+    await insert_log(kasir, 3_000)
     await age_rows(kasir)
-    done = await asyncio.gather(*(clean(kasir, most=100) for _ in range(4)))
+    removed = await asyncio.gather(*(clean(kasir, most=100) for _ in range(4)))
 
-    assert sum(one.get("log", 0) for one in done) == 3_000
+    assert sum(counts.get("log", 0) for counts in removed) == 3_000
     assert await kasir.pool.fetchval("SELECT count(*) FROM pgqueuer_log") == 0
 
 
-async def test_nothing_is_removed_when_the_clock_leapt_ahead(kasir: Parts) -> None:
-    await jobs(kasir, failed=1)
-    await log(kasir, 1)
-    await notices(kasir, 1)
-    await events(kasir, delivered=1)
+async def test_no_row_is_removed_while_the_clock_is_in_the_future(kasir: Parts) -> None:
+    await insert_jobs(kasir, failed=1)
+    await insert_log(kasir, 1)
+    await insert_notices(kasir, 1)
+    await insert_events(kasir, delivered=1)
 
     assert await clean(kasir, FrozenClock(datetime.now(UTC) + OLD)) == {}
 
 
-async def test_with_a_clock_in_the_past_rows_are_removed_later(kasir: Parts) -> None:
-    await events(kasir, delivered=1)
+async def test_no_row_is_removed_while_the_clock_is_in_the_past(kasir: Parts) -> None:
+    await insert_events(kasir, delivered=1)
     await age_rows(kasir)
 
     assert await clean(kasir, FrozenClock(NOW - OLD)) == {}
 
 
 async def test_rows_with_a_time_in_the_future_stay(kasir: Parts) -> None:
-    await notices(kasir, 1)
-    await events(kasir, delivered=1)
+    await insert_notices(kasir, 1)
+    await insert_events(kasir, delivered=1)
     await age_rows(kasir, -OLD)
 
     assert await clean(kasir) == {}
 
 
 async def test_a_stop_takes_effect_between_two_batches(kasir: Parts) -> None:
-    await log(kasir, 300)
+    await insert_log(kasir, 300)
     await age_rows(kasir)
     stop = asyncio.Event()
     slow = replace(cleaning(kasir, most=100), pause_s=3600)
@@ -274,7 +280,7 @@ async def test_a_stop_takes_effect_between_two_batches(kasir: Parts) -> None:
     stop.set()
 
     assert await working == {"log": 100}
-    assert await slow.clean(stop) == {}
+    assert await slow.clean(stop) == {}  # It stops before the first batch.
 
 
 @pytest.mark.parametrize(
@@ -289,16 +295,15 @@ async def test_a_stop_takes_effect_between_two_batches(kasir: Parts) -> None:
 async def test_old_rows_are_found_by_an_index_and_not_by_a_full_scan(
     kasir: Parts, name: str, index: str
 ) -> None:
-    await notices(kasir, 20_000)
-    await events(kasir, delivered=20_000)
-    await log(kasir, 20_000)
-    await jobs(kasir, queued=20_000, failed=10)
+    await insert_notices(kasir, 20_000)
+    await insert_events(kasir, delivered=20_000)
+    await insert_log(kasir, 20_000)
+    await insert_jobs(kasir, queued=20_000, failed=10)
     await kasir.pool.execute("ANALYZE")
     statement = getattr(SQL, name).sql
-    then = datetime(1970, 1, 1, tzinfo=UTC)
-    given = {"since": then, "now": datetime.now(UTC), "kept": OLD, "most": 100}
-    names = ["since", "now", "kept", "most"]
-    rows = await kasir.pool.fetch(f"EXPLAIN {statement}", *(given[each] for each in names))
+    epoch = datetime(1970, 1, 1, tzinfo=UTC)
+    arguments = [epoch, datetime.now(UTC), OLD, 100]  # `since`, `now`, `kept`, `most`.
+    rows = await kasir.pool.fetch(f"EXPLAIN {statement}", *arguments)
     plan = "\n".join(row[0] for row in rows)
 
     assert f"Index Scan using {index}" in plan

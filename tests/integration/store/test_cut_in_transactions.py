@@ -1,4 +1,4 @@
-"""A cancel while a statement of a transaction waits for a lock is raised as a cancel."""
+"""A task can be cancelled or time out while a statement of its transaction waits for a lock."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from opened_kasir import a_database, kasir_on, until
 
 @asynccontextmanager
 async def locked(dsn: str, table: str) -> AsyncIterator[Any]:
-    """Another session that holds a table for itself."""
+    """Lock a table from another session, and yield that session."""
     connection = await asyncpg.connect(dsn)
     try:
         await connection.execute(f"BEGIN; LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
@@ -34,7 +34,8 @@ async def locked(dsn: str, table: str) -> AsyncIterator[Any]:
         await connection.close()
 
 
-WAITS = """
+#: Whether a session that has locked the table `notice`, as a worker does, waits for a lock.
+WORKER_WAITS = """
     SELECT EXISTS (
         SELECT FROM pg_locks AS waits JOIN pg_locks AS holds USING (pid)
         WHERE NOT waits.granted AND holds.granted AND holds.relation = 'notice'::regclass
@@ -53,10 +54,10 @@ async def test_a_worker_that_is_cancelled_in_a_transaction_ends(postgres_dsn: st
         )
         async with locked(database, "payment") as other:
             working = asyncio.create_task(work(kasir, asyncio.Event()))
-            await until(lambda: other.fetchval(WAITS))
+            await until(lambda: other.fetchval(WORKER_WAITS))
             working.cancel()
             done, _ = await asyncio.wait([working], timeout=20)
-        working.cancel()  # Otherwise a running worker would block the end of the test.
+        working.cancel()  # A worker that still runs would block the end of the test.
 
         assert done == {working}
         assert working.cancelled()
@@ -66,24 +67,24 @@ async def test_a_list_of_saved_wallets_that_waits_for_a_lock_does_not_block_paym
     postgres_dsn: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(saved_methods, "_WAIT_S", 1.0)
-    row = {"id": "TOKEN1", "type": "gopay_wallet", "name": "GoPay"}
-    listed = json.dumps({"storedPaymentMethods": [row]}).encode()
+    saved_wallet = {"id": "TOKEN1", "type": "gopay_wallet", "name": "GoPay"}
+    listed_by_adyen = json.dumps({"storedPaymentMethods": [saved_wallet]}).encode()
     link = Link(
         id=LinkId("PL_1"),
         request={"shopperReference": "shopper-1"},
         created_at=NOW,
         expires_at=NOW,
     )
-    found = OpenLink(link, LinkStatus.ACTIVE, ())
+    open_link = OpenLink(link, LinkStatus.ACTIVE, ())
     async with serving() as fake_server, a_database(postgres_dsn) as database:
         fake_server.handler = plain(
-            200, listed, Content_Type="application/json", pspReference="PSP1"
+            200, listed_by_adyen, Content_Type="application/json", pspReference="PSP1"
         )
         async with kasir_on(database, ADYEN_TWIN_URL=fake_server.url) as kasir:
             async with locked(database, "token_fact"):
-                shown = await saved_methods.list_saved(kasir, found)
-                await saved_methods.refresh_saved(kasir, found)
-            afterwards = await saved_methods.list_saved(kasir, found)
+                while_locked = await saved_methods.list_saved(kasir, open_link)
+                await saved_methods.refresh_saved(kasir, open_link)
+            afterwards = await saved_methods.list_saved(kasir, open_link)
 
-    assert shown == []
-    assert [one.token.name.stored_id for one in afterwards] == ["TOKEN1"]
+    assert while_locked == []
+    assert [wallet.token.name.stored_id for wallet in afterwards] == ["TOKEN1"]

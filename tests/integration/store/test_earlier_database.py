@@ -1,23 +1,23 @@
-"""This Kasir opens a database that an earlier Kasir filled: it loses nothing, and work continues.
+"""A database that an earlier version filled loses no row, and its pending work is done.
 
 The three files in `data/` were made by the code of commit af3a909. A script started an embedded
 PostgreSQL, `adyen-twin serve --state`, `kasir serve` and `kasir worker`, and called them through
 the demo's HTTP client for 32 days of the twin's clock: payments of every status, captures, refunds,
 disputes, payment links, tokens, subscriptions, notifications of other payments. Then it stopped the
-worker and moved the clock past the end of a subscription's period. It looked once for due work,
-which fills the job queue. It removed the bodies of the first day's notices and the events delivered
-in the first hour, as the worker does with old rows. Then it wrote:
+worker and moved the clock past the end of a subscription's period. It queried due work once, which
+fills the job queue. It removed the bodies of the first day's notices and the events delivered in
+the first hour, as the worker does with old rows. Then it wrote:
 
-- `before.sql`: `pg_dump --rows-per-insert=1000`, without settings and comments, long `bytea` values
-  in Base64, and of the job engine's log the last 21 rows;
+- `before.sql`: `pg_dump --rows-per-insert=1000`, without settings and comments. Long `bytea` values
+  are in Base64, and only the last 21 rows of the job engine's log are kept;
 - `before.json`: the answers of the API and the commands, the settings and the keys. `counts` has
   the number of rows per table. An item of `events` is [type, reference or shopper, the first 32
   digits of the SHA-256 of the event as JSON with sorted keys];
 - `before_twin.json`: the twin's state file, without its log of deliveries and without answers to
   idempotency keys older than two hours.
 
-The tests call commands, the HTTP API and `kasir.Kasir`, and no inner module, so that they run
-unchanged when modules move.
+The tests call only commands, the HTTP API and `kasir.Kasir`, so that they run unchanged when
+modules move.
 """
 
 from __future__ import annotations
@@ -57,10 +57,10 @@ class Programs:
     """The earlier database, and the current programs that use it.
 
     Attributes:
-        database: Its DSN.
+        database: The DSN of the earlier database.
         url: Base URL of `kasir serve`.
         twin_url: Base URL of the twin, which has the earlier twin's state.
-        shop: Receives the events.
+        shop: A server that receives the events.
         settings: The environment of Kasir's programs.
         http: The client of all calls.
     """
@@ -83,13 +83,13 @@ class Programs:
             return reply.status, await reply.json()
 
     async def get(self, path: str) -> Any:
-        """GET a path, which must be answered with 200; return the JSON."""
+        """GET a path and check that the status is 200; return the JSON."""
         status, found = await self.call("GET", path)
         assert status == 200, found
         return found
 
     async def pages(self, path: str, name: str) -> list[Any]:
-        """Return all items of a list that is served in pages."""
+        """Return all items of a list, `name`, that is served in pages."""
         found: list[Any] = []
         after: object = ""
         while after is not None:
@@ -111,14 +111,14 @@ class Programs:
         ][0]
         return found
 
-    async def wait_for_fields(self, reference: str, **wanted: object) -> None:
+    async def wait_for_fields(self, reference: str, **expected: object) -> None:
         """Wait until fields of the newest payment of a reference have these values."""
 
-        async def look() -> bool:
+        async def are_expected() -> bool:
             payment = await self.newest(reference)
-            return all(payment.get(name) == value for name, value in wanted.items())
+            return all(payment.get(name) == value for name, value in expected.items())
 
-        await until(look)
+        await until(are_expected)
 
     async def row(self, query: str, *values: object) -> Any:
         """Return one row of the database."""
@@ -133,7 +133,7 @@ class Programs:
         return (await self.row(query, *values))[0]
 
     def command(self, *words: str) -> str:
-        """Run a command, which must succeed; return what it prints."""
+        """Run a command and check that it succeeds; return its output."""
         done = kasir(*words, **self.settings)
         assert done.returncode == 0, done.stderr
         return done.stdout
@@ -153,14 +153,16 @@ async def started(postgres: str, folder: Path) -> AsyncIterator[Programs]:
             "ADYEN_TWIN_URL": f"http://127.0.0.1:{twin_port}",
             "KASIR_DATABASE_URL": database,
             "KASIR_EVENTS_URL": shop.url,
-            # The dump gets older each day: no row may be removed for its age.
+            # The rows of the dump get older each day, and none may be removed for its age.
             "KASIR_KEEP_NOTICES_DAYS": "99999",
             "KASIR_KEEP_EVENTS_DAYS": "99999",
             "KASIR_KEEP_JOBS_DAYS": "99999",
         }
         http = await stack.enter_async_context(aiohttp.ClientSession())
         url, twin_url = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{twin_port}"
-        programs = Programs(database, url, twin_url, shop, settings, http)
+        programs = Programs(
+            database=database, url=url, twin_url=twin_url, shop=shop, settings=settings, http=http
+        )
         await until(lambda: _answers(http, f"{twin_url}/twin/health"))
         for name, path, key in (
             ("standard", "/webhooks/adyen", "ADYEN_HMAC_KEY"),
@@ -210,17 +212,17 @@ async def _answers(http: aiohttp.ClientSession, url: str) -> bool:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def before(
+async def programs(
     postgres_dsn: str, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Programs]:
-    """The database for tests that only read; no worker runs."""
+    """The earlier database for all tests that change nothing; no worker runs."""
     async with started(postgres_dsn, tmp_path_factory.mktemp("before")) as programs:
         yield programs
 
 
 @pytest_asyncio.fixture
 async def with_worker(postgres_dsn: str, tmp_path: Path) -> AsyncIterator[Programs]:
-    """A database for one test, with a worker; the twin loses no more calls."""
+    """The earlier database for one test, with a worker; the twin's simulated faults are removed."""
     async with started(postgres_dsn, tmp_path) as programs:
         await programs.twin("DELETE", "/twin/faults")
         with running("worker", **programs.settings):
@@ -228,7 +230,7 @@ async def with_worker(postgres_dsn: str, tmp_path: Path) -> AsyncIterator[Progra
 
 
 def differences(was: Any, now: Any, at: str = "") -> list[str]:
-    """List the values that changed or are missing; new fields of an object are ignored."""
+    """List the values that changed or are missing; ignore fields that only `now` has."""
     if isinstance(was, dict) and isinstance(now, dict):
         return [
             line
@@ -244,15 +246,15 @@ def differences(was: Any, now: Any, at: str = "") -> list[str]:
     return [] if was == now else [f"{at}: {was!r} is {now!r} now"]
 
 
-async def test_the_schema_is_up_to_date_once_the_server_runs(before: Programs) -> None:
-    done = before.command("migrate")
+async def test_the_schema_is_up_to_date_once_the_server_runs(programs: Programs) -> None:
+    done = programs.command("migrate")
 
     assert done == "up to date\n"
 
 
-async def test_no_table_loses_a_row(before: Programs) -> None:
+async def test_no_table_loses_a_row(programs: Programs) -> None:
     counts = {
-        table: await before.value(f'SELECT count(*) FROM "{table}"') for table in BEFORE["counts"]
+        table: await programs.value(f'SELECT count(*) FROM "{table}"') for table in BEFORE["counts"]
     }
     fewer = {table: count for table, count in counts.items() if count < BEFORE["counts"][table]}
     more = {table for table, count in counts.items() if count > BEFORE["counts"][table]}
@@ -261,36 +263,38 @@ async def test_no_table_loses_a_row(before: Programs) -> None:
     assert more <= MAY_GROW
 
 
-async def test_payments_are_unchanged(before: Programs) -> None:
+async def test_payments_are_unchanged(programs: Programs) -> None:
     now = {
-        reference: (await before.get(f"/api/payments?reference={reference}"))["payments"]
+        reference: (await programs.get(f"/api/payments?reference={reference}"))["payments"]
         for reference in BEFORE["payments"]
     }
 
     assert differences(BEFORE["payments"], now) == []
 
 
-async def test_the_balances_in_the_payment_rows_are_unchanged(before: Programs) -> None:
-    # The API computes them from the facts. The row caches them, and queries read the cache.
+async def test_the_balances_in_the_payment_rows_are_unchanged(programs: Programs) -> None:
+    # The API computes balances from the facts; queries read the copies in the payment's row.
     query = "SELECT status, captured, refunded FROM payment WHERE id = $1"
     expected = {
         payment["id"]: tuple(payment[name] for name in ("status", "captured", "refunded"))
         for payments in BEFORE["payments"].values()
         for payment in payments
     }
-    now = {name: tuple(await before.row(query, name)) for name in expected}
+    now = {name: tuple(await programs.row(query, name)) for name in expected}
 
     assert expected == now
 
 
 async def test_the_library_gives_every_payment_the_same_status(
-    before: Programs, monkeypatch: pytest.MonkeyPatch
+    programs: Programs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, text in before.settings.items():
+    for name, text in programs.settings.items():
         monkeypatch.setenv(name, text)
     async with Kasir.open() as library:
         now = {
-            reference: [one.status for one in await library.payments.payments_of(reference, 100)]
+            reference: [
+                payment.status for payment in await library.payments.payments_of(reference, 100)
+            ]
             for reference in BEFORE["payments"]
         }
 
@@ -300,11 +304,13 @@ async def test_the_library_gives_every_payment_the_same_status(
     }
 
 
-async def test_plans_subscriptions_and_metrics_are_unchanged(before: Programs) -> None:
-    plans = await before.get("/api/plans")
-    now = {name: await before.get(f"/api/subscriptions/{name}") for name in BEFORE["subscriptions"]}
-    listed = await before.pages("/api/subscriptions", "subscriptions")
-    metrics = await before.get(BEFORE["metrics_path"])
+async def test_plans_subscriptions_and_metrics_are_unchanged(programs: Programs) -> None:
+    plans = await programs.get("/api/plans")
+    now = {
+        name: await programs.get(f"/api/subscriptions/{name}") for name in BEFORE["subscriptions"]
+    }
+    listed = await programs.pages("/api/subscriptions", "subscriptions")
+    metrics = await programs.get(BEFORE["metrics_path"])
 
     assert differences(BEFORE["plans"], plans["plans"]) == []
     assert differences(BEFORE["subscriptions"], now) == []
@@ -312,13 +318,13 @@ async def test_plans_subscriptions_and_metrics_are_unchanged(before: Programs) -
     assert differences(BEFORE["metrics"], metrics) == []
 
 
-async def test_payment_links_and_tokens_are_unchanged(before: Programs) -> None:
+async def test_payment_links_and_tokens_are_unchanged(programs: Programs) -> None:
     links = {
-        name: await before.get(f"/v72/paymentLinks/{link['id']}")
+        name: await programs.get(f"/v72/paymentLinks/{link['id']}")
         for name, link in BEFORE["links"].items()
     }
     stored = {
-        shopper: await before.get(f"/v72/storedPaymentMethods?shopperReference={shopper}")
+        shopper: await programs.get(f"/v72/storedPaymentMethods?shopperReference={shopper}")
         for shopper in BEFORE["stored"]
     }
 
@@ -327,14 +333,14 @@ async def test_payment_links_and_tokens_are_unchanged(before: Programs) -> None:
 
     assert differences(BEFORE["links"], links) == []
     assert differences(BEFORE["stored"], stored) == []
-    assert states == {name: await before.value(query, name) for name in states}
+    assert states == {name: await programs.value(query, name) for name in states}
 
 
-async def test_events_and_the_states_of_their_delivery_are_unchanged(before: Programs) -> None:
+async def test_events_and_the_states_of_their_delivery_are_unchanged(programs: Programs) -> None:
     events: list[Any] = []
     after = ""
     while True:
-        page = await before.get(f"/api/events?after={after}")
+        page = await programs.get(f"/api/events?after={after}")
         if not page["events"]:
             break
         events += page["events"]
@@ -343,7 +349,7 @@ async def test_events_and_the_states_of_their_delivery_are_unchanged(before: Pro
         state: sorted(
             one["id"]
             for one in json.loads(
-                before.command("deliveries", "--state", state, "--most", "1000", "--json")
+                programs.command("deliveries", "--state", state, "--most", "1000", "--json")
             )
         )
         for state in BEFORE["deliveries"]
@@ -359,38 +365,42 @@ def _digest(event: Mapping[str, Any]) -> list[str]:
     return [event["type"], about, hashlib.sha256(text.encode()).hexdigest()[:32]]
 
 
-async def test_notices_and_failed_jobs_are_unchanged(before: Programs) -> None:
-    notices = await before.pages("/api/notices", "notices")
-    failed = json.loads(before.command("jobs", "failed", "--json"))
+async def test_notices_and_failed_jobs_are_unchanged(programs: Programs) -> None:
+    notices = await programs.pages("/api/notices", "notices")
+    failed = json.loads(programs.command("jobs", "failed", "--json"))
 
     assert differences(BEFORE["notices"], notices) == []
     assert differences(BEFORE["failed_jobs"], failed) == []
 
 
-async def test_an_api_key_still_works_and_a_withdrawn_one_still_does_not(before: Programs) -> None:
+async def test_an_api_key_still_works_and_a_withdrawn_one_still_does_not(
+    programs: Programs,
+) -> None:
     keys = BEFORE["api_keys"]
     statuses = [
-        (await before.call("GET", "/api/plans", api_key=keys[name]))[0]
+        (await programs.call("GET", "/api/plans", api_key=keys[name]))[0]
         for name in ("good", "withdrawn")
     ]
 
     assert statuses == [200, 401]
 
 
-async def test_an_idempotency_key_still_gives_the_first_answer(before: Programs) -> None:
-    asked = BEFORE["asked"]
-    status, answer = await before.call("POST", "/v72/payments", asked["body"], key=asked["key"])
+async def test_an_idempotency_key_still_gives_the_first_answer(programs: Programs) -> None:
+    earlier = BEFORE["asked"]
+    status, answer = await programs.call(
+        "POST", "/v72/payments", earlier["body"], key=earlier["key"]
+    )
 
-    assert (status, answer) == (200, asked["answer"])
+    assert (status, answer) == (200, earlier["answer"])
 
 
 async def test_queued_jobs_are_run_and_the_due_renewal_is_charged_once(
     with_worker: Programs,
 ) -> None:
-    # The due rows are marked as taken by these jobs: no other job can do their work now.
+    # The queued jobs have taken all due rows, so no new job can do their work.
     queued = "SELECT count(*) FROM pgqueuer WHERE status IN ('queued', 'picked') AND id <= $1"
-    last = await with_worker.value("SELECT max(id) FROM pgqueuer")
-    await until(lambda: _is_zero(with_worker, queued, last))
+    last_id = await with_worker.value("SELECT max(id) FROM pgqueuer")
+    await until(lambda: _is_zero(with_worker, queued, last_id))
     # Jobs `read_notices`, `ask_again` (three) and `close`:
     await with_worker.wait_for_fields("PAID-UNREAD", status="authorised", captured=AMOUNT)
     await with_worker.wait_for_fields("UNKNOWN", status="awaiting_shopper")
@@ -459,8 +469,8 @@ async def test_earlier_payments_can_be_refunded_and_earlier_tokens_charged(
     await with_worker.wait_for_fields("APPROVED", refunded=AMOUNT)
     await with_worker.wait_for_fields("AWAITING", status="authorised", captured=AMOUNT)
     await with_worker.wait_for_fields("CHARGE-alice", status="authorised", captured=AMOUNT)
-    truth = await with_worker.twin("GET", "/twin/payments?reference=APPROVED")
-    assert [one["refunded"] for one in truth["payments"]] == [AMOUNT]
+    at_adyen = await with_worker.twin("GET", "/twin/payments?reference=APPROVED")
+    assert [one["refunded"] for one in at_adyen["payments"]] == [AMOUNT]
 
 
 def _charge(name: str) -> dict[str, Any]:

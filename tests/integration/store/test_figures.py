@@ -1,4 +1,4 @@
-"""Counts of open rows for monitoring, read from indexes, up to a limit."""
+"""Figures for monitoring: open rows are counted up to a limit, and an index finds them."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from opened_kasir import kasir_on
 MINUTE = timedelta(minutes=1)
 
 
-async def notices(kasir: Parts, state: str, count: int, **more: Any) -> None:
+async def insert_notices(kasir: Parts, state: str, count: int, at: datetime = NOW) -> None:
     await kasir.pool.execute(
         "INSERT INTO notice (key, kind, item, received_at, state, event_code, names)"
         " SELECT sha256(($1 || n)::bytea), 'standard', '', $3, $1, 'X', '{}'"
         " FROM generate_series(1, $2) AS n",
         state,
         count,
-        more.get("at", NOW),
+        at,
     )
 
 
-async def events(kasir: Parts, count: int, *, is_due: bool) -> None:
-    """One per minute, the last one now."""
+async def insert_events(kasir: Parts, count: int, *, is_due: bool) -> None:
+    """Insert events, one per minute up to NOW; with `is_due`, all are due NOW."""
     await kasir.pool.execute(
         "INSERT INTO event (name, subject, type, at, payload, due_at)"
         " SELECT 'evt_' || $2::bool || n, 'pay_1', 'x', $3::timestamptz - (n - 1) * $4::interval,"
@@ -43,8 +43,8 @@ async def events(kasir: Parts, count: int, *, is_due: bool) -> None:
     )
 
 
-async def given_up(kasir: Parts, at: datetime) -> None:
-    """An event that is not sent any more."""
+async def insert_given_up_event(kasir: Parts, at: datetime) -> None:
+    """Insert an event that was created and given up at a time."""
     await kasir.pool.execute(
         "INSERT INTO event (name, subject, type, at, payload, tries, given_up_at)"
         " VALUES ('evt_' || $1::timestamptz, 'pay_1', 'x', $1, '', 11, $1)",
@@ -57,32 +57,32 @@ async def busy(fresh_database: str) -> Any:
     """A Kasir with open rows of every kind."""
     async with kasir_on(fresh_database) as kasir:
         for state, count in {"read": 5, "foreign": 4, "unheard_of": 3, "held": 2}.items():
-            await notices(kasir, state, count)
-        await notices(kasir, NoticeState.WAITING, 1)
-        await notices(kasir, NoticeState.UNREAD, 3, at=NOW - 2 * MINUTE)
-        await events(kasir, 4, is_due=True)
-        await events(kasir, 4, is_due=False)
-        for days in (1, 6, 8):  # The last one is too old to count.
-            await given_up(kasir, NOW - timedelta(days=days))
+            await insert_notices(kasir, state, count)
+        await insert_notices(kasir, NoticeState.WAITING, 1)
+        await insert_notices(kasir, NoticeState.UNREAD, 3, at=NOW - 2 * MINUTE)
+        await insert_events(kasir, 4, is_due=True)
+        await insert_events(kasir, 4, is_due=False)
+        for days in (1, 6, 8):  # An event given up 8 days ago is not counted.
+            await insert_given_up_event(kasir, NOW - timedelta(days=days))
         for name in ("pay_1", "pay_2", "pay_3"):
             intent, question = an_intent(name), a_question(name)
-            await kasir.payments.open(intent, question, None)
-            if name != "pay_3":  # A worker sends the third one now.
+            await kasir.payments.open(intent, question, shop_key=None)
+            if name != "pay_3":  # The call of the third payment is still running.
                 await kasir.payments.record(question, unanswered(question, NOW, "HTTP 502"), NOW)
-        # One attempt expired two minutes ago and was checked since; one has not expired.
+        # One attempt expired two minutes ago and has been checked; the other has not expired.
         await _attempt(kasir, "pay_4", NOW - 2 * MINUTE)
-        await kasir.closing.attempts.put_off(PaymentId("pay_4"), NOW + MINUTE)
+        await kasir.closing.attempts.postpone(PaymentId("pay_4"), NOW + MINUTE)
         await _attempt(kasir, "pay_5", NOW + MINUTE)
         yield kasir
 
 
 async def _attempt(kasir: Parts, name: str, close_at: datetime) -> None:
     intent = an_intent(name, close_at=close_at)
-    await kasir.payments.open(intent, a_question(name), None)
+    await kasir.payments.open(intent, a_question(name), shop_key=None)
 
 
-async def test_what_waits_is_counted_and_what_is_done_is_not(busy: Parts) -> None:
-    assert await figures(busy.pool, NOW, 100) == Figures(
+async def test_open_rows_are_counted_and_finished_rows_are_not(busy: Parts) -> None:
+    assert await figures(busy.pool, NOW, most=100) == Figures(
         notices={
             NoticeState.UNREAD: 3,
             NoticeState.WAITING: 1,
@@ -101,20 +101,20 @@ async def test_what_waits_is_counted_and_what_is_done_is_not(busy: Parts) -> Non
     )
 
 
-async def test_subscriptions_are_due_when_their_moment_has_come(busy: Parts) -> None:
+async def test_due_subscriptions_are_counted_unless_a_worker_has_taken_them(busy: Parts) -> None:
     await busy.pool.execute(
         "INSERT INTO plan VALUES ('pln', 'r', 'IDR', 1, 'month', 1, 'Asia/Jakarta', 0, 1, NULL,"
         " 'cancel', 3, $1)",
         NOW,
     )
-    moments = {
+    subscriptions = {
         "past": (NOW - MINUTE, None),
         "ahead": (NOW + MINUTE, None),
         "never": (None, None),
         "taken by a worker": (NOW - MINUTE, NOW + MINUTE),
-        "taken by one who never came back": (NOW - MINUTE, NOW),
+        "taken by a worker that died": (NOW - MINUTE, NOW),
     }
-    for name, (due_at, taken_until) in moments.items():
+    for name, (due_at, taken_until) in subscriptions.items():
         await busy.pool.execute(
             "INSERT INTO subscription (id, plan_id, reference, shopper_reference, return_url,"
             " created_at, state, minor_units, settled_period, due_at,"
@@ -125,36 +125,38 @@ async def test_subscriptions_are_due_when_their_moment_has_come(busy: Parts) -> 
             taken_until,
         )
 
-    assert (await figures(busy.pool, NOW, 100)).due == 2
+    assert (await figures(busy.pool, NOW, most=100)).due == 2
 
 
 async def test_no_figure_is_counted_above_its_limit(busy: Parts) -> None:
-    found = await figures(busy.pool, NOW, 1)
+    shown = await figures(busy.pool, NOW, most=1)
 
-    assert set(found.notices.values()) == {1}
-    assert (found.unknown, found.events, found.given_up) == (1, 1, 1)
+    assert set(shown.notices.values()) == {1}
+    assert (shown.unknown, shown.events, shown.given_up) == (1, 1, 1)
 
 
-async def test_nothing_waits_in_an_empty_database(fresh_database: str) -> None:
+async def test_all_figures_of_an_empty_database_are_zero(fresh_database: str) -> None:
     async with kasir_on(fresh_database) as kasir:
-        found = await figures(kasir.pool, NOW, 100)
+        shown = await figures(kasir.pool, NOW, most=100)
 
-    assert (found.unread_s, found.events_s, found.unknown, found.due) == (0.0, 0.0, 0, 0)
-    assert (found.unconfirmed, found.unconfirmed_s) == (0, 0.0)
+    assert (shown.unread_s, shown.events_s, shown.unknown, shown.due) == (0.0, 0.0, 0, 0)
+    assert (shown.unconfirmed, shown.unconfirmed_s) == (0, 0.0)
 
 
-async def test_what_was_kept_long_ago_is_not_read_again(busy: Parts) -> None:
-    await notices(busy, "ignored", 20_000)
+async def test_the_query_of_the_figures_does_not_scan_finished_notices(busy: Parts) -> None:
+    await insert_notices(busy, "ignored", 20_000)
     await busy.pool.execute("ANALYZE")
-    given = 10_000, NOW, NOW  # The last value: given-up events are counted from this time.
-    plan = "\n".join(row[0] for row in await busy.pool.fetch(f"EXPLAIN {SQL.figures.sql}", *given))
+    arguments = 10_000, NOW, NOW  # `most`, `now`, `since` (of given-up events).
+    plan = "\n".join(
+        row[0] for row in await busy.pool.fetch(f"EXPLAIN {SQL.figures.sql}", *arguments)
+    )
 
     assert "Seq Scan on notice" not in plan
     assert "notice_pkey" not in plan
 
 
 @pytest.mark.parametrize(
-    ("statement", "given"),
+    ("statement", "arguments"),
     [
         (doctor.SQL.last_notice.sql, ["tokens"]),
         (inbox.SQL.notices_in_state.sql, ["foreign", 10**9, 100]),
@@ -162,12 +164,12 @@ async def test_what_was_kept_long_ago_is_not_read_again(busy: Parts) -> None:
     ],
 )
 async def test_an_operators_queries_of_notices_use_an_index(
-    busy: Parts, statement: str, given: list[Any]
+    busy: Parts, statement: str, arguments: list[Any]
 ) -> None:
     await busy.pool.execute("DELETE FROM notice")
-    await notices(busy, "read", 20_000)
+    await insert_notices(busy, "read", 20_000)
     await busy.pool.execute("ANALYZE")
-    plan = "\n".join(row[0] for row in await busy.pool.fetch(f"EXPLAIN {statement}", *given))
+    plan = "\n".join(row[0] for row in await busy.pool.fetch(f"EXPLAIN {statement}", *arguments))
 
     assert "Seq Scan" not in plan
     assert "notice_pkey" not in plan

@@ -1,4 +1,4 @@
-"""The inbox: many requests share a commit, and no notice counts as stored before it."""
+"""The inbox: many requests share a commit, and each waits until its notices are committed."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ def notice(name: str) -> Notice:
     )
 
 
-def some(count: int) -> list[Notice]:
-    mark = secrets.token_hex(6)
-    return [notice(f"{mark}-{number}") for number in range(count)]
+def new_notices(count: int) -> list[Notice]:
+    prefix = secrets.token_hex(6)
+    return [notice(f"{prefix}-{number}") for number in range(count)]
 
 
 async def rows_of(pool: Pool, notices: list[Notice]) -> list[asyncpg.Record]:
@@ -41,15 +41,15 @@ async def rows_of(pool: Pool, notices: list[Notice]) -> list[asyncpg.Record]:
     )
 
 
-async def test_what_is_kept_is_committed_when_keeping_returns(kasir: Parts) -> None:
-    notices = some(3)
+async def test_notices_are_committed_when_keep_returns(kasir: Parts) -> None:
+    notices = new_notices(3)
     await kasir.inbox.keep(notices)
 
     assert len(await rows_of(kasir.pool, notices)) == 3
 
 
 async def test_concurrent_requests_share_few_commits(kasir: Parts) -> None:
-    notices = some(1000)
+    notices = new_notices(1000)
     await asyncio.gather(*(kasir.inbox.keep([one]) for one in notices))
     rows = await rows_of(kasir.pool, notices)
 
@@ -57,33 +57,33 @@ async def test_concurrent_requests_share_few_commits(kasir: Parts) -> None:
     assert len({row["written_by"] for row in rows}) <= 10
 
 
-async def test_keeping_twice_is_keeping_once(kasir: Parts) -> None:
-    (one,) = some(1)
+async def test_a_notice_that_is_kept_many_times_has_one_row(kasir: Parts) -> None:
+    (one,) = new_notices(1)
     await asyncio.gather(*(kasir.inbox.keep([one, one]) for _ in range(20)))
 
     assert len(await rows_of(kasir.pool, [one])) == 1
 
 
-async def test_keeping_nothing_is_no_trouble(kasir: Parts) -> None:
+async def test_keeping_an_empty_list_raises_nothing(kasir: Parts) -> None:
     await kasir.inbox.keep([])
 
 
-async def test_a_request_that_gave_up_waiting_does_not_block_others(kasir: Parts) -> None:
-    first, second = some(2)
-    given_up = asyncio.create_task(kasir.inbox.keep([first]))
-    await asyncio.sleep(0)
-    given_up.cancel()
+async def test_a_cancelled_request_does_not_block_others(kasir: Parts) -> None:
+    first, second = new_notices(2)
+    cancelled = asyncio.create_task(kasir.inbox.keep([first]))
+    await asyncio.sleep(0)  # The task runs until it waits.
+    cancelled.cancel()
     await kasir.inbox.keep([second])
 
     assert len(await rows_of(kasir.pool, [second])) == 1
 
 
-async def test_what_waits_when_kasir_closes_is_written_first(postgres_dsn: str) -> None:
-    notices = some(50)
+async def test_waiting_notices_are_stored_before_kasir_closes(postgres_dsn: str) -> None:
+    notices = new_notices(50)
     async with a_database(postgres_dsn) as database:
         async with kasir_on(database) as kasir:
             waiting = [asyncio.create_task(kasir.inbox.keep([one])) for one in notices]
-            await asyncio.sleep(0)
+            await asyncio.sleep(0)  # Each task runs until it waits.
         await asyncio.gather(*waiting)
         connection = await asyncpg.connect(database)
         count = await connection.fetchval("SELECT count(*) FROM notice")
@@ -92,22 +92,22 @@ async def test_what_waits_when_kasir_closes_is_written_first(postgres_dsn: str) 
     assert count == 50
 
 
-async def test_without_a_database_nothing_is_kept_and_with_it_again_everything_is(
+async def test_while_the_database_is_unavailable_keep_raises_and_stores_nothing(
     postgres_dsn: str,
 ) -> None:
-    before, meanwhile, after = some(1), some(20), some(1)
+    before, meanwhile, after = new_notices(1), new_notices(20), new_notices(1)
     async with a_database(postgres_dsn) as database, kasir_on(database) as kasir:
         await kasir.inbox.keep(before)
-        await shut(postgres_dsn, database)
-        lost = await asyncio.gather(
+        await refuse_connections(postgres_dsn, database)
+        errors = await asyncio.gather(
             *(kasir.inbox.keep([one]) for one in meanwhile), return_exceptions=True
         )
-        await reopen(postgres_dsn, database)
+        await allow_connections(postgres_dsn, database)
         await until_kept(kasir, after)
-        kept = await rows_of(kasir.pool, [*before, *meanwhile, *after])
+        rows = await rows_of(kasir.pool, [*before, *meanwhile, *after])
 
-    assert {type(error) for error in lost} == {DatabaseUnavailable}
-    assert sorted(row["key"] for row in kept) == sorted(one.key for one in before + after)
+    assert {type(error) for error in errors} == {DatabaseUnavailable}
+    assert sorted(row["key"] for row in rows) == sorted(one.key for one in before + after)
 
 
 async def until_kept(kasir: Parts, notices: list[Notice]) -> None:
@@ -121,7 +121,7 @@ async def until_kept(kasir: Parts, notices: list[Notice]) -> None:
     pytest.fail("the inbox did not recover")
 
 
-async def shut(server: str, database: str) -> None:
+async def refuse_connections(server: str, database: str) -> None:
     """Refuse connections to a database, and disconnect all sessions."""
     name = urlsplit(database).path.removeprefix("/")
     connection = await asyncpg.connect(server)
@@ -132,7 +132,7 @@ async def shut(server: str, database: str) -> None:
     await connection.close()
 
 
-async def reopen(server: str, database: str) -> None:
+async def allow_connections(server: str, database: str) -> None:
     name = urlsplit(database).path.removeprefix("/")
     connection = await asyncpg.connect(server)
     await connection.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")

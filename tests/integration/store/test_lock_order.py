@@ -1,8 +1,8 @@
 """A transaction that waits for a row holds no row that is later in the order of locks.
 
-Each test holds one row, runs Kasir until it waits for that row, and then checks that the rows later
-in the order (docs/adr/0015) are free. Two transactions that keep the order never wait for each
-other. Two that do not keep it can deadlock, and PostgreSQL then ends one of them.
+Each test locks one row, runs Kasir until it waits for that row, and checks that Kasir has locked no
+row that is later in the order (docs/adr/0015). Transactions that lock in this order cannot
+deadlock; of transactions that do deadlock, PostgreSQL ends one.
 """
 
 from __future__ import annotations
@@ -29,108 +29,109 @@ from kasir.tokens.model import TokenFact, TokenName, TokenReport, TokenSays
 from lock_witness import statements
 from opened_kasir import a_database
 
-SUBSCRIPTION: Final = "SELECT FROM subscription WHERE id = $1 FOR UPDATE NOWAIT"
+#: Locks a subscription, or fails at once if another session has locked it.
+LOCK_SUBSCRIPTION: Final = "SELECT FROM subscription WHERE id = $1 FOR UPDATE NOWAIT"
 
 
 @pytest.fixture
 async def shop(postgres_dsn: str) -> AsyncIterator[Shop]:
+    """A shop with the DSN of its database, for the connections of `locks`."""
     async with a_database(postgres_dsn) as database, shop_on(database) as opened:
         opened.database = database  # type: ignore[attr-defined]
         yield opened
 
 
-class Hand:
-    """A connection that holds a row, and one that reads which sessions wait and what is free."""
+class LockHolder:
+    """One connection that holds locks, and one that checks which locks are awaited or free."""
 
-    def __init__(self, holding: Any, looking: Any) -> None:
-        self.holding, self.looking = holding, looking
+    def __init__(self, holding: Any, checking: Any) -> None:
+        self.holding, self.checking = holding, checking
 
     async def hold(self, sql: str, *args: object) -> None:
-        """Hold what a statement locks."""
+        """Hold the locks that a statement takes."""
         await self.holding.execute("BEGIN")
         await self.holding.execute(sql, *args)
 
-    async def some_wait(self, count: int = 1) -> None:
+    async def until_awaited(self, count: int = 1) -> None:
         """Wait until this number of sessions waits for a lock."""
         sql = """SELECT count(*) FROM pg_stat_activity
                  WHERE datname = current_database() AND wait_event_type = 'Lock'"""
         await until(
-            lambda: self.looking.fetchval(sql), lambda found: found >= count, "waiting for a lock"
+            lambda: self.checking.fetchval(sql), lambda waits: waits >= count, "waiting for a lock"
         )
 
     async def is_free(self, sql: str, *args: object) -> bool:
         """Whether a statement gets its locks at once."""
-        tried = self.looking.transaction()
-        await tried.start()
+        attempt = self.checking.transaction()
+        await attempt.start()
         try:
-            await self.looking.execute("SET LOCAL lock_timeout = '1ms'")
-            await self.looking.execute(sql, *args)
+            await self.checking.execute("SET LOCAL lock_timeout = '1ms'")
+            await self.checking.execute(sql, *args)
         except asyncpg.LockNotAvailableError:
             return False
         else:
             return True
         finally:
-            await tried.rollback()
+            await attempt.rollback()
 
-    async def let_go(self) -> None:
-        """Release what is held."""
+    async def release(self) -> None:
+        """Release the held locks."""
         await self.holding.execute("ROLLBACK")
 
 
 @pytest.fixture
-async def hand(shop: Shop) -> AsyncIterator[Hand]:
+async def locks(shop: Shop) -> AsyncIterator[LockHolder]:
     dsn = shop.database  # type: ignore[attr-defined]
-    holding, looking = await asyncpg.connect(dsn), await asyncpg.connect(dsn)
+    holding, checking = await asyncpg.connect(dsn), await asyncpg.connect(dsn)
     try:
-        yield Hand(holding, looking)
+        yield LockHolder(holding, checking)
     finally:
         await holding.close()
-        await looking.close()
+        await checking.close()
 
 
 @asynccontextmanager
-async def waiting(hand: Hand, work: Awaitable[Any]) -> AsyncIterator[None]:
-    """Run work that waits for the held row; release the row at the end."""
+async def waiting(locks: LockHolder, work: Awaitable[Any]) -> AsyncIterator[None]:
+    """Run work until it waits for the held row; at the end release the row and finish the work."""
     task = asyncio.ensure_future(work)
     try:
-        await hand.some_wait()
+        await locks.until_awaited()
         yield
     finally:
-        await hand.let_go()
+        await locks.release()
         await task
 
 
 def a_token(shopper: str, stored: str, says: TokenSays = TokenSays.CREATED) -> TokenReport:
     name = TokenName(merchant_account="TwinMerchant", shopper_reference=shopper, stored_id=stored)
-    return TokenReport(
-        name=name, method="gopay_wallet", fact=TokenFact(f"{says}-{stored}", says, "t", NOW, "")
-    )
+    fact = TokenFact(key=f"{says}-{stored}", says=says, source="test", at=NOW)
+    return TokenReport(name=name, method="gopay_wallet", fact=fact)
 
 
-HELD_TOKEN: Final = "UPDATE token SET method = method WHERE shopper_reference = $1"
+LOCK_TOKENS: Final = "UPDATE token SET method = method WHERE shopper_reference = $1"
 
 
 async def test_a_transaction_that_waits_for_a_token_holds_no_subscription_for_another_token(
-    shop: Shop, hand: Hand
+    shop: Shop, locks: LockHolder
 ) -> None:
-    """Observed deadlock: a transaction held the subscription and waited for the second token."""
-    found = await shop.active("SUB")
+    """This deadlocked once: a transaction locked the subscription before the second token."""
+    subscription_id = await shop.create_active("SUB")
     await shop.kasir.tokens.record([a_token("shopper-SUB", "ZZZ")])
-    await hand.hold("UPDATE token SET method = method WHERE stored_hash = sha256('ZZZ')")
+    await locks.hold("UPDATE token SET method = method WHERE stored_hash = sha256('ZZZ')")
     reports = [a_token("shopper-SUB", "AAA"), a_token("shopper-SUB", "ZZZ", TokenSays.UPDATED)]
-    async with waiting(hand, shop.kasir.tokens.record(reports)):
-        free = await hand.is_free(SUBSCRIPTION, found)
+    async with waiting(locks, shop.kasir.tokens.record(reports)):
+        free = await locks.is_free(LOCK_SUBSCRIPTION, subscription_id)
 
     assert free
 
 
-async def test_a_reader_of_a_payment_and_a_token_waits_for_the_token_before_the_subscription(
-    shop: Shop, hand: Hand
+async def test_reading_notices_of_a_payment_and_its_token_locks_no_subscription_before_the_token(
+    shop: Shop, locks: LockHolder
 ) -> None:
-    found = await shop.active("SUB")
+    subscription_id = await shop.create_active("SUB")
     psp = (await shop.kasir.payments.payments_of("SUB", 1))[0].summary.psp_reference
-    await hand.hold(HELD_TOKEN, "shopper-SUB")
-    await shop.posted(
+    await locks.hold(LOCK_TOKENS, "shopper-SUB")
+    await shop.post_notification(
         eventCode="CANCELLATION",
         pspReference="A" * 16,
         originalReference=psp,
@@ -141,7 +142,7 @@ async def test_a_reader_of_a_payment_and_a_token_waits_for_the_token_before_the_
         "recurring.recurringDetailReference": "TOKEN-SUB",
         "recurring.shopperReference": "shopper-SUB",
     }
-    await shop.posted(
+    await shop.post_notification(
         eventCode="RECURRING_CONTRACT",
         pspReference="TOKEN-SUB",
         originalReference=psp,
@@ -149,118 +150,124 @@ async def test_a_reader_of_a_payment_and_a_token_waits_for_the_token_before_the_
         amount={"currency": "IDR", "value": 0},
         additionalData=extra,
     )
-    async with waiting(hand, shop.kasir.reader.read_all()):
-        free = await hand.is_free(SUBSCRIPTION, found)
+    async with waiting(locks, shop.kasir.reader.read_all()):
+        free = await locks.is_free(LOCK_SUBSCRIPTION, subscription_id)
 
     assert free
 
 
-async def decided(shop: Shop) -> tuple[SubscriptionId, PaymentId]:
-    """A subscription whose second charge is stored and not sent."""
-    found = await shop.active("SUB")
+async def with_unsent_charge(shop: Shop) -> tuple[SubscriptionId, PaymentId]:
+    """A subscription whose second charge is stored but not sent."""
+    subscription_id = await shop.create_active("SUB")
     shop.clock.at = NOON + MONTH
-    payment_id = await shop.take_turn(found)
+    payment_id = await shop.take_turn(subscription_id)
     assert payment_id is not None
-    return found, payment_id
+    return subscription_id, payment_id
 
 
-async def test_a_withdrawal_of_a_charge_waits_for_its_payment_before_the_subscription(
-    shop: Shop, hand: Hand
+async def test_withdrawing_a_charge_locks_its_payment_before_the_subscription(
+    shop: Shop, locks: LockHolder
 ) -> None:
-    found, payment_id = await decided(shop)
-    await hand.hold("SELECT FROM payment WHERE id = $1 FOR UPDATE", payment_id)
-    async with waiting(hand, shop.kasir.subscribing.cancel(found, b"")):
-        free = await hand.is_free(SUBSCRIPTION, found)
+    subscription_id, payment_id = await with_unsent_charge(shop)
+    await locks.hold("SELECT FROM payment WHERE id = $1 FOR UPDATE", payment_id)
+    async with waiting(locks, shop.kasir.subscribing.cancel(subscription_id, b"")):
+        free = await locks.is_free(LOCK_SUBSCRIPTION, subscription_id)
 
     assert free
 
 
-async def test_a_charge_decided_on_while_a_command_waited_is_withdrawn_all_the_same(
-    shop: Shop, hand: Hand
+async def test_a_charge_that_is_created_while_a_cancel_waits_is_withdrawn_too(
+    shop: Shop, locks: LockHolder
 ) -> None:
-    """The command read the unsent charges before it waited; the charge is created after that."""
-    found = await shop.active("SUB")
+    """The cancel reads the unsent charges, then waits; the charge is created while it waits."""
+    subscription_id = await shop.create_active("SUB")
     shop.clock.at = NOON + MONTH
-    await hand.hold("SELECT FROM subscription WHERE id = $1 FOR UPDATE", found)
-    turn = asyncio.ensure_future(shop.take_turn(found))
-    await hand.some_wait()
-    command = asyncio.ensure_future(shop.kasir.subscribing.cancel(found, b""))
-    await hand.some_wait(2)
-    await hand.let_go()
+    await locks.hold("SELECT FROM subscription WHERE id = $1 FOR UPDATE", subscription_id)
+    turn = asyncio.ensure_future(shop.take_turn(subscription_id))
+    await locks.until_awaited()
+    command = asyncio.ensure_future(shop.kasir.subscribing.cancel(subscription_id, b""))
+    await locks.until_awaited(2)
+    await locks.release()
     payment_id = await turn
     await command
     assert payment_id is not None
     payment = await shop.kasir.payments.payment(payment_id)
     assert payment is not None
 
-    assert (await shop.find(found)).state == "cancelled"
+    assert (await shop.find(subscription_id)).state == "cancelled"
     assert payment.status == "cancelled"
 
 
-async def test_a_withdrawal_of_a_link_does_not_hold_the_link_while_it_waits_for_a_payment(
-    shop: Shop, hand: Hand
+async def test_withdrawing_a_link_does_not_lock_it_while_waiting_for_a_payment(
+    shop: Shop, locks: LockHolder
 ) -> None:
-    """The withdrawal, the reader and the subscription's turn each waited for the next."""
+    """This deadlocked once: the withdrawal, the reader and the turn waited for each other."""
     now = shop.clock.at
     link = Link(id=LinkId("PL1"), request={}, created_at=now, expires_at=now + timedelta(days=1))
     await shop.kasir.links.book.open(link, None)
     intent = an_intent("pay_L", link_id=link.id, created_at=now, close_at=now + timedelta(hours=1))
-    await shop.kasir.payments.open(intent, a_question("pay_L"), None)
-    await hand.hold("SELECT FROM payment WHERE id = 'pay_L' FOR UPDATE")
-    async with waiting(hand, shop.kasir.links.book.expire(link.id, now)):
-        free = await hand.is_free("SELECT FROM payment_link WHERE id = 'PL1' FOR UPDATE NOWAIT")
+    await shop.kasir.payments.open(intent, a_question("pay_L"), shop_key=None)
+    await locks.hold("SELECT FROM payment WHERE id = 'pay_L' FOR UPDATE")
+    async with waiting(locks, shop.kasir.links.book.expire(link.id, now)):
+        free = await locks.is_free("SELECT FROM payment_link WHERE id = 'PL1' FOR UPDATE NOWAIT")
     due = await shop.kasir.pool.fetchval("SELECT close_due_at FROM payment WHERE id = 'pay_L'")
 
     assert free
     assert due == now
 
 
-async def test_a_first_fact_waits_for_a_name_before_the_subscription(
-    shop: Shop, hand: Hand
+async def test_recording_a_first_fact_locks_its_psp_reference_before_the_subscription(
+    shop: Shop, locks: LockHolder
 ) -> None:
-    found = await shop.active("SUB")
+    subscription_id = await shop.create_active("SUB")
     other = an_intent("pay_O")
-    await shop.kasir.payments.open(other, a_question("pay_O"), None)
+    await shop.kasir.payments.open(other, a_question("pay_O"), shop_key=None)
     intent = an_intent("pay_N", shopper_reference="shopper-SUB")
     question = a_question("pay_N")
-    await shop.kasir.payments.open(intent, question, None)
+    await shop.kasir.payments.open(intent, question, shop_key=None)
     answer = Answer(200, b'{"resultCode":"RedirectShopper"}', psp_reference="OFFER")
     result = meanings.of_reply(question, answer, NOW)
-    await hand.hold("INSERT INTO psp_reference VALUES ('OFFER', 'pay_O')")
-    async with waiting(hand, shop.kasir.payments.record(question, result, None, intent)):
-        free = await hand.is_free(SUBSCRIPTION, found)
+    await locks.hold("INSERT INTO psp_reference VALUES ('OFFER', 'pay_O')")
+    async with waiting(
+        locks, shop.kasir.payments.record(question, result, ask_again_at=None, opened=intent)
+    ):
+        free = await locks.is_free(LOCK_SUBSCRIPTION, subscription_id)
 
     assert free
 
 
-async def test_a_first_fact_waits_for_the_subscription_before_the_notices(
-    shop: Shop, hand: Hand
+async def test_recording_a_first_fact_locks_the_subscription_before_the_notices(
+    shop: Shop, locks: LockHolder
 ) -> None:
-    found = await shop.active("SUB")
+    subscription_id = await shop.create_active("SUB")
     intent = an_intent("pay_N", shopper_reference="shopper-SUB", reference="N")
     question = a_question("pay_N")
-    await shop.kasir.payments.open(intent, question, None)
-    await shop.posted(
+    await shop.kasir.payments.open(intent, question, shop_key=None)
+    await shop.post_notification(
         eventCode="REFUND",
         pspReference="C" * 16,
         originalReference="OFFER",
         merchantReference="N",
     )
-    await shop.kasir.reader.read_all()
+    await shop.kasir.reader.read_all()  # The notice waits for a payment that has OFFER.
     answer = Answer(200, b'{"resultCode":"RedirectShopper"}', psp_reference="OFFER")
     result = meanings.of_reply(question, answer, NOW)
-    await hand.hold("SELECT FROM subscription WHERE id = $1 FOR UPDATE", found)
-    async with waiting(hand, shop.kasir.payments.record(question, result, None, intent)):
-        free = await hand.is_free(
+    await locks.hold("SELECT FROM subscription WHERE id = $1 FOR UPDATE", subscription_id)
+    async with waiting(
+        locks, shop.kasir.payments.record(question, result, ask_again_at=None, opened=intent)
+    ):
+        free = await locks.is_free(
             "SELECT FROM notice WHERE 'OFFER' = ANY (names) FOR UPDATE NOWAIT"
         )
-        state = await hand.looking.fetchval("SELECT state FROM notice WHERE 'OFFER' = ANY (names)")
+        state = await locks.checking.fetchval(
+            "SELECT state FROM notice WHERE 'OFFER' = ANY (names)"
+        )
 
     assert (free, state) == (True, "waiting")
 
 
-async def test_notices_are_kept_in_one_order_whatever_order_they_came_in(
-    shop: Shop, hand: Hand
+async def test_notices_are_inserted_in_the_order_of_their_keys(
+    shop: Shop, locks: LockHolder
 ) -> None:
     def notice(key: bytes) -> Notice:
         return Notice(
@@ -274,14 +281,14 @@ async def test_notices_are_kept_in_one_order_whatever_order_they_came_in(
         )
 
     insert = "INSERT INTO notice (key, kind, item, received_at, event_code, names) VALUES"
-    await hand.hold(f"{insert} ('A', 'standard', '', now(), '', '{{}}')")
-    async with waiting(hand, shop.kasir.inbox.keep([notice(b"Z"), notice(b"A")])):
-        free = await hand.is_free(f"{insert} ('Z', 'standard', '', now(), '', '{{}}')")
+    await locks.hold(f"{insert} ('A', 'standard', '', now(), '', '{{}}')")
+    async with waiting(locks, shop.kasir.inbox.keep([notice(b"Z"), notice(b"A")])):
+        free = await locks.is_free(f"{insert} ('Z', 'standard', '', now(), '', '{{}}')")
 
     assert free
 
 
-async def test_the_witness_sees_the_statements_of_kasirs_own_pool(
+async def test_the_lock_witness_reports_two_statements_in_the_wrong_order(
     shop: Shop, lock_faults: list[str]
 ) -> None:
     texts = {name: text for text, name in statements().items()}
@@ -289,6 +296,6 @@ async def test_the_witness_sees_the_statements_of_kasirs_own_pool(
         await connection.execute(texts["subscriptions.schedule"], NOON, [], [])
         await connection.fetch(texts["payments.lock_payments"], [])
     seen = [*lock_faults]
-    lock_faults.clear()
+    lock_faults.clear()  # Otherwise the fixture fails this test.
 
     assert seen == ["payments.lock_payments waits for ['payment'] after ['subscriptions.schedule']"]

@@ -1,4 +1,4 @@
-"""A link with more payments than a list has: even an old payment can decide its status."""
+"""A payment can decide the status of its link although many newer payments follow."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ REQUEST: Final[dict[str, Any]] = {
     "amount": {"currency": "IDR", "value": 25_000},
     "returnUrl": "https://shop.example/",
 }
-TRIES: Final = 25
-FIRST: Final = PaymentId("pay_00")
+ATTEMPT_COUNT: Final = 25
+FIRST_PAYMENT: Final = PaymentId("pay_00")
 
 
 @pytest.fixture
@@ -30,59 +30,59 @@ async def kasir(fresh_database: str) -> AsyncIterator[Parts]:
         yield opened
 
 
-async def tried(kasir: Parts, **changes: Any) -> str:
-    """A link that was tried many times: the first is open, every later one was refused."""
-    made = await kasir.links.create(json.dumps(REQUEST | changes).encode())
-    link_id = LinkId(made.json()["id"])
+async def link_with_attempts(kasir: Parts, **changes: Any) -> str:
+    """Create a link with many payments; the first is open and every later one refused."""
+    answer = await kasir.links.create(json.dumps(REQUEST | changes).encode())
+    link_id = LinkId(answer.json()["id"])
     now = kasir.clock.now()
-    for number in range(TRIES):
+    for number in range(ATTEMPT_COUNT):
         name = f"pay_{number:02}"
         at = now + timedelta(seconds=number)
         intent = an_intent(name, link_id=link_id, created_at=at)
-        await kasir.payments.open(intent, a_question(name), None)
+        await kasir.payments.open(intent, a_question(name), shop_key=None)
         if number:
             await kasir.payments.add_facts(intent.id, [a_fact(Says.REFUSED, f"PSP-{number}")])
     return link_id
 
 
-async def test_a_first_try_that_is_paid_late_completes_the_link(kasir: Parts) -> None:
-    link_id = await tried(kasir)
+async def test_a_first_attempt_that_is_paid_late_completes_the_link(kasir: Parts) -> None:
+    link_id = await link_with_attempts(kasir)
     paid = a_fact(Says.AUTHORISED, "PSP-0", amount=an_intent().amount)
-    await kasir.payments.add_facts(FIRST, [paid])
-    found = await kasir.links.find(link_id)
+    await kasir.payments.add_facts(FIRST_PAYMENT, [paid])
+    open_link = await kasir.links.find(link_id)
 
-    assert found.status == "completed"
-    assert found.payments[-1].intent.id == FIRST
+    assert open_link.status == "completed"
+    assert open_link.payments[-1].intent.id == FIRST_PAYMENT
 
 
 @pytest.mark.parametrize("says", [Says.PENDING, Says.UNKNOWN])
-async def test_a_first_try_that_may_yet_be_paid_keeps_the_link_pending(
+async def test_a_first_attempt_that_may_still_be_paid_keeps_the_link_pending(
     kasir: Parts, says: Says
 ) -> None:
-    link_id = await tried(kasir)
-    await kasir.payments.add_facts(FIRST, [a_fact(says)])
-    found = await kasir.links.find(link_id)
+    link_id = await link_with_attempts(kasir)
+    await kasir.payments.add_facts(FIRST_PAYMENT, [a_fact(says)])
+    open_link = await kasir.links.find(link_id)
 
-    assert found.status == "paymentPending"
-    assert found.under_way is not None
-    assert found.under_way.intent.id == FIRST
+    assert open_link.status == "paymentPending"
+    assert open_link.under_way is not None
+    assert open_link.under_way.intent.id == FIRST_PAYMENT
 
 
-async def test_the_name_of_the_next_attempt_does_not_change_with_the_outcome_of_an_old_one(
+async def test_the_name_of_the_next_attempt_does_not_depend_on_the_first_outcome(
     kasir: Parts,
 ) -> None:
-    link_id = await tried(kasir)
+    link_id = await link_with_attempts(kasir)
     before = kasir.links.attempt(await kasir.links.find(link_id))
-    await kasir.payments.add_facts(FIRST, [a_fact(Says.REFUSED)])
+    await kasir.payments.add_facts(FIRST_PAYMENT, [a_fact(Says.REFUSED)])
 
     assert kasir.links.attempt(await kasir.links.find(link_id)) == before
 
 
-async def test_of_a_link_that_may_be_paid_often_no_more_is_looked_at_than_is_needed(
+async def test_a_reusable_link_loads_only_some_of_its_payments(
     kasir: Parts,
 ) -> None:
-    link_id = await tried(kasir, reusable=True)
-    found = await kasir.links.find(link_id)
+    link_id = await link_with_attempts(kasir, reusable=True)
+    open_link = await kasir.links.find(link_id)
 
-    assert found.status == "active"
-    assert len(found.payments) == 21
+    assert open_link.status == "active"
+    assert len(open_link.payments) == 21  # The newest 20, and the first, which may be paid.

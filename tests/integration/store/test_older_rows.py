@@ -1,4 +1,4 @@
-"""Rows from before a migration: keys with spaces around them, and sources of tokens."""
+"""Migrations correct older rows: keys with spaces, unsure tokens, given-up events."""
 
 from __future__ import annotations
 
@@ -10,47 +10,51 @@ import pytest
 from kasir.store import database
 from kasir.store.database import Pool
 
-NEW: Final = "0020_kept_apart_and_sealed.sql"
+NEW_FROM: Final = "0020_kept_apart_and_sealed.sql"
 
 
 @pytest.fixture
-async def before(empty_database: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Pool]:
-    """A schema before a migration; `migrate` updates it."""
+async def old_database(empty_database: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Pool]:
+    """A database without migration 0020 and later ones; `migrate` applies them."""
     names = database.migrations()
-    async with database.connected(empty_database, 2) as pool:
+    async with database.connected(empty_database, connections_max=2) as pool:
         with monkeypatch.context() as earlier:
-            earlier.setattr(database, "migrations", lambda: [name for name in names if name < NEW])
+            earlier.setattr(
+                database,
+                "migrations",
+                lambda: [name for name in names if name < NEW_FROM],
+            )
             await database.migrate(pool)
         yield pool
 
 
-async def test_keys_lose_their_blanks_and_of_those_that_are_one_then_the_oldest_does(
-    before: Pool,
+async def test_a_migration_strips_each_key_unless_another_row_gets_the_stripped_key(
+    old_database: Pool,
 ) -> None:
-    kept = ["k1 ", "k2", "k2 ", "\tk3 ", " k4", "k4 ", "subscription k5 ", "in side", "  "]
-    for age, key in enumerate(kept):
-        await before.execute(
+    keys = ["k1 ", "k2", "k2 ", "\tk3 ", " k4", "k4 ", "subscription k5 ", "in side", "  "]
+    for age, key in enumerate(keys):
+        await old_database.execute(
             "INSERT INTO shop_request VALUES ($1, '', $1, now() - make_interval(mins => $2))",
             *(key, age),
         )
-        await before.execute(
+        await old_database.execute(
             "INSERT INTO payment_link (id, request, created_at, expires_at, shop_key)"
             " VALUES ($1, '{}', now() - make_interval(mins => $2), now(), $1)",
             *(key, age),
         )
-    await database.migrate(before)
-    # Of the two "fourth" rows the second is older, and a repeated call finds it.
-    wanted = ["k1", "k2", "k2 ", "k3", " k4", "k4", "subscription k5", "in side", "  "]
-    requests = await before.fetch("SELECT question_key AS was, key FROM shop_request")
-    links = await before.fetch("SELECT id AS was, shop_key AS key FROM payment_link")
+    await database.migrate(old_database)
+    # Of " k4" and "k4 " the second is older, so it gets the stripped key.
+    expected = ["k1", "k2", "k2 ", "k3", " k4", "k4", "subscription k5", "in side", "  "]
+    requests = await old_database.fetch("SELECT question_key AS was, key FROM shop_request")
+    links = await old_database.fetch("SELECT id AS was, shop_key AS key FROM payment_link")
 
-    assert {row["was"]: row["key"] for row in requests} == dict(zip(kept, wanted, strict=True))
-    assert {row["was"]: row["key"] for row in links} == dict(zip(kept, wanted, strict=True))
+    assert {row["was"]: row["key"] for row in requests} == dict(zip(keys, expected, strict=True))
+    assert {row["was"]: row["key"] for row in links} == dict(zip(keys, expected, strict=True))
 
 
 @pytest.mark.parametrize(
     ("facts", "is_sure"),
-    [
+    [  # Each fact: what it says, its source, its minute.
         ([("created", "token webhook", 1)], True),
         ([("listed", "Adyen's list", 1)], True),
         ([("created", "AUTHORISATION", 1)], False),
@@ -60,29 +64,29 @@ async def test_keys_lose_their_blanks_and_of_those_that_are_one_then_the_oldest_
         ([("disabled", "token webhook", 1), ("created", "AUTHORISATION", 2)], False),
     ],
 )
-async def test_a_token_is_as_sure_as_the_source_of_its_facts(
-    before: Pool, facts: list[tuple[str, str, int]], *, is_sure: bool
+async def test_a_migration_marks_a_token_as_sure_by_the_sources_of_its_facts(
+    old_database: Pool, facts: list[tuple[str, str, int]], *, is_sure: bool
 ) -> None:
-    await before.execute(
+    await old_database.execute(
         "INSERT INTO token (id, merchant_account, shopper_reference, stored_hash, sealed_id,"
         " method, created_at) VALUES ('tok', 'm', 's', '', '', 'gopay_wallet', now())"
     )
     for says, source, minute in facts:
-        await before.execute(
+        await old_database.execute(
             "INSERT INTO token_fact (token_id, key, says, source, at, psp_reference)"
             " VALUES ('tok', $1, $2, $3, now() + make_interval(mins => $4), '')",
             *(f"{says}{minute}", says, source, minute),
         )
-    await database.migrate(before)
+    await database.migrate(old_database)
 
-    assert await before.fetchval("SELECT is_sure FROM token") is is_sure
+    assert await old_database.fetchval("SELECT is_sure FROM token") is is_sure
 
 
-async def test_an_event_given_up_before_it_was_written_down_when_is_as_old_as_it_is(
+async def test_an_earlier_given_up_event_counts_as_given_up_at_its_own_time(
     empty_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     names = database.migrations()
-    async with database.connected(empty_database, 2) as pool:
+    async with database.connected(empty_database, connections_max=2) as pool:
         with monkeypatch.context() as earlier:
             before = [name for name in names if name < "0016"]
             earlier.setattr(database, "migrations", lambda: before)
@@ -95,8 +99,8 @@ async def test_an_event_given_up_before_it_was_written_down_when_is_as_old_as_it
                 *(name, age),
             )
         await database.migrate(pool)
-        lately = await pool.fetch(
+        recent = await pool.fetch(
             "SELECT name FROM event WHERE given_up_at BETWEEN now() - interval '7 days' AND now()"
         )
 
-    assert [row["name"] for row in lately] == ["evt_new"]
+    assert [row["name"] for row in recent] == ["evt_new"]

@@ -1,4 +1,4 @@
-"""The shopper's data in a link is encrypted, in older links too."""
+"""Payment links are stored encrypted, and those of earlier versions are encrypted later."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ REQUEST: Final[dict[str, Any]] = {
     "shopperName": {"firstName": "Siti", "lastName": "Rahayu"},
     "telephoneNumber": "+6281234567890",
 }
-PERSONAL: Final = ("siti.rahayu", "Rahayu", "+6281234567890")
+PERSONAL_DATA: Final = ("siti.rahayu", "Rahayu", "+6281234567890")
 SECRETS: Final = ("first-secret-of-thirty-two-letters", "second-secret-of-thirty-two-letter")
 
 
@@ -34,8 +34,8 @@ async def kasir(fresh_database: str) -> AsyncIterator[Parts]:
         yield opened
 
 
-async def everything(kasir: Parts) -> str:
-    """Every row of every table, as text: the content of a stolen backup."""
+async def database_as_text(kasir: Parts) -> str:
+    """Every row of every table as text."""
     names = await kasir.pool.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
     rows = [
         row[0]
@@ -45,13 +45,13 @@ async def everything(kasir: Parts) -> str:
     return "\n".join(rows)
 
 
-async def made(kasir: Parts) -> str:
+async def create_link(kasir: Parts) -> str:
     answer = await kasir.links.create(json.dumps(REQUEST).encode())
     return str(answer.json()["id"])
 
 
-async def older(kasir: Parts, name: str = "PL_OLD") -> str:
-    """A link as earlier versions stored it: unencrypted."""
+async def insert_older_link(kasir: Parts, name: str = "PL_OLD") -> str:
+    """Insert a link without encryption, as earlier versions did; return its id."""
     now = kasir.clock.now()
     await kasir.pool.execute(
         "INSERT INTO payment_link (id, request, created_at, expires_at)"
@@ -66,54 +66,54 @@ async def shown(kasir: Parts, link_id: str) -> dict[str, Any]:
     return {name: fields[name] for name in REQUEST}
 
 
-async def test_a_stolen_database_reveals_no_name_from_a_link(kasir: Parts) -> None:
-    link_id = await made(kasir)
-    kept = await everything(kasir)
+async def test_the_database_does_not_show_the_personal_data_of_a_link(kasir: Parts) -> None:
+    link_id = await create_link(kasir)
+    rows_as_text = await database_as_text(kasir)
 
-    assert link_id in kept
-    assert [word for word in PERSONAL if word in kept] == []
+    assert link_id in rows_as_text
+    assert [word for word in PERSONAL_DATA if word in rows_as_text] == []
     assert await shown(kasir, link_id) == REQUEST
 
 
 async def test_an_older_link_is_read_and_encrypted_by_a_worker(kasir: Parts) -> None:
-    link_ids = [await older(kasir, f"PL_{number}") for number in range(150)]
-    in_the_clear = await everything(kasir)
+    link_ids = [await insert_older_link(kasir, f"PL_{number}") for number in range(150)]
+    unencrypted = await database_as_text(kasir)
     before = await shown(kasir, link_ids[0])
     stop = asyncio.Event()
     working = asyncio.create_task(work(kasir, stop))
 
-    async def left() -> int:
+    async def unencrypted_count() -> int:
         query = "SELECT count(*) FROM payment_link WHERE request IS NOT NULL"
         count: int = await kasir.pool.fetchval(query)
         return count
 
-    await until(left, lambda count: count == 0, "every link sealed")
+    await until(unencrypted_count, lambda count: count == 0, "every link encrypted")
     stop.set()
     await working
-    kept = await everything(kasir)
+    rows_as_text = await database_as_text(kasir)
 
-    assert [word for word in PERSONAL if word in in_the_clear] == [*PERSONAL]
-    assert [word for word in PERSONAL if word in kept] == []
+    assert [word for word in PERSONAL_DATA if word in unencrypted] == [*PERSONAL_DATA]
+    assert [word for word in PERSONAL_DATA if word in rows_as_text] == []
     assert before == REQUEST
     assert [await shown(kasir, link_id) for link_id in link_ids] == [REQUEST] * len(link_ids)
 
 
 async def test_encrypting_links_again_changes_nothing(kasir: Parts) -> None:
-    await made(kasir)
-    await older(kasir)
+    await create_link(kasir)
+    await insert_older_link(kasir)
 
     assert [await kasir.links_kept.seal(100) for _ in range(2)] == [1, 0]
 
 
-async def test_a_link_is_read_with_the_previous_key_and_not_without(
+async def test_a_link_is_read_with_the_previous_key_and_not_without_it(
     kasir: Parts, fresh_database: str
 ) -> None:
-    link_id = await made(kasir)
+    link_id = await create_link(kasir)
     both = ",".join(reversed(SECRETS))
     async with kasir_on(fresh_database, KASIR_SECRET_KEY=both) as changed:
-        found = await shown(changed, link_id)
+        fields = await shown(changed, link_id)
     async with kasir_on(fresh_database, KASIR_SECRET_KEY=SECRETS[1]) as lost:
         with pytest.raises(SettingError, match="KASIR_SECRET_KEY"):
             await lost.links.get(link_id)
 
-    assert found == REQUEST
+    assert fields == REQUEST

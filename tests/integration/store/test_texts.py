@@ -12,14 +12,14 @@ from kasir.errors import InvalidRequest, NotFound
 from kasir.ids import PaymentId
 from kasir.payments.question import Kind
 from kasir.store.database import queries
-from kasir.store.subscriptions import Wanted
+from kasir.store.subscriptions import SubscriptionFilter
 from kasir.wiring import Parts
 
-ODD: Final = [pytest.param("x\0y", id="NUL"), pytest.param("x\ud83dy", id="half a pair")]
+ODD: Final = [pytest.param("x\0y", id="NUL"), pytest.param("x\ud83dy", id="half a surrogate pair")]
 
 
 @pytest.mark.parametrize("odd", ODD)
-async def test_what_such_a_text_names_is_not_found(kasir: Parts, odd: str) -> None:
+async def test_a_search_by_an_unstorable_text_finds_nothing(kasir: Parts, odd: str) -> None:
     refund = b'{"amount": {"currency": "IDR", "value": 1}}'
 
     assert await kasir.payments.payment(PaymentId(odd)) is None
@@ -27,7 +27,7 @@ async def test_what_such_a_text_names_is_not_found(kasir: Parts, odd: str) -> No
     assert await kasir.subscriptions.plan(odd) is None
     assert await kasir.tokens.of(odd) == []
     for name in ("state", "shopper_reference", "plan_id", "reference"):
-        assert await kasir.subscriptions.listed(Wanted(**{name: odd}), 1, 1) == []
+        assert await kasir.subscriptions.listed(SubscriptionFilter(**{name: odd}), 1, 1) == []
     with pytest.raises(NotFound):
         await kasir.links.find(odd)
     with pytest.raises(NotFound):
@@ -40,13 +40,13 @@ async def test_what_such_a_text_names_is_not_found(kasir: Parts, odd: str) -> No
 
 
 @pytest.mark.parametrize("odd", ODD)
-async def test_such_a_text_in_a_list_is_sent_as_one_that_can_be_stored(
-    kasir: Parts, odd: str
-) -> None:
-    watch, marks = queries("tokens").watch, queries("links").marks
+async def test_unstorable_characters_in_a_parameter_are_replaced(kasir: Parts, odd: str) -> None:
+    watch, marks = queries("tokens").watch, queries("links").marks  # One writes, one reads.
     await watch(kasir.pool, shopper_reference=odd, look_at=NOW)
+    # U+FFFD is the replacement character.
     stored = await kasir.pool.fetchval(
-        "SELECT count(*) FROM shopper WHERE shopper_reference = $1", "x\ufffdy"
+        "SELECT count(*) FROM shopper WHERE shopper_reference = $1",
+        "x\ufffdy",  # The replacement character.
     )
 
     assert stored == 1

@@ -1,4 +1,4 @@
-"""A shop with subscriptions, on a database of the test's own."""
+"""The fixture `shop`: subscriptions on a real database, a new one for each test."""
 
 from __future__ import annotations
 
@@ -11,6 +11,6 @@ from integration.subscriptions.shop import Shop, shop_on
 
 @pytest.fixture
 async def shop(fresh_database: str) -> AsyncIterator[Shop]:
-    """A shop on a real database."""
+    """A shop with subscriptions on a new database."""
     async with shop_on(fresh_database) as opened:
         yield opened

@@ -1,4 +1,8 @@
-"""A shop with subscriptions on a real database, and a fake Adyen whose answers a test sets."""
+"""A shop with subscriptions on a real database, and a fake Adyen whose answers a test sets.
+
+The first charge of the subscription SUB has the reference SUB, the charge of its second period
+SUB-p2. The answers to a charge are set by its reference.
+"""
 
 from __future__ import annotations
 
@@ -29,6 +33,7 @@ from kasir.wiring import Parts
 from opened_kasir import kasir_on
 
 NOON: Final = datetime(2026, 1, 31, 5, tzinfo=UTC)
+#: After this time the next period of a monthly plan is due.
 MONTH: Final = timedelta(days=31)
 AUTHORISED: Final = {"resultCode": "Authorised"}
 NO_BALANCE: Final = {
@@ -48,7 +53,7 @@ NO_SUCH_TOKEN: Final = {
     "message": "PaymentDetail not found",
     "errorType": "validation",
 }
-#: Adyen does not answer.
+#: Adyen does not process the question and does not answer.
 SILENCE: Final[dict[str, Any]] = {}
 
 
@@ -59,26 +64,26 @@ class SetClock:
     at: datetime = NOON
 
     def now(self) -> datetime:
-        """Return the moment that was set."""
+        """Return the time that the test has set."""
         return self.at
 
 
 @dataclass
 class Adyen:
-    """A provider that acts once per key, as Adyen does, with answers that a test sets.
+    """A provider that processes each key once, as Adyen does, with answers that a test sets.
 
     Attributes:
-        answers: The answers to the next charges of a reference; authorised if there is none.
-        acted: The body of each question that it acted on, by key.
-        given: The answer that it gave, by key.
-        before: Called before it acts. An error here is a worker that dies before it asks.
-        after: Called after it acts. An error here is a worker that dies before the answer.
+        answers: The answers to the next charges, by reference. Other charges are authorised.
+        processed: The body of each processed question, by idempotency key.
+        answers_by_key: The answer to each processed question, by idempotency key.
+        before: Called before processing; raises where the worker is to die before it sends.
+        after: Called after processing; raises where the worker is to die before the answer.
     """
 
     clock: SetClock
     answers: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
-    acted: dict[str, dict[str, Any]] = field(default_factory=dict)
-    given: dict[str, dict[str, Any]] = field(default_factory=dict)
+    processed: dict[str, dict[str, Any]] = field(default_factory=dict)
+    answers_by_key: dict[str, dict[str, Any]] = field(default_factory=dict)
     before: Callable[[Question], None] = lambda _: None
     after: Callable[[Question], None] = lambda _: None
 
@@ -86,26 +91,26 @@ class Adyen:
         """Answer a question; a repeated key gets the same answer."""
         self.before(question)
         body = json.loads(question.body)
-        if question.key not in self.given:
-            planned = self.answers.get(body["reference"], [])
-            answer = planned.pop(0) if planned else AUTHORISED
+        if question.key not in self.answers_by_key:
+            answers = self.answers.get(body["reference"], [])
+            answer = answers.pop(0) if answers else AUTHORISED
             if answer is SILENCE:
                 return unanswered(question, self.clock.now(), "TimeoutError")
-            self.given[question.key] = answer
-            self.acted[question.key] = body
+            self.answers_by_key[question.key] = answer
+            self.processed[question.key] = body
         self.after(question)
-        name = f"PSP{abs(hash(question.key)) % 10**13:013d}"
-        fields = {"pspReference": name, "merchantReference": body["reference"]}
-        status = int(self.given[question.key].get("status", 200))
-        reply = Answer(status, msgspec.json.encode(fields | self.given[question.key]))
+        psp_reference = f"PSP{abs(hash(question.key)) % 10**13:013d}"
+        fields = {"pspReference": psp_reference, "merchantReference": body["reference"]}
+        status = int(self.answers_by_key[question.key].get("status", 200))
+        reply = Answer(status, msgspec.json.encode(fields | self.answers_by_key[question.key]))
         return of_reply(question, reply, self.clock.now())
 
     def charges(self) -> Counter[str]:
         """The number of authorised charges of each reference."""
         return Counter(
             body["reference"]
-            for key, body in self.acted.items()
-            if self.given[key].get("resultCode") == "Authorised"
+            for key, body in self.processed.items()
+            if self.answers_by_key[key].get("resultCode") == "Authorised"
         )
 
 
@@ -118,8 +123,8 @@ class Shop:
     adyen: Adyen
     flow: Flow
 
-    async def posted(self, **fields: Any) -> None:
-        """Have Adyen send a notification; it is stored and not read."""
+    async def post_notification(self, **fields: Any) -> None:
+        """Have Adyen send a notification, which is stored but not read."""
         await receive(
             envelope(notification_item(**fields)),
             is_form=False,
@@ -128,7 +133,7 @@ class Shop:
             received_at=self.clock.at,
         )
 
-    async def plan(self, **more: Any) -> str:
+    async def create_plan(self, **more: Any) -> str:
         """Create a plan of 50,000 rupiah a month; return its id."""
         fields = {
             "reference": "GOLD",
@@ -140,7 +145,7 @@ class Shop:
         return (await self.kasir.subscribing.make_plan(json.dumps(fields).encode())).id
 
     async def sign_up(self, plan: str, name: str, **more: Any) -> SubscriptionId:
-        """Sign a shopper up; the first payment is answered as planned."""
+        """Sign up a shopper for a plan; return the subscription's id."""
         fields = {
             "plan": plan,
             "reference": name,
@@ -150,18 +155,18 @@ class Shop:
             "browserInfo": BROWSER,
             **more,
         }
-        found, _ = await self.kasir.subscribing.sign_up(json.dumps(fields).encode(), None)
-        return found
+        subscription_id, _ = await self.kasir.subscribing.sign_up(json.dumps(fields).encode(), None)
+        return subscription_id
 
     async def record_token(
         self, name: str, says: TokenSays = TokenSays.CREATED, token_of: str = ""
     ) -> None:
-        """Record a fact of the token that the first payment created.
+        """Record a fact of the token that the first payment of a subscription created.
 
         Args:
-            name: Reference of the subscription that made the first payment.
+            name: Reference of the subscription.
             says: The kind of the fact.
-            token_of: Reference whose shopper has the token, if not `name`.
+            token_of: Reference of another subscription, if its shopper has the token.
         """
         payments = await self.kasir.payments.payments_of(name, 1)
         psp_reference = payments[0].summary.psp_reference
@@ -171,31 +176,37 @@ class Shop:
             shopper_reference=f"shopper-{owner}",
             stored_id=f"TOKEN-{owner}",
         )
-        fact = TokenFact(f"{says}", says, BY_WEBHOOK, self.clock.now(), psp_reference)
+        fact = TokenFact(
+            key=f"{says}",
+            says=says,
+            source=BY_WEBHOOK,
+            at=self.clock.now(),
+            psp_reference=psp_reference,
+        )
         await self.kasir.tokens.record([TokenReport(name=token, method="gopay_wallet", fact=fact)])
 
-    async def active(self, name: str, plan: str | None = None) -> SubscriptionId:
-        """A subscription whose first period is paid and whose token is stored."""
-        found = await self.sign_up(plan or await self.plan(), name)
+    async def create_active(self, name: str, plan: str | None = None) -> SubscriptionId:
+        """Create a subscription whose first period is paid and whose token is stored."""
+        subscription_id = await self.sign_up(plan or await self.create_plan(), name)
         await self.record_token(name)
-        await self.go_on(found)
-        assert (await self.find(found)).state in {State.ACTIVE, State.TRIALING}
-        return found
+        await self.renew(subscription_id)
+        assert (await self.find(subscription_id)).state in {State.ACTIVE, State.TRIALING}
+        return subscription_id
 
-    async def go_on(self, subscription_id: SubscriptionId) -> None:
+    async def renew(self, subscription_id: SubscriptionId) -> None:
         """Renew one subscription, as a worker does."""
         await self.kasir.renewing.renew([subscription_id])
 
     async def take_turn(self, subscription_id: SubscriptionId) -> PaymentId | None:
-        """Take one turn of a subscription, send nothing; return the payment to ask for, if any."""
-        taken = await self.kasir.renewing.turns.take([subscription_id])
-        return taken.charges.get(subscription_id)
+        """Take one turn of a subscription; return the payment that it created but did not send."""
+        result = await self.kasir.renewing.turns.take([subscription_id])
+        return result.charges.get(subscription_id)
 
     async def work(self) -> None:
-        """Do all due work, as a worker does, without the queue."""
+        """Do all due work as a worker does, but without the job queue."""
         now = self.clock.now()
         due = "SELECT id FROM subscription WHERE due_at <= $1 ORDER BY due_at"
-        for _ in range(20):
+        for _ in range(20):  # Until no subscription is due.
             rows = await self.kasir.pool.fetch(due, now)
             open_questions = await self.kasir.pool.fetch(
                 "SELECT key FROM question WHERE status IS NULL AND ask_again_at <= $1", now
@@ -203,7 +214,7 @@ class Shop:
             for row in open_questions:
                 await self.flow.ask_again(row["key"])
             for row in rows:
-                await self.go_on(SubscriptionId(row["id"]))
+                await self.renew(SubscriptionId(row["id"]))
             if not rows:
                 return
 
@@ -213,21 +224,23 @@ class Shop:
 
     async def events(self) -> list[str]:
         """The types of all events about subscriptions, in order."""
-        every = [json.loads(event.payload) for event in await self.kasir.events.after(None, 10_000)]
+        every = [
+            json.loads(event.payload) for event in await self.kasir.events.after(None, limit=10_000)
+        ]
         return [
             event["type"]
             for event in every
             if event["type"].startswith(("subscription.", "renewal."))
         ]
 
-    async def asked(self, payment_id: PaymentId) -> Question:
-        """The question that asked for a payment."""
+    async def question_of(self, payment_id: PaymentId) -> Question:
+        """The question that requests a payment."""
         return (await self.kasir.payments.question(payment_key(payment_id)))[0]
 
 
 @asynccontextmanager
 async def shop_on(database: str, **environ: str) -> AsyncIterator[Shop]:
-    """A shop on a database."""
+    """A shop with subscriptions on a database; its Kasir calls a fake Adyen."""
     clock = SetClock()
     async with kasir_on(database, clock=clock, **environ) as opened:
         adyen = Adyen(clock)

@@ -1,4 +1,4 @@
-"""A list of fifty subscriptions runs as many statements as a list of one."""
+"""A list of fifty subscriptions needs as many statements as a list of one."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from integration.subscriptions.shop import MONTH, NOON, Shop, shop_on
-from integration.subscriptions.test_turns_of_many import copied
+from integration.subscriptions.test_turns_of_many import insert_copies
 from kasir.web.app import create_app
 from statements import counted_statements
 
@@ -19,14 +19,14 @@ API_KEY = "a-key-of-this-test"
 
 @pytest.fixture
 async def shop(fresh_database: str) -> AsyncIterator[Shop]:
-    """A shop whose Kasir is called with a key."""
+    """A shop whose Kasir requires an API key."""
     async with shop_on(fresh_database, KASIR_API_KEY=API_KEY) as opened:
         yield opened
 
 
 @pytest.fixture
 async def http(shop: Shop) -> AsyncIterator[httpx.AsyncClient]:
-    """The shop's Kasir, over HTTP."""
+    """An HTTP client of the shop's Kasir."""
     app = create_app(shop.kasir.settings)
     app.state.parts = shop.kasir
     transport = httpx.ASGITransport(app)  # type: ignore[arg-type]  # Litestar is an ASGI app.
@@ -37,35 +37,37 @@ async def http(shop: Shop) -> AsyncIterator[httpx.AsyncClient]:
 
 
 async def listed(http: httpx.AsyncClient, **parameters: Any) -> list[Any]:
-    found = await http.get("/api/subscriptions", params=parameters)
-    assert found.status_code == 200, found.text
-    subscriptions: list[Any] = found.json()["subscriptions"]
+    response = await http.get("/api/subscriptions", params=parameters)
+    assert response.status_code == 200, response.text
+    subscriptions: list[Any] = response.json()["subscriptions"]
     return subscriptions
 
 
-async def test_as_many_statements_for_fifty_as_for_one(shop: Shop, http: httpx.AsyncClient) -> None:
-    await shop.active("SUB")
-    await copied(shop, "copy-", FIFTY - 1)
+async def test_a_list_of_fifty_runs_as_many_statements_as_a_list_of_one(
+    shop: Shop, http: httpx.AsyncClient
+) -> None:
+    await shop.create_active("SUB")
+    await insert_copies(shop, "copy-", FIFTY - 1)
     await listed(http)  # The API key is cached from now on.
-    with counted_statements() as of_one:
+    with counted_statements() as statements_of_one:
         one = await listed(http, limit=1)
-    with counted_statements() as of_fifty:
+    with counted_statements() as statements_of_fifty:
         fifty = await listed(http)
 
     assert (len(one), len(fifty)) == (1, FIFTY)
-    assert of_one == of_fifty
-    assert of_one.total() > 0
+    assert statements_of_one == statements_of_fifty
+    assert statements_of_one.total() > 0
 
 
-async def test_a_subscription_is_listed_as_it_is_shown_alone(
+async def test_a_list_shows_each_subscription_as_its_own_path_does(
     shop: Shop, http: httpx.AsyncClient
 ) -> None:
-    await shop.active("SUB")
+    await shop.create_active("SUB")
     shop.clock.at = NOON + MONTH
-    ids = await copied(shop, "copy-", 3)
-    await shop.kasir.renewing.renew(ids[:2])  # The third one has no second period yet.
+    ids = await insert_copies(shop, "copy-", 3)
+    await shop.kasir.renewing.renew(ids[:2])  # Two of the four subscriptions are renewed.
     every = await listed(http)
-    alone = [(await http.get(f"/api/subscriptions/{one['id']}")).json() for one in every]
+    each_alone = [(await http.get(f"/api/subscriptions/{one['id']}")).json() for one in every]
 
-    assert every == alone
+    assert every == each_alone
     assert sorted(len(one["renewals"]) for one in every) == [0, 0, 1, 1]

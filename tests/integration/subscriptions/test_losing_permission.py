@@ -1,4 +1,4 @@
-"""A token is disabled or enabled again: every report of that takes effect at once."""
+"""A subscription reacts at once when its token is disabled or enabled again."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from kasir.subscriptions.subscription import SubscriptionId
 from kasir.tokens.model import TokenSays
 
 DAY = timedelta(days=1)
-#: A charge that the shop makes with the token of its shopper, outside the subscription.
-EXTRA = {
+#: A charge that the shop makes with the token of ONE, outside the subscription.
+EXTRA_CHARGE = {
     "reference": "EXTRA",
     "amount": {"currency": "IDR", "value": 7_000},
     "paymentMethod": {"type": "gopay_wallet", "storedPaymentMethodId": "TOKEN-ONE"},
@@ -29,23 +29,25 @@ EXTRA = {
 }
 
 
-async def behind(shop: Shop, name: str, **more: Any) -> SubscriptionId:
+async def past_due_subscription(shop: Shop, name: str, **more: Any) -> SubscriptionId:
     """A subscription whose second period was refused for lack of balance."""
-    found = await shop.active(name, **more)
+    subscription_id = await shop.create_active(name, **more)
     shop.adyen.answers[f"{name}-p2"] = [NO_BALANCE]
     shop.clock.at = NOON + MONTH
     await shop.work()
-    assert (await shop.find(found)).state is State.PAST_DUE
-    return found
+    assert (await shop.find(subscription_id)).state is State.PAST_DUE
+    return subscription_id
 
 
-async def last(shop: Shop, found: SubscriptionId) -> Renewal:
-    return (await shop.kasir.subscriptions.find(found, 10))[1][-1]
+async def last_renewal(shop: Shop, subscription_id: SubscriptionId) -> Renewal:
+    return (await shop.kasir.subscriptions.find(subscription_id, 10))[1][-1]
 
 
 async def events_of(shop: Shop, name: str) -> list[tuple[str, dict[str, Any]]]:
     """The events of a subscription: type and data, in order."""
-    every = [json.loads(event.payload) for event in await shop.kasir.events.after(None, 10_000)]
+    every = [
+        json.loads(event.payload) for event in await shop.kasir.events.after(None, limit=10_000)
+    ]
     return [
         (event["type"], event["data"])
         for event in every
@@ -55,14 +57,14 @@ async def events_of(shop: Shop, name: str) -> list[tuple[str, dict[str, Any]]]:
 
 
 @pytest.mark.parametrize("says", [TokenSays.DISABLED, TokenSays.NOT_LISTED])
-async def test_a_token_lost_between_two_tries_invites_the_shopper_at_once(
+async def test_a_token_lost_between_two_attempts_gives_the_shopper_a_link_at_once(
     shop: Shop, says: TokenSays
 ) -> None:
-    found = await behind(shop, "LOST")
+    subscription_id = await past_due_subscription(shop, "LOST")
     shop.clock.at += timedelta(hours=2)
     await shop.record_token("LOST", says)
     await shop.work()
-    renewal = await last(shop, found)
+    renewal = await last_renewal(shop, subscription_id)
     event, data = (await events_of(shop, "LOST"))[-1]
     for _ in range(5):
         await shop.work()
@@ -72,47 +74,48 @@ async def test_a_token_lost_between_two_tries_invites_the_shopper_at_once(
     assert "nextTry" not in data["renewal"]
     assert renewal.next_try is None
     assert (await shop.kasir.links.find(renewal.link_id)).link.request["amount"]["value"] == 50_000
-    assert [one for one, _ in await events_of(shop, "LOST")].count("renewal.failed") == 2
+    types = [kind for kind, _ in await events_of(shop, "LOST")]
+    assert types.count("renewal.failed") == 2  # The refusal, and the loss of the token.
 
 
-async def test_a_token_lost_and_given_again_is_charged_at_once(shop: Shop) -> None:
-    found = await behind(shop, "AGAIN")
+async def test_a_token_that_is_disabled_and_enabled_again_is_charged_at_once(shop: Shop) -> None:
+    subscription_id = await past_due_subscription(shop, "AGAIN")
     await shop.record_token("AGAIN", TokenSays.DISABLED)
     await shop.work()
     shop.clock.at += timedelta(minutes=5)
     await shop.record_token("AGAIN", TokenSays.ALREADY_EXISTING)
     await shop.work()
 
-    assert (await shop.find(found)).state is State.ACTIVE
+    assert (await shop.find(subscription_id)).state is State.ACTIVE
     assert shop.adyen.charges() == Counter({"AGAIN": 1, "AGAIN-p2": 1})
 
 
 async def test_a_charge_by_the_shop_answered_with_no_such_token_disables_the_token(
     shop: Shop,
 ) -> None:
-    """Two subscriptions of one shopper with one token; one of them is between two attempts."""
-    found = await behind(shop, "ONE")
-    other = await shop.sign_up(await shop.plan(), "TWO", shopperReference="shopper-ONE")
+    """ONE and TWO are subscriptions of one shopper with one token; ONE waits for a retry."""
+    subscription_id = await past_due_subscription(shop, "ONE")
+    other = await shop.sign_up(await shop.create_plan(), "TWO", shopperReference="shopper-ONE")
     await shop.record_token("TWO", TokenSays.ALREADY_EXISTING, token_of="ONE")
     await shop.work()
-    both = (await shop.find(found)).state, (await shop.find(other)).state
+    states = (await shop.find(subscription_id)).state, (await shop.find(other)).state
     shop.adyen.answers["EXTRA"] = [NO_SUCH_TOKEN]
-    await shop.kasir.checkout.payments(json.dumps(EXTRA).encode(), 72)
+    await shop.kasir.checkout.payments(json.dumps(EXTRA_CHARGE).encode(), version=72)
     await shop.work()
     event, data = (await events_of(shop, "ONE"))[-1]
 
-    assert both == (State.PAST_DUE, State.ACTIVE)
+    assert states == (State.PAST_DUE, State.ACTIVE)
     assert [token.is_active for token in await shop.kasir.tokens.of("shopper-ONE")] == [False]
     assert (event, data["reason"]) == ("renewal.failed", "token_gone")
-    assert (await last(shop, found)).link_id
+    assert (await last_renewal(shop, subscription_id)).link_id
     assert (await shop.find(other)).state is State.ACTIVE
 
 
-async def test_a_renewal_answered_with_no_such_token_is_noticed_by_the_shoppers_other_subscriptions(
+async def test_a_renewal_answered_with_no_such_token_affects_the_shoppers_other_subscriptions(
     shop: Shop,
 ) -> None:
-    found = await behind(shop, "ONE")
-    plan = await shop.plan(interval={"unit": "day", "count": 1})
+    subscription_id = await past_due_subscription(shop, "ONE")
+    plan = await shop.create_plan(interval={"unit": "day", "count": 1})
     await shop.sign_up(plan, "TWO", shopperReference="shopper-ONE")
     await shop.record_token("TWO", TokenSays.ALREADY_EXISTING, token_of="ONE")
     await shop.work()
@@ -122,46 +125,46 @@ async def test_a_renewal_answered_with_no_such_token_is_noticed_by_the_shoppers_
     await shop.work()
 
     assert (await events_of(shop, "ONE"))[-1][1]["reason"] == "token_gone"
-    assert (await last(shop, found)).link_id
+    assert (await last_renewal(shop, subscription_id)).link_id
 
 
 @pytest.mark.parametrize("code", ["800", "803"])
 async def test_a_renewal_answered_with_no_such_token_disables_the_token(
     shop: Shop, code: str
 ) -> None:
-    found = await shop.active("CODE")
+    subscription_id = await shop.create_active("CODE")
     shop.adyen.answers["CODE-p2"] = [NO_SUCH_TOKEN | {"errorCode": code}]
     shop.clock.at = NOON + MONTH
     await shop.work()
     lost = await shop.kasir.tokens.of("shopper-CODE")
-    failed = [one for one, _ in await events_of(shop, "CODE")]
+    types = [kind for kind, _ in await events_of(shop, "CODE")]
     shop.clock.at += timedelta(minutes=5)
     await shop.record_token("CODE", TokenSays.ALREADY_EXISTING)
     await shop.work()
 
     assert [token.is_active for token in lost] == [False]
-    assert failed == ["subscription.activated", "renewal.failed", "subscription.past_due"]
-    assert (await shop.find(found)).state is State.ACTIVE
+    assert types == ["subscription.activated", "renewal.failed", "subscription.past_due"]
+    assert (await shop.find(subscription_id)).state is State.ACTIVE
     assert shop.adyen.charges() == Counter({"CODE": 1, "CODE-p2": 1})
 
 
 async def test_a_late_answer_disables_the_token_too(shop: Shop) -> None:
-    found = await shop.active("LATE")
+    subscription_id = await shop.create_active("LATE")
     shop.adyen.answers["LATE-p2"] = [SILENCE, NO_SUCH_TOKEN]
     shop.clock.at = NOON + MONTH
     await shop.work()
     shop.clock.at += timedelta(hours=2)
-    for _ in range(2):  # The question is asked again; then its subscription is renewed.
+    for _ in range(2):  # First the question is sent again, then the subscription is renewed.
         await shop.work()
 
     assert [token.is_active for token in await shop.kasir.tokens.of("shopper-LATE")] == [False]
-    assert (await last(shop, found)).link_id
+    assert (await last_renewal(shop, subscription_id)).link_id
 
 
-async def test_a_token_lost_between_periods_is_named_when_the_next_one_is_announced(
+async def test_the_notice_of_a_renewal_gives_as_reason_that_its_token_is_gone(
     shop: Shop,
 ) -> None:
-    await shop.active("NOTICE", await shop.plan(noticeDays=3))
+    await shop.create_active("NOTICE", await shop.create_plan(noticeDays=3))
     await shop.record_token("NOTICE", TokenSays.DISABLED)
     shop.clock.at = NOON + timedelta(days=26)
     await shop.work()
@@ -170,45 +173,50 @@ async def test_a_token_lost_between_periods_is_named_when_the_next_one_is_announ
     assert (event, data["reason"]) == ("subscription.renewal_due", "token_gone")
 
 
-async def test_a_token_lost_in_a_trial_invites_the_shopper_when_the_first_period_begins(
+async def test_a_token_lost_in_a_trial_gives_the_shopper_a_link_after_the_trial(
     shop: Shop,
 ) -> None:
-    found = await shop.active("TRIAL", await shop.plan(trialDays=7))
+    subscription_id = await shop.create_active("TRIAL", await shop.create_plan(trialDays=7))
     await shop.record_token("TRIAL", TokenSays.DISABLED)
     await shop.work()
-    before = (await shop.find(found)).state
+    before = (await shop.find(subscription_id)).state
     shop.clock.at += 8 * DAY
     await shop.work()
 
-    assert (before, (await shop.find(found)).state) == (State.TRIALING, State.PAST_DUE)
-    assert (await last(shop, found)).link_id
+    assert (before, (await shop.find(subscription_id)).state) == (State.TRIALING, State.PAST_DUE)
+    assert (await last_renewal(shop, subscription_id)).link_id
 
 
-async def test_a_token_lost_in_a_pause_invites_the_shopper_when_it_resumes(shop: Shop) -> None:
-    found = await shop.active("PAUSE")
-    await shop.kasir.subscribing.pause(found)
+async def test_a_token_lost_in_a_pause_gives_the_shopper_a_link_after_the_resume(
+    shop: Shop,
+) -> None:
+    subscription_id = await shop.create_active("PAUSE")
+    await shop.kasir.subscribing.pause(subscription_id)
     await shop.record_token("PAUSE", TokenSays.DISABLED)
     shop.clock.at += 40 * DAY
     await shop.work()
-    await shop.kasir.subscribing.resume(found)
+    await shop.kasir.subscribing.resume(subscription_id)
     await shop.work()
 
-    assert (await shop.find(found)).state is State.PAST_DUE
-    assert (await last(shop, found)).link_id
+    assert (await shop.find(subscription_id)).state is State.PAST_DUE
+    assert (await last_renewal(shop, subscription_id)).link_id
 
 
-async def test_a_token_lost_before_the_sign_up_was_complete_does_not_keep_what_was_paid_for(
+async def test_a_paid_sign_up_becomes_active_although_its_token_is_already_lost(
     shop: Shop,
 ) -> None:
-    found = await shop.sign_up(await shop.plan(), "EARLY")
+    subscription_id = await shop.sign_up(await shop.create_plan(), "EARLY")
     await shop.record_token("EARLY")
     shop.clock.at += timedelta(minutes=1)
     await shop.record_token("EARLY", TokenSays.DISABLED)
     await shop.work()
-    begun = (await shop.find(found)).state
+    after_sign_up = (await shop.find(subscription_id)).state
     shop.clock.at = NOON + MONTH
     await shop.work()
 
-    assert (begun, (await shop.find(found)).state) == (State.ACTIVE, State.PAST_DUE)
-    assert (await last(shop, found)).link_id
+    assert (after_sign_up, (await shop.find(subscription_id)).state) == (
+        State.ACTIVE,
+        State.PAST_DUE,
+    )
+    assert (await last_renewal(shop, subscription_id)).link_id
     assert (await events_of(shop, "EARLY"))[-1][1]["reason"] == Reason.TOKEN_GONE

@@ -1,4 +1,4 @@
-"""The metrics by day, compared with the stored payments."""
+"""The metrics of each day match the stored payments."""
 
 from __future__ import annotations
 
@@ -21,31 +21,31 @@ def day_of(moment: datetime) -> date:
     return moment.astimezone(ZoneInfo(ZONE)).date()
 
 
-async def lived(shop: Shop) -> dict[str, SubscriptionId]:
-    """Twelve subscribers over a hundred days: some lack balance for some tries, some for all."""
-    chance = Random(5)
-    plan = await shop.plan()
-    found: dict[str, SubscriptionId] = {}
-    starts = {f"S{number}": chance.randrange(30) for number in range(12)}
-    for number in range(DAYS):
-        shop.clock.at = NOON + timedelta(days=number)
-        for name, start in starts.items():
-            if start == number:
-                dry = chance.choice([0, 0, 1, 2, 9])
-                shop.adyen.answers[f"{name}-p{chance.choice([2, 3])}"] = [NO_BALANCE] * dry
-                found[name] = await shop.active(name, plan)
+async def run_for_100_days(shop: Shop) -> dict[str, SubscriptionId]:
+    """Run twelve subscriptions with some refused charges; return their ids by reference."""
+    chance = Random(5)  # The same numbers in every run.
+    plan = await shop.create_plan()
+    subscription_ids: dict[str, SubscriptionId] = {}
+    start_days = {f"S{number}": chance.randrange(30) for number in range(12)}
+    for day in range(DAYS):
+        shop.clock.at = NOON + timedelta(days=day)
+        for name, start in start_days.items():
+            if start == day:
+                refusals = chance.choice([0, 0, 1, 2, 9])  # After 9 the period is given up.
+                shop.adyen.answers[f"{name}-p{chance.choice([2, 3])}"] = [NO_BALANCE] * refusals
+                subscription_ids[name] = await shop.create_active(name, plan)
         await shop.work()
-    return found
+    return subscription_ids
 
 
 async def test_the_metrics_match_the_payments(shop: Shop) -> None:
-    found = await lived(shop)
+    subscription_ids = await run_for_100_days(shop)
     last = day_of(shop.clock.at)
-    counted = await shop.kasir.subscriptions.changes_by_day(ZONE, shop.clock.at)
-    days = {day.day: day for day in by_day(counted, day_of(NOON), last)}
+    changes = await shop.kasir.subscriptions.changes_by_day(ZONE, shop.clock.at)
+    days = {figures.day: figures for figures in by_day(changes, day_of(NOON), last)}
     new, recovered = Counter[date](), Counter[date]()
-    behind: dict[date, set[str]] = defaultdict(set)
-    for name, subscription_id in found.items():
+    past_due: dict[date, set[str]] = defaultdict(set)
+    for name, subscription_id in subscription_ids.items():
         subscription, renewals = await shop.kasir.subscriptions.find(subscription_id, 100)
         for renewal in renewals:
             payments = await shop.kasir.payments.payments_of(renewal.reference, 50)
@@ -54,30 +54,33 @@ async def test_the_metrics_match_the_payments(shop: Shop) -> None:
             assert len(paid) <= 1
             if renewal.reference == name:
                 new[day_of(paid[0].intent.created_at)] += 1
-            if refused:
+            if refused:  # Past due from the first refusal to the payment, the end or today.
                 since = day_of(min(one.intent.created_at for one in refused))
                 until = last + timedelta(days=1)
                 if paid:
-                    recovered[until := day_of(paid[0].intent.created_at)] += 1
+                    until = day_of(paid[0].intent.created_at)
+                    recovered[until] += 1
                 elif subscription.state is State.CANCELLED:
                     until = day_of(max(one.intent.created_at for one in refused))
                 for number in range((until - since).days):
-                    behind[since + timedelta(days=number)].add(name)
+                    past_due[since + timedelta(days=number)].add(name)
 
     assert sum(recovered.values()) >= 1
-    assert {day: one.new for day, one in days.items() if one.new} == dict(new)
-    assert {day: one.recovered for day, one in days.items() if one.recovered} == dict(recovered)
-    assert {day: one.past_due for day, one in days.items() if one.past_due} == {
-        day: len(names) for day, names in behind.items()
+    assert {day: figures.new for day, figures in days.items() if figures.new} == dict(new)
+    assert {day: figures.recovered for day, figures in days.items() if figures.recovered} == dict(
+        recovered
+    )
+    assert {day: figures.past_due for day, figures in days.items() if figures.past_due} == {
+        day: len(names) for day, names in past_due.items()
     }
-    for one in days.values():
-        assert one.monthly == 50_000 * (one.active + one.past_due)
+    for figures in days.values():
+        assert figures.monthly == 50_000 * (figures.active + figures.past_due)
 
 
 async def test_a_daily_price_is_converted_to_a_month_of_average_length(shop: Shop) -> None:
-    plan = await shop.plan(interval={"unit": "day", "count": 1})
-    await shop.active("DAILY", plan)
-    counted = await shop.kasir.subscriptions.changes_by_day(ZONE, NOON + timedelta(days=1))
-    (today,) = by_day(counted, day_of(NOON), day_of(NOON))
+    plan = await shop.create_plan(interval={"unit": "day", "count": 1})
+    await shop.create_active("DAILY", plan)
+    changes = await shop.kasir.subscriptions.changes_by_day(ZONE, NOON + timedelta(days=1))
+    (today,) = by_day(changes, day_of(NOON), day_of(NOON))
 
     assert round(today.monthly) == round(50_000 * 365 / 12)

@@ -38,8 +38,8 @@ def sign_up(plan_id: str, **changes: Any) -> dict[str, Any]:
 @pytest.fixture
 async def plan_id(caller: Caller) -> str:
     """A plan to sign up for."""
-    made: str = (await caller.post("/api/plans", plan())).json["id"]
-    return made
+    created: str = (await caller.post("/api/plans", plan())).json["id"]
+    return created
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ async def plan_id(caller: Caller) -> str:
         ({"trialdays": 7}, "trialdays"),
     ],
 )
-async def test_an_invalid_plan_is_refused_with_its_field_and_cure(
+async def test_an_invalid_plan_is_refused_with_the_name_of_its_field(
     caller: Caller, changes: dict[str, Any], field: str
 ) -> None:
     response = await caller.post("/api/plans", plan(**changes))
@@ -97,15 +97,15 @@ async def test_an_invalid_plan_is_refused_with_its_field_and_cure(
 async def test_an_invalid_sign_up_is_refused_and_nothing_is_stored_or_sent(
     caller: Caller, plan_id: str, changes: dict[str, Any], field: str
 ) -> None:
-    before = await caller.kept()
+    before = await caller.row_counts()
     response = await caller.post("/api/subscriptions", sign_up(plan_id, **changes))
 
     assert response.status in {403, 422}, response.body
     assert f"'{field}'" in response.json["message"]
-    assert await caller.kept() == before
+    assert await caller.row_counts() == before
 
 
-async def test_a_sign_up_with_one_key_is_one_subscription_and_one_payment(
+async def test_a_sign_up_repeated_with_its_key_creates_one_subscription_and_one_payment(
     caller: Caller, plan_id: str
 ) -> None:
     body, key = sign_up(plan_id, reference=f"SUB-{secrets.token_hex(4)}"), secrets.token_hex(8)
@@ -117,7 +117,7 @@ async def test_a_sign_up_with_one_key_is_one_subscription_and_one_payment(
     assert first.json["id"] == again.json["id"]
     assert first.json["payment"] == again.json["payment"]
     assert first.json["payment"]["action"]["type"] == "redirect"
-    assert len(await caller.at_the_twin(body["reference"])) == 1
+    assert len(await caller.twin_payments(body["reference"])) == 1
 
 
 async def test_a_sign_up_by_link_gives_a_form_that_saves_the_wallet(
@@ -134,21 +134,21 @@ async def test_a_sign_up_by_link_gives_a_form_that_saves_the_wallet(
 
 
 @pytest.mark.parametrize("command", ["pause", "resume"])
-async def test_a_command_that_the_state_does_not_allow_is_refused_by_name(
+async def test_a_command_that_the_state_does_not_allow_is_refused_and_named(
     caller: Caller, plan_id: str, command: str
 ) -> None:
-    made = (await caller.post("/api/subscriptions", sign_up(plan_id))).json
-    response = await caller.post(f"/api/subscriptions/{made['id']}/{command}", {})
+    created = (await caller.post("/api/subscriptions", sign_up(plan_id))).json
+    response = await caller.post(f"/api/subscriptions/{created['id']}/{command}", {})
 
     assert (response.status, response.json["errorCode"]) == (422, "187")
     assert f"incomplete cannot {command}" in response.json["message"]
 
 
 async def test_a_subscription_is_cancelled_only_once(caller: Caller, plan_id: str) -> None:
-    made = (await caller.post("/api/subscriptions", sign_up(plan_id))).json
-    path = f"/api/subscriptions/{made['id']}/cancel"
+    created = (await caller.post("/api/subscriptions", sign_up(plan_id))).json
+    path = f"/api/subscriptions/{created['id']}/cancel"
     first, again = await caller.call("POST", path), await caller.post(path, {"at": "now"})
-    shown = await caller.call("GET", f"/api/subscriptions/{made['id']}")
+    shown = await caller.call("GET", f"/api/subscriptions/{created['id']}")
 
     assert (first.status, first.json["status"], again.status) == (200, "cancelled", 422)
     assert shown.json["status"] == "cancelled"
@@ -166,8 +166,8 @@ async def test_a_subscription_is_cancelled_only_once(caller: Caller, plan_id: st
 async def test_an_invalid_change_is_refused_with_its_field(
     caller: Caller, plan_id: str, body: dict[str, Any], field: str
 ) -> None:
-    made = (await caller.post("/api/subscriptions", sign_up(plan_id))).json
-    response = await caller.call("PATCH", f"/api/subscriptions/{made['id']}", body)
+    created = (await caller.post("/api/subscriptions", sign_up(plan_id))).json
+    response = await caller.call("PATCH", f"/api/subscriptions/{created['id']}", body)
 
     assert response.status == 422
     assert f"'{field}'" in response.json["message"]
@@ -183,11 +183,13 @@ async def test_an_invalid_change_is_refused_with_its_field(
         ("GET", "/api/subscriptions/sub%00"),
     ],
 )
-async def test_what_does_not_exist_is_404(caller: Caller, method: str, path: str) -> None:
+async def test_an_unknown_plan_or_subscription_is_answered_with_404(
+    caller: Caller, method: str, path: str
+) -> None:
     assert (await caller.call(method, path)).status == 404
 
 
-async def test_without_a_key_nothing_is_shown(caller: Caller) -> None:
+async def test_a_list_without_an_api_key_is_refused(caller: Caller) -> None:
     response = await caller.call("GET", "/api/subscriptions", api_key=None)
 
     assert response.status == 401
@@ -203,7 +205,7 @@ async def test_without_a_key_nothing_is_shown(caller: Caller) -> None:
         ("to=9999-12-31", "to"),
     ],
 )
-async def test_an_invalid_parameter_of_the_metrics_is_refused_by_name(
+async def test_an_invalid_parameter_of_the_metrics_is_refused_and_named(
     caller: Caller, query: str, field: str
 ) -> None:
     response = await caller.call("GET", f"/api/subscriptions/metrics?{query}")

@@ -1,4 +1,4 @@
-"""A turn of many subscriptions runs as many statements as one, and none delays the others."""
+"""Turns of many subscriptions need as many statements as one; an error stops no other turn."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from kasir.subscriptions.subscription import SubscriptionId
 from statements import counted_statements
 
 MANY: Final = 100
-#: Copies of the only subscription and of its sign-up: the same history, another id.
-COPIES: Final = """
+#: Inserts copies of the subscription SUB, with other ids.
+INSERT_COPIES: Final = """
     INSERT INTO subscription
         (id, plan_id, reference, shopper_reference, return_url, created_at, state, minor_units,
          begun_at, anchor, anchor_period, settled_period, noticed, token_id, due_at)
@@ -28,13 +28,14 @@ COPIES: Final = """
            begun_at, anchor, anchor_period, settled_period, noticed, token_id, due_at
     FROM subscription, generate_series(1, $2::integer) AS n WHERE reference = 'SUB'
 """
-SIGN_UPS: Final = """
+#: Inserts the first period of each copy.
+INSERT_FIRST_PERIODS: Final = """
     INSERT INTO renewal (subscription_id, period, due_at, currency, minor_units, reference, outcome)
     SELECT $1 || n, period, due_at, currency, minor_units, $1 || n, outcome
     FROM renewal, generate_series(1, $2::integer) AS n WHERE reference = 'SUB'
 """
-#: The first payment of each copy, with the columns that a turn reads.
-PAYMENTS: Final = (
+#: Insert the first payment of each copy, with the columns that a turn reads; update statistics.
+INSERT_PAYMENTS: Final = (
     """
     INSERT INTO payment (id, reference, currency, minor_units, method, return_url,
                          shopper_reference, captures_itself, model, consent, created_at, close_at,
@@ -55,51 +56,53 @@ PAYMENTS: Final = (
     """,
     "ANALYZE",
 )
-PAID: Final = """
+#: Marks the payments of the second period as authorised.
+AUTHORISE_PAYMENTS: Final = """
     UPDATE payment SET status = 'authorised' WHERE reference LIKE '%-p2'
 """
-ANSWERED: Final = """
+#: Marks the calls that request these payments as answered.
+ANSWER_CALLS: Final = """
     UPDATE question SET status = 200, asked_at = now()
     WHERE payment_id IN (SELECT id FROM payment WHERE reference LIKE '%-p2')
 """
 
 
-async def copied(shop: Shop, name: str, count: int) -> list[SubscriptionId]:
-    """Create `count` active subscriptions whose second charge is due."""
-    await shop.kasir.pool.execute(COPIES, name, count)
-    await shop.kasir.pool.execute(SIGN_UPS, name, count)
+async def insert_copies(shop: Shop, name: str, count: int) -> list[SubscriptionId]:
+    """Create `count` copies of the subscription SUB, with ids from `name`; return the ids."""
+    await shop.kasir.pool.execute(INSERT_COPIES, name, count)
+    await shop.kasir.pool.execute(INSERT_FIRST_PERIODS, name, count)
     return [SubscriptionId(f"{name}{number}") for number in range(1, count + 1)]
 
 
 async def one_and_many(shop: Shop) -> list[list[SubscriptionId]]:
-    """Create one subscription and a hundred with the same history, whose second charge is due."""
-    await shop.active("SUB")
+    """Two lists, of one id and of a hundred ids of subscriptions whose second charge is due."""
+    await shop.create_active("SUB")
     shop.clock.at = NOON + MONTH
-    return [await copied(shop, "one-", 1), await copied(shop, "many-", MANY)]
+    return [await insert_copies(shop, "one-", 1), await insert_copies(shop, "many-", MANY)]
 
 
 async def counted_turn(shop: Shop, ids: Sequence[SubscriptionId]) -> tuple[Counter[str], Taken]:
-    """Take the turns of these subscriptions, and count the statements."""
+    """Take the turns of these subscriptions; return the count of each statement, and the result."""
     with counted_statements() as counted:
-        taken = await shop.kasir.renewing.turns.take(ids)
-    return counted, taken
+        result = await shop.kasir.renewing.turns.take(ids)
+    return counted, result
 
 
-async def test_charges_are_decided_on_by_as_many_statements_for_many_as_for_one(shop: Shop) -> None:
+async def test_creating_many_charges_runs_as_many_statements_as_creating_one(shop: Shop) -> None:
     one, many = await one_and_many(shop)
     of_one, _ = await counted_turn(shop, one)
-    of_many, taken = await counted_turn(shop, many)
+    of_many, result = await counted_turn(shop, many)
 
     assert of_one == of_many
-    assert len(taken.charges) == MANY
-    assert max(of_many.values()) == 1
+    assert len(result.charges) == MANY
+    assert max(of_many.values()) == 1  # Each statement ran once.
 
 
-async def test_charges_are_settled_by_as_many_statements_for_many_as_for_one(shop: Shop) -> None:
+async def test_settling_many_charges_runs_as_many_statements_as_settling_one(shop: Shop) -> None:
     one, many = await one_and_many(shop)
     await shop.kasir.renewing.turns.take(one + many)
-    await shop.kasir.pool.execute(PAID)
-    await shop.kasir.pool.execute(ANSWERED)
+    await shop.kasir.pool.execute(AUTHORISE_PAYMENTS)
+    await shop.kasir.pool.execute(ANSWER_CALLS)
     of_one, _ = await counted_turn(shop, one)
     of_many, _ = await counted_turn(shop, many)
 
@@ -107,26 +110,28 @@ async def test_charges_are_settled_by_as_many_statements_for_many_as_for_one(sho
     assert (await shop.events()).count("renewal.succeeded") == MANY + 1
 
 
-async def test_charges_are_withdrawn_by_as_many_statements_for_many_as_for_one(shop: Shop) -> None:
+async def test_withdrawing_many_unsent_charges_runs_as_many_statements_as_withdrawing_one(
+    shop: Shop,
+) -> None:
     one, many = await one_and_many(shop)
     await shop.kasir.renewing.turns.take(one + many)
     await shop.kasir.pool.execute("UPDATE subscription SET cancel_at = $1", shop.clock.at)
     of_one, _ = await counted_turn(shop, one)
-    of_many, taken = await counted_turn(shop, many)
+    of_many, result = await counted_turn(shop, many)
 
     assert of_one == of_many
-    assert {found.subscription.state for found in taken.prepared} == {State.CANCELLED}
+    assert {turn.subscription.state for turn in result.prepared} == {State.CANCELLED}
     assert await shop.kasir.pool.fetchval(
         "SELECT count(*) FROM payment WHERE status = 'cancelled'"
     ) == len(one + many)
 
 
-async def test_overpayments_are_found_by_as_many_statements_for_many_as_for_one(shop: Shop) -> None:
+async def test_finding_many_overpayments_runs_as_many_statements_as_finding_one(shop: Shop) -> None:
     one, many = await one_and_many(shop)
     await shop.kasir.renewing.turns.take(one + many)
     await shop.kasir.pool.execute("UPDATE subscription SET state = 'cancelled'")
     await shop.kasir.pool.execute("UPDATE renewal SET outcome = 'unpaid' WHERE period = 2")
-    await shop.kasir.pool.execute(PAID)
+    await shop.kasir.pool.execute(AUTHORISE_PAYMENTS)
     of_one, _ = await counted_turn(shop, one)
     of_many, _ = await counted_turn(shop, many)
 
@@ -135,25 +140,25 @@ async def test_overpayments_are_found_by_as_many_statements_for_many_as_for_one(
 
 
 @pytest.mark.parametrize("name", ["lock_unsent", "lock_subscriptions", "last_renewals"])
-async def test_a_turn_of_many_reads_no_table_as_a_whole(shop: Shop, name: str) -> None:
-    await shop.active("SUB")
-    ids = await copied(shop, "copy-", 5_000)
+async def test_turns_of_many_subscriptions_scan_no_whole_table(shop: Shop, name: str) -> None:
+    await shop.create_active("SUB")
+    ids = await insert_copies(shop, "copy-", 5_000)
     async with shop.kasir.pool.acquire() as connection:
-        for sql in PAYMENTS:
+        for sql in INSERT_PAYMENTS:
             await connection.execute(sql)
         statement = getattr(SQL, name).sql
         rows = await connection.fetch(f"EXPLAIN {statement}", ids[:MANY])
     plan = "\n".join(row[0] for row in rows)
 
     assert "Index Scan" in plan
-    filled = {"subscription", "renewal", "renewal_attempt", "payment", "question"}
-    assert filled & set(re.findall(r"Seq Scan on (\w+)", plan)) == set()
+    filled_tables = {"subscription", "renewal", "renewal_attempt", "payment", "question"}
+    assert filled_tables & set(re.findall(r"Seq Scan on (\w+)", plan)) == set()
 
 
-async def test_each_of_many_is_charged_once_and_settled(shop: Shop) -> None:
-    await shop.active("SUB")
+async def test_each_of_many_subscriptions_is_charged_once_and_settled(shop: Shop) -> None:
+    await shop.create_active("SUB")
     shop.clock.at = NOON + MONTH
-    ids = await copied(shop, "copy-", 5)
+    ids = await insert_copies(shop, "copy-", 5)
     shop.adyen.answers["copy-2-p2"] = [NO_BALANCE]
     set_aside = await shop.kasir.renewing.renew(ids)
     states = [(await shop.find(one)).state for one in ids]
@@ -168,33 +173,36 @@ async def test_each_of_many_is_charged_once_and_settled(shop: Shop) -> None:
 async def test_a_subscription_whose_decision_raises_is_set_aside_and_the_others_are_charged(
     shop: Shop,
 ) -> None:
-    await shop.active("SUB")
+    await shop.create_active("SUB")
     shop.clock.at = NOON + MONTH
-    ids = await copied(shop, "copy-", 3)
+    ids = await insert_copies(shop, "copy-", 3)
     bad = ids[1]
-    # No such day: the next period would begin after the year 9999.
+    # The next period would begin after the year 9999, which Python's dates cannot hold.
     await shop.kasir.pool.execute(
         "UPDATE subscription SET anchor = '9999-12-31' WHERE id = $1", bad
     )
     with capture_logs() as logs:
         set_aside = await shop.kasir.renewing.renew(ids)
-    periods = "SELECT array_agg(period) FROM renewal WHERE subscription_id = $1"
-    lines = [one for one in logs if one["event"] == "a subscription is set aside"]
+    query = "SELECT array_agg(period) FROM renewal WHERE subscription_id = $1"
+    lines = [line for line in logs if line["event"] == "a subscription is set aside"]
 
     assert set_aside == [bad]
-    assert await shop.kasir.pool.fetchval(periods, bad) == [1]
-    assert [(one["subscription"], one["error"]) for one in lines] == [(bad, "OverflowError")]
+    assert await shop.kasir.pool.fetchval(query, bad) == [1]  # No second period.
+    assert [(line["subscription"], line["error"]) for line in lines] == [(bad, "OverflowError")]
     assert shop.adyen.charges() == Counter(["SUB", "copy-1-p2", "copy-3-p2"])
     with pytest.raises(OverflowError):
         await shop.kasir.renewing.renew([bad])
 
 
-async def test_turns_of_the_same_subscriptions_in_other_orders_do_not_deadlock(shop: Shop) -> None:
-    await shop.active("SUB")
-    ids = await copied(shop, "copy-", 20)
+async def test_turns_of_the_same_subscriptions_in_different_orders_do_not_deadlock(
+    shop: Shop,
+) -> None:
+    await shop.create_active("SUB")
+    ids = await insert_copies(shop, "copy-", 20)
     with capture_logs() as logs:
         for _ in range(3):
             shop.clock.at += MONTH
+            # Four workers take turns of the same subscriptions, each in another order.
             orders = (ids, ids[::-1], ids[10:] + ids[:10], ids[::2])
             await asyncio.gather(*(shop.kasir.renewing.renew(order) for order in orders))
 

@@ -15,7 +15,8 @@ from raw_http import Caller, caller
 
 __all__ = ["caller", "plan_id"]
 
-#: Every path of plans and subscriptions, with a valid body.
+#: Method, path and a valid body of every path of plans and subscriptions. `call_route` completes
+#: the body of a sign-up.
 ROUTES: list[tuple[str, str, dict[str, Any] | None]] = [
     ("POST", "/api/plans", plan()),
     ("GET", "/api/plans", None),
@@ -37,25 +38,25 @@ ROUTES: list[tuple[str, str, dict[str, Any] | None]] = [
 NAMES = [f"{method} {path}" for method, path, _ in ROUTES]
 
 
-async def signed_up(caller: Caller, plan_id: str) -> str:
-    made: str = (await caller.post("/api/subscriptions", sign_up(plan_id))).json["id"]
-    return made
+async def new_subscription(caller: Caller, plan_id: str) -> str:
+    created: str = (await caller.post("/api/subscriptions", sign_up(plan_id))).json["id"]
+    return created
 
 
-async def called(
+async def call_route(
     caller: Caller, plan_id: str, method: str, path: str, body: object, query: str = ""
 ) -> tuple[int, str]:
-    """Call a path; return the status and the body."""
+    """Call a path of a new subscription; return the status and the body."""
     if isinstance(body, dict) and path == "/api/subscriptions":
         body = sign_up(plan_id, **body)
-    filled = path.format(plan=plan_id, subscription=await signed_up(caller, plan_id))
+    filled = path.format(plan=plan_id, subscription=await new_subscription(caller, plan_id))
     response = await caller.call(method, filled + query, body)
     return response.status, response.body.decode()
 
 
 def test_every_path_of_plans_and_subscriptions_is_tested_here() -> None:
     settings = settings_from({"ADYEN_ENVIRONMENT": "twin", "ADYEN_HMAC_KEY": KEY})
-    there = {
+    documented = {
         (method.upper(), path.replace("_id}", "}"))
         for path, item in (create_app(settings).openapi_schema.paths or {}).items()
         if path.startswith(("/api/plans", "/api/subscriptions"))
@@ -63,14 +64,14 @@ def test_every_path_of_plans_and_subscriptions_is_tested_here() -> None:
         if getattr(item, method)
     }
 
-    assert there == {(method, path) for method, path, _ in ROUTES}
+    assert documented == {(method, path) for method, path, _ in ROUTES}
 
 
 @pytest.mark.parametrize(("method", "path", "body"), ROUTES, ids=NAMES)
-async def test_an_unknown_parameter_is_refused_by_name(
+async def test_an_unknown_parameter_is_refused_and_named(
     caller: Caller, plan_id: str, method: str, path: str, body: object
 ) -> None:
-    status, response = await called(caller, plan_id, method, path, body, "?colour=red")
+    status, response = await call_route(caller, plan_id, method, path, body, "?colour=red")
 
     assert (status, "'colour'" in response) == (422, True), response
 
@@ -80,10 +81,10 @@ async def test_an_unknown_parameter_is_refused_by_name(
     [route for route in ROUTES if route[2] is not None],
     ids=[name for name in NAMES if not name.startswith("GET")],
 )
-async def test_an_unknown_field_is_refused_by_name(
+async def test_an_unknown_field_is_refused_and_named(
     caller: Caller, plan_id: str, method: str, path: str, body: dict[str, Any]
 ) -> None:
-    status, response = await called(caller, plan_id, method, path, {**body, "colour": "red"})
+    status, response = await call_route(caller, plan_id, method, path, {**body, "colour": "red"})
 
     assert (status, "'colour'" in response) == (422, True), response
 
@@ -111,10 +112,10 @@ async def test_an_unknown_field_is_refused_by_name(
         ),
     ],
 )
-async def test_an_unknown_nested_field_is_refused_by_name(
+async def test_an_unknown_nested_field_is_refused_and_named(
     caller: Caller, plan_id: str, method: str, path: str, body: object, field: str
 ) -> None:
-    status, response = await called(caller, plan_id, method, path, body)
+    status, response = await call_route(caller, plan_id, method, path, body)
 
     assert (status, f"'{field}'" in response) == (422, True), response
 
@@ -128,6 +129,7 @@ async def test_an_unknown_nested_field_is_refused_by_name(
         ("pause", {"resumesAt": "tomorrow"}, "resumesAt"),
         ("pause", {"resumesAt": "2099-01-01T00:00:00"}, "resumesAt"),
         ("pause", {"resumesAt": "9999-12-31T23:59:59-12:00"}, "resumesAt"),
+        # "never" withdraws a planned pause, so there is nothing to resume.
         ("pause", {"at": "never", "resumesAt": "2099-01-01T00:00:00Z"}, "resumesAt"),
         ("cancel", {"at": "tomorrow"}, "at"),
         ("cancel", {"at": ["now"]}, "at"),
@@ -135,11 +137,11 @@ async def test_an_unknown_nested_field_is_refused_by_name(
         ("resume", {"at": "2001-01-01T00:00:00Z"}, "at"),
     ],
 )
-async def test_a_command_with_unknown_fields_is_refused_by_name(
+async def test_an_invalid_field_of_a_command_is_refused_and_named(
     caller: Caller, plan_id: str, command: str, body: object, field: str
 ) -> None:
     path = f"/api/subscriptions/{{subscription}}/{command}"
-    status, response = await called(caller, plan_id, "POST", path, body)
+    status, response = await call_route(caller, plan_id, "POST", path, body)
 
     assert (status, f"'{field}'" in response) == (422, True), response
 
@@ -147,7 +149,7 @@ async def test_a_command_with_unknown_fields_is_refused_by_name(
 async def test_a_body_that_is_not_an_object_is_refused(caller: Caller, plan_id: str) -> None:
     path = "/api/subscriptions/{subscription}/pause"
 
-    assert (await called(caller, plan_id, "POST", path, ["now"]))[0] == 400
+    assert (await call_route(caller, plan_id, "POST", path, ["now"]))[0] == 400
 
 
 # The parameters of a list ---------------------------------------------------------------------
@@ -166,13 +168,13 @@ async def test_subscriptions_are_found_by_status_shopper_plan_and_reference(
     first = await caller.post("/api/subscriptions", sign_up(plan_id, shopperReference=shopper))
     second = await caller.post("/api/subscriptions", sign_up(plan_id, reference=reference))
     await caller.call("POST", f"/api/subscriptions/{second.json['id']}/cancel")
-    both = [second.json["id"], first.json["id"]]
+    newest_first = [second.json["id"], first.json["id"]]
 
-    assert await listed(caller, f"plan={plan_id}") == both
-    assert await listed(caller, f"plan={plan_id}&status=cancelled") == both[:1]
-    assert await listed(caller, f"plan={plan_id}&status=incomplete") == both[1:]
-    assert await listed(caller, f"shopperReference={shopper}") == both[1:]
-    assert await listed(caller, f"reference={reference}") == both[:1]
+    assert await listed(caller, f"plan={plan_id}") == newest_first
+    assert await listed(caller, f"plan={plan_id}&status=cancelled") == newest_first[:1]
+    assert await listed(caller, f"plan={plan_id}&status=incomplete") == newest_first[1:]
+    assert await listed(caller, f"shopperReference={shopper}") == newest_first[1:]
+    assert await listed(caller, f"reference={reference}") == newest_first[:1]
     assert await listed(caller, f"shopperReference={shopper}&status=active") == []
     assert await listed(caller, "plan=%00") == []
 
@@ -180,21 +182,21 @@ async def test_subscriptions_are_found_by_status_shopper_plan_and_reference(
 async def test_every_subscription_is_on_exactly_one_page_of_a_list(
     caller: Caller, plan_id: str
 ) -> None:
-    made = [await signed_up(caller, plan_id) for _ in range(5)]
+    created = [await new_subscription(caller, plan_id) for _ in range(5)]
     pages, after = [], ""
     while True:
         response = await caller.call(
             "GET", f"/api/subscriptions?plan={plan_id}&limit=2&after={after}"
         )
         pages.append([one["id"] for one in response.json["subscriptions"]])
-        await signed_up(
-            caller, plan_id
-        )  # A new subscription is first in the list and changes no later page.
+        # A new subscription is the first in the list, so it changes no later page.
+        await new_subscription(caller, plan_id)
         if response.json["next"] is None:
             break
         after = response.json["next"]
 
-    assert pages == [made[:2:-1], made[2:0:-1], made[:1]]
+    created.reverse()  # A list begins with the newest.
+    assert pages == [created[:2], created[2:4], created[4:]]
 
 
 @pytest.mark.parametrize(
@@ -208,7 +210,7 @@ async def test_every_subscription_is_on_exactly_one_page_of_a_list(
         ("after=%00", "after"),
     ],
 )
-async def test_an_invalid_parameter_of_a_list_is_refused_by_name(
+async def test_an_invalid_parameter_of_a_list_is_refused_and_named(
     caller: Caller, query: str, field: str
 ) -> None:
     response = await caller.call("GET", f"/api/subscriptions?{query}")

@@ -1,4 +1,4 @@
-"""Nested fields are never ignored, and the advice in an error matches the state."""
+"""Repeated and misspelt nested fields are refused; errors and links fit the request."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ __all__ = ["caller", "plan_id"]
 async def test_a_command_with_a_repeated_field_is_refused(
     caller: Caller, plan_id: str, body: bytes
 ) -> None:
-    made = (await caller.post("/api/subscriptions", sign_up(plan_id))).json["id"]
-    response = await caller.call("POST", f"/api/subscriptions/{made}/cancel", body)
+    created = (await caller.post("/api/subscriptions", sign_up(plan_id))).json["id"]
+    response = await caller.call("POST", f"/api/subscriptions/{created}/cancel", body)
 
     assert (response.status, "more than once" in response.json["message"]) == (422, True)
 
@@ -35,24 +35,28 @@ async def test_a_misspelt_field_within_the_amount_of_a_link_is_refused(caller: C
     assert response.status == 422
 
 
-async def test_an_impossible_pause_gets_no_advice_for_a_paused_subscription(
+async def test_the_error_of_an_impossible_pause_has_no_advice_for_paused_subscriptions(
     caller: Caller, plan_id: str
 ) -> None:
-    made = (await caller.post("/api/subscriptions", sign_up(plan_id))).json["id"]
-    response = await caller.post(f"/api/subscriptions/{made}/pause", {})
+    created = (await caller.post("/api/subscriptions", sign_up(plan_id))).json["id"]
+    response = await caller.post(f"/api/subscriptions/{created}/pause", {})
     assert "To change when a pause ends" not in response.json["message"]
 
 
-async def test_a_link_with_manual_capture_is_captured_by_hand(fresh_database: str) -> None:
+async def test_a_link_with_manual_capture_has_payments_without_automatic_capture(
+    fresh_database: str,
+) -> None:
     async with closing_shop(fresh_database) as shop:
         links = shop.kasir.links
         body = msgspec.json.encode(link_body(manualCapture=True, captureDelayHours=24))
-        made = (await links.create(body)).json()
-        found = await links.find(made["id"])
-        tried = LinkAttempt(name=links.attempt(found), browser_info=BROWSER)
-        _, attempt = await links.pay(found.link, tried, lambda one: f"https://k.example/{one}")
+        created = (await links.create(body)).json()
+        open_link = await links.find(created["id"])
+        attempt = LinkAttempt(name=links.attempt(open_link), browser_info=BROWSER)
+        _, payment_id = await links.pay(
+            open_link.link, attempt, lambda name: f"https://k.example/{name}"
+        )
         sent = json.loads(shop.fake_server.asked[-1][2])
-        payment = await shop.payment(attempt)
+        payment = await shop.payment(payment_id)
 
         assert not payment.intent.captures_itself
         assert sent["additionalData"] == {"manualCapture": "true"}

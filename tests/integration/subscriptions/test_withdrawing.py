@@ -21,31 +21,31 @@ from kasir.subscriptions.subscription import SubscriptionId
 from opened_kasir import until
 
 
-async def do(shop: Shop, found: SubscriptionId, command: str) -> None:
-    """Have the shop cancel or pause."""
+async def run_command(shop: Shop, subscription_id: SubscriptionId, command: str) -> None:
+    """Cancel or pause a subscription, as the shop does."""
     if command == "cancel":
-        await shop.kasir.subscribing.cancel(found, b"")
+        await shop.kasir.subscribing.cancel(subscription_id, b"")
     else:
-        await shop.kasir.subscribing.pause(found)
+        await shop.kasir.subscribing.pause(subscription_id)
 
 
-async def decided(shop: Shop, name: str) -> tuple[SubscriptionId, PaymentId]:
-    """A subscription whose second period was decided on; then the worker died."""
-    found = await shop.active(name)
+async def with_unsent_charge(shop: Shop, name: str) -> tuple[SubscriptionId, PaymentId]:
+    """A subscription whose second charge is stored but not sent, because the worker died."""
+    subscription_id = await shop.create_active(name)
     shop.clock.at = NOON + MONTH
-    payment_id = await shop.take_turn(found)
+    payment_id = await shop.take_turn(subscription_id)
     assert payment_id is not None
-    return found, payment_id
+    return subscription_id, payment_id
 
 
 async def payment(shop: Shop, payment_id: PaymentId) -> Payment:
-    kept = await shop.kasir.payments.payment(payment_id)
-    assert kept is not None
-    return kept
+    stored = await shop.kasir.payments.payment(payment_id)
+    assert stored is not None
+    return stored
 
 
-async def hours_go_by(shop: Shop) -> None:
-    """Advance the clock; two concurrent workers ask all due questions."""
+async def let_workers_run(shop: Shop) -> None:
+    """Advance the clock by 80 minutes while two concurrent workers do all due work."""
     for _ in range(4):
         shop.clock.at += timedelta(minutes=20)
         await asyncio.gather(shop.work(), shop.work())
@@ -57,11 +57,11 @@ async def hours_go_by(shop: Shop) -> None:
 async def test_a_charge_that_was_never_sent_is_not_sent_after_the_command(
     shop: Shop, command: str, state: State
 ) -> None:
-    found, payment_id = await decided(shop, "SUB")
-    await do(shop, found, command)
-    await shop.flow.ask_again(payment_key(payment_id))  # The worker that was about to send it.
-    await hours_go_by(shop)
-    subscription, renewals = await shop.kasir.subscriptions.find(found, 10)
+    subscription_id, payment_id = await with_unsent_charge(shop, "SUB")
+    await run_command(shop, subscription_id, command)
+    await shop.flow.ask_again(payment_key(payment_id))  # A worker was about to send.
+    await let_workers_run(shop)
+    subscription, renewals = await shop.kasir.subscriptions.find(subscription_id, 10)
     (fact,) = (await payment(shop, payment_id)).facts
 
     assert shop.adyen.charges() == Counter({"SUB": 1})
@@ -75,17 +75,17 @@ async def test_a_charge_that_was_never_sent_is_not_sent_after_the_command(
 
 
 @pytest.mark.parametrize("command", ["cancel", "pause"])
-async def test_a_charge_that_may_have_been_sent_is_resolved_with_its_key_and_shown(
+async def test_a_charge_that_may_have_been_sent_is_sent_again_with_the_same_key(
     shop: Shop, command: str
 ) -> None:
-    found = await shop.active("SENT")
+    subscription_id = await shop.create_active("SENT")
     shop.adyen.answers["SENT-p2"] = [SILENCE]
     shop.clock.at = NOON + MONTH
-    await shop.go_on(found)
-    await do(shop, found, command)
-    await hours_go_by(shop)
-    renewals = (await shop.kasir.subscriptions.find(found, 10))[1]
-    keys = [key for key, body in shop.adyen.acted.items() if body["reference"] == "SENT-p2"]
+    await shop.renew(subscription_id)
+    await run_command(shop, subscription_id, command)
+    await let_workers_run(shop)
+    renewals = (await shop.kasir.subscriptions.find(subscription_id, 10))[1]
+    keys = [key for key, body in shop.adyen.processed.items() if body["reference"] == "SENT-p2"]
 
     assert shop.adyen.charges() == Counter({"SENT": 1, "SENT-p2": 1})
     assert len(keys) == 1
@@ -93,96 +93,106 @@ async def test_a_charge_that_may_have_been_sent_is_resolved_with_its_key_and_sho
 
 
 @pytest.mark.parametrize("command", ["cancel", "pause"])
-async def test_a_worker_that_died_while_asking_may_have_sent_the_charge(
+async def test_a_charge_that_a_dead_worker_may_have_sent_is_not_withdrawn(
     shop: Shop, command: str
 ) -> None:
-    found, payment_id = await decided(shop, "TAKEN")
-    question = await shop.asked(payment_id)
+    subscription_id, payment_id = await with_unsent_charge(shop, "TAKEN")
+    question = await shop.question_of(payment_id)
+    # The worker takes the question to send it, and dies.
     assert await shop.kasir.payments.take_over(question, shop.clock.now())
-    await do(shop, found, command)
-    await hours_go_by(shop)
+    await run_command(shop, subscription_id, command)
+    await let_workers_run(shop)
 
     assert shop.adyen.charges() == Counter({"TAKEN": 1, "TAKEN-p2": 1})
 
 
 @pytest.mark.parametrize("command", ["cancel", "pause"])
-async def test_a_charge_and_a_concurrent_command_are_serialized(shop: Shop, command: str) -> None:
-    plan, sent = await shop.plan(), 0
-    found = [await shop.active(f"RACE-{number}", plan) for number in range(12)]
+async def test_a_charge_is_either_sent_or_withdrawn_by_a_concurrent_command(
+    shop: Shop, command: str
+) -> None:
+    plan, sent_count = await shop.create_plan(), 0
+    subscription_ids = [await shop.create_active(f"RACE-{number}", plan) for number in range(12)]
     shop.clock.at = NOON + MONTH
-    for number, each in enumerate(found):
+    for number, each in enumerate(subscription_ids):
         payment_id = await shop.take_turn(each)
         assert payment_id is not None
-        both = shop.flow.ask_again(payment_key(payment_id)), do(shop, each, command)
-        await asyncio.gather(*(both if number % 2 else both[::-1]))
-        kept = await payment(shop, payment_id)
+        calls = shop.flow.ask_again(payment_key(payment_id)), run_command(shop, each, command)
+        await asyncio.gather(*(calls if number % 2 else calls[::-1]))  # Either starts first.
+        stored = await payment(shop, payment_id)
         is_sent = f"RACE-{number}-p2" in shop.adyen.charges()
-        sent += is_sent
+        sent_count += is_sent
 
-        assert kept.status is (Status.AUTHORISED if is_sent else Status.CANCELLED)
-    await hours_go_by(shop)
+        assert stored.status is (Status.AUTHORISED if is_sent else Status.CANCELLED)
+    await let_workers_run(shop)
 
-    assert sum(name.endswith("-p2") for name in shop.adyen.charges()) == sent
+    assert sum(name.endswith("-p2") for name in shop.adyen.charges()) == sent_count
 
 
-async def test_asking_waits_for_the_command_that_is_being_stored(shop: Shop) -> None:
-    _, payment_id = await decided(shop, "LOCK")
+async def test_sending_waits_for_a_command_that_is_being_stored(shop: Shop) -> None:
+    _, payment_id = await with_unsent_charge(shop, "LOCK")
     key = payment_key(payment_id)
     asked: list[Question] = []
     shop.adyen.before = asked.append
     async with shop.kasir.pool.acquire() as connection, connection.transaction():
         payments = shop.kasir.renewing.turns.reading.payments
         assert await payments.lock_unasked(connection, [payment_id]) == {payment_id}
-        asking = asyncio.create_task(shop.flow.ask_again(key))
+        sending = asyncio.create_task(shop.flow.ask_again(key))
         waits = "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)"
         await until(lambda: connection.fetchval(waits))
         before = list(asked)
-    await asking
+    await sending
 
     assert before == []
     assert [question.key for question in asked] == [key]
 
 
 async def test_a_late_authorisation_of_the_first_attempt_withdraws_the_second(shop: Shop) -> None:
-    found = await shop.active("LATE")
+    subscription_id = await shop.create_active("LATE")
     shop.adyen.answers["LATE-p2"] = [NO_BALANCE]
     shop.clock.at = NOON + MONTH
     await shop.work()
     first = (await shop.kasir.payments.payments_of("LATE-p2", 1))[0]
     shop.clock.at += timedelta(days=2)
-    assert await shop.take_turn(found) is not None
-    good = Fact("late", Says.AUTHORISED, Source.NOTIFICATION, shop.clock.now(), "", "PSP-LATE")
-    await shop.kasir.payments.add_facts(first.intent.id, [good])
-    await shop.take_turn(found)
-    await hours_go_by(shop)
+    assert await shop.take_turn(subscription_id) is not None
+    late_authorisation = Fact(
+        key="late",
+        says=Says.AUTHORISED,
+        source=Source.NOTIFICATION,
+        at=shop.clock.now(),
+        about="",
+        psp_reference="PSP-LATE",
+    )
+    await shop.kasir.payments.add_facts(first.intent.id, [late_authorisation])
+    await shop.take_turn(subscription_id)
+    await let_workers_run(shop)
     payments = await shop.kasir.payments.payments_of("LATE-p2", 5)
 
-    assert (await shop.find(found)).state is State.ACTIVE
+    assert (await shop.find(subscription_id)).state is State.ACTIVE
     assert shop.adyen.charges() == Counter({"LATE": 1})
     assert [one.status for one in payments] == [Status.CANCELLED, Status.AUTHORISED]
 
 
-async def test_after_a_pause_that_withdrew_a_charge_a_new_period_begins(shop: Shop) -> None:
-    found, _ = await decided(shop, "AGAIN")
-    await do(shop, found, "pause")
+async def test_a_new_period_begins_after_a_pause_that_withdrew_a_charge(shop: Shop) -> None:
+    subscription_id, _ = await with_unsent_charge(shop, "AGAIN")
+    await run_command(shop, subscription_id, "pause")
     shop.clock.at += timedelta(days=2)
-    await shop.kasir.subscribing.resume(found)
+    await shop.kasir.subscribing.resume(subscription_id)
     await shop.work()
-    subscription = await shop.find(found)
+    subscription = await shop.find(subscription_id)
 
     assert shop.adyen.charges() == Counter({"AGAIN": 1, "AGAIN-p3": 1})
     assert subscription.current_period is not None
     assert subscription.current_period.start == shop.clock.at
 
 
-async def test_a_pause_does_not_pay_for_a_period_that_was_refused(shop: Shop) -> None:
-    found = await shop.active("OWES")
+async def test_a_resume_after_a_refused_period_charges_a_new_period(shop: Shop) -> None:
+    subscription_id = await shop.create_active("OWES")
     shop.adyen.answers["OWES-p2"] = [NO_BALANCE]
     shop.clock.at = NOON + MONTH
     await shop.work()
-    await do(shop, found, "pause")
+    await run_command(shop, subscription_id, "pause")
     shop.clock.at += timedelta(hours=1)
-    await shop.kasir.subscribing.resume(found)
+    await shop.kasir.subscribing.resume(subscription_id)
     await shop.work()
 
     assert shop.adyen.charges() == Counter({"OWES": 1, "OWES-p3": 1})

@@ -1,4 +1,4 @@
-"""Kasir on a database of these tests, and a client of the running servers."""
+"""The fixtures `app`, a Kasir in this process, and `client`, which calls the running servers."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ __all__ = ["caller"]
 
 @pytest.fixture(scope="session")
 async def open_app(postgres_dsn: str) -> AsyncIterator[TokenApp]:
-    """Kasir on a database of these tests, opened once, because opening takes longer than a test."""
+    """The Kasir of all these tests, because opening one takes longer than a test."""
     async with a_database(postgres_dsn) as database, app_on(database) as opened:
         yield opened
 
 
 @pytest.fixture
 async def app(open_app: TokenApp) -> TokenApp:
-    """Kasir on a real and empty database, to post notifications to."""
+    """The shared Kasir, with an empty database."""
     await open_app.clear()
     return open_app
 
 
 @pytest.fixture(scope="session")
 def client(caller: Caller) -> TokenClient:
-    """A shop that calls the system about saved wallets."""
+    """A client that saves, charges and lists wallets over HTTP."""
     return TokenClient(caller)

@@ -1,4 +1,4 @@
-"""Notifications of tokens through the real inbox and reader: one token, in any order."""
+"""Notifications of a token in any order give one token, with the real inbox and reader."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from kasir.tokens.model import (
 CREATED, UPDATED, DISABLED = "token.created", "token.updated", "token.disabled"
 
 
-async def test_many_readers_of_many_notifications_make_one_token_each(app: TokenApp) -> None:
+async def test_concurrent_readers_create_one_token_for_each_wallet(app: TokenApp) -> None:
     wallets = [a_wallet() for _ in range(6)]
     for minute in (1, 2, 3):
         for wallet in wallets:
@@ -32,22 +32,22 @@ async def test_many_readers_of_many_notifications_make_one_token_each(app: Token
                 wallet.authorisation(minute),
                 wallet.webhook("alreadyExisting", minute, eventId=f"AGAIN{minute}"),
             )
-    # Small batches: no reader takes all, and the readers compete for every token.
+    # With small batches no reader takes all notices, so the readers compete for every token.
     readers = [replace(app.kasir.reader, batch_max=3) for _ in range(8)]
     counts = await asyncio.gather(*(reader.read_all() for reader in readers))
 
-    assert sum(counts) == 6 * 9
+    assert sum(counts) == 6 * 9  # Nine notices for each of six wallets.
     for wallet in wallets:
         token = await app.token(wallet)
         assert (token.name.stored_id, token.is_active) == (wallet.token, True)
         assert await app.event_types(wallet) == [CREATED]
     # Per wallet: one created, one authorisation (each sent three times), three alreadyExisting.
-    assert await app.facts() == 6 * 5
-    # The authorisations are of payments that Kasir did not create; their tokens count all the same.
-    assert await app.states() == {"read": 6 * 6, "foreign": 6 * 3}
+    assert await app.fact_count() == 6 * 5
+    # The authorisations are of payments that Kasir did not create, but their tokens count.
+    assert await app.notice_states() == {"read": 6 * 6, "foreign": 6 * 3}
 
 
-async def test_one_shoppers_token_is_not_anothers(app: TokenApp) -> None:
+async def test_a_token_id_that_three_shoppers_share_is_three_tokens(app: TokenApp) -> None:
     wallet = a_wallet()
     other = replace(a_wallet(), token=wallet.token)
     in_capitals = replace(wallet, shopper=wallet.shopper.upper())
@@ -62,20 +62,20 @@ async def test_one_shoppers_token_is_not_anothers(app: TokenApp) -> None:
 
 @pytest.mark.parametrize("token_first", [True, False])
 @pytest.mark.parametrize("model", ["Subscription", "CardOnFile"])
-async def test_the_model_is_that_of_the_payment_whichever_came_first(
+async def test_a_token_gets_the_model_of_its_payment_in_either_order(
     app: TokenApp, token_first: bool, model: str
 ) -> None:
     wallet = a_wallet()
     await app.record_reply(await app.open_payment(wallet, model))
-    halves = [wallet.webhook("created", 2), wallet.authorisation(1, additionalData={})]
-    await app.post_and_read(*(halves if token_first else halves[::-1]))
+    bodies = [wallet.webhook("created", 2), wallet.authorisation(1, additionalData={})]
+    await app.post_and_read(*(bodies if token_first else bodies[::-1]))
     token = await app.token(wallet)
 
     assert token.model == model
     assert token.summary.first_psp_reference == wallet.psp_reference
 
 
-async def test_a_token_waits_for_its_payment_and_the_details_bring_it_too(app: TokenApp) -> None:
+async def test_a_token_gets_its_model_when_the_details_identify_its_payment(app: TokenApp) -> None:
     wallet = a_wallet()
     await app.record_reply(await app.open_payment(wallet))
     await app.post_and_read(wallet.webhook("created", 2))
@@ -85,7 +85,7 @@ async def test_a_token_waits_for_its_payment_and_the_details_bring_it_too(app: T
     assert (before.model, (await app.token(wallet)).model) == ("", "Subscription")
 
 
-async def test_a_token_of_an_unknown_payment_is_a_token(app: TokenApp) -> None:
+async def test_a_token_of_an_unknown_payment_is_stored_and_has_an_event(app: TokenApp) -> None:
     wallet = a_wallet()
     await app.post_and_read(wallet.webhook("created", 1))
     token = await app.token(wallet)
@@ -108,7 +108,9 @@ async def test_a_token_of_an_unknown_payment_is_a_token(app: TokenApp) -> None:
     }
 
 
-async def test_a_token_of_another_merchant_account_is_kept_and_left_alone(app: TokenApp) -> None:
+async def test_notifications_of_another_merchant_account_are_kept_and_create_no_token(
+    app: TokenApp,
+) -> None:
     wallet = a_wallet()
     await app.post_and_read(
         wallet.webhook("created", 1, merchantAccount="Another"),
@@ -116,11 +118,11 @@ async def test_a_token_of_another_merchant_account_is_kept_and_left_alone(app: T
     )
 
     assert await app.kasir.tokens.of(wallet.shopper) == []
-    assert await app.states() == {"foreign": 2}
+    assert await app.notice_states() == {"foreign": 2}
     assert await app.event_types(wallet) == []
 
 
-async def test_an_unknown_type_is_kept_and_shown(app: TokenApp) -> None:
+async def test_a_notification_of_an_unknown_type_is_kept(app: TokenApp) -> None:
     wallet = a_wallet()
     await app.post_and_read(wallet.webhook("merged", 1))
     row = await app.kasir.pool.fetchrow("SELECT event_code, state FROM notice")
@@ -140,7 +142,7 @@ async def test_an_unreadable_notification_is_held_and_the_others_are_not(
     await app.kasir.reader.read_all()
     error = await app.kasir.pool.fetchval("SELECT error FROM notice WHERE state = 'held'")
 
-    assert await app.states() == {"held": 1, "read": 1}
+    assert await app.notice_states() == {"held": 1, "read": 1}
     assert error
     assert wallet.token not in error
     assert (await app.token(other)).is_active
@@ -153,17 +155,17 @@ async def test_a_notification_that_the_database_refuses_is_held_and_the_others_a
     await app.kasir.pool.execute(
         "ALTER TABLE token ADD CONSTRAINT refuses CHECK (method <> 'poison')"
     )
-    spoiled = wallet.webhook("created", 1).replace(b"gopay_wallet", b"poison")
-    await app.post(spoiled, other.webhook("created", 1))
+    unstorable = wallet.webhook("created", 1).replace(b"gopay_wallet", b"poison")
+    await app.post(unstorable, other.webhook("created", 1))
     await app.kasir.reader.read_all()
     error = await app.kasir.pool.fetchval("SELECT error FROM notice WHERE state = 'held'")
 
-    assert await app.states() == {"held": 1, "read": 1}
+    assert await app.notice_states() == {"held": 1, "read": 1}
     assert wallet.token not in error
     assert (await app.token(other)).is_active
 
 
-async def test_a_token_outlives_the_first_payments_failure(app: TokenApp) -> None:
+async def test_a_token_stays_active_when_its_first_payment_fails(app: TokenApp) -> None:
     wallet = a_wallet()
     await app.record_reply(await app.open_payment(wallet))
     await app.post_and_read(wallet.webhook("created", 1), wallet.authorisation(2, success="false"))
@@ -174,7 +176,7 @@ async def test_a_token_outlives_the_first_payments_failure(app: TokenApp) -> Non
     assert await app.event_types(wallet) == [CREATED]
 
 
-async def test_a_token_outlives_the_first_payments_refund(app: TokenApp) -> None:
+async def test_a_token_stays_active_when_its_first_payment_is_refunded(app: TokenApp) -> None:
     wallet = a_wallet()
     await app.record_reply(await app.open_payment(wallet))
     await app.post_and_read(wallet.authorisation(1), wallet.webhook("created", 2), wallet.refund(3))
@@ -204,13 +206,13 @@ async def test_a_disabled_token_stays_disabled_until_the_wallet_is_saved_again(
     assert await app.event_types(wallet) == [CREATED, DISABLED, UPDATED, UPDATED]
 
 
-async def test_what_the_shop_removes_stays_removed_though_adyens_clock_is_ahead(
+async def test_a_token_that_the_shop_removes_stays_disabled_although_adyens_clock_is_ahead(
     app: TokenApp,
 ) -> None:
     wallet = a_wallet()
     await app.post_and_read(wallet.webhook("created", 10))
     token = await app.token(wallet)
-    # It is noon by our clock. Adyen's clock was ten minutes ahead when it created the token.
+    # Kasir's clock shows noon; by Adyen's clock the token was created ten minutes later.
     removed = TokenFact(key="removed", says=TokenSays.DISABLED, source=BY_SHOP, at=NOON)
     await app.kasir.tokens.record([TokenReport(name=token.name, method="", fact=removed)])
     after = (await app.token(wallet)).summary.state
@@ -223,7 +225,7 @@ async def test_what_the_shop_removes_stays_removed_though_adyens_clock_is_ahead(
 
 
 async def deliver_step(app: TokenApp, wallet: SavedWallet, step: str) -> None:
-    """Deliver one report of a payment that saves a wallet."""
+    """Deliver one message about a payment that saves a wallet: Adyen's answer or notification."""
     match step:
         case "reply":
             await app.record_reply(await app.question(wallet))
@@ -249,8 +251,11 @@ STEPS = [
 ]
 
 
-async def test_any_order_and_repetition_gives_one_token_and_the_same_events(app: TokenApp) -> None:
-    chance = random.Random(4)
+async def test_messages_in_any_order_and_number_give_one_token_and_the_same_events(
+    app: TokenApp,
+) -> None:
+    chance = random.Random(4)  # The same orders in every run.
+    # Each wallet gets every message once and four messages again, in an order of its own.
     orders = {a_wallet(): [*STEPS, *chance.choices(STEPS, k=4)] for _ in range(16)}
     for wallet, steps in orders.items():
         chance.shuffle(steps)
@@ -270,21 +275,22 @@ async def test_any_order_and_repetition_gives_one_token_and_the_same_events(app:
         ), steps
         assert (token.model, token.method) == ("Subscription", "gopay_wallet"), steps
         assert sorted(event["type"] for event in events) == [CREATED, DISABLED, UPDATED], steps
-        # Whatever their order, the last event shows the current state of the token.
+        # The first event reports the creation, and the last has the current state.
         assert events[0]["type"] == CREATED, steps
         assert events[-1]["data"]["state"] == "disabled", steps
-    assert await app.facts() == len(orders) * len(STEPS[2:])
+    # All steps except the reply and the details give a fact of the token.
+    assert await app.fact_count() == len(orders) * len(STEPS[2:])
 
 
 @pytest.mark.parametrize("contract_first", [True, False])
-async def test_a_contract_that_names_its_payment_by_original_psp_alone_belongs_to_it(
+async def test_a_contract_belongs_to_the_payment_whose_psp_reference_is_its_original_psp(
     app: TokenApp, contract_first: bool
 ) -> None:
     wallet = a_wallet()
     await app.record_reply(await app.open_payment(wallet))
     contract = wallet.contract(2, originalReference="")
-    halves = [contract, wallet.authorisation(1, additionalData={})]
-    await app.post_and_read(*(halves if contract_first else halves[::-1]))
+    bodies = [contract, wallet.authorisation(1, additionalData={})]
+    await app.post_and_read(*(bodies if contract_first else bodies[::-1]))
     token = await app.token(wallet)
 
     assert token.summary.first_psp_reference == wallet.psp_reference
@@ -293,14 +299,14 @@ async def test_a_contract_that_names_its_payment_by_original_psp_alone_belongs_t
 
 
 @pytest.mark.parametrize("contract_first", [True, False])
-async def test_a_contract_that_failed_makes_no_token_and_its_payment_shows_why(
+async def test_a_failed_contract_creates_no_token_and_its_payment_shows_the_reason(
     app: TokenApp, contract_first: bool
 ) -> None:
     wallet = a_wallet()
     await app.record_reply(await app.open_payment(wallet))
     contract = wallet.contract(2, success="false", originalReference="", reason="Not allowed")
-    halves = [contract, wallet.authorisation(1, additionalData={})]
-    await app.post_and_read(*(halves if contract_first else halves[::-1]))
+    bodies = [contract, wallet.authorisation(1, additionalData={})]
+    await app.post_and_read(*(bodies if contract_first else bodies[::-1]))
     payment = await app.kasir.payments.payment(wallet.payment_id)
     assert payment is not None
 

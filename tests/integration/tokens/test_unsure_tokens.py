@@ -1,4 +1,4 @@
-"""A token named only outside a signature is looked up at Adyen before it is charged."""
+"""A token whose notification does not sign it is checked against Adyen's list before a charge."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ TOKEN: Final = "TOKENTOKENTOKEN1"
 
 @dataclass
 class Adyen:
-    """A fake Adyen that lists the tokens a test sets and authorises every charge."""
+    """A fake Adyen that lists the tokens that a test sets, and authorises every charge."""
 
     fake_server: FakeServer
     kasir: Parts
     listed: list[str] = field(default_factory=list)
-    answers: bool = True
+    has_list: bool = True
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
-        """Answer a call."""
-        if request.method == "GET" and not self.answers:
+        """Answer a call; without a list, answer the GET with 502."""
+        if request.method == "GET" and not self.has_list:
             return web.Response(status=502, body=b"<html>")
         if request.method == "GET":
             rows = [{"id": name, "type": "gopay_wallet"} for name in self.listed]
@@ -44,11 +44,11 @@ class Adyen:
 
     @property
     def calls(self) -> list[str]:
-        """The HTTP methods of the calls."""
-        return [asked.split(" ")[0] for asked, _, _ in self.fake_server.asked]
+        """The HTTP methods of the calls: GET asks for the list, POST charges."""
+        return [line.split(" ")[0] for line, _, _ in self.fake_server.asked]
 
-    async def report_outside_the_signature(self, **changes: Any) -> None:
-        """AUTHORISATION: its signature does not cover the additional data, which can be forged."""
+    async def report_by_authorisation(self, **changes: Any) -> None:
+        """Send an AUTHORISATION, whose signature does not cover the token and its shopper."""
         extra = {
             "tokenization.storedPaymentMethodId": TOKEN,
             "tokenization.shopperReference": SHOPPER,
@@ -56,8 +56,8 @@ class Adyen:
         }
         await self._post(notification_item(additionalData=extra, **changes))
 
-    async def report_contract(self) -> None:
-        """RECURRING_CONTRACT: the signature covers the token, but not its shopper."""
+    async def report_by_contract(self) -> None:
+        """Send a RECURRING_CONTRACT, whose signature covers the token but not its shopper."""
         await self._post(
             notification_item(
                 eventCode="RECURRING_CONTRACT",
@@ -68,7 +68,7 @@ class Adyen:
         )
 
     async def report_by_token_webhook(self) -> None:
-        """The token webhook: the signature covers the whole body."""
+        """Send a token notification, whose signature covers the whole body."""
         data = {
             "merchantAccount": "TwinMerchant",
             "shopperReference": SHOPPER,
@@ -110,9 +110,9 @@ async def adyen(fresh_database: str) -> AsyncIterator[Adyen]:
             fresh_database, ADYEN_TWIN_URL=fake_server.url, ADYEN_TOKEN_HMAC_KEY=OTHER_KEY
         ) as kasir,
     ):
-        made = Adyen(fake_server, kasir)
-        fake_server.handler = made.answer
-        yield made
+        fake_adyen = Adyen(fake_server, kasir)
+        fake_server.handler = fake_adyen.answer
+        yield fake_adyen
 
 
 async def charge(kasir: Parts, key: str = "charge-1") -> tuple[int, Mapping[str, Any], str]:
@@ -130,9 +130,9 @@ async def charge(kasir: Parts, key: str = "charge-1") -> tuple[int, Mapping[str,
     return answer.status, answer.json(), payment.status
 
 
-@pytest.mark.parametrize("way", ["report_outside_the_signature", "report_contract"])
-async def test_a_token_that_adyen_does_not_list_is_not_charged(adyen: Adyen, way: str) -> None:
-    await getattr(adyen, way)()
+@pytest.mark.parametrize("report", ["report_by_authorisation", "report_by_contract"])
+async def test_a_token_that_adyen_does_not_list_is_not_charged(adyen: Adyen, report: str) -> None:
+    await getattr(adyen, report)()
     with capture_logs() as logs:
         status, answer, payment_status = await charge(adyen.kasir)
     (token,) = await adyen.kasir.tokens.of(SHOPPER)
@@ -140,15 +140,17 @@ async def test_a_token_that_adyen_does_not_list_is_not_charged(adyen: Adyen, way
     assert adyen.calls == ["GET"]
     assert (status, answer["errorCode"], payment_status) == (422, "803", "failed")
     assert token.is_active is False
-    assert [(one["event"], one["token"]) for one in logs] == [
+    assert [(line["event"], line["token"]) for line in logs] == [
         ("a token is not on Adyen's list", token.id)
     ]
     assert TOKEN not in repr(logs)
 
 
-@pytest.mark.parametrize("way", ["report_outside_the_signature", "report_contract"])
-async def test_one_that_adyen_lists_is_looked_up_once_and_charged(adyen: Adyen, way: str) -> None:
-    await getattr(adyen, way)()
+@pytest.mark.parametrize("report", ["report_by_authorisation", "report_by_contract"])
+async def test_a_token_that_adyen_lists_is_checked_once_and_charged(
+    adyen: Adyen, report: str
+) -> None:
+    await getattr(adyen, report)()
     adyen.listed = [TOKEN]
     first = await charge(adyen.kasir)
     await charge(adyen.kasir, "charge-2")
@@ -158,55 +160,57 @@ async def test_one_that_adyen_lists_is_looked_up_once_and_charged(adyen: Adyen, 
 
 
 async def test_a_token_from_the_token_webhook_is_charged_without_a_check(adyen: Adyen) -> None:
-    await adyen.report_outside_the_signature()
+    await adyen.report_by_authorisation()
     await adyen.report_by_token_webhook()
     status, _, _ = await charge(adyen.kasir)
 
     assert (adyen.calls, status) == (["POST"], 200)
 
 
-async def test_while_adyen_shows_no_list_nothing_is_sent_and_it_is_asked_for_again(
+async def test_while_adyens_list_is_unavailable_nothing_is_sent_and_the_check_is_repeated(
     adyen: Adyen,
 ) -> None:
-    await adyen.report_outside_the_signature()
-    adyen.answers = False
+    await adyen.report_by_authorisation()
+    adyen.has_list = False
     with capture_logs() as logs:
         status, answer, payment_status = await charge(adyen.kasir)
     calls = [*adyen.calls]
-    adyen.answers, adyen.listed = True, [TOKEN]
+    adyen.has_list, adyen.listed = True, [TOKEN]
     again = await charge(adyen.kasir)
 
     assert set(calls) == {"GET"}
     assert (status, answer["errorCode"], payment_status) == (503, "703", "unknown")
-    assert [one["event"] for one in logs] == ["a token could not be checked"]
+    assert [line["event"] for line in logs] == ["a token could not be checked"]
     assert (again[0], again[1]["resultCode"]) == (200, "Authorised")
     assert adyen.calls.count("POST") == 1
 
 
-async def test_what_may_have_been_sent_before_is_not_written_off_for_its_token(
+async def test_a_charge_that_may_have_been_sent_stays_unknown_when_its_token_is_not_listed(
     adyen: Adyen,
 ) -> None:
-    await adyen.report_outside_the_signature()
-    adyen.answers = False
+    await adyen.report_by_authorisation()
+    adyen.has_list = False
     await charge(adyen.kasir)
-    adyen.answers = True
+    adyen.has_list = True
     status, _, payment_status = await charge(adyen.kasir)
 
     assert (status, payment_status) == (503, "unknown")
     assert "POST" not in adyen.calls
 
 
-async def test_unsigned_fields_do_not_bring_back_a_token_that_was_removed(adyen: Adyen) -> None:
+async def test_a_notification_that_does_not_sign_the_token_enables_no_removed_token(
+    adyen: Adyen,
+) -> None:
     await adyen.report_by_token_webhook()
-    adyen.fake_server.handler = _removed
-    asked = {"shopperReference": SHOPPER, "merchantAccount": "TwinMerchant"}
-    await adyen.kasir.stored.remove(TOKEN, asked, 72)
+    adyen.fake_server.handler = _answer_204
+    query = {"shopperReference": SHOPPER, "merchantAccount": "TwinMerchant"}
+    await adyen.kasir.stored.remove(TOKEN, query, version=72)
     adyen.fake_server.handler, adyen.fake_server.asked = adyen.answer, []
-    await adyen.report_outside_the_signature(eventDate="2099-01-01T00:00:00Z")
+    await adyen.report_by_authorisation(eventDate="2099-01-01T00:00:00Z")
     status, answer, _ = await charge(adyen.kasir)
 
     assert (adyen.calls, status, answer["errorCode"]) == (["GET"], 422, "803")
 
 
-async def _removed(_: web.Request) -> web.StreamResponse:
+async def _answer_204(_: web.Request) -> web.StreamResponse:
     return web.Response(status=204)

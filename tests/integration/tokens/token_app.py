@@ -1,4 +1,4 @@
-"""Kasir on a real database, without Adyen: notifications are signed and posted here."""
+"""Kasir on a real database without Adyen; tests post signed notifications of tokens to it."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ SECRET: Final = "the-key-that-seals-what-is-kept-here"
 
 @asynccontextmanager
 async def app_on(database: str, secret: str = SECRET) -> AsyncIterator[TokenApp]:
-    """Kasir on a database, to post notifications to."""
+    """Open a Kasir on a database, with this key for its encryption."""
     async with kasir_on(database, ADYEN_TOKEN_HMAC_KEY=OTHER_KEY, KASIR_SECRET_KEY=secret) as kasir:
         yield TokenApp(kasir)
 
 
 @dataclass(frozen=True, slots=True)
 class SavedWallet:
-    """One shopper's wallet, saved by one payment, and the notifications of it."""
+    """One shopper's wallet, which one payment saves, and its notifications."""
 
     shopper: str
     token: str
@@ -51,7 +51,7 @@ class SavedWallet:
     payment_id: PaymentId
 
     def webhook(self, kind: str, minute: int, **changes: Any) -> bytes:
-        """A token notification; `changes` replace fields of `data` or of the envelope."""
+        """A token notification, created `minute` minutes after noon; `changes` replace fields."""
         data = {
             "merchantAccount": ACCOUNT,
             "storedPaymentMethodId": self.token,
@@ -59,18 +59,18 @@ class SavedWallet:
             "operation": kind,
             "shopperReference": self.shopper,
         }
-        around = {
+        outer = {
             "createdAt": at(minute).isoformat(),
             "eventId": self.psp_reference,
             "environment": "test",
             "type": f"recurring.token.{kind}",
         }
         data |= {name: text for name, text in changes.items() if name in data}
-        around |= {name: text for name, text in changes.items() if name in around}
-        return json.dumps(around | {"data": data}).encode()
+        outer |= {name: text for name, text in changes.items() if name in outer}
+        return json.dumps(outer | {"data": data}).encode()
 
     def authorisation(self, minute: int, **changes: Any) -> bytes:
-        """The payment's own notification, with the token in it, and the shopper's wallet."""
+        """The payment's AUTHORISATION, with the token and the id of the GoPay account."""
         extra = {
             "GoPay.gopayAccountId": f"62{self.psp_reference}",
             "tokenization.storedPaymentMethodId": self.token,
@@ -81,7 +81,7 @@ class SavedWallet:
         return self._item(**fields | changes)
 
     def contract(self, minute: int, **changes: Any) -> bytes:
-        """The older notification of a token."""
+        """A RECURRING_CONTRACT, Adyen's older notification of a token."""
         fields = {
             "eventCode": "RECURRING_CONTRACT",
             "pspReference": self.token,
@@ -99,7 +99,7 @@ class SavedWallet:
         return self._item(**fields | changes)
 
     def refund(self, minute: int) -> bytes:
-        """A full refund."""
+        """The notification of a full refund of the payment."""
         return self._item(
             eventCode="REFUND",
             pspReference=f"{self.psp_reference[:-2]}RF",
@@ -113,25 +113,25 @@ class SavedWallet:
 
 
 def a_wallet() -> SavedWallet:
-    """A wallet that no notification has reported yet."""
-    mark = secrets.token_hex(7).upper()
+    """A wallet with ids that no other wallet has."""
+    suffix = secrets.token_hex(7).upper()
     return SavedWallet(
-        shopper=f"shopper-{mark}",
-        token=f"TK{mark}",
-        reference=f"ORDER-{mark}",
-        psp_reference=f"PS{mark}",
-        payment_id=PaymentId(f"pay_{mark}"),
+        shopper=f"shopper-{suffix}",
+        token=f"TK{suffix}",
+        reference=f"ORDER-{suffix}",
+        psp_reference=f"PS{suffix}",
+        payment_id=PaymentId(f"pay_{suffix}"),
     )
 
 
 def at(minute: int) -> datetime:
-    """This number of minutes after noon."""
+    """The time a number of minutes after noon."""
     return NOON + timedelta(minutes=minute)
 
 
 @dataclass(frozen=True, slots=True)
 class TokenApp:
-    """Posts notifications to Kasir and returns the stored results."""
+    """A Kasir to which tests post notifications, and whose stored rows they read."""
 
     kasir: Parts
 
@@ -171,7 +171,7 @@ class TokenApp:
             await self.kasir.reader.read_all()
 
     async def open_payment(self, wallet: SavedWallet, model: str = "Subscription") -> Question:
-        """Store a payment that saves a wallet, as `/payments` does before it asks."""
+        """Store a payment that saves a wallet, as `/payments` does before it calls Adyen."""
         return await self._open(wallet, model, storePaymentMethod=True)
 
     async def open_charge(self, wallet: SavedWallet) -> Question:
@@ -180,8 +180,8 @@ class TokenApp:
         return await self._open(wallet, "Subscription", paymentMethod=stored)
 
     async def _open(self, wallet: SavedWallet, model: str, **more: Any) -> Question:
-        whose = {"shopperReference": wallet.shopper, "recurringProcessingModel": model}
-        body = payment_body(reference=wallet.reference, **whose, **more)
+        recurring = {"shopperReference": wallet.shopper, "recurringProcessingModel": model}
+        body = payment_body(reference=wallet.reference, **recurring, **more)
         question = self._question(wallet, payment_key(wallet.payment_id), Kind.PAYMENTS, body)
         intent = Intent(
             id=wallet.payment_id,
@@ -194,7 +194,7 @@ class TokenApp:
             model=model,
             shopper_reference=wallet.shopper,
         )
-        await self.kasir.payments.open(intent, question, None)
+        await self.kasir.payments.open(intent, question, shop_key=None)
         return question
 
     async def replay(self, notice_id: int) -> None:
@@ -203,9 +203,9 @@ class TokenApp:
         await self.kasir.reader.read_all()
 
     async def question(self, wallet: SavedWallet) -> Question:
-        """The question that asked for the payment."""
-        found, _ = await self.kasir.payments.question(payment_key(wallet.payment_id))
-        return found
+        """The question that requests the payment."""
+        question, _ = await self.kasir.payments.question(payment_key(wallet.payment_id))
+        return question
 
     async def record_reply(self, question: Question) -> None:
         """Record Adyen's answer to `/payments`."""
@@ -213,7 +213,7 @@ class TokenApp:
         await self._record(question, fields)
 
     async def record_details(self, wallet: SavedWallet) -> None:
-        """Record the answer to `/payments/details` that it is paid."""
+        """Record an answer to `/payments/details`: the payment is authorised."""
         body = {"details": {"redirectResult": wallet.reference}}
         key = details_key(wallet.reference)
         question = self._question(wallet, key, Kind.DETAILS, body)
@@ -229,7 +229,7 @@ class TokenApp:
 
     async def _record(self, question: Question, fields: Mapping[str, Any]) -> None:
         result = of_reply(question, Answer(200, msgspec.json.encode(fields)), at(1))
-        await self.kasir.payments.record(question, result, None)
+        await self.kasir.payments.record(question, result, ask_again_at=None)
 
     def _question(
         self, wallet: SavedWallet, key: str, kind: Kind, body: Mapping[str, Any]
@@ -248,12 +248,14 @@ class TokenApp:
 
     async def token(self, wallet: SavedWallet) -> Token:
         """The only token of a wallet's shopper."""
-        (found,) = await self.kasir.tokens.of(wallet.shopper)
-        return found
+        (token,) = await self.kasir.tokens.of(wallet.shopper)
+        return token
 
     async def events(self, wallet: SavedWallet) -> list[dict[str, Any]]:
         """The events of a wallet's token, in order."""
-        every = [json.loads(event.payload) for event in await self.kasir.events.after(None, 10_000)]
+        every = [
+            json.loads(event.payload) for event in await self.kasir.events.after(None, limit=10_000)
+        ]
         return [
             event
             for event in every
@@ -262,14 +264,14 @@ class TokenApp:
         ]
 
     async def event_types(self, wallet: SavedWallet) -> list[str]:
-        """The types of these events."""
+        """The types of the events of a wallet's token, in order."""
         return [event["type"] for event in await self.events(wallet)]
 
-    async def states(self) -> dict[str, int]:
+    async def notice_states(self) -> dict[str, int]:
         """The number of notices in each state."""
         rows = await self.kasir.pool.fetch("SELECT state, count(*) FROM notice GROUP BY state")
         return {row["state"]: row["count"] for row in rows}
 
-    async def facts(self) -> int:
+    async def fact_count(self) -> int:
         """The number of stored facts of tokens."""
         return int(await self.kasir.pool.fetchval("SELECT count(*) FROM token_fact"))

@@ -13,7 +13,7 @@ from kasir.demo.client import until
 from raw_http import Caller, HttpReply
 from twin_fixtures import charge_body, payment_body
 
-#: After this time the twin has sent the notification of a token.
+#: Within this time of its clock, in seconds, the twin sends the notification of a token.
 SETTLED_S: Final = 11
 
 
@@ -31,8 +31,8 @@ class TokenClient:
             return await response.json()
 
     async def save(self, shopper: str, model: str = "Subscription", account: str = "") -> str:
-        """Have a shopper pay once and save the wallet; wait until Kasir has the token."""
-        reference, before = fresh("FIRST"), len(await self.known(shopper))
+        """Have a shopper pay once and save the wallet; return the token once Kasir has it."""
+        reference, before = unique("FIRST"), len(await self.token_states(shopper))
         reply = await self.caller.post(
             "/v72/payments",
             payment_body(
@@ -43,18 +43,20 @@ class TokenClient:
             ),
         )
         url = reply.json["action"]["url"]
-        order = {"url": url, "do": "approve"} | ({"account": account} if account else {})
-        wallet = await self.twin("POST", "wallet", order)
+        choice = {"url": url, "do": "approve"} | ({"account": account} if account else {})
+        wallet = await self.twin("POST", "wallet", choice)
         result = parse_qs(urlsplit(wallet["location"]).query)["redirectResult"][0]
         await self.caller.post("/v72/payments/details", {"details": {"redirectResult": result}})
         await self.twin("POST", "clock", {"advance_s": SETTLED_S})
-        made = (await self.twin("GET", f"tokens?shopperReference={quote(shopper)}"))["tokens"][-1]
-        token: str = made["storedPaymentMethodId"]
-        await until(lambda: self.known(shopper), lambda found: len(found) > before, "the token")
+        newest = (await self.twin("GET", f"tokens?shopperReference={quote(shopper)}"))["tokens"][-1]
+        token: str = newest["storedPaymentMethodId"]
+        await until(
+            lambda: self.token_states(shopper), lambda states: len(states) > before, "the token"
+        )
         return token
 
-    async def known(self, shopper: str) -> dict[str, str]:
-        """A shopper's tokens in Kasir: their ids and states."""
+    async def token_states(self, shopper: str) -> dict[str, str]:
+        """The states of a shopper's tokens in Kasir, by Kasir's id of the token."""
         connection = await asyncpg.connect(self.caller.system.environment["KASIR_DATABASE_URL"])
         try:
             rows = await connection.fetch(
@@ -73,32 +75,36 @@ class TokenClient:
         key: str | None = None,
         **changes: Any,
     ) -> HttpReply:
-        """Charge a token with only the fields of Adyen's GoPay page."""
-        named = {"shopperReference": shopper, "reference": fresh("CHARGE")}
-        body = charge_body(token, model, **named | changes)
+        """Charge a token, by default with the fields that Adyen documents for GoPay."""
+        fields = {"shopperReference": shopper, "reference": unique("CHARGE")}
+        body = charge_body(token, model, **fields | changes)
         return await self.caller.post("/v72/payments", body, key=key)
 
     async def payment(self, reference: str) -> dict[str, Any]:
-        """The newest payment of a reference, as Kasir has it; empty if there is none."""
+        """The newest payment of a reference in Kasir's API; empty if there is none."""
         listed = await self.caller.call("GET", f"/api/payments?reference={reference}")
-        found: dict[str, Any] = next(iter(listed.json["payments"]), {})
-        return found
+        newest: dict[str, Any] = next(iter(listed.json["payments"]), {})
+        return newest
 
-    async def status(self, reference: str, wanted: str) -> dict[str, Any]:
+    async def wait_for_status(self, reference: str, expected: str) -> dict[str, Any]:
         """Wait until a payment has the expected status; return it."""
         return await until(
             lambda: self.payment(reference),
-            lambda found: found.get("status") == wanted,
-            f"status {wanted}",
+            lambda payment: payment.get("status") == expected,
+            f"status {expected}",
         )
 
-    async def stored(
+    async def stored_methods(
         self, shopper: str, token: str = "", *, method: str = "GET", **query: str
     ) -> HttpReply:
-        """Call `/storedPaymentMethods`."""
-        asked = urlencode({"merchantAccount": "TwinMerchant", "shopperReference": shopper} | query)
-        part = f"/{quote(token, safe='')}" if token else ""
-        return await self.caller.call(method, f"/v72/storedPaymentMethods{part}?{asked}")
+        """List the stored payment methods of a shopper, or remove one with DELETE."""
+        query_string = urlencode(
+            {"merchantAccount": "TwinMerchant", "shopperReference": shopper} | query
+        )
+        token_path = f"/{quote(token, safe='')}" if token else ""
+        return await self.caller.call(
+            method, f"/v72/storedPaymentMethods{token_path}?{query_string}"
+        )
 
     async def classic(self, path: str, shopper: str, **more: Any) -> HttpReply:
         """Call the classic Recurring API."""
@@ -106,6 +112,6 @@ class TokenClient:
         return await self.caller.post(f"/pal/servlet/Recurring/v68/{path}", body)
 
 
-def fresh(name: str) -> str:
-    """A unique name."""
+def unique(name: str) -> str:
+    """The name with a random suffix."""
     return f"{name}-{secrets.token_hex(6)}"

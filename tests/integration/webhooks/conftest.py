@@ -1,4 +1,4 @@
-"""Kasir opened on a database that the tests of one file share, and a caller over HTTP."""
+"""Kasir with a database that the tests of one file share, and a caller over HTTP."""
 
 from __future__ import annotations
 
@@ -15,6 +15,6 @@ __all__ = ["caller", "kasir"]
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def kasir(postgres_dsn: str) -> AsyncIterator[Parts]:
-    """Kasir with a database of this file's own: each test uses names of its own."""
+    """Kasir with a database for one test file. Each test uses its own references."""
     async with a_database(postgres_dsn) as database, kasir_on(database) as opened:
         yield opened

@@ -1,7 +1,8 @@
-"""Which payment a notification belongs to: other systems, other payments, concurrent requests.
+"""Answers and notifications are attributed to the right payment, or to none.
 
-Other systems of the shop use the same references, shoppers bring one payment's result to another's
-return URL, and two messages arrive at the same time. A pspReference has one owner, or none.
+Here, a message is an answer of Adyen's or a notification. A pspReference belongs to at most one
+payment, although other systems use the same merchant references, a shopper returns to the URL of
+another payment, or two messages arrive at the same time.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ PRICE: Final = 25_000
 
 
 class Account:
-    """A merchant account with payments of Kasir's, and Adyen's answers and notifications."""
+    """Opens payments in Kasir, and gives it answers and notifications as Adyen would."""
 
     def __init__(self, kasir: Parts) -> None:
         self.kasir = kasir
@@ -39,41 +40,47 @@ class Account:
         return secrets.token_hex(8).upper()
 
     async def open_payment(self, value: int = PRICE, **changes: Any) -> Intent:
-        """Open a payment and redirect its shopper to the wallet."""
-        name = f"pay_{self.psp()}"
+        """Open a payment of `value` rupiah whose shopper is redirected to the wallet."""
+        payment_id = f"pay_{self.psp()}"
         intent = an_intent(
-            name,
+            payment_id,
             amount=Money(IDR, value),
             **({"reference": self.reference, "created_at": self.kasir.clock.now()} | changes),
         )
-        question = a_question(name)
+        question = a_question(payment_id)
         await self.kasir.payments.open(intent, question, None)
         redirect = b'{"resultCode":"RedirectShopper"}'
         await self.answers(question, Answer(200, redirect, psp_reference=self.psp()))
         return intent
 
     async def answers(self, question: Question, answer: Answer) -> None:
-        """Adyen answers a call of Kasir's."""
+        """Record this answer of Adyen's to this question."""
         result = meanings.of_reply(question, answer, NOW)
         await self.kasir.payments.record(question, result, None)
 
-    async def shopper_returns(self, psp: str, **more: str) -> None:
-        """A shopper returns; Adyen answers with the result and the pspReference, nothing more."""
+    async def shopper_returns(self, psp: str) -> None:
+        """A shopper returns; Adyen's answer has a result code and this pspReference, no more."""
         key = f"kasir-det-{secrets.token_hex(6)}"
         question = a_question(
             key=key, kind=Kind.DETAILS, payment_id=None, path="/payments/details", body=b"{}"
         )
         await self.kasir.payments.open_question(question)
-        body = f'{{"resultCode":"{more.get("result", "Authorised")}","pspReference":"{psp}"}}'
+        body = f'{{"resultCode":"Authorised","pspReference":"{psp}"}}'
         await self.answers(question, Answer(200, body.encode()))
 
     async def receives(self, psp: str, *, echo: str = "", **changes: Any) -> None:
-        """Kasir receives a notification, and a worker reads it."""
+        """Kasir receives a notification, as `posts` describes it, and a worker reads it."""
         await self.posts(psp, echo=echo, **changes)
         await self.kasir.reader.read_all()
 
     async def posts(self, psp: str, *, echo: str = "", **changes: Any) -> None:
-        """Adyen posts a notification."""
+        """Adyen posts a notification.
+
+        Args:
+            psp: Its pspReference.
+            echo: Kasir's payment id in its metadata; without it, there is no metadata.
+            changes: Other fields of the notification.
+        """
         extra = {"metadata.kasirPaymentId": echo} if echo else {}
         fields = {
             "pspReference": psp,
@@ -91,9 +98,9 @@ class Account:
 
     async def payment(self, intent: Intent) -> Payment:
         """The payment as it is stored."""
-        found = await self.kasir.payments.payment(intent.id)
-        assert found is not None
-        return found
+        payment = await self.kasir.payments.payment(intent.id)
+        assert payment is not None
+        return payment
 
     async def status(self, intent: Intent) -> Status:
         """The status of a payment."""
@@ -107,7 +114,7 @@ class Account:
         return [row["type"] for row in rows]
 
     async def notice(self, psp: str) -> tuple[str, str, str | None]:
-        """State, error and payment of the last notification with this pspReference."""
+        """The state, error and payment id of the last notice with this pspReference."""
         row = await self.kasir.pool.fetchrow(
             "SELECT state, error, payment_id FROM notice WHERE $1 = ANY (names) "
             "ORDER BY id DESC LIMIT 1",
@@ -116,12 +123,12 @@ class Account:
         assert row is not None
         return row["state"], row["error"], row["payment_id"]
 
-    async def owners(self, *names: str) -> list[str]:
-        """The payments with a fact that has one of these references."""
+    async def owners(self, *psp_references: str) -> list[str]:
+        """The ids of the payments with a fact that has one of these pspReferences."""
         rows = await self.kasir.pool.fetch(
             "SELECT DISTINCT payment_id FROM fact "
             "WHERE psp_reference = ANY ($1) OR modification = ANY ($1)",
-            names,
+            psp_references,
         )
         return [row["payment_id"] for row in rows]
 
@@ -148,12 +155,14 @@ async def test_a_return_with_the_result_of_a_cheap_payment_does_not_pay_an_expen
         Status.AUTHORISED,
         Status.AWAITING_SHOPPER,
     )
-    # The fact of the return belongs to the cheap payment now, too.
+    # The fact "details", from the return, now belongs to the cheap payment.
     sources = {fact.source.value for fact in (await account.payment(cheap)).facts}
     assert sources == {"reply", "details", "notification"}
 
 
-async def test_a_return_after_the_notification_belongs_to_the_owner(account: Account) -> None:
+async def test_a_return_after_the_notification_belongs_to_the_notified_payment(
+    account: Account,
+) -> None:
     first, second = await account.open_payment(), await account.open_payment()
     psp = account.psp()
     await account.receives(psp, echo=first.id)
@@ -163,19 +172,20 @@ async def test_a_return_after_the_notification_belongs_to_the_owner(account: Acc
     assert await account.status(second) == Status.AWAITING_SHOPPER
 
 
-# Other systems on the account.
+# Other systems on the merchant account.
 
+#: In rupiah.
 AMOUNTS: Final = [1, 10_000, 99_000, 0, PRICE]
 
 
 @pytest.mark.parametrize("value", AMOUNTS)
 @pytest.mark.parametrize("method", ["visa", "gopay_wallet"])
-async def test_a_payment_of_another_system_under_our_reference_does_not_change_ours(
+async def test_a_payment_of_another_system_with_our_reference_does_not_change_ours(
     account: Account, method: str, value: int
 ) -> None:
     ours = await account.open_payment()
     await account.receives(account.psp(), echo=ours.id)
-    before = await account.payment(ours), await account.all_events(ours)
+    before, events_before = await account.payment(ours), await account.all_events(ours)
     psp = account.psp()
     amount = {"currency": "IDR", "value": value}
     await account.receives(psp, paymentMethod=method, amount=amount)
@@ -184,10 +194,10 @@ async def test_a_payment_of_another_system_under_our_reference_does_not_change_o
     may_be_ours = method == "gopay_wallet" and value == PRICE
     assert (state, owner) == ("held" if may_be_ours else "foreign", None)
     after = await account.payment(ours)
-    assert (after.status, after.summary) == (before[0].status, before[0].summary)
+    assert (after.status, after.summary) == (before.status, before.summary)
     assert bool(why) is may_be_ours
     new_events = ["payment.needs_attention"] if may_be_ours else []
-    assert await account.all_events(ours) == [*before[1], *new_events]
+    assert await account.all_events(ours) == [*events_before, *new_events]
 
 
 @pytest.mark.parametrize("value", [1, 0, 99_000])
@@ -207,6 +217,7 @@ async def test_a_payment_of_another_system_before_ours_is_paid_changes_nothing(
 async def test_an_invalid_amount_is_held(account: Account, value: object) -> None:
     ours = await account.open_payment()
     psp = account.psp()
+    # None stands for an amount with neither currency nor value.
     amount = {"currency": "" if value is None else "IDR", "value": value or ""}
     await account.receives(psp, echo=ours.id, amount=amount)
     state, why, _ = await account.notice(psp)
@@ -215,6 +226,7 @@ async def test_an_invalid_amount_is_held(account: Account, value: object) -> Non
     assert await account.status(ours) == Status.AWAITING_SHOPPER
 
 
+#: Pairs of event code and `success`. None of them reports that a payment was paid.
 CHANGES: Final = [
     ("REFUND", "true"),
     ("CHARGEBACK", "true"),
@@ -230,10 +242,10 @@ CHANGES: Final = [
 ]
 
 
-@pytest.mark.parametrize("original", ["THEIRS", None])
+@pytest.mark.parametrize("has_original", [True, False])
 @pytest.mark.parametrize(("code", "success"), CHANGES)
-async def test_a_change_of_another_system_under_our_reference_changes_nothing(
-    account: Account, code: str, success: str, original: str | None
+async def test_a_change_of_another_system_with_our_reference_changes_nothing(
+    account: Account, code: str, success: str, *, has_original: bool
 ) -> None:
     ours = await account.open_payment()
     await account.receives(account.psp(), echo=ours.id)
@@ -244,7 +256,7 @@ async def test_a_change_of_another_system_under_our_reference_changes_nothing(
         eventCode=code,
         success=success,
         paymentMethod="visa",
-        originalReference=original and account.psp(),
+        originalReference=account.psp() if has_original else None,
     )
     after = await account.payment(ours)
 
@@ -271,7 +283,7 @@ async def test_another_amount_leaves_our_payment_pending_and_is_reported_once(
 ) -> None:
     ours = await account.open_payment()
     psp = account.psp()
-    for _ in range(2):
+    for _ in range(2):  # Adyen sends the notification twice.
         await account.receives(psp, echo=ours.id, amount={"currency": "IDR", "value": value})
     payment = await account.payment(ours)
     state, why, owner = await account.notice(psp)
@@ -284,10 +296,10 @@ async def test_another_amount_leaves_our_payment_pending_and_is_reported_once(
     assert str(PRICE) in why
 
 
-# Without our id.
+# Messages without Kasir's payment id.
 
 
-async def test_the_only_open_payment_of_a_reference_gets_a_message_that_fits(
+async def test_a_message_belongs_to_the_only_open_payment_of_its_reference(
     account: Account,
 ) -> None:
     ours = await account.open_payment()
@@ -296,7 +308,7 @@ async def test_the_only_open_payment_of_a_reference_gets_a_message_that_fits(
     assert await account.status(ours) == Status.AUTHORISED
 
 
-async def test_a_message_that_fits_two_open_payments_is_held_and_recorded_at_both(
+async def test_a_message_that_fits_two_open_payments_is_held_and_both_get_an_event(
     account: Account,
 ) -> None:
     both = [await account.open_payment() for _ in range(2)]
@@ -305,11 +317,13 @@ async def test_a_message_that_fits_two_open_payments_is_held_and_recorded_at_bot
     state, why, _ = await account.notice(psp)
 
     assert (state, account.reference in why) == ("held", True)
-    assert [await account.status(one) for one in both] == [Status.AWAITING_SHOPPER] * 2
-    assert [await account.all_events(one) for one in both] == [["payment.needs_attention"]] * 2
+    assert [await account.status(ours) for ours in both] == [Status.AWAITING_SHOPPER] * 2
+    assert [await account.all_events(ours) for ours in both] == [["payment.needs_attention"]] * 2
 
 
-async def test_a_held_message_is_attributed_once_its_name_is_known(account: Account) -> None:
+async def test_a_held_message_is_attributed_once_its_psp_reference_is_known(
+    account: Account,
+) -> None:
     first, second = await account.open_payment(), await account.open_payment()
     psp = account.psp()
     await account.receives(psp)
@@ -322,7 +336,7 @@ async def test_a_held_message_is_attributed_once_its_name_is_known(account: Acco
     assert await account.status(first) == Status.AWAITING_SHOPPER
 
 
-async def test_a_payment_after_the_end_of_the_attempt_is_held_and_recorded(
+async def test_an_authorisation_after_a_refusal_is_held_and_the_shop_gets_an_event(
     account: Account,
 ) -> None:
     ours = await account.open_payment()
@@ -335,7 +349,7 @@ async def test_a_payment_after_the_end_of_the_attempt_is_held_and_recorded(
     assert "payment.needs_attention" in await account.all_events(ours)
 
 
-async def test_a_late_authorisation_with_our_id_counts(account: Account) -> None:
+async def test_a_late_authorisation_with_kasirs_payment_id_counts(account: Account) -> None:
     ours = await account.open_payment()
     await account.receives(account.psp(), echo=ours.id, success="false", reason="Refused")
     await account.receives(account.psp(), echo=ours.id)
@@ -343,7 +357,7 @@ async def test_a_late_authorisation_with_our_id_counts(account: Account) -> None
     assert await account.status(ours) == Status.AUTHORISED
 
 
-async def test_the_id_of_a_payment_of_another_kasir_is_foreign(account: Account) -> None:
+async def test_a_message_with_a_payment_id_of_another_kasir_is_foreign(account: Account) -> None:
     ours = await account.open_payment()
     psp = account.psp()
     await account.receives(psp, echo="pay_ANOTHER")
@@ -367,14 +381,16 @@ async def test_a_psp_reference_of_one_payment_with_the_id_of_another_is_held(
 
 # Two messages at the same time.
 
+#: Gives Kasir one message with this pspReference. The two intents are the first and the second.
 Arrival = Callable[[Account, Intent, Intent, str], Awaitable[None]]
 
 
-async def _notified(account: Account, first: Intent, _: Intent, psp: str) -> None:
+async def _notify_of_first(account: Account, first: Intent, _: Intent, psp: str) -> None:
     await account.receives(psp, echo=first.id)
 
 
-async def _notified_as_second(account: Account, _: Intent, second: Intent, psp: str) -> None:
+async def _notify_of_second(account: Account, _: Intent, second: Intent, psp: str) -> None:
+    """Receive a notification with another date, so that it is not a repeat of the first one's."""
     await account.receives(
         psp,
         echo=second.id,
@@ -383,23 +399,26 @@ async def _notified_as_second(account: Account, _: Intent, second: Intent, psp: 
     )
 
 
-async def _notified_by_reference(account: Account, _: Intent, second: Intent, psp: str) -> None:
+async def _notify_of_second_by_reference(
+    account: Account, _: Intent, second: Intent, psp: str
+) -> None:
+    """Receive a notification with another date and without Kasir's payment id."""
     await account.receives(
         psp, merchantReference=second.reference, eventDate="2026-05-05T07:05:05+02:00"
     )
 
 
-async def _shopper_returned(account: Account, _: Intent, __: Intent, psp: str) -> None:
+async def _return_of_shopper(account: Account, _: Intent, __: Intent, psp: str) -> None:
     await account.shopper_returns(psp)
 
 
-async def _answered(account: Account, first: Intent, _: Intent, psp: str) -> None:
+async def _answer_to_first(account: Account, first: Intent, _: Intent, psp: str) -> None:
     body = f'{{"resultCode":"Authorised","pspReference":"{psp}"}}'
     await account.answers(a_question(first.id), Answer(200, body.encode()))
 
 
-async def _changed(account: Account, _: Intent, second: Intent, psp: str) -> None:
-    """A change of that attempt, with the other payment's id."""
+async def _notify_of_capture(account: Account, _: Intent, second: Intent, psp: str) -> None:
+    """Receive a capture of the attempt, with the id of the second payment."""
     await account.receives(
         account.psp(),
         echo=second.id,
@@ -410,45 +429,45 @@ async def _changed(account: Account, _: Intent, second: Intent, psp: str) -> Non
 
 
 PAIRS: Final[dict[str, tuple[Arrival, Arrival]]] = {
-    "a notification and a return": (_notified, _shopper_returned),
-    "two notifications under two ids": (_notified, _notified_as_second),
-    "two notifications, one by its reference alone": (_notified, _notified_by_reference),
-    "an answer and another's notification": (_answered, _notified_as_second),
-    "an answer and a return": (_answered, _shopper_returned),
-    "a change and a notification": (_changed, _notified),
-    "a change and an answer": (_changed, _answered),
+    "a notification and a return": (_notify_of_first, _return_of_shopper),
+    "two notifications with two ids": (_notify_of_first, _notify_of_second),
+    "two notifications, one without an id": (_notify_of_first, _notify_of_second_by_reference),
+    "an answer and a notification with another id": (_answer_to_first, _notify_of_second),
+    "an answer and a return": (_answer_to_first, _return_of_shopper),
+    "a change and a notification": (_notify_of_capture, _notify_of_first),
+    "a change and an answer": (_notify_of_capture, _answer_to_first),
 }
-#: It was run once with 1,000.
+#: How often each pair of messages is tried.
 _TRIES: Final = 25
 
 
 @pytest.mark.parametrize("pair", PAIRS)
 @pytest.mark.parametrize("same_reference", [True, False])
-async def test_two_arrivals_at_once_never_give_a_name_two_owners(
+async def test_concurrent_messages_never_give_a_psp_reference_two_owners(
     account: Account, pair: str, *, same_reference: bool
 ) -> None:
-    names = []
+    references = []
     for number in range(_TRIES):
         account.reference = f"ORDER-{secrets.token_hex(6)}"
         first = await account.open_payment()
-        ending = "" if same_reference else "-B"
-        second = await account.open_payment(reference=account.reference + ending)
+        suffix = "" if same_reference else "-B"
+        second = await account.open_payment(reference=account.reference + suffix)
         psp = account.psp()
-        names.append(psp)
+        references.append(psp)
         arrivals = PAIRS[pair] if number % 2 else tuple(reversed(PAIRS[pair]))
         await asyncio.gather(*(arrive(account, first, second, psp) for arrive in arrivals))
         await account.kasir.reader.read_all()
-        paid = [await account.status(one) is Status.AUTHORISED for one in (first, second)]
+        paid = [await account.status(ours) is Status.AUTHORISED for ours in (first, second)]
 
         assert paid.count(True) <= 1
-    owners = [await account.owners(psp) for psp in names]
+    owners = [await account.owners(psp) for psp in references]
 
-    assert [found for found in owners if len(found) > 1] == []
+    assert [ids for ids in owners if len(ids) > 1] == []
     unread = "SELECT count(*) FROM notice WHERE state = 'unread'"
     assert await account.kasir.pool.fetchval(unread) == 0
 
 
-async def test_no_fact_names_what_another_payment_owns(account: Account) -> None:
+async def test_every_psp_reference_of_a_fact_is_owned_by_its_payment(account: Account) -> None:
     wrong = await account.kasir.pool.fetch(
         "SELECT payment_id, used FROM fact, unnest(ARRAY[psp_reference, modification]) AS used "
         "WHERE used <> '' AND NOT EXISTS (SELECT FROM psp_reference AS owned "

@@ -22,7 +22,8 @@ def account(kasir: Parts) -> Account:
     return Account(kasir)
 
 
-WRONG = {"currency": "IDR", "value": 1}
+#: Less than the amount that the payments of these tests have.
+WRONG_AMOUNT = {"currency": "IDR", "value": 1}
 
 
 async def test_a_payment_with_another_amount_stays_pending_after_the_shopper_returns(
@@ -30,7 +31,7 @@ async def test_a_payment_with_another_amount_stays_pending_after_the_shopper_ret
 ) -> None:
     ours = await account.open_payment()
     psp = account.psp()
-    await account.receives(psp, echo=ours.id, amount=WRONG)
+    await account.receives(psp, echo=ours.id, amount=WRONG_AMOUNT)
     before = await account.status(ours)
     await account.shopper_returns(psp)
     payment = await account.payment(ours)
@@ -45,14 +46,14 @@ async def test_a_payment_stays_pending_when_another_amount_follows_the_return(
     ours = await account.open_payment()
     psp = account.psp()
     await account.shopper_returns(psp)
-    await account.receives(psp, echo=ours.id, amount=WRONG)
+    await account.receives(psp, echo=ours.id, amount=WRONG_AMOUNT)
     payment = await account.payment(ours)
     events = await account.all_events(ours)
     assert payment.status is Status.PENDING
     assert "payment.authorised" not in events
 
 
-async def test_a_failed_cancel_by_reference_of_another_system_is_not_read_forever(
+async def test_a_failed_cancel_of_another_system_is_at_some_time_not_read_again(
     account: Account,
 ) -> None:
     ours = await account.open_payment()
@@ -61,17 +62,20 @@ async def test_a_failed_cancel_by_reference_of_another_system_is_not_read_foreve
     await account.receives(
         cancel, eventCode="TECHNICAL_CANCEL", success="false", originalReference=psp
     )
-    reads = []
+    was_read = []
     for _ in range(12):
-        before = await account.kasir.pool.fetchval(
-            "SELECT read_at::text || xmin::text FROM notice WHERE $1 = ANY (names)", cancel
-        )
+        before = await _version_of_notice(account, cancel)
         await account.kasir.reader.read_all()
-        after = await account.kasir.pool.fetchval(
-            "SELECT read_at::text || xmin::text FROM notice WHERE $1 = ANY (names)", cancel
-        )
-        reads.append(before != after)
-    assert reads[6:] == [False] * 6
+        was_read.append(await _version_of_notice(account, cancel) != before)
+    assert was_read[6:] == [False] * 6
+
+
+async def _version_of_notice(account: Account, psp: str) -> str:
+    """A text that changes each time the notice with this pspReference is written."""
+    version: str = await account.kasir.pool.fetchval(
+        "SELECT read_at::text || xmin::text FROM notice WHERE $1 = ANY (names)", psp
+    )
+    return version
 
 
 async def test_a_second_open_payment_older_than_the_newest_hundred_is_considered(
@@ -82,7 +86,8 @@ async def test_a_second_open_payment_older_than_the_newest_hundred_is_considered
         closed = await account.open_payment()
         await account.receives(account.psp(), echo=closed.id, success="false", reason="Refused")
     new = await account.open_payment()
-    psp = account.psp()  # The shopper of the old payment pays; Adyen echoes no id.
+    # The notification has no payment id: the old payment or the new one may be paid.
+    psp = account.psp()
     await account.receives(psp)
     assert await account.status(new) is Status.AWAITING_SHOPPER
     assert (await account.notice(psp))[0] == "held"
@@ -100,68 +105,58 @@ async def test_a_cancel_by_reference_cancels_the_payment_that_adyen_names(
         await account.receives(account.psp(), echo=other.id, success="false", reason="Refused")
     body = json.dumps({"paymentReference": account.reference}).encode()
     kasir = account.kasir
-    await kasir.changes.cancel_by_reference(
-        body, 72, None
-    )  # Adyen does not answer: the call is kept.
+    await kasir.changes.cancel_by_reference(body, 72, None)  # Adyen does not answer this call.
     key = await kasir.pool.fetchval(
         "SELECT key FROM question WHERE kind = 'cancels_by_reference' AND payment_id = ANY ($1)",
         [paid.id, other.id],
     )
     question, _ = await kasir.payments.question(key)
     cancel = account.psp()
-    body_of_cancel = json.dumps(
+    answer_body = json.dumps(
         {"status": "received", "pspReference": cancel, "paymentReference": account.reference}
     ).encode()
-    await account.answers(question, Answer(201, body_of_cancel))
+    await account.answers(question, Answer(201, answer_body))
     await account.receives(
         cancel, echo=paid.id, eventCode="TECHNICAL_CANCEL", originalReference=psp
     )
     assert await account.status(paid) is Status.CANCELLED
 
 
-STRANGERS_ENDS = [
-    {"success": "false", "reason": "Refused"},
-    {"eventCode": "OFFER_CLOSED"},
-    {"success": "false", "reason": "CANCELLED"},
-]
-
-
-async def test_a_batch_is_read_with_the_same_result_as_its_notices_one_by_one(
+async def test_reading_notices_in_one_batch_has_the_same_result_as_one_by_one(
     account: Account,
 ) -> None:
-    found = []
-    for together in (False, True):
+    outcomes = []
+    for in_one_batch in (False, True):
         account.reference = f"ORDER-{secrets.token_hex(6)}"
         ours = await account.open_payment()
         psp = account.psp()
         await account.posts(account.psp(), echo=ours.id, eventCode="CANCELLATION")
-        if not together:
+        if not in_one_batch:
             await account.kasir.reader.read_all()
         await account.posts(psp)
         await account.kasir.reader.read_all()
-        found.append((await account.status(ours), (await account.notice(psp))[0]))
-    assert found[0] == found[1]
+        outcomes.append((await account.status(ours), (await account.notice(psp))[0]))
+    assert outcomes[0] == outcomes[1]
 
 
-async def test_a_foreign_notification_is_recorded_at_one_paid_payment_of_the_reference(
+async def test_a_foreign_notification_gives_an_event_for_at_most_one_paid_payment(
     account: Account,
 ) -> None:
     paid = [await account.open_payment() for _ in range(30)]
-    for one in paid:
-        await account.receives(account.psp(), echo=one.id)
+    for ours in paid:
+        await account.receives(account.psp(), echo=ours.id)
     await account.receives(account.psp())
-    events = [(await account.all_events(one)).count("payment.needs_attention") for one in paid]
+    events = [(await account.all_events(ours)).count("payment.needs_attention") for ours in paid]
     assert sum(events) <= 1
 
 
-@pytest.mark.parametrize("details", ["Authorised"])
 async def test_a_payment_in_another_currency_is_not_authorised_by_a_return(
-    account: Account, details: str
+    account: Account,
 ) -> None:
-    """The answer has no amount; then a notification reports the amount, in another currency."""
+    """Adyen's answer about the return has no amount; the notification has one in dollars."""
     ours = await account.open_payment()
     psp = account.psp()
-    await account.shopper_returns(psp, result="Authorised")
+    await account.shopper_returns(psp)
     await account.receives(psp, echo=ours.id, amount={"currency": "USD", "value": PRICE})
     assert await account.status(ours) is not Status.AUTHORISED
 
@@ -169,17 +164,19 @@ async def test_a_payment_in_another_currency_is_not_authorised_by_a_return(
 async def test_a_refund_of_an_attempt_with_another_amount_is_not_counted(account: Account) -> None:
     ours = await account.open_payment()
     psp = account.psp()
-    await account.receives(psp, echo=ours.id, amount=WRONG)
+    await account.receives(psp, echo=ours.id, amount=WRONG_AMOUNT)
     await account.receives(account.psp(), eventCode="CAPTURE", originalReference=psp)
-    await account.receives(account.psp(), eventCode="REFUND", originalReference=psp, amount=WRONG)
+    await account.receives(
+        account.psp(), eventCode="REFUND", originalReference=psp, amount=WRONG_AMOUNT
+    )
     payment = await account.payment(ours)
     assert payment.summary.refunded.minor_units == 0
 
 
-async def test_an_echoed_id_outside_the_signature_does_not_outweigh_the_signed_reference(
+async def test_a_signed_reference_outranks_a_payment_id_that_is_not_signed(
     account: Account,
 ) -> None:
-    """A signed notification of a card payment of another order, with our id added to it."""
+    """Somebody added Kasir's payment id to the signed notification of a card payment."""
     ours = await account.open_payment()
     psp = account.psp()
     item = notification_item(
@@ -200,10 +197,10 @@ async def test_an_echoed_id_outside_the_signature_does_not_outweigh_the_signed_r
     assert await account.status(ours) is Status.AWAITING_SHOPPER
 
 
-async def test_a_renewal_with_another_amount_stays_pending_after_the_answer_to_our_call(
+async def test_a_renewal_with_another_amount_stays_pending_after_the_answer_to_its_call(
     account: Account,
 ) -> None:
-    """The notification of a renewal arrives before the answer, which has no amount."""
+    """The notification arrives before the answer to the call, and the answer has no amount."""
     ours = an_intent(
         f"pay_{account.psp()}",
         amount=Money(IDR, PRICE),
@@ -213,7 +210,7 @@ async def test_a_renewal_with_another_amount_stays_pending_after_the_answer_to_o
     question = a_question(ours.id)
     await account.kasir.payments.open(ours, question, None)
     psp = account.psp()
-    await account.receives(psp, echo=ours.id, amount=WRONG)
+    await account.receives(psp, echo=ours.id, amount=WRONG_AMOUNT)
     body = f'{{"resultCode":"Authorised","pspReference":"{psp}"}}'
     await account.answers(question, Answer(200, body.encode()))
     assert await account.status(ours) is Status.PENDING

@@ -1,4 +1,4 @@
-"""Every body that Adyen could sign is kept, accepted and read; it never blocks Adyen's queue."""
+"""Every body that Adyen could sign is accepted and read, so that none blocks Adyen's queue."""
 
 from __future__ import annotations
 
@@ -17,14 +17,15 @@ from kasir.store.vault import Vault
 from kasir.webhooks.notices import KeptNotice
 from opened_kasir import kasir_on
 
-BASIC: Final = {"Authorization": "Basic " + base64.b64encode(b"adyen:word").decode()}
+PASSWORD_HEADER: Final = {"Authorization": "Basic " + base64.b64encode(b"adyen:word").decode()}
 TOKENS_KEY: Final = "ab" * 32
-GUARDED: Final = {
+PASSWORD_SETTINGS: Final = {
     "KASIR_WEBHOOK_USER": "adyen",
     "KASIR_WEBHOOK_PASSWORD": "word",
     "ADYEN_TOKEN_HMAC_KEY": TOKENS_KEY,
 }
-HALF: Final = '"\\ud83d"'
+#: JSON of half a surrogate pair, and of a NUL character.
+HALF_A_PAIR: Final = '"\\ud83d"'
 NUL: Final = '"\\u0000"'
 
 
@@ -34,20 +35,23 @@ def signature_of(text: bytes, key: str = KEY) -> str:
 
 
 def with_field(name: str, text: str) -> bytes:
-    """A signed notification in which a field that is not signed is this JSON."""
+    """A signed notification with a field of this name, and this JSON as its value."""
     item = notification_item(**{name: "HERE"})
     return envelope(item).replace(b'"HERE"', text.encode("utf-8", "surrogateescape"))
 
 
-def signed_in(spelling: bytes) -> bytes:
-    """A notification whose reference is half a surrogate pair, signed in this spelling."""
+def signed_as(replacement: bytes) -> bytes:
+    """A notification whose merchant reference is half a surrogate pair.
+
+    Its signature is that of a text that has these bytes in the place of the reference.
+    """
     item = notification_item(merchantReference="HERE", additionalData=None)
     text = b":".join(
         [
             item["pspReference"].encode(),
             b"",
             b"TwinMerchant",
-            spelling,
+            replacement,
             b"25000",
             b"IDR",
             b"AUTHORISATION",
@@ -55,49 +59,49 @@ def signed_in(spelling: bytes) -> bytes:
         ]
     )
     item["additionalData"] = {"hmacSignature": signature_of(text)}
-    return envelope(item).replace(b'"HERE"', HALF.encode())
+    return envelope(item).replace(b'"HERE"', HALF_A_PAIR.encode())
 
 
 async def read_in(database: str) -> list[KeptNotice]:
-    """Read all that is kept, as a worker does; returns the notices that the operator sees."""
+    """Read all notices, as a worker does, and return them as the operator sees them."""
     async with kasir_on(database) as kasir:
         await kasir.reader.read_all()
         return await kasir.notices.listed(None, 100)
 
 
-ODD: Final = [
-    pytest.param(with_field("reason", HALF), id="half a pair"),
+ODD_BODIES: Final = [
+    pytest.param(with_field("reason", HALF_A_PAIR), id="half a pair"),
     pytest.param(with_field("reason", NUL), id="NUL"),
-    pytest.param(with_field("reason", '"\udcff"'), id="a byte that is no UTF-8"),
-    pytest.param(with_field("reason", '"a\nb"'), id="a line's end in a string"),
+    pytest.param(with_field("reason", '"\udcff"'), id="a byte that is not UTF-8"),
+    pytest.param(with_field("reason", '"a\nb"'), id="a line break in a string"),
     pytest.param(with_field("reason", "NaN"), id="NaN"),
     pytest.param(with_field("reason", "1e999"), id="1e999"),
     pytest.param(with_field("reason", "1" + "0" * 400), id="10^400"),
     pytest.param(with_field("reason", "1" + "0" * 5000), id="10^5000"),
     pytest.param(with_field("reason", '"' + "x" * 400_000 + '"'), id="400 kB"),
-    pytest.param(with_field("reason", '"a","reason":"b"'), id="twice the same field"),
-    pytest.param(with_field("eventDate", HALF), id="half a pair for a date"),
+    pytest.param(with_field("reason", '"a","reason":"b"'), id="a repeated field"),
+    pytest.param(with_field("eventDate", HALF_A_PAIR), id="half a pair as a date"),
     pytest.param(with_field("x\\u0000", "1"), id="NUL in a name"),
     pytest.param(b"\xef\xbb\xbf" + with_field("reason", '"x"'), id="a byte order mark"),
-    pytest.param(signed_in(b"?"), id="half a pair signed as Java would"),
-    pytest.param(signed_in("\ufffd".encode()), id="half a pair signed as JavaScript would"),
-    pytest.param(signed_in(b"\xed\xa0\xbd"), id="half a pair signed as it is"),
+    pytest.param(signed_as(b"?"), id="half a pair signed as Java would"),
+    pytest.param(signed_as("\ufffd".encode()), id="half a pair signed as JavaScript would"),
+    pytest.param(signed_as(b"\xed\xa0\xbd"), id="half a pair signed as UTF-8"),
 ]
 
 
-@pytest.mark.parametrize("body", ODD)
-async def test_a_signed_body_is_accepted_however_odd_it_is_and_the_next_is_read(
+@pytest.mark.parametrize("body", ODD_BODIES)
+async def test_any_signed_body_is_accepted_and_the_next_one_is_read(
     fresh_database: str, body: bytes
 ) -> None:
     async with in_process_app(fresh_database) as client:
-        odd = await client.post("/webhooks/adyen", content=body)
+        odd_response = await client.post("/webhooks/adyen", content=body)
         good = notification_item(pspReference="NEXT")
-        after = await client.post("/webhooks/adyen", content=envelope(good))
+        next_response = await client.post("/webhooks/adyen", content=envelope(good))
 
     notices = await read_in(fresh_database)
 
-    assert (odd.status_code, odd.content) == (202, b"[accepted]")
-    assert after.status_code == 202
+    assert (odd_response.status_code, odd_response.content) == (202, b"[accepted]")
+    assert next_response.status_code == 202
     assert len(notices) == 2
     assert "unread" not in {notice.state for notice in notices}
 
@@ -117,24 +121,32 @@ async def test_a_signed_body_is_accepted_however_odd_it_is_and_the_next_is_read(
         b'{"notificationItems":' + b"[" * 100_000 + b"]" * 100_000 + b"}",
     ],
 )
-async def test_an_unreadable_body_is_kept_from_senders_with_the_password_only(
+async def test_an_unreadable_body_is_stored_only_if_its_sender_has_the_password(
     fresh_database: str, body: bytes
 ) -> None:
-    async with in_process_app(fresh_database, **GUARDED) as client:
+    async with in_process_app(fresh_database, **PASSWORD_SETTINGS) as client:
         with capture_logs() as logs:
-            known = await client.post("/webhooks/adyen", content=body, headers=BASIC)
-        again = await client.post("/webhooks/adyen", content=body, headers=BASIC)
+            with_password = await client.post(
+                "/webhooks/adyen", content=body, headers=PASSWORD_HEADER
+            )
+        again = await client.post("/webhooks/adyen", content=body, headers=PASSWORD_HEADER)
         without_password = await client.post("/webhooks/adyen", content=body)
     notices = await read_in(fresh_database)
     async with kasir_on(fresh_database) as kasir:
         (row,) = await kasir.pool.fetch("SELECT item FROM notice")
-        kept = Vault(kasir.settings.secrets).open(row["item"])
+        stored_body = Vault(kasir.settings.secrets).open(row["item"])
 
-    assert [known.status_code, again.status_code, without_password.status_code] == [202, 202, 401]
-    assert [(one.state, one.event_code) for one in notices] == [("held", "UNREADABLE")]
+    assert [with_password.status_code, again.status_code, without_password.status_code] == [
+        202,
+        202,
+        401,
+    ]
+    assert [(notice.state, notice.event_code) for notice in notices] == [("held", "UNREADABLE")]
     assert notices[0].why.startswith(f"{len(body)} bytes came, and ")
-    assert kept == body
-    assert ("kept, and cannot be read", "raw") in [(one["event"], one.get("kind")) for one in logs]
+    assert stored_body == body
+    assert ("kept, and cannot be read", "raw") in [
+        (line["event"], line.get("kind")) for line in logs
+    ]
 
 
 @pytest.mark.parametrize("body", [b"{", b'{"notificationItems":[]}', b"\xff"])
@@ -142,51 +154,53 @@ async def test_without_a_password_an_unreadable_body_is_refused(
     fresh_database: str, body: bytes
 ) -> None:
     async with in_process_app(fresh_database) as client:
-        response = await client.post("/webhooks/adyen", content=body, headers=BASIC)
+        response = await client.post("/webhooks/adyen", content=body, headers=PASSWORD_HEADER)
     notices = await read_in(fresh_database)
 
     assert (response.status_code, notices) == (400, [])
 
 
-async def test_a_form_with_more_fields_than_a_notification_has_cannot_be_read(
+async def test_a_form_with_too_many_fields_is_unreadable(
     fresh_database: str,
 ) -> None:
     body = b"&".join(b"field%d=x" % number for number in range(1000))
-    heads = {"Content-Type": "application/x-www-form-urlencoded"}
-    async with in_process_app(fresh_database, **GUARDED) as client:
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    async with in_process_app(fresh_database, **PASSWORD_SETTINGS) as client:
         with capture_logs() as logs:
-            known = await client.post("/webhooks/adyen", content=body, headers=heads | BASIC)
+            with_password = await client.post(
+                "/webhooks/adyen", content=body, headers=headers | PASSWORD_HEADER
+            )
     async with in_process_app(fresh_database) as client:
-        without_password = await client.post("/webhooks/adyen", content=body, headers=heads)
+        without_password = await client.post("/webhooks/adyen", content=body, headers=headers)
     notices = await read_in(fresh_database)
 
-    assert (known.status_code, without_password.status_code) == (202, 400)
-    assert [(one.state, one.event_code) for one in notices] == [("held", "UNREADABLE")]
-    assert "kept, and cannot be read" in [one["event"] for one in logs]
+    assert (with_password.status_code, without_password.status_code) == (202, 400)
+    assert [(notice.state, notice.event_code) for notice in notices] == [("held", "UNREADABLE")]
+    assert "kept, and cannot be read" in [line["event"] for line in logs]
 
 
 async def test_a_password_does_not_replace_the_signature(fresh_database: str) -> None:
     forged = envelope(notification_item(key=OTHER_KEY))
-    async with in_process_app(fresh_database, **GUARDED) as client:
-        response = await client.post("/webhooks/adyen", content=forged, headers=BASIC)
+    async with in_process_app(fresh_database, **PASSWORD_SETTINGS) as client:
+        response = await client.post("/webhooks/adyen", content=forged, headers=PASSWORD_HEADER)
     notices = await read_in(fresh_database)
 
     assert (response.status_code, notices) == (401, [])
 
 
-async def test_the_good_items_of_an_envelope_are_kept_when_another_is_not_an_item(
+async def test_signed_items_are_stored_although_another_element_is_not_an_item(
     fresh_database: str,
 ) -> None:
-    boxes = json.loads(envelope(notification_item()))["notificationItems"]
-    response = []
+    items = json.loads(envelope(notification_item()))["notificationItems"]
+    statuses = []
     others: list[object] = ["x", 7, None, [], {"NotificationRequestItem": "x"}, {}]
     async with in_process_app(fresh_database) as client:
         for other in others:
-            body = json.dumps({"notificationItems": [other, *boxes]}).encode()
-            response.append((await client.post("/webhooks/adyen", content=body)).status_code)
+            body = json.dumps({"notificationItems": [other, *items]}).encode()
+            statuses.append((await client.post("/webhooks/adyen", content=body)).status_code)
     notices = await read_in(fresh_database)
 
-    assert response == [401] * 6
+    assert statuses == [401] * 6
     assert [notice.event_code for notice in notices] == ["AUTHORISATION"]
 
 
@@ -202,13 +216,13 @@ async def test_the_good_items_of_an_envelope_are_kept_when_another_is_not_an_ite
         b'\xef\xbb\xbf{"type":7}',
     ],
 )
-async def test_a_signed_token_notification_is_accepted_however_odd_it_is(
+async def test_any_signed_body_of_a_token_notification_is_accepted(
     fresh_database: str, body: bytes
 ) -> None:
-    async with in_process_app(fresh_database, **GUARDED) as client:
-        heads = {**BASIC, "HmacSignature": signature_of(body, TOKENS_KEY)}
-        response = await client.post("/webhooks/adyen/tokens", content=body, headers=heads)
-        forged = await client.post("/webhooks/adyen/tokens", content=body, headers=BASIC)
+    async with in_process_app(fresh_database, **PASSWORD_SETTINGS) as client:
+        headers = {**PASSWORD_HEADER, "HmacSignature": signature_of(body, TOKENS_KEY)}
+        response = await client.post("/webhooks/adyen/tokens", content=body, headers=headers)
+        forged = await client.post("/webhooks/adyen/tokens", content=body, headers=PASSWORD_HEADER)
     notices = await read_in(fresh_database)
 
     assert (response.status_code, forged.status_code) == (202, 401)

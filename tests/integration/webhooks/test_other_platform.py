@@ -1,4 +1,7 @@
-"""Notices of Adyen's other platform are kept, accepted and held, without effect."""
+"""Notifications of Adyen's other platform are accepted and held, and have no effect.
+
+Adyen has a live and a test platform; the twin counts as a test platform.
+"""
 
 from __future__ import annotations
 
@@ -24,28 +27,32 @@ LIVE: Final = {
     "KASIR_SECRET_KEY": "a-secret-of-thirty-two-characters",
 }
 ACCOUNTS: Final = {"live": "WarungECOM", "test": "TwinMerchant", "twin": "TwinMerchant"}
-#: The environment of Kasir, and the field `live` of an envelope of the other platform.
-OTHERS: Final = [("twin", "true"), ("test", "true"), ("live", "false")]
+#: Pairs of Kasir's environment and the field `live` in an envelope of the other platform.
+OTHER_PLATFORMS: Final = [("twin", "true"), ("test", "true"), ("live", "false")]
 
 
 @pytest.fixture
 async def kasir(fresh_database: str, request: pytest.FixtureRequest) -> AsyncIterator[Parts]:
-    """Kasir in the environment that the test names."""
-    named = {"ADYEN_ENVIRONMENT": request.param, "ADYEN_MERCHANT_ACCOUNT": ACCOUNTS[request.param]}
+    """Kasir in the environment that is the fixture's parameter."""
+    changes = {
+        "ADYEN_ENVIRONMENT": request.param,
+        "ADYEN_MERCHANT_ACCOUNT": ACCOUNTS[request.param],
+    }
     async with kasir_on(
-        fresh_database, ADYEN_TOKEN_HMAC_KEY=OTHER_KEY, **{**LIVE, **named}
+        fresh_database, ADYEN_TOKEN_HMAC_KEY=OTHER_KEY, **{**LIVE, **changes}
     ) as opened:
         await opened.payments.open(an_intent(), a_question(), None)
         yield opened
 
 
 def an_item(account: str) -> dict[str, Any]:
+    """A notification that the payment was authorised on this merchant account."""
     metadata = {"metadata.kasirPaymentId": "pay_1"}
     return notification_item(merchantAccountCode=account, additionalData=metadata)
 
 
 async def receive_payment(kasir: Parts, live: object, *, is_form: bool = False) -> None:
-    """Receive and read a notification that the payment is paid."""
+    """Receive and read a notification that the payment is paid, with this field `live`."""
     item = an_item(kasir.settings.merchant_account)
     body = json.dumps({"live": live, "notificationItems": [{"NotificationRequestItem": item}]})
     await receive(
@@ -81,7 +88,7 @@ async def receive_token_notice(kasir: Parts, environment: str) -> None:
     await kasir.reader.read_all()
 
 
-async def kept(kasir: Parts) -> list[KeptNotice]:
+async def stored_notices(kasir: Parts) -> list[KeptNotice]:
     return await kasir.notices.listed(None, 10)
 
 
@@ -90,13 +97,13 @@ async def status(kasir: Parts) -> str:
     return payment.status
 
 
-@pytest.mark.parametrize(("kasir", "live"), OTHERS, indirect=["kasir"])
-async def test_money_of_the_other_platform_is_held_and_pays_nothing(
+@pytest.mark.parametrize(("kasir", "live"), OTHER_PLATFORMS, indirect=["kasir"])
+async def test_a_notification_of_the_other_platform_is_held_and_pays_nothing(
     kasir: Parts, live: str
 ) -> None:
     before = await status(kasir)
     await receive_payment(kasir, live)
-    (notice,) = await kept(kasir)
+    (notice,) = await stored_notices(kasir)
 
     assert (notice.state, notice.payment_id) == ("held", None)
     assert "ADYEN_ENVIRONMENT" in notice.why
@@ -105,26 +112,27 @@ async def test_money_of_the_other_platform_is_held_and_pays_nothing(
 
 @pytest.mark.parametrize("kasir", ["twin"], indirect=True)
 async def test_a_held_notice_that_an_operator_replays_is_held_again(kasir: Parts) -> None:
-    async def nothing(_: object) -> None: ...
+    async def do_not_schedule(_: object) -> None: ...
 
     await receive_payment(kasir, "true")
-    ids = [notice.id for notice in await kept(kasir)]
-    scheduled = await replay(kasir.pool, ids, nothing)
+    ids = [notice.id for notice in await stored_notices(kasir)]
+    scheduled = await replay(kasir.pool, ids, do_not_schedule)
     await kasir.reader.read_all()
-    (notice,) = await kept(kasir)
+    (notice,) = await stored_notices(kasir)
 
     assert scheduled == ids
     assert (notice.state, await status(kasir)) == ("held", "created")
 
 
-@pytest.mark.parametrize(("kasir", "live"), OTHERS, indirect=["kasir"])
-async def test_a_notification_is_read_after_the_same_one_in_a_wrong_envelope(
+@pytest.mark.parametrize(("kasir", "live"), OTHER_PLATFORMS, indirect=["kasir"])
+async def test_a_notification_is_read_although_its_first_envelope_was_of_the_other_platform(
     kasir: Parts, live: str
 ) -> None:
     await receive_payment(kasir, live)
-    await receive_payment(kasir, {"true": "false", "false": "true"}[live])
+    kasirs_live = {"true": "false", "false": "true"}[live]
+    await receive_payment(kasir, kasirs_live)
 
-    assert sorted(notice.state for notice in await kept(kasir)) == ["held", "read"]
+    assert sorted(notice.state for notice in await stored_notices(kasir)) == ["held", "read"]
     assert await status(kasir) == "authorised"
 
 
@@ -136,7 +144,7 @@ async def test_a_notification_is_read_after_the_same_one_in_a_wrong_envelope(
     ],
     indirect=["kasir"],
 )
-async def test_a_notification_of_ours_or_without_a_platform_is_read(
+async def test_a_notification_of_kasirs_platform_or_without_one_is_read(
     kasir: Parts, live: object
 ) -> None:
     await receive_payment(kasir, live)
@@ -149,11 +157,11 @@ async def test_a_notification_of_ours_or_without_a_platform_is_read(
     [("twin", "live"), ("test", "live"), ("live", "test")],
     indirect=["kasir"],
 )
-async def test_a_token_of_the_other_platform_is_held_and_not_known(
+async def test_a_token_notification_of_the_other_platform_stores_no_token(
     kasir: Parts, environment: str
 ) -> None:
     await receive_token_notice(kasir, environment)
-    (notice,) = await kept(kasir)
+    (notice,) = await stored_notices(kasir)
 
     assert notice.state == "held"
     assert "ADYEN_ENVIRONMENT" in notice.why
@@ -163,7 +171,9 @@ async def test_a_token_of_the_other_platform_is_held_and_not_known(
 @pytest.mark.parametrize(
     ("kasir", "environment"), [("twin", "test"), ("live", "live")], indirect=["kasir"]
 )
-async def test_a_token_of_ours_is_known(kasir: Parts, environment: str) -> None:
+async def test_a_token_notification_of_kasirs_platform_stores_the_token(
+    kasir: Parts, environment: str
+) -> None:
     await receive_token_notice(kasir, environment)
 
     assert len(await kasir.tokens.of("shopper-1")) == 1

@@ -1,4 +1,4 @@
-"""Reading the inbox: notices that are early, late, duplicate, foreign, unreadable or ambiguous."""
+"""Reads notices that are early, late, duplicate, foreign, unreadable or ambiguous."""
 
 from __future__ import annotations
 
@@ -35,7 +35,10 @@ from kasir.wiring import Parts
 
 
 class Order:
-    """The payments of one reference, and the notifications that Adyen sends about them."""
+    """The payments of one merchant reference, and Adyen's notifications about them.
+
+    The payments are numbered. The default pspReference of a notification is `psp`.
+    """
 
     def __init__(self, kasir: Parts) -> None:
         self.kasir = kasir
@@ -44,18 +47,18 @@ class Order:
 
     async def open_payment(self, number: int = 1) -> PaymentId:
         """Open a payment whose shopper was redirected to the wallet."""
-        name = f"pay_{self.psp}_{number}"
-        intent = an_intent(name, reference=self.reference, created_at=datetime.now(UTC))
-        question = a_question(name)
+        payment_id = f"pay_{self.psp}_{number}"
+        intent = an_intent(payment_id, reference=self.reference, created_at=datetime.now(UTC))
+        question = a_question(payment_id)
         await self.kasir.payments.open(intent, question, None)
         redirected = an_answer(a_fact(Says.AWAITING_SHOPPER, about=question.key))
         await self.kasir.payments.record(question, redirected, None)
         return intent.id
 
     def item(self, **changes: Any) -> dict[str, Any]:
-        """A notification of this reference and attempt."""
-        named = {"merchantReference": self.reference, "pspReference": self.psp}
-        return notification_item(**(named | changes))
+        """A notification with this merchant reference and pspReference, and these changes."""
+        references = {"merchantReference": self.reference, "pspReference": self.psp}
+        return notification_item(**(references | changes))
 
     async def post(self, *items: dict[str, Any]) -> None:
         """Adyen posts items in one envelope."""
@@ -68,14 +71,14 @@ class Order:
         )
 
     async def read(self) -> None:
-        """Read all that is unread, as a worker does."""
+        """Read all unread notices, as a worker does."""
         await self.kasir.reader.read_all()
 
     async def payment(self, number: int = 1) -> Payment:
         """The payment with this number."""
-        found = await self.kasir.payments.payment(PaymentId(f"pay_{self.psp}_{number}"))
-        assert found is not None
-        return found
+        payment = await self.kasir.payments.payment(PaymentId(f"pay_{self.psp}_{number}"))
+        assert payment is not None
+        return payment
 
     async def states(self, psp: str = "") -> list[str]:
         """The states of the notices with a pspReference, in the order in which they arrived."""
@@ -90,8 +93,8 @@ def order(kasir: Parts) -> Order:
     return Order(kasir)
 
 
-def mine(payment_id: PaymentId) -> dict[str, str]:
-    """The additional data in which Adyen echoes our own id."""
+def echo_of(payment_id: PaymentId) -> dict[str, str]:
+    """The additional data in which Adyen returns Kasir's payment id."""
     return {"metadata.kasirPaymentId": payment_id}
 
 
@@ -107,7 +110,7 @@ async def test_a_notice_becomes_a_fact_and_the_payment_is_paid(order: Order) -> 
     assert await order.states() == ["read"]
 
 
-async def test_a_notice_that_came_twice_with_another_date_is_one_fact(order: Order) -> None:
+async def test_notices_that_differ_only_in_their_date_are_one_fact(order: Order) -> None:
     await order.open_payment()
     await order.post(order.item(), order.item(eventDate="2026-05-05T09:09:09+02:00"))
     await order.read()
@@ -130,39 +133,39 @@ async def test_reading_again_changes_nothing(order: Order) -> None:
     assert await order.payment() == before
 
 
-async def test_several_readers_at_once_read_everything_once(order: Order) -> None:
+async def test_concurrent_readers_read_every_notice_once(order: Order) -> None:
     for number in range(10):
         await order.open_payment(number)
     await order.post(
         *(
             order.item(
                 pspReference=f"{order.psp}{number}",
-                additionalData=mine(PaymentId(f"pay_{order.psp}_{number}")),
+                additionalData=echo_of(PaymentId(f"pay_{order.psp}_{number}")),
             )
             for number in range(10)
         )
     )
     await asyncio.gather(*(order.kasir.reader.read_all() for _ in range(5)))
-    ended = [await order.payment(number) for number in range(10)]
+    payments = [await order.payment(number) for number in range(10)]
 
-    assert {payment.status for payment in ended} == {Status.AUTHORISED}
-    assert {len(payment.facts) for payment in ended} == {2}
+    assert {payment.status for payment in payments} == {Status.AUTHORISED}
+    assert {len(payment.facts) for payment in payments} == {2}
 
 
-async def test_foreign_and_unknown_notices_are_kept_and_marked(order: Order) -> None:
+async def test_foreign_and_unknown_notices_are_stored_and_marked(order: Order) -> None:
     await order.post(
-        order.item(pspReference=f"{order.psp}A"),  # Of no payment of ours.
+        order.item(pspReference=f"{order.psp}A"),  # Kasir has no such payment.
         order.item(pspReference=f"{order.psp}B", merchantAccountCode="Another"),
         order.item(pspReference=f"{order.psp}C", eventCode="SOMETHING_NEW"),
         order.item(pspReference=f"{order.psp}D", eventCode="REPORT_AVAILABLE"),
     )
     await order.read()
-    found = [await order.states(order.psp + letter) for letter in "ABCD"]
+    states = [await order.states(order.psp + letter) for letter in "ABCD"]
 
-    assert found == [["foreign"], ["foreign"], ["unheard_of"], ["ignored"]]
+    assert states == [["foreign"], ["foreign"], ["unheard_of"], ["ignored"]]
 
 
-async def test_a_notice_that_cannot_be_read_is_held_with_its_error_and_does_not_block_others(
+async def test_an_unreadable_notice_is_held_with_its_error_and_does_not_block_others(
     order: Order,
 ) -> None:
     await order.open_payment()
@@ -189,9 +192,9 @@ async def test_a_notice_that_cannot_be_read_is_held_with_its_error_and_does_not_
 
 
 async def test_a_notice_of_another_currency_is_held(order: Order) -> None:
-    name = await order.open_payment()
+    payment_id = await order.open_payment()
     euros = {"currency": "EUR", "value": 25_000}
-    await order.post(order.item(amount=euros, additionalData=mine(name)))
+    await order.post(order.item(amount=euros, additionalData=echo_of(payment_id)))
     refund = order.item(
         eventCode="REFUND", pspReference=f"{order.psp}R", originalReference=order.psp, amount=euros
     )
@@ -207,24 +210,24 @@ async def test_a_notice_of_another_currency_is_held(order: Order) -> None:
 # Two payments of one reference.
 
 
-async def test_our_own_id_distinguishes_two_payments_of_one_reference(order: Order) -> None:
+async def test_kasirs_payment_id_distinguishes_two_payments_of_one_reference(order: Order) -> None:
     await order.open_payment(1)
     second = await order.open_payment(2)
-    await order.post(order.item(additionalData=mine(second)))
+    await order.post(order.item(additionalData=echo_of(second)))
     await order.read()
 
     assert (await order.payment(1)).status == Status.AWAITING_SHOPPER
     assert (await order.payment(2)).status == Status.AUTHORISED
 
 
-async def test_an_ambiguous_notice_is_held_and_attributed_once_it_can_be(order: Order) -> None:
+async def test_an_ambiguous_notice_is_held_until_its_payment_is_known(order: Order) -> None:
     await order.open_payment(1)
     second = await order.open_payment(2)
-    nameless = order.item(success="false", reason="Refused")
-    await order.post(nameless)
+    without_id = order.item(success="false", reason="Refused")
+    await order.post(without_id)
     await order.read()
     waiting = await order.states()
-    await order.post(order.item(additionalData=mine(second)))
+    await order.post(order.item(additionalData=echo_of(second)))
     await order.read()
 
     assert waiting == ["held"]
@@ -235,7 +238,7 @@ async def test_an_ambiguous_notice_is_held_and_attributed_once_it_can_be(order: 
     assert (await order.payment(1)).status == Status.AWAITING_SHOPPER
 
 
-async def test_a_waiting_notice_is_attributed_by_another_of_its_batch(order: Order) -> None:
+async def test_a_waiting_notice_is_attributed_by_another_notice_of_its_batch(order: Order) -> None:
     await order.open_payment(1)
     second = await order.open_payment(2)
     refund = order.item(
@@ -244,30 +247,30 @@ async def test_a_waiting_notice_is_attributed_by_another_of_its_batch(order: Ord
         originalReference=order.psp,
         amount={"currency": "IDR", "value": 10_000},
     )
-    await order.post(refund, order.item(additionalData=mine(second)))
+    await order.post(refund, order.item(additionalData=echo_of(second)))
     await order.read()
 
     assert await order.states() == ["read", "read"]
     assert (await order.payment(2)).summary.refunded.minor_units == 10_000
 
 
-async def test_a_notice_is_attributed_although_its_name_is_claimed_while_it_is_read(
+async def test_a_notice_is_attributed_although_its_psp_reference_is_claimed_while_it_is_read(
     order: Order, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await order.open_payment(1)
     second = await order.open_payment(2)
-    looked, go_on = asyncio.Event(), asyncio.Event()
-    looks = attribution.lock_candidates
+    has_locked, may_continue = asyncio.Event(), asyncio.Event()
+    lock_candidates = attribution.lock_candidates
 
-    async def slow(*given: Any) -> Any:
-        found = await looks(*given)
-        if not looked.is_set():
-            looked.set()
-            await go_on.wait()
-        return found
+    async def lock_and_wait(*given: Any) -> Any:
+        candidates = await lock_candidates(*given)
+        if not has_locked.is_set():  # Only the first reading waits.
+            has_locked.set()
+            await may_continue.wait()
+        return candidates
 
-    monkeypatch.setattr(reading, "lock_candidates", slow)
-    # It has a reference of its own, so no payment is locked for it.
+    monkeypatch.setattr(reading, "lock_candidates", lock_and_wait)
+    # The refund has another reference, so that no payment is locked for it.
     refund = order.item(
         eventCode="REFUND",
         merchantReference=f"{order.reference}-REFUND",
@@ -275,14 +278,14 @@ async def test_a_notice_is_attributed_although_its_name_is_claimed_while_it_is_r
         originalReference=order.psp,
     )
     await order.post(refund)
-    settling = asyncio.create_task(order.kasir.reader.read_all())
-    await looked.wait()
-    await order.post(order.item(additionalData=mine(second)))
-    await order.read()  # Claims the name, while the notice with it is not settled yet.
-    go_on.set()
-    await settling
+    first_reading = asyncio.create_task(order.kasir.reader.read_all())
+    await has_locked.wait()
+    await order.post(order.item(additionalData=echo_of(second)))
+    await order.read()  # Claims the pspReference before the first reading ends.
+    may_continue.set()
+    await first_reading
     before = await order.states()
-    for _ in range(2):  # The first stores which transactions ran, the second checks the notice.
+    for _ in range(2):  # The second of these readings checks the refund again.
         await order.read()
 
     assert before == ["foreign", "read"]
@@ -294,16 +297,16 @@ async def test_a_notice_that_came_before_the_first_answer_is_attributed_by_that_
     order: Order,
 ) -> None:
     await order.open_payment(1)
-    name = f"pay_{order.psp}_2"
-    intent = an_intent(name, reference=order.reference, created_at=NOW)
-    question = a_question(name)
+    payment_id = f"pay_{order.psp}_2"
+    intent = an_intent(payment_id, reference=order.reference, created_at=NOW)
+    question = a_question(payment_id)
     await order.kasir.payments.open(intent, question, None)
     await order.post(order.item())
     await order.read()
     before = await order.states()
     result = an_answer(a_fact(Says.AWAITING_SHOPPER, order.psp, about=question.key))
-    named = replace(result, clues=Clues(attempt=order.psp, payment_id=intent.id))
-    await order.kasir.payments.record(question, named, None, intent)
+    with_clues = replace(result, clues=Clues(attempt=order.psp, payment_id=intent.id))
+    await order.kasir.payments.record(question, with_clues, None, intent)
     await order.read()
 
     assert before == ["held"]
@@ -314,16 +317,18 @@ async def test_a_notice_that_came_before_the_first_answer_is_attributed_by_that_
 async def test_a_notice_of_no_payment_is_checked_exactly_once_more(order: Order) -> None:
     await order.post(order.item(), order.item(merchantAccountCode="Another", pspReference="X"))
     counts = [await order.kasir.reader.read_all() for _ in range(4)]
-    left = await order.kasir.pool.fetchval(
+    to_be_checked = await order.kasir.pool.fetchval(
         "SELECT count(*) FROM notice WHERE look_after IS NOT NULL AND names && $1", [order.psp, "X"]
     )
 
     assert counts == [2, 0, 0, 0]
-    assert left == 0
+    assert to_be_checked == 0
     assert await order.states() == ["foreign"]
 
 
-async def test_a_change_under_its_own_reference_finds_its_payment(order: Order) -> None:
+async def test_a_change_with_another_merchant_reference_is_attributed_to_its_payment(
+    order: Order,
+) -> None:
     await order.open_payment()
     refund = order.item(
         eventCode="REFUND",
@@ -332,7 +337,7 @@ async def test_a_change_under_its_own_reference_finds_its_payment(order: Order) 
         originalReference=order.psp,
         amount={"currency": "IDR", "value": 10_000},
     )
-    failed = order.item(  # It names the refund only.
+    failed = order.item(  # Both references of this event are the refund's.
         eventCode="REFUND_FAILED",
         merchantReference=f"{order.reference}-REFUND",
         pspReference=f"{order.psp}R",
@@ -341,14 +346,14 @@ async def test_a_change_under_its_own_reference_finds_its_payment(order: Order) 
     )
     await order.post(refund)
     await order.read()
-    early = await order.states()
+    states_before = await order.states()
     await order.post(order.item())
     await order.read()
     refunded = (await order.payment()).summary.refunded.minor_units
     await order.post(failed)
     await order.read()
 
-    assert early == ["foreign"]
+    assert states_before == ["foreign"]
     assert await order.states() == ["read", "read"]
     assert await order.states(f"{order.psp}R") == ["read", "read"]
     assert refunded == 10_000
@@ -370,13 +375,13 @@ async def test_an_ambiguous_answer_to_details_is_attributed_later(order: Order) 
     await order.kasir.payments.open_question(question)
     await order.kasir.payments.record(question, result, None)
     before = [(await order.payment(number)).status for number in (1, 2)]
-    # A notification of that attempt, and with our id, comes afterwards.
+    # Then a notification of this attempt arrives, with Kasir's payment id.
     await order.post(
         order.item(
             eventCode="CAPTURE",
             originalReference=order.psp,
             pspReference=f"{order.psp}C",
-            additionalData=mine(second),
+            additionalData=echo_of(second),
         )
     )
     await order.read()
@@ -384,20 +389,23 @@ async def test_an_ambiguous_answer_to_details_is_attributed_later(order: Order) 
     assert before == [Status.AWAITING_SHOPPER] * 2
     assert (await order.payment(2)).status == Status.AUTHORISED
     assert (await order.payment(1)).status == Status.AWAITING_SHOPPER
-    found, kept = await order.kasir.payments.question(key)
-    assert (found.payment_id, kept) == (second, result.answer)
+    stored_question, stored_answer = await order.kasir.payments.question(key)
+    assert (stored_question.payment_id, stored_answer) == (second, result.answer)
 
 
-async def test_a_notice_before_the_reply_is_kept_and_the_payment_is_paid(order: Order) -> None:
-    name = f"pay_{order.psp}_1"
-    intent = an_intent(name, reference=order.reference, created_at=NOW + timedelta(seconds=1))
-    await order.kasir.payments.open(intent, a_question(name), None)
+async def test_a_notice_before_the_answer_makes_the_payment_paid_before_and_after_it(
+    order: Order,
+) -> None:
+    payment_id = f"pay_{order.psp}_1"
+    created_at = NOW + timedelta(seconds=1)
+    intent = an_intent(payment_id, reference=order.reference, created_at=created_at)
+    question = a_question(payment_id)
+    await order.kasir.payments.open(intent, question, None)
     await order.post(order.item())
     await order.read()
-    early = await order.payment()
-    await order.kasir.payments.record(
-        a_question(name), an_answer(a_fact(Says.AWAITING_SHOPPER, about=f"kasir-{name}")), None
-    )
+    before = await order.payment()
+    redirected = an_answer(a_fact(Says.AWAITING_SHOPPER, about=question.key))
+    await order.kasir.payments.record(question, redirected, None)
 
-    assert early.status == Status.AUTHORISED
+    assert before.status == Status.AUTHORISED
     assert (await order.payment()).status == Status.AUTHORISED

@@ -38,7 +38,7 @@ MANY: Final = 100
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def kasir(postgres_dsn: str) -> AsyncIterator[Parts]:
-    """Kasir that takes token notifications, too."""
+    """Kasir that also accepts token notifications."""
     async with (
         a_database(postgres_dsn) as database,
         kasir_on(database, ADYEN_TOKEN_HMAC_KEY=OTHER_KEY) as opened,
@@ -46,11 +46,11 @@ async def kasir(postgres_dsn: str) -> AsyncIterator[Parts]:
         yield opened
 
 
-def a_name() -> str:
+def new_psp() -> str:
     return secrets.token_hex(8).upper()
 
 
-async def opened_payment(kasir: Parts, psp: str) -> PaymentId:
+async def open_payment(kasir: Parts, psp: str) -> PaymentId:
     """Open a payment whose shopper was redirected to the wallet."""
     intent = an_intent(
         f"pay_{psp}",
@@ -65,71 +65,73 @@ async def opened_payment(kasir: Parts, psp: str) -> PaymentId:
     return intent.id
 
 
-async def keep(kasir: Parts, items: Sequence[dict[str, Any]]) -> None:
+async def receive_items(kasir: Parts, items: Sequence[dict[str, Any]]) -> None:
     keys = [key_from_hex(KEY)]
     body = envelope(*items)
     await receive(body, is_form=False, keys=keys, inbox=kasir.inbox, received_at=NOW)
 
 
-async def ours(kasir: Parts, count: int) -> None:
-    """Keep an authorisation of each of so many payments that Kasir opened."""
-    names = [a_name() for _ in range(count)]
-    for name in names:
-        await opened_payment(kasir, name)
-    await keep(
+async def store_ours(kasir: Parts, count: int) -> None:
+    """Store authorisations of payments that Kasir opened."""
+    psps = [new_psp() for _ in range(count)]
+    for psp in psps:
+        await open_payment(kasir, psp)
+    await receive_items(
         kasir,
-        [notification_item(pspReference=one, merchantReference=f"ORDER-{one}") for one in names],
+        [notification_item(pspReference=psp, merchantReference=f"ORDER-{psp}") for psp in psps],
     )
 
 
-async def foreign(kasir: Parts, count: int) -> None:
+async def store_foreign(kasir: Parts, count: int) -> None:
     """Store authorisations of payments that Kasir does not know."""
-    names = [a_name() for _ in range(count)]
-    await keep(
-        kasir, [notification_item(pspReference=name, merchantReference=name) for name in names]
+    psps = [new_psp() for _ in range(count)]
+    await receive_items(
+        kasir, [notification_item(pspReference=psp, merchantReference=psp) for psp in psps]
     )
 
 
-async def waiting(kasir: Parts, count: int) -> None:
+async def store_early_refunds(kasir: Parts, count: int) -> None:
     """Store refunds of payments that have no attempt yet."""
-    names = [a_name() for _ in range(count)]
-    for name in names:
-        await opened_payment(kasir, name)
-    await keep(
+    psps = [new_psp() for _ in range(count)]
+    for psp in psps:
+        await open_payment(kasir, psp)
+    await receive_items(
         kasir,
         [
             notification_item(
                 eventCode="REFUND",
-                pspReference=f"{one}R",
-                originalReference=one,
-                merchantReference=f"ORDER-{one}",
+                pspReference=f"{psp}R",
+                originalReference=psp,
+                merchantReference=f"ORDER-{psp}",
             )
-            for one in names
+            for psp in psps
         ],
     )
 
 
-async def unreadable(kasir: Parts, count: int) -> None:
+async def store_unreadable(kasir: Parts, count: int) -> None:
     """Store items that have a field of a wrong type."""
-    names = [a_name() for _ in range(count)]
-    await keep(kasir, [notification_item(pspReference=one, eventDate="yesterday") for one in names])
+    psps = [new_psp() for _ in range(count)]
+    await receive_items(
+        kasir, [notification_item(pspReference=psp, eventDate="yesterday") for psp in psps]
+    )
 
 
-async def tokens(kasir: Parts, count: int) -> None:
-    """Store notifications of this number of new tokens, each of another shopper."""
+async def store_token_notices(kasir: Parts, count: int) -> None:
+    """Store notifications of new tokens, each of another shopper."""
     for _ in range(count):
-        name = a_name()
+        psp = new_psp()
         data = {
             "merchantAccount": "TwinMerchant",
-            "storedPaymentMethodId": name,
+            "storedPaymentMethodId": psp,
             "type": "gopay_wallet",
             "operation": "created",
-            "shopperReference": f"shopper-{name}",
+            "shopperReference": f"shopper-{psp}",
         }
         body = json.dumps(
             {
                 "createdAt": NOW.isoformat(),
-                "eventId": name,
+                "eventId": psp,
                 "environment": "test",
                 "type": "recurring.token.created",
                 "data": data,
@@ -145,17 +147,22 @@ async def tokens(kasir: Parts, count: int) -> None:
 
 
 async def statements_of_reading(kasir: Parts, count: int) -> Counter[str]:
-    """Count what the reading of all that is unread sends."""
+    """Read all unread notices, and count the statements; `count` notices must be unread."""
     with counted_statements() as counted:
         assert await kasir.reader.read_all() == count
     return counted
 
 
-@pytest.mark.parametrize("kind", [ours, foreign, waiting, unreadable, tokens])
-async def test_as_many_statements_for_many_notices_as_for_one(kasir: Parts, kind: Any) -> None:
-    await kind(kasir, 1)
+@pytest.mark.parametrize(
+    "store_notices",
+    [store_ours, store_foreign, store_early_refunds, store_unreadable, store_token_notices],
+)
+async def test_reading_many_notices_sends_as_many_statements_as_reading_one(
+    kasir: Parts, store_notices: Any
+) -> None:
+    await store_notices(kasir, 1)
     for_one = await statements_of_reading(kasir, 1)
-    await kind(kasir, MANY)
+    await store_notices(kasir, MANY)
     for_many = await statements_of_reading(kasir, MANY)
 
     assert for_one == for_many
@@ -163,15 +170,17 @@ async def test_as_many_statements_for_many_notices_as_for_one(kasir: Parts, kind
     assert for_one.total() < 25
 
 
-async def test_as_many_statements_for_many_answers_that_found_their_payments(kasir: Parts) -> None:
+async def test_attributing_many_answers_sends_as_many_statements_as_one_answer(
+    kasir: Parts,
+) -> None:
     counts = []
     for count in (1, MANY):
-        names = [a_name() for _ in range(count)]
-        for name in names:
-            await opened_payment(kasir, name)
+        psps = [new_psp() for _ in range(count)]
+        for psp in psps:
+            await open_payment(kasir, psp)
             question = a_question(
-                name,
-                key=f"details_{name}",
+                psp,
+                key=f"details_{psp}",
                 kind=Kind.DETAILS,
                 payment_id=None,
                 path="/payments/details",
@@ -179,21 +188,19 @@ async def test_as_many_statements_for_many_answers_that_found_their_payments(kas
             await kasir.payments.open_question(question)
             body = {
                 "resultCode": "Authorised",
-                "pspReference": name,
+                "pspReference": psp,
                 "merchantReference": "of another system",
                 "amount": {"currency": "IDR", "value": 25_000},
             }
             answer = an_answer(body=json.dumps(body).encode())
             await kasir.payments.record(question, answer, None)
+        # The key is "details_" and the pspReference.
         await kasir.pool.execute(
             "UPDATE question SET psp_reference = substr(key, 9) WHERE payment_id IS NULL"
         )
-        await keep(
+        await receive_items(
             kasir,
-            [
-                notification_item(pspReference=one, merchantReference=f"ORDER-{one}")
-                for one in names
-            ],
+            [notification_item(pspReference=psp, merchantReference=f"ORDER-{psp}") for psp in psps],
         )
         counts.append(await statements_of_reading(kasir, count))
 

@@ -1,4 +1,4 @@
-"""Notifications over HTTP: 202 once they are kept, and only if they are authentic."""
+"""An authentic notification is answered with 202 once it is stored; any other is refused."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from raw_http import Caller, HttpReply
 
 
 def item_for(caller: Caller, reference: str, **changes: Any) -> dict[str, Any]:
-    """A notification of a payment of ours, signed with the key of the system."""
+    """A notification of an authorisation, signed with the key of the running system."""
     key = caller.system.environment["ADYEN_HMAC_KEY"]
     psp_reference = secrets.token_hex(8).upper()
     changes = {"key": key, "pspReference": psp_reference, "merchantReference": reference} | changes
@@ -42,7 +42,7 @@ async def facts_of(caller: Caller, reference: str) -> list[dict[str, Any]]:
     return facts
 
 
-async def notices(caller: Caller) -> dict[str, int]:
+async def notice_counts(caller: Caller) -> dict[str, int]:
     """The number of notices in each state."""
     connection = await asyncpg.connect(caller.system.environment["KASIR_DATABASE_URL"])
     try:
@@ -52,66 +52,71 @@ async def notices(caller: Caller) -> dict[str, int]:
     return {row["state"]: row["count"] for row in rows}
 
 
-async def until_counted(caller: Caller, state: str, wanted: int) -> None:
-    async def look() -> int:
-        return (await notices(caller)).get(state, 0)
+async def until_counted(caller: Caller, state: str, expected: int) -> None:
+    async def count_now() -> int:
+        return (await notice_counts(caller)).get(state, 0)
 
-    await until(look, lambda count: count == wanted, f"{wanted} notices {state}")
+    await until(count_now, lambda count: count == expected, f"{expected} notices {state}")
 
 
 async def test_an_authentic_notification_is_accepted_and_decides_the_status(
-    caller: Caller, walker: JourneyClient
+    caller: Caller, journey_client: JourneyClient
 ) -> None:
     reference = await new_payment(caller)
     item = item_for(caller, reference)
     response = await deliver(caller, envelope(item))
-    payment = await walker.status(reference, "authorised")
+    payment = await journey_client.status(reference, "authorised")
 
     assert (response.status, response.body) == (202, b"[accepted]")
     assert payment["pspReference"] == item["pspReference"]
     assert payment["captured"] == 25_000
 
 
-async def test_the_same_notification_twice_is_accepted_twice_and_counted_once(
-    caller: Caller, walker: JourneyClient
+async def test_a_repeated_notification_is_accepted_each_time_and_counted_once(
+    caller: Caller, journey_client: JourneyClient
 ) -> None:
     reference = await new_payment(caller)
     body = envelope(item_for(caller, reference))
-    answers = [await deliver(caller, body) for _ in range(3)]
-    payment = await walker.status(reference, "authorised")
+    responses = [await deliver(caller, body) for _ in range(3)]
+    payment = await journey_client.status(reference, "authorised")
 
-    assert [response.status for response in answers] == [202] * 3
+    assert [response.status for response in responses] == [202] * 3
     assert payment["captured"] == 25_000
     assert [fact["source"] for fact in payment["facts"]].count("notification") == 1
 
 
-async def test_a_batch_is_accepted_whole(caller: Caller, walker: JourneyClient) -> None:
+async def test_every_notification_of_a_batch_is_accepted(
+    caller: Caller, journey_client: JourneyClient
+) -> None:
     references = [await new_payment(caller) for _ in range(5)]
     response = await deliver(caller, envelope(*(item_for(caller, name) for name in references)))
-    ended = [await walker.status(name, "authorised") for name in references]
+    payments = [await journey_client.status(name, "authorised") for name in references]
 
     assert (response.status, response.body) == (202, b"[accepted]")
-    assert [payment["captured"] for payment in ended] == [25_000] * 5
+    assert [payment["captured"] for payment in payments] == [25_000] * 5
 
 
-async def test_a_false_and_then_a_true_ends_paid(caller: Caller, walker: JourneyClient) -> None:
+async def test_a_refusal_and_then_an_authorisation_make_the_payment_authorised(
+    caller: Caller, journey_client: JourneyClient
+) -> None:
     reference = await new_payment(caller)
-    echoed = {"metadata.kasirPaymentId": (await walker.newest(reference))["id"]}
+    metadata = {"metadata.kasirPaymentId": (await journey_client.newest(reference))["id"]}
 
     async def receive_one(**changes: Any) -> None:
-        item = item_for(caller, reference, additionalData=dict(echoed), **changes)
+        item = item_for(caller, reference, additionalData=dict(metadata), **changes)
         await deliver(caller, envelope(item))
 
     await receive_one(success="false", reason="Refused")
-    await walker.status(reference, "refused")
+    await journey_client.status(reference, "refused")
     await receive_one()
-    await walker.status(reference, "authorised")
+    await journey_client.status(reference, "authorised")
     await receive_one(success="false", reason="Again")
 
-    async def look() -> list[dict[str, Any]]:
+    async def facts_now() -> list[dict[str, Any]]:
         return await facts_of(caller, reference)
 
-    await until(look, lambda facts: len(facts) == 4, "four facts")
+    # The redirect, the refusal, the authorisation, and the second refusal.
+    await until(facts_now, lambda facts: len(facts) == 4, "four facts")
     listed = await caller.call("GET", f"/api/payments?reference={reference}")
 
     assert listed.json["payments"][0]["status"] == "authorised"
@@ -121,9 +126,9 @@ async def test_a_false_and_then_a_true_ends_paid(caller: Caller, walker: Journey
     "change",
     [
         pytest.param({"key": OTHER_KEY}, id="another key"),
-        pytest.param({"additionalData": {"hmacSignature": ""}}, id="an empty seal"),
-        pytest.param({"additionalData": {"hmacSignature": "forged"}}, id="a forged seal"),
-        pytest.param({"additionalData": {"hmacSignature": None}}, id="no seal"),
+        pytest.param({"additionalData": {"hmacSignature": ""}}, id="an empty signature"),
+        pytest.param({"additionalData": {"hmacSignature": "forged"}}, id="a forged signature"),
+        pytest.param({"additionalData": {"hmacSignature": None}}, id="no signature"),
         pytest.param({"additionalData": None}, id="no additional data"),
     ],
 )
@@ -132,13 +137,14 @@ async def test_a_notification_that_is_not_authentic_gets_401_and_has_no_effect(
 ) -> None:
     reference = await new_payment(caller)
     response = await deliver(caller, envelope(item_for(caller, reference, **change)))
-    # A later notification is read after it: by then the forged one would have been, too.
+    # Notifications are read in the order of their arrival. When this later one has been read, the
+    # first one would have been read too, if Kasir had stored it.
     await deliver(caller, envelope(item_for(caller, reference, success="false")))
 
-    async def look() -> list[dict[str, Any]]:
+    async def facts_now() -> list[dict[str, Any]]:
         return await facts_of(caller, reference)
 
-    facts = await until(look, lambda facts: len(facts) >= 2, "the later notification")
+    facts = await until(facts_now, lambda facts: len(facts) >= 2, "the later notification")
 
     assert (response.status, response.body) == (401, b"no valid HMAC signature")
     assert [fact["says"] for fact in facts] == ["awaiting_shopper", "refused"]
@@ -152,13 +158,13 @@ async def test_an_item_that_was_changed_in_transit_is_not_authentic(caller: Call
     assert response.status == 401
 
 
-async def test_one_bad_item_does_not_reject_the_others(
-    caller: Caller, walker: JourneyClient
+async def test_a_forged_item_does_not_prevent_the_others_from_being_read(
+    caller: Caller, journey_client: JourneyClient
 ) -> None:
     good, other = await new_payment(caller), await new_payment(caller)
     batch = envelope(item_for(caller, other, key=OTHER_KEY), item_for(caller, good))
     response = await deliver(caller, batch)
-    payment = await walker.status(good, "authorised")
+    payment = await journey_client.status(good, "authorised")
 
     assert response.status == 401
     assert payment["captured"] == 25_000
@@ -203,7 +209,7 @@ async def test_a_large_body_within_the_limit_is_accepted(caller: Caller) -> None
 
 
 async def test_an_unknown_event_code_is_accepted_and_counted(caller: Caller) -> None:
-    before = (await notices(caller)).get("unheard_of", 0)
+    before = (await notice_counts(caller)).get("unheard_of", 0)
     item = item_for(caller, "ANY", eventCode="SOMETHING_NEW")
     response = await deliver(caller, envelope(item))
 
@@ -215,7 +221,7 @@ async def test_a_notification_of_another_merchant_account_is_accepted_and_marked
     caller: Caller,
 ) -> None:
     reference = await new_payment(caller)
-    before = (await notices(caller)).get("foreign", 0)
+    before = (await notice_counts(caller)).get("foreign", 0)
     item = item_for(caller, reference, merchantAccountCode="AnotherShop")
     response = await deliver(caller, envelope(item))
     await until_counted(caller, "foreign", before + 1)
@@ -227,49 +233,49 @@ async def test_a_notification_of_another_merchant_account_is_accepted_and_marked
 async def test_a_notification_of_an_unknown_reference_is_accepted_and_marked_foreign(
     caller: Caller,
 ) -> None:
-    before = (await notices(caller)).get("foreign", 0)
-    item = item_for(caller, f"NOBODY-{secrets.token_hex(6)}")
+    before = (await notice_counts(caller)).get("foreign", 0)
+    item = item_for(caller, f"UNKNOWN-{secrets.token_hex(6)}")
     response = await deliver(caller, envelope(item))
     await until_counted(caller, "foreign", before + 1)
 
     assert (response.status, response.body) == (202, b"[accepted]")
 
 
-async def test_a_notice_that_cannot_be_read_is_accepted_and_held_and_does_not_block_others(
-    caller: Caller, walker: JourneyClient
+async def test_an_unreadable_notice_is_accepted_and_held_and_does_not_block_others(
+    caller: Caller, journey_client: JourneyClient
 ) -> None:
     reference = await new_payment(caller)
-    before = (await notices(caller)).get("held", 0)
-    poison = item_for(caller, reference, eventDate="the day before yesterday")
+    before = (await notice_counts(caller)).get("held", 0)
+    unreadable = item_for(caller, reference, eventDate="the day before yesterday")
     good = item_for(caller, reference)
-    answers = [await deliver(caller, envelope(poison)), await deliver(caller, envelope(good))]
-    payment = await walker.status(reference, "authorised")
+    responses = [await deliver(caller, envelope(item)) for item in (unreadable, good)]
+    payment = await journey_client.status(reference, "authorised")
     await until_counted(caller, "held", before + 1)
 
-    assert [response.status for response in answers] == [202, 202]
+    assert [response.status for response in responses] == [202, 202]
     assert payment["captured"] == 25_000
 
 
 async def test_an_item_with_a_nul_does_not_break_the_database(
-    caller: Caller, walker: JourneyClient
+    caller: Caller, journey_client: JourneyClient
 ) -> None:
     reference = await new_payment(caller)
-    poison = item_for(caller, reference + "\0", reason="a\0b", pspReference="PSP\0NUL")
-    answers = [
-        await deliver(caller, envelope(poison)),
+    with_nul = item_for(caller, reference + "\0", reason="a\0b", pspReference="PSP\0NUL")
+    responses = [
+        await deliver(caller, envelope(with_nul)),
         await deliver(caller, envelope(item_for(caller, reference, reason="a\0b"))),
     ]
     good = await new_payment(caller)
     await deliver(caller, envelope(item_for(caller, good)))
-    payment = await walker.status(good, "authorised")
+    payment = await journey_client.status(good, "authorised")
 
-    assert [response.status for response in answers] == [202, 202]
+    assert [response.status for response in responses] == [202, 202]
     assert payment["captured"] == 25_000
 
 
 @pytest.mark.parametrize("content_type", ["application/x-www-form-urlencoded", "X"])
-async def test_a_body_with_a_forms_content_type_is_read_as_a_form(
-    caller: Caller, walker: JourneyClient, content_type: str
+async def test_a_form_is_read_only_if_it_has_the_content_type_of_a_form(
+    caller: Caller, journey_client: JourneyClient, content_type: str
 ) -> None:
     reference = await new_payment(caller)
     item = item_for(caller, reference)
@@ -288,10 +294,10 @@ async def test_a_body_with_a_forms_content_type_is_read_as_a_form(
         assert response.status == 400
     else:
         assert (response.status, response.body) == (202, b"[accepted]")
-        await walker.status(reference, "authorised")
+        await journey_client.status(reference, "authorised")
 
 
-async def test_reports_and_notifications_of_other_accounts_are_accepted(caller: Caller) -> None:
+async def test_a_notification_about_a_report_is_accepted(caller: Caller) -> None:
     report = item_for(
         caller,
         "",
@@ -305,15 +311,15 @@ async def test_reports_and_notifications_of_other_accounts_are_accepted(caller: 
 
 
 async def test_an_authorization_header_is_ignored_where_none_is_required(caller: Caller) -> None:
-    given = {"Authorization": "Basic " + base64.b64encode(b"a:b").decode()}
+    headers = {"Authorization": "Basic " + base64.b64encode(b"a:b").decode()}
     body = envelope(item_for(caller, "ANY", eventCode="SOMETHING_NEW"))
-    response = await caller.call("POST", "/webhooks/adyen", body, api_key=None, headers=given)
+    response = await caller.call("POST", "/webhooks/adyen", body, api_key=None, headers=headers)
 
     assert response.status == 202
 
 
-async def test_the_signature_does_not_depend_on_the_spelling_of_the_json(
-    caller: Caller, walker: JourneyClient
+async def test_the_signature_does_not_depend_on_the_format_of_the_json(
+    caller: Caller, journey_client: JourneyClient
 ) -> None:
     reference = await new_payment(caller)
     parsed = json.loads(envelope(item_for(caller, reference)))
@@ -321,4 +327,4 @@ async def test_the_signature_does_not_depend_on_the_spelling_of_the_json(
     response = await deliver(caller, json.dumps(parsed, indent=4, ensure_ascii=False).encode())
 
     assert response.status == 202
-    await walker.status(reference, "authorised")
+    await journey_client.status(reference, "authorised")

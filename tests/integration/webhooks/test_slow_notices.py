@@ -1,4 +1,4 @@
-"""Notices that take longer to read than the statement timeout."""
+"""A notice that takes longer to read than the statement timeout is retried, and then held."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ from kasir.webhooks.receiving import receive
 from kasir.wiring import Parts
 from opened_kasir import a_database, kasir_on, until
 
-#: PostgreSQL ends a statement that settles such notices, as one that took too long.
-SLOW = """
+#: A trigger: an update of more than {most} notices that fulfil {which} fails, with the error of the
+#: statement timeout. Settling notices is such an update.
+TOO_SLOW = """
 CREATE OR REPLACE FUNCTION too_slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
   IF (SELECT count(*) FROM settled WHERE {which}) > {most} THEN
     RAISE EXCEPTION 'canceling statement due to statement timeout' USING ERRCODE = '57014';
@@ -31,7 +32,7 @@ CREATE OR REPLACE TRIGGER too_slow AFTER UPDATE ON notice REFERENCING NEW TABLE 
 
 @pytest.fixture
 async def kasir(postgres_dsn: str) -> AsyncIterator[Parts]:
-    """Kasir on a database of the test's own, with four notices."""
+    """Kasir with four notices in a new database."""
     async with a_database(postgres_dsn) as database, kasir_on(database) as opened:
         items = [notification_item(pspReference=f"SLOW{number}") for number in range(4)]
         await receive(
@@ -49,12 +50,13 @@ async def states(kasir: Parts) -> list[str]:
     return [row["state"] for row in rows]
 
 
-async def _is_slow(kasir: Parts, which: str, most: int = 0) -> None:
-    await kasir.pool.execute(SLOW.format(which=which, most=most))
+async def _make_slow(kasir: Parts, which: str, most: int = 0) -> None:
+    """Install the trigger. `which` is an SQL condition."""
+    await kasir.pool.execute(TOO_SLOW.format(which=which, most=most))
 
 
 async def test_notices_that_are_too_slow_together_are_read_one_by_one(kasir: Parts) -> None:
-    await _is_slow(kasir, "true", most=1)
+    await _make_slow(kasir, "true", most=1)
     await kasir.reader.read_all()
 
     assert await states(kasir) == ["foreign"] * 4
@@ -63,46 +65,49 @@ async def test_notices_that_are_too_slow_together_are_read_one_by_one(kasir: Par
 async def test_a_notice_that_is_always_too_slow_is_held_and_the_others_are_read(
     kasir: Parts,
 ) -> None:
-    await _is_slow(kasir, "state <> 'held' AND 'SLOW1' = ANY (names)")
+    await _make_slow(kasir, "state <> 'held' AND 'SLOW1' = ANY (names)")
     with pytest.raises(asyncpg.QueryCanceledError):
         await kasir.reader.read_all()
-    first = await states(kasir)
+    after_first_try = await states(kasir)
     tries = 1
     while "unread" in await states(kasir):
         tries += 1
-        await _reads(kasir)
+        await _try_to_read(kasir)
     held = await kasir.pool.fetchval("SELECT error FROM notice WHERE state = 'held'")
 
-    assert first == ["foreign", "unread", "foreign", "foreign"]
+    assert after_first_try == ["foreign", "unread", "foreign", "foreign"]
     assert await states(kasir) == ["foreign", "held", "foreign", "foreign"]
     assert tries == kasir.settings.limits.slow_reads_max
     assert "canceling statement due to statement timeout" in held
 
 
-async def _reads(kasir: Parts) -> None:
+async def _try_to_read(kasir: Parts) -> None:
+    """Read all notices; the statement timeout may be exceeded."""
     try:
         await kasir.reader.read_all()
     except asyncpg.QueryCanceledError as error:
-        assert "statement timeout" in str(error)  # noqa: PT017  # The last one raises nothing.
+        assert "statement timeout" in str(error)  # noqa: PT017  # The last call raises nothing.
 
 
-async def test_no_notice_is_held_because_the_database_is_slow_for_a_while(kasir: Parts) -> None:
-    await _is_slow(kasir, "true")
+async def test_a_database_that_is_slow_for_a_while_causes_no_notice_to_be_held(
+    kasir: Parts,
+) -> None:
+    await _make_slow(kasir, "true")
     for _ in range(kasir.settings.limits.slow_reads_max + 1):
         with pytest.raises(asyncpg.QueryCanceledError):
             await kasir.reader.read_all()
-    meanwhile = await states(kasir)
+    while_slow = await states(kasir)
     await kasir.pool.execute("DROP TRIGGER too_slow ON notice")
     await kasir.reader.read_all()
 
-    assert meanwhile == ["unread"] * 4
+    assert while_slow == ["unread"] * 4
     assert await states(kasir) == ["foreign"] * 4
 
 
 async def test_due_jobs_run_while_no_notice_can_be_read(
     kasir: Parts, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    await _is_slow(kasir, "true")
+    await _make_slow(kasir, "true")
     await write_events(kasir, "pay_1")
     stop = asyncio.Event()
     working = asyncio.create_task(work(kasir, stop))

@@ -1,4 +1,4 @@
-"""The webhook as the operator set it up: basic authentication, and a key being replaced."""
+"""The webhook's settings: basic authentication, and a key that is being replaced."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def basic(user: str, password: str) -> str:
     return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
 
 
-async def test_basic_authentication_is_asked_for_where_it_is_set(fresh_database: str) -> None:
+async def test_basic_authentication_is_required_where_it_is_set(fresh_database: str) -> None:
     environ = {"KASIR_WEBHOOK_USER": "adyen", "KASIR_WEBHOOK_PASSWORD": "päss:word"}
     async with in_process_app(fresh_database, **environ) as client:
         wrong = [
@@ -55,11 +55,11 @@ async def test_only_the_current_and_the_previous_key_are_accepted(fresh_database
 
 async def test_without_a_configured_api_key_every_request_is_refused(fresh_database: str) -> None:
     async with in_process_app(fresh_database) as client:
-        asked = "/api/payments?reference=x"
+        url = "/api/payments?reference=x"
         answers = [
-            await client.get(asked),
-            await client.get(asked, headers={"X-API-Key": ""}),
-            await client.get(asked, headers={"X-API-Key": "demo-api-key"}),
+            await client.get(url),
+            await client.get(url, headers={"X-API-Key": ""}),
+            await client.get(url, headers={"X-API-Key": "demo-api-key"}),
         ]
 
     assert [response.status_code for response in answers] == [401, 401, 401]

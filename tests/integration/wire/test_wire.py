@@ -1,4 +1,4 @@
-"""The wire against a server that misbehaves: every failure is a value, never an exception."""
+"""The wire returns a value for every failure of the server, and raises no exception."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def wire_to(url: str, limits: Limits | None = None) -> Wire:
     return Wire(addresses(Environment.TWIN, twin_url=url), "secret-key", limits or Limits())
 
 
-async def sent(
+async def send_call(
     fake_server: FakeServer, handler: Handler, limits: Limits | None = None, call: Call = CALL
 ) -> Answer | NoAnswer:
     """Send one call to a server with this handler."""
@@ -45,39 +45,43 @@ async def sent(
         return await wire.send(call)
 
 
-async def test_a_call_is_sent_byte_for_byte_with_its_two_keys(fake_server: FakeServer) -> None:
-    await sent(fake_server, plain(200, b"{}"))
-    ((asked, headers, body),) = fake_server.asked
+async def test_a_call_is_sent_unchanged_with_the_api_key_and_its_idempotency_key(
+    fake_server: FakeServer,
+) -> None:
+    await send_call(fake_server, plain(200, b"{}"))
+    ((request_line, headers, body),) = fake_server.asked
 
-    assert asked == "POST /v72/payments"
+    assert request_line == "POST /v72/payments"
     assert body == CALL.body
     assert headers["x-api-key"] == "secret-key"
     assert headers["idempotency-key"] == "kasir-pay_1"
     assert headers["content-type"] == JSON
 
 
-async def test_a_call_without_a_key_sends_none_and_goes_to_its_version(
+async def test_a_call_is_sent_to_its_version_and_without_a_key_if_it_has_none(
     fake_server: FakeServer,
 ) -> None:
     fake_server.handler = plain(200, b"{}")
     async with wire_to(fake_server.url) as wire:
         await wire.send(Call("/paymentMethods", b"{}", 71))
-    ((asked, headers, _),) = fake_server.asked
+    ((request_line, headers, _),) = fake_server.asked
 
-    assert asked == "POST /v71/paymentMethods"
+    assert request_line == "POST /v71/paymentMethods"
     assert "idempotency-key" not in headers
 
 
-async def test_an_answer_comes_back_as_it_is_with_its_header(fake_server: FakeServer) -> None:
+async def test_an_answer_is_returned_unchanged_with_its_psp_reference(
+    fake_server: FakeServer,
+) -> None:
     body = b'{"resultCode":"RedirectShopper","new":[1]}'
-    answer = await sent(fake_server, plain(200, body, pspReference="JLCMPCQ8HXSKGK82"))
+    answer = await send_call(fake_server, plain(200, body, pspReference="JLCMPCQ8HXSKGK82"))
 
     assert answer == Answer(200, body, "JLCMPCQ8HXSKGK82", transient=False)
 
 
 async def test_an_error_of_adyens_is_an_answer(fake_server: FakeServer) -> None:
     body = b'{"status":422,"errorCode":"14_030","message":"m","errorType":"validation"}'
-    answer = await sent(fake_server, plain(422, body, psp_reference="ignored"))
+    answer = await send_call(fake_server, plain(422, body, psp_reference="ignored"))
 
     assert answer == Answer(422, body)
     assert answer.verdict == Verdict.OURS
@@ -97,56 +101,54 @@ async def test_an_error_of_adyens_is_an_answer(fake_server: FakeServer) -> None:
 async def test_a_body_that_is_not_json_has_a_verdict(
     fake_server: FakeServer, status: int, body: bytes, verdict: Verdict
 ) -> None:
-    answer = await sent(fake_server, plain(status, body))
+    answer = await send_call(fake_server, plain(status, body))
 
     assert isinstance(answer, Answer)
     assert (answer.status, answer.body, answer.verdict) == (status, body, verdict)
 
 
 @pytest.mark.parametrize("header", ["transient-error", "Transient-Error", "TRANSIENT-ERROR"])
-async def test_a_transient_error_is_seen_by_its_header(
+async def test_a_transient_error_is_recognised_by_its_header(
     fake_server: FakeServer, header: str
 ) -> None:
     async def answer(_: web.Request) -> web.StreamResponse:
         return web.Response(status=503, body=b'{"errorCode":"703"}', headers={header: "true"})
 
-    found = await sent(fake_server, answer)
+    result = await send_call(fake_server, answer)
 
-    assert isinstance(found, Answer)
-    assert (found.transient, found.verdict) == (True, Verdict.THEIRS)
+    assert isinstance(result, Answer)
+    assert (result.transient, result.verdict) == (True, Verdict.THEIRS)
 
 
 @pytest.mark.parametrize("value", ["false", "", "0"])
-async def test_a_header_that_says_false_is_not_transient(
+async def test_an_error_whose_header_is_not_true_is_not_transient(
     fake_server: FakeServer, value: str
 ) -> None:
-    found = await sent(fake_server, plain(503, b"{}", transient_error=value))
+    result = await send_call(fake_server, plain(503, b"{}", transient_error=value))
 
-    assert isinstance(found, Answer)
-    assert found.transient is False
+    assert isinstance(result, Answer)
+    assert result.transient is False
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-async def test_a_redirect_is_not_followed_and_no_key_goes_there(
-    fake_server: FakeServer, status: int
-) -> None:
-    answer = await sent(fake_server, plain(status, b"", Location="/v72/elsewhere"))
+async def test_a_redirect_is_not_followed(fake_server: FakeServer, status: int) -> None:
+    answer = await send_call(fake_server, plain(status, b"", Location="/v72/elsewhere"))
 
     assert isinstance(answer, Answer)
     assert (answer.status, answer.verdict) == (status, Verdict.UNKNOWN)
-    assert [asked for asked, _, _ in fake_server.asked] == ["POST /v72/payments"]
+    assert [request_line for request_line, _, _ in fake_server.asked] == ["POST /v72/payments"]
 
 
-async def test_a_connection_that_is_reset_is_no_answer(fake_server: FakeServer) -> None:
+async def test_a_connection_that_is_reset_gives_no_answer(fake_server: FakeServer) -> None:
     async def reset(request: web.Request) -> web.StreamResponse:
         assert request.transport is not None
         request.transport.abort()
         return web.Response()
 
-    assert isinstance(await sent(fake_server, reset), NoAnswer)
+    assert isinstance(await send_call(fake_server, reset), NoAnswer)
 
 
-async def test_an_answer_that_breaks_off_is_no_answer(fake_server: FakeServer) -> None:
+async def test_an_incomplete_answer_counts_as_no_answer(fake_server: FakeServer) -> None:
     async def half(request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Length": "1000"})
         await response.prepare(request)
@@ -155,21 +157,23 @@ async def test_an_answer_that_breaks_off_is_no_answer(fake_server: FakeServer) -
         request.transport.close()
         return response
 
-    assert isinstance(await sent(fake_server, half), NoAnswer)
+    assert isinstance(await send_call(fake_server, half), NoAnswer)
 
 
-async def test_a_server_that_never_answers_is_no_answer(fake_server: FakeServer) -> None:
+async def test_a_server_that_never_answers_gives_no_answer(fake_server: FakeServer) -> None:
     async def never(_: web.Request) -> web.StreamResponse:
         await asyncio.Event().wait()
         raise AssertionError
 
-    found = await sent(fake_server, never, Limits(adyen_timeout_s=0.2))
+    result = await send_call(fake_server, never, Limits(adyen_timeout_s=0.2))
 
-    assert isinstance(found, NoAnswer)
-    assert "Timeout" in found.why
+    assert isinstance(result, NoAnswer)
+    assert "Timeout" in result.why
 
 
-async def test_an_answer_that_stalls_half_way_is_no_answer(fake_server: FakeServer) -> None:
+async def test_an_answer_that_is_not_completed_in_time_counts_as_no_answer(
+    fake_server: FakeServer,
+) -> None:
     async def stall(request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse()
         await response.prepare(request)
@@ -177,36 +181,36 @@ async def test_an_answer_that_stalls_half_way_is_no_answer(fake_server: FakeServ
         await asyncio.Event().wait()
         raise AssertionError
 
-    assert isinstance(await sent(fake_server, stall, Limits(adyen_timeout_s=0.2)), NoAnswer)
+    assert isinstance(await send_call(fake_server, stall, Limits(adyen_timeout_s=0.2)), NoAnswer)
 
 
 @pytest.mark.parametrize(
     ("is_chunked", "is_zipped"), [(False, False), (True, False), (False, True)]
 )
-async def test_an_answer_without_end_is_no_answer(
+async def test_an_answer_that_is_too_long_counts_as_no_answer(
     fake_server: FakeServer, is_chunked: bool, is_zipped: bool
 ) -> None:
     async def long(_: web.Request) -> web.StreamResponse:
         response = web.Response(body=b'{"resultCode":"' + b"A" * 2000)
         if is_chunked:
             response.enable_chunked_encoding()
-        if is_zipped:  # Small on its way, and large where it arrives.
+        if is_zipped:  # Small while it is sent, and large after it is unzipped.
             response.enable_compression(web.ContentCoding.gzip)
         return response
 
-    found = await sent(fake_server, long, Limits(adyen_answer_bytes_max=2000))
+    result = await send_call(fake_server, long, Limits(adyen_answer_bytes_max=2000))
 
-    assert found == NoAnswer("AnswerTooLong")
+    assert result == NoAnswer("AnswerTooLong")
 
 
 async def test_an_answer_as_long_as_the_limit_is_read(fake_server: FakeServer) -> None:
-    body = b'{"a":"' + b"A" * 1992 + b'"}'
-    found = await sent(fake_server, plain(200, body), Limits(adyen_answer_bytes_max=2000))
+    body = b'{"a":"' + b"A" * 1992 + b'"}'  # 2000 bytes.
+    result = await send_call(fake_server, plain(200, body), Limits(adyen_answer_bytes_max=2000))
 
-    assert found == Answer(200, body)
+    assert result == Answer(200, body)
 
 
-async def test_the_rest_of_an_answer_without_end_is_not_read_as_the_next(
+async def test_the_rest_of_a_too_long_answer_is_not_read_as_the_next_answer(
     fake_server: FakeServer,
 ) -> None:
     long, limits = plain(200, b"{" + b"A" * 2000), Limits(adyen_answer_bytes_max=2000)
@@ -220,7 +224,7 @@ async def test_the_rest_of_an_answer_without_end_is_not_read_as_the_next(
 
 
 def breaking(fake_server: FakeServer, *broken: int) -> Handler:
-    """Answer, but break the connection under the requests of these numbers."""
+    """A handler that closes the connection of the requests with these numbers, counted from 1."""
 
     async def answer(request: web.Request) -> web.StreamResponse:
         if len(fake_server.asked) in broken:
@@ -236,10 +240,10 @@ async def test_a_call_whose_connection_was_closed_is_sent_once_more(
 ) -> None:
     fake_server.handler = breaking(fake_server, 2)
     async with wire_to(fake_server.url) as wire:
-        found = [await wire.send(CALL), await wire.send(CALL)]
+        results = [await wire.send(CALL), await wire.send(CALL)]
 
-    assert found == [Answer(200, b"{}")] * 2
-    # Byte for byte the same, under the same key: if it arrived before, it is executed once.
+    assert results == [Answer(200, b"{}")] * 2
+    # The second call was sent twice, with the same body and key, so that Adyen executes it once.
     assert len(fake_server.asked) == 3
     assert [body for _, _, body in fake_server.asked] == [CALL.body] * 3
     assert {headers["idempotency-key"] for _, headers, _ in fake_server.asked} == {CALL.key}
@@ -248,21 +252,23 @@ async def test_a_call_whose_connection_was_closed_is_sent_once_more(
 async def test_a_call_is_sent_at_most_twice(fake_server: FakeServer) -> None:
     fake_server.handler = breaking(fake_server, 1, 2)
     async with wire_to(fake_server.url) as wire:
-        found = await wire.send(CALL)
+        result = await wire.send(CALL)
 
-    assert isinstance(found, NoAnswer)
+    assert isinstance(result, NoAnswer)
     assert len(fake_server.asked) == 2
 
 
-async def test_both_tries_together_take_no_longer_than_a_call_may(fake_server: FakeServer) -> None:
+async def test_both_tries_together_end_within_the_timeout_of_a_call(
+    fake_server: FakeServer,
+) -> None:
     async def late(request: web.Request) -> web.StreamResponse:
         await asyncio.sleep(0.3)
         return await breaking(fake_server, 1)(request)
 
-    found = await sent(fake_server, late, Limits(adyen_timeout_s=0.5))
+    result = await send_call(fake_server, late, Limits(adyen_timeout_s=0.5))
 
-    assert isinstance(found, NoAnswer)
-    assert "Timeout" in found.why
+    assert isinstance(result, NoAnswer)
+    assert "Timeout" in result.why
 
 
 @pytest.mark.parametrize(
@@ -273,12 +279,12 @@ async def test_both_tries_together_take_no_longer_than_a_call_may(fake_server: F
         Call("/storedPaymentMethods", method="GET"),
     ],
 )
-async def test_a_call_that_only_reads_is_sent_once_more_without_a_key(
+async def test_a_call_that_changes_nothing_is_sent_once_more_even_without_a_key(
     fake_server: FakeServer, call: Call
 ) -> None:
-    found = await sent(fake_server, breaking(fake_server, 1), call=call)
+    result = await send_call(fake_server, breaking(fake_server, 1), call=call)
 
-    assert found == Answer(200, b"{}")
+    assert result == Answer(200, b"{}")
 
 
 async def test_a_call_without_a_key_that_changes_something_is_not_sent_again(
@@ -286,45 +292,45 @@ async def test_a_call_without_a_key_that_changes_something_is_not_sent_again(
 ) -> None:
     call = Call("/disable", b"{}", 68, api=Api.RECURRING)
 
-    assert isinstance(await sent(fake_server, breaking(fake_server, 1), call=call), NoAnswer)
+    assert isinstance(await send_call(fake_server, breaking(fake_server, 1), call=call), NoAnswer)
     assert len(fake_server.asked) == 1
 
 
-async def test_a_refused_connection_is_no_answer_and_shows_no_address() -> None:
+async def test_a_refused_connection_gives_no_answer_and_its_error_hides_the_address() -> None:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port = listener.getsockname()[1]
     async with wire_to(f"http://127.0.0.1:{port}") as wire:
-        found = await wire.send(CALL)
+        result = await wire.send(CALL)
 
-    assert isinstance(found, NoAnswer)
-    assert str(port) not in found.why
-    assert "secret" not in found.why
+    assert isinstance(result, NoAnswer)
+    assert str(port) not in result.why
+    assert "secret" not in result.why
 
 
-async def test_a_host_that_does_not_exist_is_no_answer() -> None:
+async def test_a_host_that_does_not_exist_gives_no_answer() -> None:
     async with wire_to("http://adyen.invalid") as wire:
-        found = await wire.send(CALL)
+        result = await wire.send(CALL)
 
-    assert isinstance(found, NoAnswer)
-    assert "adyen.invalid" not in found.why
+    assert isinstance(result, NoAnswer)
+    assert "adyen.invalid" not in result.why
 
 
-async def test_a_server_that_does_not_speak_http_is_no_answer() -> None:
-    async def rude(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def test_a_server_that_does_not_speak_http_gives_no_answer() -> None:
+    async def speak_smtp(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         writer.write(b"220 smtp.example ESMTP\r\n")
         await writer.drain()
         writer.close()
 
-    server = await asyncio.start_server(rude, "127.0.0.1", 0)
+    server = await asyncio.start_server(speak_smtp, "127.0.0.1", 0)
     async with server, wire_to(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}") as wire:
-        found = await wire.send(CALL)
+        result = await wire.send(CALL)
 
-    assert isinstance(found, NoAnswer)
+    assert isinstance(result, NoAnswer)
 
 
-async def test_calls_one_after_the_other_share_a_connection(fake_server: FakeServer) -> None:
+async def test_consecutive_calls_share_a_connection(fake_server: FakeServer) -> None:
     fake_server.handler = plain(200, b"{}")
     async with wire_to(fake_server.url) as wire:
         for _ in range(5):
@@ -333,7 +339,7 @@ async def test_calls_one_after_the_other_share_a_connection(fake_server: FakeSer
     assert (len(fake_server.asked), len(fake_server.peers)) == (5, 1)
 
 
-async def test_no_more_connections_are_open_than_the_limit_says(fake_server: FakeServer) -> None:
+async def test_the_number_of_connections_stays_within_the_limit(fake_server: FakeServer) -> None:
     fake_server.handler = plain(200, b"{}")
     async with wire_to(fake_server.url, Limits(adyen_connections_max=2)) as wire:
         answers = await asyncio.gather(*(wire.send(CALL) for _ in range(20)))
@@ -351,7 +357,7 @@ async def test_a_cookie_is_not_sent_back(fake_server: FakeServer) -> None:
     assert ["cookie" in headers for _, headers, _ in fake_server.asked] == [False, False]
 
 
-async def test_a_wire_is_used_inside_its_context() -> None:
+async def test_a_wire_can_be_used_only_inside_its_context() -> None:
     with pytest.raises(RuntimeError, match="async with"):
         await wire_to("http://127.0.0.1:1").send(CALL)
 
@@ -360,7 +366,7 @@ async def test_a_wire_is_used_inside_its_context() -> None:
 
 
 def certificate(name: str, folder: Path) -> tuple[ssl.SSLContext, Path]:
-    """A server's certificate for a name, and the file of the authority that signed it."""
+    """A server's certificate for a name, and the certificate file of its authority."""
     authority = trustme.CA()
     tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     authority.issue_cert(name).configure_cert(tls)
@@ -374,14 +380,15 @@ async def test_an_untrusted_certificate_is_refused_before_anything_is_sent(
 ) -> None:
     tls, _ = certificate("127.0.0.1", tmp_path)
     async with serving(tls) as fake_server:
-        found = await sent(fake_server, plain(200, b"{}"))
+        result = await send_call(fake_server, plain(200, b"{}"))
 
-    assert isinstance(found, NoAnswer)
-    assert "Certificate" in found.why
+    assert isinstance(result, NoAnswer)
+    assert "Certificate" in result.why
     assert fake_server.asked == []
 
 
-ASK: Final = """
+#: Makes one call, in a process whose environment sets the trusted authorities.
+SCRIPT: Final = """
 import asyncio, sys
 from kasir.adyen.calls import Call
 from kasir.adyen.environments import Environment, addresses
@@ -406,12 +413,12 @@ async def test_a_trusted_certificate_is_accepted_for_its_own_name_only(
     tls, authority = certificate(name, tmp_path)
     async with serving(tls) as fake_server:
         fake_server.handler = plain(200, b"{}")
-        asking = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-c", ASK, fake_server.url),
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-c", SCRIPT, fake_server.url),
             env={"SSL_CERT_FILE": str(authority), "PYTHONPATH": ":".join(sys.path)},
             stdout=subprocess.PIPE,
         )
-        output, _ = await asking.communicate()
+        output, _ = await process.communicate()
 
-    assert (asking.returncode, output.decode().strip()) == (0, outcome)
+    assert (process.returncode, output.decode().strip()) == (0, outcome)
     assert len(fake_server.asked) == (1 if outcome == "Answer" else 0)

@@ -1,8 +1,8 @@
 // Adyen's own Node library saves a GoPay wallet in both models, charges it, lists it and removes it.
 //
-// Only its base URLs and its key are changed. It reads them from one JSON object on standard input,
-// and prints its answers as one JSON object. Run by tests/oracle/test_tokens_vs_node_library.py,
-// which makes all assertions.
+// Only the library's base URLs and key are changed. This program reads a JSON object with the URLs,
+// the key and other input from standard input, and prints its results as a JSON object.
+// tests/oracle/test_tokens_vs_node_library.py runs this program and checks the results.
 "use strict";
 
 const { CheckoutAPI, Client, EnvironmentEnum, RecurringAPI, hmacValidator } = require("@adyen/api-library");
@@ -25,7 +25,7 @@ function payment(reference, more) {
   return { merchantAccount: input.merchantAccount, reference, amount, returnUrl, ...more };
 }
 
-// The shopper at the wallet: a control of the twin's, not a call of Adyen's.
+// Approves as the shopper at the wallet. This is a control call of the twin: Adyen has none.
 async function approve(action) {
   const response = await fetch(`${input.twin}/twin/wallet`, {
     method: "POST",
@@ -37,10 +37,11 @@ async function approve(action) {
   return payments.paymentsDetails({ details: { redirectResult } });
 }
 
-async function life(shopperReference, recurringProcessingModel) {
-  const whose = { shopperReference, recurringProcessingModel };
+// Saves, charges, lists and removes one token; returns the results.
+async function useToken(shopperReference, recurringProcessingModel) {
+  const owner = { shopperReference, recurringProcessingModel };
   const first = payment(`${shopperReference}-first`, {
-    ...whose,
+    ...owner,
     storePaymentMethod: true,
     paymentMethod: { type: "gopay_wallet" },
     channel: "Web",
@@ -54,7 +55,7 @@ async function life(shopperReference, recurringProcessingModel) {
   const listed = await list();
   const storedPaymentMethodId = listed[0].id;
   const charge = payment(`${shopperReference}-charge`, {
-    ...whose,
+    ...owner,
     paymentMethod: { storedPaymentMethodId },
     shopperInteraction: "ContAuth",
   });
@@ -92,13 +93,13 @@ async function life(shopperReference, recurringProcessingModel) {
 
 async function main() {
   const validator = new hmacValidator();
-  const seals = input.seals.map(({ body, seal, key }) =>
-    validator.validateHMACSignature(key, seal, body),
+  const valid = input.signed.map(({ body, signature, key }) =>
+    validator.validateHMACSignature(key, signature, body),
   );
-  const lives = await Promise.all(
-    Object.entries(input.shoppers).map(async ([model, shopper]) => [model, await life(shopper, model)]),
+  const results = await Promise.all(
+    Object.entries(input.shoppers).map(async ([model, shopper]) => [model, await useToken(shopper, model)]),
   );
-  console.log(JSON.stringify({ lives: Object.fromEntries(lives), seals }));
+  console.log(JSON.stringify({ results: Object.fromEntries(results), valid }));
 }
 
 main().catch((error) => {

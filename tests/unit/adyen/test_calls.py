@@ -1,4 +1,4 @@
-"""Keys that never change, and a redirectResult that may have been decoded before."""
+"""Idempotency keys, and a `redirectResult` that may be percent-encoded or decoded."""
 
 import pytest
 
@@ -16,20 +16,20 @@ RESULT = "X6XtfGC3!Y29mZmVl+abc/def==~._-"
         "X6XtfGC3!Y29mZmVl%2Babc/def==~._-",
     ],
 )
-def test_encoded_and_decoded_are_the_same_result(given: str) -> None:
+def test_an_encoded_and_a_decoded_redirect_result_are_the_same(given: str) -> None:
     assert redirect_result(given) == RESULT
 
 
-def test_a_plus_sign_is_a_plus_sign_and_not_a_space() -> None:
+def test_a_plus_sign_is_not_decoded_as_a_space() -> None:
     assert redirect_result("a+b") == "a+b"
 
 
 @pytest.mark.parametrize("given", ["100%", "%zz", "%"])
-def test_a_stray_percent_sign_is_left_alone(given: str) -> None:
+def test_a_percent_sign_without_two_digits_stays_unchanged(given: str) -> None:
     assert redirect_result(given) == given
 
 
-def test_keys_stay_within_adyens_limit_and_do_not_change() -> None:
+def test_keys_are_repeatable_and_within_adyens_limit() -> None:
     payment = payment_key("pay_01JD0Q8V6N5RZ0ZT3MSK6Y1V7B")
     details = details_key("x" * 20_000)
 

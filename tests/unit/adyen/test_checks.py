@@ -1,4 +1,4 @@
-"""Every limit of a request at its edge, one at a time and all together, as v71 and v72 have it."""
+"""Every limit of a request, tested at and just over it, in Checkout v71 and v72."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ def fields_of(faults: list[Fault]) -> list[str]:
     return [fault.field for fault in faults]
 
 
-#: Field, longest in v71, longest in v72; 0 where the schema sets no limit.
+#: (field, maximum length in v71, maximum length in v72); 0 means no limit in the schema.
 LONGEST = [
     ("countryCode", 100, 100),
     ("merchantOrderReference", 1000, 1000),
@@ -38,32 +38,34 @@ LONGEST = [
     ("shopperStatement", 10_000, 10_000),
     ("telephoneNumber", 0, 64),
 ]
+#: (version, field, maximum length).
 EDGES = [
     (version, field, longest[version - 71]) for field, *longest in LONGEST for version in VERSIONS
 ]
 
 
 def text_of(field: str, length: int) -> str:
+    """A valid text of this length for this field."""
     start = "https://shop.example/" if field == "returnUrl" else ""
     return start + "x" * (length - len(start))
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_a_complete_payment_breaks_no_rule(version: int) -> None:
+def test_a_complete_payment_is_valid(version: int) -> None:
     assert payment_faults(version) == []
 
 
 @pytest.mark.parametrize(("version", "field", "longest"), EDGES)
-def test_a_text_may_have_the_length_limit_of_the_schema(
-    version: int, field: str, longest: int
-) -> None:
-    found = payment_faults(version, **{field: text_of(field, longest or 20_000)})
+def test_a_text_of_the_maximum_length_is_valid(version: int, field: str, longest: int) -> None:
+    faults = payment_faults(version, **{field: text_of(field, longest or 20_000)})
 
-    assert found == []
+    assert faults == []
 
 
 @pytest.mark.parametrize(("version", "field", "longest"), [edge for edge in EDGES if edge[2]])
-def test_a_text_one_longer_is_named_with_its_limit(version: int, field: str, longest: int) -> None:
+def test_a_text_one_character_too_long_is_named_with_its_limit(
+    version: int, field: str, longest: int
+) -> None:
     (fault,) = payment_faults(version, **{field: text_of(field, longest + 1)})
 
     assert (fault.field, fault.status) == (field, 422)
@@ -73,28 +75,28 @@ def test_a_text_one_longer_is_named_with_its_limit(version: int, field: str, lon
 
 @pytest.mark.parametrize("field", [field for field, *_ in LONGEST])
 @pytest.mark.parametrize("wrong", [7, 1.5, True, ["x"], {"x": "y"}])
-def test_a_text_of_another_type_is_named(field: str, wrong: object) -> None:
-    found = payment_faults(**{field: wrong})
+def test_a_text_field_of_another_type_is_named(field: str, wrong: object) -> None:
+    faults = payment_faults(**{field: wrong})
 
-    assert [fault for fault in found if fault.field == field and "string" in fault.cure] != []
+    assert [fault for fault in faults if fault.field == field and "string" in fault.cure] != []
 
 
 @pytest.mark.parametrize("field", [field for field, *_ in LONGEST])
 def test_a_nul_character_is_refused(field: str) -> None:
-    found = payment_faults(**{field: text_of(field, 30) + "\0"})
+    faults = payment_faults(**{field: text_of(field, 30) + "\0"})
 
-    assert [fault for fault in found if fault.field == field and "NUL" in fault.cure] != []
+    assert [fault for fault in faults if fault.field == field and "NUL" in fault.cure] != []
 
 
 @pytest.mark.parametrize(("length", "good"), [(2, False), (3, True)])
-def test_a_shopper_reference_has_three_characters_at_least(length: int, good: bool) -> None:
-    found = payment_faults(shopperReference="s" * length)
+def test_a_shopper_reference_has_at_least_three_characters(length: int, good: bool) -> None:
+    faults = payment_faults(shopperReference="s" * length)
 
-    assert fields_of(found) == ([] if good else ["shopperReference"])
+    assert fields_of(faults) == ([] if good else ["shopperReference"])
 
 
 @pytest.mark.parametrize(
-    ("field", "words"),
+    ("field", "values"),
     [
         ("channel", ["iOS", "Android", "Web"]),
         ("recurringProcessingModel", ["CardOnFile", "Subscription", "UnscheduledCardOnFile"]),
@@ -103,19 +105,21 @@ def test_a_shopper_reference_has_three_characters_at_least(length: int, good: bo
         ("redirectToIssuerMethod", ["GET", "POST"]),
     ],
 )
-def test_a_field_of_few_words_takes_those_and_names_them(field: str, words: list[str]) -> None:
-    for word in words:
-        assert payment_faults(**{field: word}) == []
-    for wrong in (words[0].lower() + "x", words[0].upper() + " ", 7):
+def test_a_field_with_listed_values_accepts_only_those_and_names_them(
+    field: str, values: list[str]
+) -> None:
+    for value in values:
+        assert payment_faults(**{field: value}) == []
+    for wrong in (values[0].lower() + "x", values[0].upper() + " ", 7):
         (fault,) = payment_faults(**{field: wrong})
 
         assert fault.field == field
-        assert all(word in fault.cure for word in words) or "string" in fault.cure
+        assert all(value in fault.cure for value in values) or "string" in fault.cure
 
 
 @pytest.mark.parametrize("field", ["storePaymentMethod", "enableOneClick", "enableRecurring"])
 @pytest.mark.parametrize("wrong", ["true", 1, 0, []])
-def test_a_flag_is_a_boolean_and_nothing_like_one(field: str, wrong: object) -> None:
+def test_a_flag_must_be_a_boolean(field: str, wrong: object) -> None:
     assert payment_faults(**{field: True}) == payment_faults(**{field: False}) == []
     assert fields_of(payment_faults(**{field: wrong})) == [field]
 
@@ -123,7 +127,7 @@ def test_a_flag_is_a_boolean_and_nothing_like_one(field: str, wrong: object) -> 
 @pytest.mark.parametrize(
     ("hours", "good"), [(0, True), (672, True), (-1, False), (673, False), ("1", False)]
 )
-def test_a_capture_waits_four_weeks_at_most(hours: object, good: bool) -> None:
+def test_a_capture_is_delayed_by_at_most_four_weeks(hours: object, good: bool) -> None:
     assert fields_of(payment_faults(captureDelayHours=hours)) == (
         [] if good else ["captureDelayHours"]
     )
@@ -143,22 +147,22 @@ def test_a_capture_waits_four_weeks_at_most(hours: object, good: bool) -> None:
         (1_700_000_000, False),
     ],
 )
-def test_a_session_ends_at_a_moment_with_an_offset(moment: object, good: bool) -> None:
+def test_session_validity_must_be_a_time_with_an_offset(moment: object, good: bool) -> None:
     assert fields_of(payment_faults(sessionValidity=moment)) == (
         [] if good else ["sessionValidity"]
     )
 
 
-# What must be there.
+# Required fields.
 
 
 @pytest.mark.parametrize(("field", "code"), [("reference", "130"), ("returnUrl", "14_030")])
 @pytest.mark.parametrize("absent", [None, ""])
 def test_a_missing_required_field_has_adyens_code(field: str, code: str, absent: object) -> None:
     fields = payment_body() | {field: absent}
-    found = list(checks.payment_faults(fields, 72))
+    faults = list(checks.payment_faults(fields, 72))
 
-    assert (found[0].field, found[0].code) == (field, code)
+    assert (faults[0].field, faults[0].code) == (field, code)
 
 
 @pytest.mark.parametrize("absent", [None, "25000", 25000, [], True])
@@ -169,27 +173,27 @@ def test_without_an_amount_the_code_is_100(absent: object) -> None:
 
 
 @pytest.mark.parametrize("value", [1, 25_000, INT64_MAX])
-def test_a_whole_positive_value_is_an_amount(value: int) -> None:
+def test_an_amount_that_is_a_positive_whole_number_is_valid(value: int) -> None:
     assert payment_faults(amount={"currency": "IDR", "value": value}) == []
 
 
 @pytest.mark.parametrize(
     "value", [0, -1, INT64_MAX + 1, 10**30, 25_000.0, 0.5, "25000", None, True, [], {}]
 )
-def test_any_other_value_is_not(value: object) -> None:
+def test_an_amount_that_is_not_a_positive_whole_number_is_refused(value: object) -> None:
     (fault,) = payment_faults(amount={"currency": "IDR", "value": value})
 
     assert (fault.field, fault.code, fault.status) == ("amount.value", "137", 422)
 
 
 @pytest.mark.parametrize("currency", ["", "ID", "IDRX", "idr", "I R", "ID\n", None, 360, ["IDR"]])
-def test_a_currency_is_three_capital_letters(currency: object) -> None:
+def test_a_currency_that_is_not_three_capital_letters_is_refused(currency: object) -> None:
     (fault,) = payment_faults(amount={"currency": currency, "value": 1})
 
     assert (fault.field, fault.code) == ("amount.currency", "138")
 
 
-# Where the shopper comes back to.
+# The return URL.
 
 
 @pytest.mark.parametrize(
@@ -202,7 +206,7 @@ def test_a_currency_is_three_capital_letters(currency: object) -> None:
         "adyencheckout://your.package.name",
     ],
 )
-def test_a_return_url_is_an_address_that_a_browser_can_follow(url: str) -> None:
+def test_a_return_url_that_a_browser_can_follow_is_valid(url: str) -> None:
     assert payment_faults(returnUrl=url) == []
 
 
@@ -224,7 +228,7 @@ def test_a_return_url_is_an_address_that_a_browser_can_follow(url: str) -> None:
         "https://shop.example/\x7f",
     ],
 )
-def test_anything_else_is_no_return_url(url: str) -> None:
+def test_a_return_url_that_a_browser_cannot_follow_is_refused(url: str) -> None:
     (fault,) = payment_faults(returnUrl=url)
 
     assert fault.field == "returnUrl"
@@ -247,7 +251,7 @@ def test_every_browser_field_is_required(name: str, absence: str) -> None:
 
 
 @pytest.mark.parametrize("depth", [1, 4, 8, 15, 16, 24, 30, 32, 48])
-def test_a_colour_depth_is_one_of_nine(depth: int) -> None:
+def test_a_colour_depth_is_one_of_nine_values(depth: int) -> None:
     assert payment_faults(browserInfo=BROWSER | {"colorDepth": depth}) == []
 
 
@@ -282,16 +286,16 @@ def test_a_screen_at_its_limit_is_valid(edge: tuple[str, int]) -> None:
 
 
 @pytest.mark.parametrize("wrong", [None, "Mozilla", [], 7, True])
-def test_a_browser_is_an_object(wrong: object) -> None:
-    found = list(checks.payment_faults(payment_body() | {"browserInfo": wrong}, 72))
+def test_browser_info_must_be_an_object(wrong: object) -> None:
+    faults = list(checks.payment_faults(payment_body() | {"browserInfo": wrong}, 72))
 
-    assert fields_of(found) == ["browserInfo"]
+    assert fields_of(faults) == ["browserInfo"]
 
 
 # The line items and the metadata.
 
 
-def test_a_basket_at_its_limits_is_valid() -> None:
+def test_line_items_at_their_limits_are_valid() -> None:
     item = {"id": "", "description": "d" * 10_000, "quantity": 0, "amountIncludingTax": 75_000}
 
     assert payment_faults(lineItems=[item] * 50) == []
@@ -345,11 +349,11 @@ def test_metadata_over_its_limits_has_adyens_code(metadata: object) -> None:
 
 
 @pytest.mark.parametrize("metadata", ["x", [], 7])
-def test_metadata_is_an_object(metadata: object) -> None:
+def test_metadata_must_be_an_object(metadata: object) -> None:
     assert fields_of(payment_faults(metadata=metadata)) == ["metadata"]
 
 
-# All together.
+# Several errors.
 
 
 def test_all_errors_are_named_in_one_answer() -> None:
@@ -369,9 +373,9 @@ def test_all_errors_are_named_in_one_answer() -> None:
         "metadata": {"k" * 21: "v"},
         "lineItems": [{"quantity": "two"}],
     }
-    found = payment_faults(**wrong)
+    faults = payment_faults(**wrong)
 
-    assert sorted(fields_of(found)) == sorted(
+    assert sorted(fields_of(faults)) == sorted(
         [
             "reference",
             "returnUrl",
@@ -391,18 +395,18 @@ def test_all_errors_are_named_in_one_answer() -> None:
             "lineItems[0].quantity",
         ]
     )
-    assert all(fault.cure for fault in found)
+    assert all(fault.cure for fault in faults)
 
 
 def test_fields_without_a_rule_are_not_checked() -> None:
     assert payment_faults(somethingNew={"deep": 1}, shopperName={"firstName": "Siti"}) == []
 
 
-# The other calls.
+# Details, links and payment methods.
 
 
 @pytest.mark.parametrize("length", [1, 20_000])
-def test_a_redirect_result_at_its_edges(length: int) -> None:
+def test_a_redirect_result_has_between_1_and_20000_characters(length: int) -> None:
     assert list(known_fields.details_faults({"details": {"redirectResult": "x" * length}})) == []
 
 
@@ -421,7 +425,9 @@ def test_a_redirect_result_at_its_edges(length: int) -> None:
         ({"details": {"redirectResult": "x\0"}}, "details.redirectResult", "187"),
     ],
 )
-def test_details_without_a_result(fields: dict[str, Any], field: str, code: str) -> None:
+def test_details_without_a_valid_redirect_result_are_refused(
+    fields: dict[str, Any], field: str, code: str
+) -> None:
     (fault,) = known_fields.details_faults(fields)
 
     assert (fault.field, fault.code) == (field, code)
@@ -451,7 +457,7 @@ def test_details_without_a_result(fields: dict[str, Any], field: str, code: str)
         ({"returnUrl": "javascript:alert(1)"}, "returnUrl"),
     ],
 )
-def test_a_link_at_its_edges(changes: dict[str, Any], field: str | None) -> None:
+def test_a_link_field_over_its_limit_is_named(changes: dict[str, Any], field: str | None) -> None:
     assert fields_of(link_faults(**changes)) == ([field] if field else [])
 
 
@@ -465,7 +471,9 @@ def test_a_link_at_its_edges(changes: dict[str, Any], field: str | None) -> None
         ({"somethingNew": "a\\u0000"}, None),
     ],
 )
-def test_a_link_has_no_nul_at_any_depth(changes: dict[str, Any], field: str | None) -> None:
+def test_a_nul_in_a_link_is_refused_at_any_depth(
+    changes: dict[str, Any], field: str | None
+) -> None:
     assert fields_of(link_faults(**changes)) == ([field] if field else [])
 
 
@@ -483,5 +491,7 @@ def test_a_link_has_no_nul_at_any_depth(changes: dict[str, Any], field: str | No
         ({"shopperLocale": ["id-ID"]}, "shopperLocale"),
     ],
 )
-def test_a_request_for_payment_methods(fields: dict[str, Any], field: str | None) -> None:
+def test_an_invalid_field_of_a_payment_methods_request_is_named(
+    fields: dict[str, Any], field: str | None
+) -> None:
     assert fields_of(list(checks.methods_faults(fields))) == ([field] if field else [])

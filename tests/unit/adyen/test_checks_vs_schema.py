@@ -1,4 +1,4 @@
-"""The limits we enforce are those of Adyen's OpenAPI files, all of them and no other."""
+"""Kasir enforces exactly the limits of Adyen's OpenAPI files."""
 
 from typing import Any
 
@@ -10,9 +10,10 @@ from twin_openapi import document, needs_openapi
 
 pytestmark = needs_openapi
 
-#: Shorter here than in the schema of links, because each payment of the link passes it on.
+#: Limits of Kasir's that are shorter than the schema's: the link's payments contain these fields,
+#: and have shorter limits.
 SHORTER = {("PaymentLinkRequest", "shopperEmail"): 256}
-#: The schema gives 80 for the whole object; it means each value, and that is tested.
+#: Objects: the schema's length limit is meant for each of their values.
 NOT_A_TEXT = {"metadata"}
 
 REQUESTS = ["PaymentRequest", "PaymentLinkRequest", "PaymentMethodsRequest"]
@@ -24,7 +25,7 @@ def schema(version: int, name: str) -> dict[str, Any]:
 
 
 def text_limits(version: int, name: str) -> list[tuple[str, str, int]]:
-    """The limits on the texts of a schema, as (field, which, characters)."""
+    """The limits of a schema's texts, as (field, minLength or maxLength, characters)."""
     return [
         (field, which, SHORTER.get((name, field), rule[which]))
         for field, rule in schema(version, name)["properties"].items()
@@ -34,7 +35,8 @@ def text_limits(version: int, name: str) -> list[tuple[str, str, int]]:
     ]
 
 
-def word_limits(version: int, name: str) -> list[tuple[str, list[str]]]:
+def value_lists(version: int, name: str) -> list[tuple[str, list[str]]]:
+    """Each field of a schema that has a list of allowed values, and that list."""
     return [
         (field, rule["enum"])
         for field, rule in schema(version, name)["properties"].items()
@@ -43,6 +45,7 @@ def word_limits(version: int, name: str) -> list[tuple[str, list[str]]]:
 
 
 def faults_of(version: int, name: str, fields: dict[str, Any]) -> list[str]:
+    """The fields that Kasir refuses in a request of this version and schema."""
     found = {
         "PaymentRequest": lambda: checks.payment_faults(fields, version),
         "PaymentLinkRequest": lambda: checks.link_faults(fields),
@@ -53,30 +56,30 @@ def faults_of(version: int, name: str, fields: dict[str, Any]) -> list[str]:
 
 @pytest.mark.parametrize("name", REQUESTS)
 @pytest.mark.parametrize("version", [71, 72])
-def test_every_length_of_the_schema_is_ours(version: int, name: str) -> None:
+def test_every_length_limit_of_the_schema_is_enforced(version: int, name: str) -> None:
     wrong = []
-    for field, which, most in text_limits(version, name):
-        start = "https://shop.example/" if field == "returnUrl" else ""
-        good = start + "x" * (most - len(start))
+    for field, which, limit in text_limits(version, name):
+        prefix = "https://shop.example/" if field == "returnUrl" else ""
+        good = prefix + "x" * (limit - len(prefix))
         bad = good[:-1] if which == "minLength" else good + "x"
         if faults_of(version, name, payment_body(**{field: good})) != []:
-            wrong.append(f"{field} of {most} is refused")
+            wrong.append(f"{field} of {limit} is refused")
         if faults_of(version, name, payment_body(**{field: bad})) != [field]:
-            wrong.append(f"{field} past {which} {most} is let through")
+            wrong.append(f"{field} past {which} {limit} is accepted")
 
     assert wrong == []
 
 
 @pytest.mark.parametrize("name", REQUESTS)
 @pytest.mark.parametrize("version", [71, 72])
-def test_every_list_of_words_of_the_schema_is_ours(version: int, name: str) -> None:
+def test_every_list_of_values_of_the_schema_is_enforced(version: int, name: str) -> None:
     wrong = []
-    for field, words in word_limits(version, name):
-        refused = [w for w in words if faults_of(version, name, payment_body(**{field: w}))]
+    for field, values in value_lists(version, name):
+        refused = [one for one in values if faults_of(version, name, payment_body(**{field: one}))]
         if refused:
             wrong.append(f"{field} refuses {refused}")
-        if faults_of(version, name, payment_body(**{field: "no such word"})) != [field]:
-            wrong.append(f"{field} takes any word")
+        if faults_of(version, name, payment_body(**{field: "no such value"})) != [field]:
+            wrong.append(f"{field} accepts any value")
 
     assert wrong == []
 
@@ -90,7 +93,7 @@ def test_the_required_browser_fields_are_those_of_the_schema(version: int) -> No
 
 
 @pytest.mark.parametrize("version", [71, 72])
-def test_every_field_that_adyen_takes_is_known_where_unknown_ones_are_refused(
+def test_where_unknown_fields_are_refused_every_field_of_adyens_is_known(
     version: int,
 ) -> None:
     known = {
@@ -105,15 +108,15 @@ def test_every_field_that_adyen_takes_is_known_where_unknown_ones_are_refused(
 
 
 @pytest.mark.parametrize("version", [71, 72])
-def test_every_length_of_the_details_is_ours(version: int) -> None:
+def test_every_length_limit_of_the_details_is_enforced(version: int) -> None:
     wrong = []
-    for field, which, most in text_limits(version, "PaymentCompletionDetails"):
-        details = {"redirectResult": "X6", field: "x" * most}
+    for field, which, limit in text_limits(version, "PaymentCompletionDetails"):
+        details = {"redirectResult": "X6", field: "x" * limit}
         if list(known_fields.details_faults({"details": details})):
-            wrong.append(f"{field} of {most} is refused")
+            wrong.append(f"{field} of {limit} is refused")
         details[field] += "x"
         (fault,) = known_fields.details_faults({"details": details})
         if fault.field != f"details.{field}":
-            wrong.append(f"{field} past {which} {most} is let through")
+            wrong.append(f"{field} past {which} {limit} is accepted")
 
     assert wrong == []

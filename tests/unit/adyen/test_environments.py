@@ -1,11 +1,11 @@
-"""Where Adyen is: the addresses of its OpenAPI files; live with a prefix and one more segment."""
+"""The addresses of each environment, as in Adyen's OpenAPI files."""
 
 import pytest
 
 from kasir.adyen.environments import Environment, addresses
 
 
-def test_the_test_platform() -> None:
+def test_the_test_environment_has_adyens_test_addresses() -> None:
     found = addresses(Environment.TEST)
 
     assert found.checkout == "https://checkout-test.adyen.com"
@@ -13,7 +13,7 @@ def test_the_test_platform() -> None:
     assert found.shopper == "https://checkoutshopper-test.adyen.com"
 
 
-def test_live_has_the_merchants_prefix_and_one_more_segment() -> None:
+def test_live_addresses_have_the_merchants_prefix_and_one_more_segment() -> None:
     found = addresses(Environment.LIVE, live_prefix="1797a841fbb37ca7-Warung")
 
     assert found.checkout == (
@@ -25,7 +25,7 @@ def test_live_has_the_merchants_prefix_and_one_more_segment() -> None:
     assert found.shopper == "https://checkoutshopper-live.adyen.com"
 
 
-def test_the_twin_has_everything_in_one_place() -> None:
+def test_the_twin_has_one_address_for_everything() -> None:
     found = addresses(Environment.TWIN, twin_url="http://127.0.0.1:8700")
 
     assert found.checkout == "http://127.0.0.1:8700"
@@ -38,9 +38,9 @@ def test_every_environment_has_addresses_without_a_trailing_slash(
     environment: Environment,
 ) -> None:
     found = addresses(environment, live_prefix="prefix", twin_url="http://twin")
-    every = [found.checkout, found.recurring, found.shopper]
+    urls = [found.checkout, found.recurring, found.shopper]
 
-    assert [url for url in every if url.endswith("/") or not url.startswith("http")] == []
+    assert [url for url in urls if url.endswith("/") or not url.startswith("http")] == []
 
 
 def test_a_logo_has_the_address_that_adyen_documents() -> None:

@@ -1,4 +1,4 @@
-"""The envelope of a standard notification: what Adyen sends, what it might, and what is not one."""
+"""Reading standard notifications: complete, incomplete and unreadable ones."""
 
 import json
 from typing import Any
@@ -17,13 +17,13 @@ def parsed(**changes: Any) -> Any:
     return item
 
 
-def test_an_item_as_adyen_sends_it() -> None:
+def test_every_field_of_an_item_is_read() -> None:
     item = parsed(
         pspReference="QFQTPCQ8HXSKGK82",
         merchantReference="ORDER-1001",
         eventDate="2026-05-05T05:05:05+02:00",
         reason="",
-        additionalData={"hmacSignature": "seal", "metadata.basket": "7"},
+        additionalData={"hmacSignature": "signature", "metadata.basket": "7"},
     )
 
     assert item.psp_reference == "QFQTPCQ8HXSKGK82"
@@ -35,8 +35,8 @@ def test_an_item_as_adyen_sends_it() -> None:
     assert item.event_date == "2026-05-05T05:05:05+02:00"
     assert item.payment_method == "gopay_wallet"
     assert item.reason == ""
-    assert item.additional_data == {"hmacSignature": "seal", "metadata.basket": "7"}
-    assert item.hmac_signature == "seal"
+    assert item.additional_data == {"hmacSignature": "signature", "metadata.basket": "7"}
+    assert item.hmac_signature == "signature"
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_success_is_true_only_for_the_value_true(sent: object, text: str, succes
 
 
 @pytest.mark.parametrize(("value", "text"), [(25000, "25000"), ("25000", "25000"), (0, "0")])
-def test_the_value_is_kept_as_it_came(value: object, text: str) -> None:
+def test_the_value_of_an_amount_is_kept_as_text(value: object, text: str) -> None:
     item = parsed(amount={"value": value, "currency": "IDR"})
 
     assert item.amount_value == text
@@ -89,7 +89,7 @@ def test_a_missing_field_is_empty(field: str, absence: str) -> None:
     if absence == "missing":
         del fields[field]
     (item,) = parse(envelope(fields))
-    names = {
+    attributes = {
         "pspReference": "psp_reference",
         "originalReference": "original_reference",
         "merchantAccountCode": "merchant_account_code",
@@ -103,11 +103,11 @@ def test_a_missing_field_is_empty(field: str, absence: str) -> None:
         "additionalData": "hmac_signature",
     }
 
-    assert getattr(item, names[field]) == ""
+    assert getattr(item, attributes[field]) == ""
 
 
 @pytest.mark.parametrize("amount", ["25000", 25000, [], True])
-def test_an_amount_that_is_no_object_is_empty(amount: object) -> None:
+def test_an_amount_that_is_not_an_object_is_empty(amount: object) -> None:
     item = parsed(amount=amount)
 
     assert (item.amount_value, item.amount_currency) == ("", "")
@@ -120,7 +120,7 @@ def test_unknown_fields_are_kept_in_the_raw_item_and_ignored() -> None:
     assert item == parsed(somethingNew={"deep": [1, 2]}, operations=["REFUND"])
 
 
-def test_the_raw_item_is_the_bytes_that_came() -> None:
+def test_the_raw_item_is_the_received_bytes() -> None:
     odd = b'{ "eventCode":"X" ,\t"reason":"caf\\u00e9 \xc3\xa9" }'
     (item,) = parse(b'{"notificationItems":[{"NotificationRequestItem":' + odd + b"}]}")
 
@@ -128,7 +128,7 @@ def test_the_raw_item_is_the_bytes_that_came() -> None:
     assert item.reason == "caf\u00e9 \u00e9"
 
 
-def test_every_item_of_a_batch_is_read_in_its_order() -> None:
+def test_the_items_of_a_batch_are_read_in_order() -> None:
     items = parse(envelope(*[notification_item(pspReference=f"PSP{n}") for n in range(7)]))
 
     assert [item.psp_reference for item in items] == [f"PSP{n}" for n in range(7)]
@@ -158,7 +158,7 @@ def test_every_item_of_a_batch_is_read_in_its_order() -> None:
         b"a=b&c=d",
     ],
 )
-def test_anything_else_is_unreadable(body: bytes) -> None:
+def test_a_body_that_is_not_an_envelope_is_unreadable(body: bytes) -> None:
     with pytest.raises(Unreadable):
         parse(body)
 

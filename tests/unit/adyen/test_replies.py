@@ -1,4 +1,4 @@
-"""Who must act on an answer: a table, because a wrong row charges twice or loses a payment."""
+"""Each answer has its verdict. A wrong verdict would charge twice, or lose a payment."""
 
 import json
 
@@ -40,7 +40,7 @@ def error_answer(status: int, code: str, kind: str, *, transient: bool = False) 
         (error_answer(422, "100", "validation", transient=True), THEIRS),
         (Answer(408, b""), UNKNOWN),
         (Answer(429, b""), THEIRS),
-        # Already processed, or in progress: it may have happened.
+        # Error 704 is "already processed" or "in progress", so the outcome is unknown.
         (error_answer(409, "704", "validation"), UNKNOWN),
         (error_answer(422, "704", "validation"), UNKNOWN),
         (error_answer(422, "704", "validation", transient=True), UNKNOWN),
@@ -55,23 +55,23 @@ def error_answer(status: int, code: str, kind: str, *, transient: bool = False) 
         (Answer(502, HTML, transient=True), THEIRS),
     ],
 )
-def test_the_verdict(answer: Answer, verdict: Verdict) -> None:
+def test_each_answer_has_its_verdict(answer: Answer, verdict: Verdict) -> None:
     assert answer.verdict == verdict
 
 
 @pytest.mark.parametrize("code", [704, "704"])
-def test_already_processed_is_recognised_as_text_and_as_number(code: object) -> None:
+def test_error_code_704_is_recognised_as_text_and_as_number(code: object) -> None:
     answer = Answer(422, json.dumps({"errorCode": code}).encode())
 
     assert answer.verdict == UNKNOWN
 
 
 @pytest.mark.parametrize("body", [b"", b"[1]", b"null", b'"x"', HTML, b"\xff\xfe", b"{"])
-def test_a_body_that_is_no_object_has_no_fields(body: bytes) -> None:
+def test_a_body_that_is_not_an_object_has_no_fields(body: bytes) -> None:
     assert Answer(500, body).json() == {}
 
 
-def test_an_error_is_in_adyens_body() -> None:
+def test_an_error_has_adyens_format() -> None:
     answer = error(422, "130", "Reference Missing", psp_reference="PSP1")
 
     assert answer.status == 422
@@ -85,7 +85,7 @@ def test_an_error_is_in_adyens_body() -> None:
     assert "pspReference" not in error(422, "130", "m").json()
 
 
-def test_several_faults_make_one_error_with_the_first_ones_code_and_every_cure() -> None:
+def test_several_faults_are_one_error_with_the_first_code_and_all_cures() -> None:
     faults = (
         Fault("merchantAccount", "this is not it.", "901", 403, "security"),
         Fault("channel", "give one."),

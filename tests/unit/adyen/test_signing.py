@@ -1,4 +1,4 @@
-"""Signatures: Adyen's published vectors, GoPay's derived from them, and what is not valid."""
+"""Signatures of standard notifications: Adyen's test vectors, GoPay's, and invalid ones."""
 
 import json
 from dataclasses import replace
@@ -12,6 +12,7 @@ from kasir.adyen.signing import is_signed, key_from_hex, sign, signed_text
 
 JAVA_KEY = "9064450A8892A093D9E97EFCC9639DE31B74F3A7803135555A3C96F5A57915D6"
 
+#: Test vectors: a key, the text that is signed with it, and the signature.
 VECTORS = [
     pytest.param(
         KEY,
@@ -50,10 +51,12 @@ VECTORS = [
         id="gopay-refunded",
     ),
 ]
+#: The vectors with these ids, which some tests change.
+JAVA_VALUE_AS_TEXT, GOPAY_AUTHORISED = VECTORS[3].values, VECTORS[4].values
 
 
-def sent(text: str, signature: str, **changes: Any) -> Item:
-    """The item whose signed text this is, as it would arrive. A reference may contain colons."""
+def item_with(text: str, signature: str, **changes: Any) -> Item:
+    """The item whose signed fields, joined by colons, are this text."""
     psp, original, merchant, *reference, value, currency, code, success = text.split(":")
     fields = {
         "pspReference": psp,
@@ -70,8 +73,10 @@ def sent(text: str, signature: str, **changes: Any) -> Item:
 
 
 @pytest.mark.parametrize(("key", "text", "signature"), VECTORS)
-def test_the_text_and_the_signature_of_a_vector(key: str, text: str, signature: str) -> None:
-    item = sent(text, signature)
+def test_each_vector_has_its_signed_text_and_its_signature(
+    key: str, text: str, signature: str
+) -> None:
+    item = item_with(text, signature)
 
     assert signed_text(item) == text
     assert sign(text.encode(), key_from_hex(key)) == signature
@@ -79,15 +84,17 @@ def test_the_text_and_the_signature_of_a_vector(key: str, text: str, signature: 
 
 
 @pytest.mark.parametrize(("key", "text", "signature"), VECTORS)
-def test_a_vector_under_another_key_is_not_signed(key: str, text: str, signature: str) -> None:
+def test_a_vectors_signature_is_not_valid_under_another_key(
+    key: str, text: str, signature: str
+) -> None:
     other = OTHER_KEY if key == KEY else KEY
 
-    assert is_signed(sent(text, signature), [key_from_hex(other)]) is False
+    assert is_signed(item_with(text, signature), [key_from_hex(other)]) is False
 
 
-def test_a_value_that_came_as_text_is_signed_as_it_came() -> None:
-    _, text, signature = VECTORS[3].values
-    item = sent(str(text), str(signature), amount={"value": "0", "currency": "EUR"})
+def test_the_value_of_a_signed_amount_may_be_text() -> None:
+    _, text, signature = JAVA_VALUE_AS_TEXT
+    item = item_with(str(text), str(signature), amount={"value": "0", "currency": "EUR"})
 
     assert is_signed(item, [key_from_hex(JAVA_KEY)]) is True
 
@@ -100,9 +107,9 @@ def test_a_raw_body_is_signed_the_same_way() -> None:
         '"operation":"created","shopperReference":"shopper-1"},"type":"recurring.token.created"}'
     )
 
-    found = sign(body.encode(), key_from_hex(KEY))
+    signature = sign(body.encode(), key_from_hex(KEY))
 
-    assert found == "2w+RvBx8yCLp6X5bMm+kV80UyeBM5RCq9+qlk3ZySjU="
+    assert signature == "2w+RvBx8yCLp6X5bMm+kV80UyeBM5RCq9+qlk3ZySjU="
 
 
 @pytest.mark.parametrize(
@@ -119,22 +126,22 @@ def test_a_raw_body_is_signed_the_same_way() -> None:
     ],
 )
 def test_each_of_the_eight_fields_is_signed(field: str, other: str) -> None:
-    _, text, signature = VECTORS[4].values
-    item = sent(str(text), str(signature))
+    _, text, signature = GOPAY_AUTHORISED
+    item = item_with(str(text), str(signature))
     changes: dict[str, Any] = {field: other}
 
     assert is_signed(replace(item, **changes), [key_from_hex(KEY)]) is False
 
 
-def test_the_rest_is_not_signed() -> None:
-    _, text, signature = VECTORS[4].values
-    item = sent(str(text), str(signature), reason="anything", eventDate="2026-05-05T05:05:05Z")
+def test_other_fields_are_not_signed() -> None:
+    _, text, signature = GOPAY_AUTHORISED
+    item = item_with(str(text), str(signature), reason="anything", eventDate="2026-05-05T05:05:05Z")
 
     assert is_signed(item, [key_from_hex(KEY)]) is True
 
 
 @pytest.mark.parametrize("order", [(KEY, OTHER_KEY), (OTHER_KEY, KEY)])
-def test_the_current_and_the_previous_key_are_both_good(order: tuple[str, str]) -> None:
+def test_the_current_and_the_previous_key_are_both_accepted(order: tuple[str, str]) -> None:
     item = item_from(json.dumps(notification_item()).encode())
     keys = [key_from_hex(key) for key in order]
 
@@ -156,8 +163,8 @@ def test_the_current_and_the_previous_key_are_both_good(order: tuple[str, str]) 
     ],
 )
 def test_a_missing_or_malformed_signature_is_not_valid(extra: object) -> None:
-    _, text, signature = VECTORS[4].values
-    item = sent(str(text), str(signature), additionalData=extra)
+    _, text, signature = GOPAY_AUTHORISED
+    item = item_with(str(text), str(signature), additionalData=extra)
 
     assert is_signed(item, [key_from_hex(KEY)]) is False
 
@@ -176,6 +183,6 @@ def test_a_key_is_read_as_customer_area_shows_it(text: str) -> None:
 @pytest.mark.parametrize(
     "text", ["", "44", KEY[:-1], KEY[:-2], KEY + "00", "G" + KEY[1:], "é" * 64, "0x" + KEY[2:]]
 )
-def test_anything_else_is_no_key(text: str) -> None:
+def test_a_text_that_is_not_64_hexadecimal_digits_is_not_a_key(text: str) -> None:
     with pytest.raises(ValueError, match="64 hexadecimal digits"):
         key_from_hex(text)

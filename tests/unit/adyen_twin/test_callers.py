@@ -11,7 +11,7 @@ from adyen_twin.controls.requests import ControlError
 
 
 @pytest.mark.parametrize(
-    ("host", "welcome"),
+    ("host", "is_accepted"),
     [
         ("127.0.0.1", True),
         ("127.8.9.10", True),
@@ -23,10 +23,10 @@ from adyen_twin.controls.requests import ControlError
         ("testclient", False),
     ],
 )
-def test_controls_answer_only_to_this_machine(host: str, welcome: bool) -> None:
+def test_controls_answer_only_to_this_machine(host: str, is_accepted: bool) -> None:
     class Connection:
         client = type("Client", (), {"host": host})()
 
-    refusal = nullcontext() if welcome else pytest.raises(ControlError, match="machine")
-    with refusal:
+    expected = nullcontext() if is_accepted else pytest.raises(ControlError, match="machine")
+    with expected:
         callers.only_this_machine(Connection(), None)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""When a webhook that was not accepted is tried again."""
+"""The moments at which a failed webhook is retried."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ from adyen_twin.core.state import Message, Webhook
 from adyen_twin.webhooks.delivery import next_try
 
 
-def test_the_retries_of_a_webhook() -> None:
+def test_a_failed_webhook_is_retried_for_thirty_days() -> None:
     webhook = Webhook(
         id=1, message=Message(""), event_code="", psp_reference="", reference="", due_at=0.0
     )
-    webhook.first_tried_at, now, waits = 0.0, 0.0, []
-    while (due_at := next_try(_tried(webhook), now)) is not None:
+    webhook.first_tried_at = now = 0.0
+    waits = []
+    while (due_at := next_try(_with_one_more_try(webhook), now)) is not None:
         waits.append(due_at - now)
         now = due_at
 
@@ -25,6 +26,6 @@ def test_the_retries_of_a_webhook() -> None:
     assert 29 * 24 * hour < now <= 30 * 24 * hour
 
 
-def _tried(webhook: Webhook) -> Webhook:
+def _with_one_more_try(webhook: Webhook) -> Webhook:
     webhook.tries += 1
     return webhook

@@ -1,4 +1,4 @@
-"""The random names that the twin gives out."""
+"""The formats of the twin's random names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which addresses a phone can open."""
+"""The addresses that a phone can open."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from adyen_twin.gopay import pages
 
 
 @pytest.mark.parametrize(
-    ("url", "reaches"),
+    ("url", "can_open"),
     [
         ("http://127.0.0.1:8700", False),
         ("http://localhost:8700", False),
@@ -17,5 +17,5 @@ from adyen_twin.gopay import pages
         ("https://twin.shop.example", True),
     ],
 )
-def test_a_phone_reaches_every_address_but_loopback(url: str, reaches: bool) -> None:
-    assert pages.reaches_phone(url) is reaches
+def test_a_phone_can_open_every_address_except_loopback(url: str, can_open: bool) -> None:
+    assert pages.reaches_phone(url) is can_open

@@ -1,4 +1,4 @@
-"""Each rule of /payments, broken one at a time, and the order of the rules."""
+"""The rules of /payments: the error of each broken rule, and the order of the rules."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def request(
     strict: bool = True,
     answers: Mapping[str, AdyenError] = MappingProxyType({}),
 ) -> rules.Request:
-    """Return a changed payment, to be checked against the twin's account."""
+    """Return a request for a changed payment, ready to be checked."""
     return rules.Request(
         body=payment_body(**changes),
         version=version,
@@ -42,7 +42,8 @@ def answer(
     return 200, "", ""
 
 
-def field(path: str) -> tuple[int, str, str]:
+def invalid_field(path: str) -> tuple[int, str, str]:
+    """Return the status, code and message of the answer about an invalid field."""
     return 422, "187", f"Field '{path}' is not valid."
 
 
@@ -71,7 +72,9 @@ def test_a_complete_payment_breaks_no_rule() -> None:
         ({"metadata": {"short": "v" * 81}}, 422, "177"),
     ],
 )
-def test_a_rule_with_its_own_code(changes: dict[str, Any], status: int, code: str) -> None:
+def test_some_broken_rules_have_their_own_error_code(
+    changes: dict[str, Any], status: int, code: str
+) -> None:
     assert answer(changes)[:2] == (status, code)
 
 
@@ -112,12 +115,12 @@ def test_a_rule_with_its_own_code(changes: dict[str, Any], status: int, code: st
         ("storePaymentMethod", {"storePaymentMethod": "true"}),
     ],
 )
-def test_an_invalid_field_is_named(path: str, changes: dict[str, Any]) -> None:
-    assert answer(changes) == field(path)
+def test_the_error_names_the_invalid_field(path: str, changes: dict[str, Any]) -> None:
+    assert answer(changes) == invalid_field(path)
 
 
 @pytest.mark.parametrize(
-    ("name", "letter_count", "version", "fits"),
+    ("name", "letter_count", "version", "is_valid"),
     [
         ("returnUrl", 1024, 72, True),
         ("returnUrl", 1025, 72, False),
@@ -135,40 +138,46 @@ def test_an_invalid_field_is_named(path: str, changes: dict[str, Any]) -> None:
         ("reference", 81, 71, False),
     ],
 )
-def test_lengths_are_those_of_the_called_version(
-    name: str, letter_count: int, version: int, fits: bool
+def test_the_greatest_lengths_are_those_of_the_called_version(
+    name: str, letter_count: int, version: int, is_valid: bool
 ) -> None:
     start = "https://shop.example/" if name == "returnUrl" else ""
     text = start + "1" * (letter_count - len(start))
 
-    assert answer({name: text}, version=version) == ((200, "", "") if fits else field(name))
+    assert answer({name: text}, version=version) == (
+        (200, "", "") if is_valid else invalid_field(name)
+    )
 
 
-def test_an_app_returns_by_its_own_scheme() -> None:
+def test_a_return_url_can_have_the_scheme_of_an_app() -> None:
     assert answer({"channel": "Android", "returnUrl": "myshop://return"}) == (200, "", "")
 
 
 @pytest.mark.parametrize(
     ("missing", "status"), [(["browserInfo"], 200), (["channel"], 200), ([], 200)]
 )
-def test_a_lenient_twin_requires_browser_or_channel(missing: list[str], status: int) -> None:
+def test_a_lenient_twin_accepts_browser_info_or_channel_alone(
+    missing: list[str], status: int
+) -> None:
     assert answer(dict.fromkeys(missing), lenient=True)[0] == status
 
 
-def test_a_lenient_twin_requires_at_least_one() -> None:
-    assert answer({"browserInfo": None, "channel": None}, lenient=True) == field("browserInfo")
+def test_a_lenient_twin_requires_at_least_browser_info_or_channel() -> None:
+    assert answer({"browserInfo": None, "channel": None}, lenient=True) == invalid_field(
+        "browserInfo"
+    )
 
 
-def test_the_first_broken_rule_is_answered() -> None:
-    everything_wrong = {
+def test_the_answer_is_the_error_of_the_first_broken_rule() -> None:
+    several_errors = {
         "merchantAccount": "Another",
         "reference": None,
         "amount": None,
         "returnUrl": None,
     }
 
-    assert answer(everything_wrong)[1] == "901"
-    assert answer(everything_wrong | {"merchantAccount": "TwinMerchant"})[1] == "130"
+    assert answer(several_errors)[1] == "901"
+    assert answer(several_errors | {"merchantAccount": "TwinMerchant"})[1] == "130"
 
 
 def test_a_knob_can_change_the_answer_of_a_rule() -> None:

@@ -1,4 +1,4 @@
-"""How the shopper returns from the wallet to the shop."""
+"""The address with which the shopper returns from the wallet to the shop."""
 
 from __future__ import annotations
 
@@ -22,28 +22,28 @@ from twin_fixtures import payment_body
         "myshop://return?order=1001",
     ],
 )
-def test_the_return_keeps_the_shops_own_address(return_url: str) -> None:
+def test_the_return_address_keeps_the_parts_of_the_return_url(return_url: str) -> None:
     twin = Twin()
-    payment = _started(twin, returnUrl=return_url)
+    payment = _start_payment(twin, returnUrl=return_url)
     back = urlsplit(payments.shopper_return(twin, payment).location)
-    own = urlsplit(return_url)
+    given = urlsplit(return_url)
 
     assert (back.scheme, back.netloc, back.path, back.fragment) == (
-        *(own.scheme, own.netloc, own.path, own.fragment),
+        *(given.scheme, given.netloc, given.path, given.fragment),
     )
     assert parse_qsl(back.query) == [
-        *parse_qsl(own.query),
+        *parse_qsl(given.query),
         ("redirectResult", payment.redirect_result),
     ]
     assert "!" not in back.query
 
 
-def test_the_return_can_have_an_empty_pair() -> None:
+def test_a_knob_adds_an_empty_pair_to_the_return_address() -> None:
     twin = Twin(knobs=Knobs(return_double_ampersand=True))
-    payment = _started(twin, returnUrl="https://shop.example/?order=1")
+    payment = _start_payment(twin, returnUrl="https://shop.example/?order=1")
 
     assert "?order=1&&redirectResult=" in payments.shopper_return(twin, payment).location
 
 
-def _started(twin: Twin, **changes: object) -> Payment:
+def _start_payment(twin: Twin, **changes: object) -> Payment:
     return payments.start(twin, payment_body(channel="Android", **changes))

@@ -1,4 +1,4 @@
-"""A control call whose body cannot be read is answered with an error."""
+"""The error about a control call with an invalid body."""
 
 from __future__ import annotations
 

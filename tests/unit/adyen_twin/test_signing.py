@@ -1,4 +1,4 @@
-"""Adyen's signatures: vectors from its own libraries, and GoPay's derived from them."""
+"""Adyen's signatures: examples from its libraries, and examples with GoPay's values."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from adyen_twin.protocol import signing
 from twin_fixtures import KEY, OTHER_KEY
 
 
-def item(signed: str) -> dict[str, Any]:
-    """Return the item that has this signed text. The reference may contain colons."""
-    psp, original, merchant, *reference, value, currency, code, success = signed.split(":")
+def item(signed_text: str) -> dict[str, Any]:
+    """Return the item that has this text to sign: the values of its fields, joined by colons."""
+    # The reference may contain colons.
+    psp, original, merchant, *reference, value, currency, code, success = signed_text.split(":")
     fields = {
         "pspReference": psp,
         "merchantAccountCode": merchant,
@@ -25,7 +26,7 @@ def item(signed: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("key", "signed", "signature"),
+    ("key", "signed_text", "signature"),
     [
         (
             KEY,
@@ -54,11 +55,13 @@ def item(signed: str) -> dict[str, Any]:
         ),
     ],
 )
-def test_the_signature_of_an_item(key: str, signed: str, signature: str) -> None:
-    assert signing.sign_item(item(signed), key) == signature
+def test_an_item_is_signed_as_adyens_libraries_sign_it(
+    key: str, signed_text: str, signature: str
+) -> None:
+    assert signing.sign_item(item(signed_text), key) == signature
 
 
-def test_the_signature_of_a_raw_body() -> None:
+def test_a_raw_body_is_signed_as_adyens_libraries_sign_it() -> None:
     body = (
         '{"createdAt":"2026-05-05T05:05:05+02:00","eventId":"JQ9W9MGPDRX8GXD3",'
         '"environment":"test","data":{"merchantAccount":"TestMerchant",'
@@ -66,5 +69,6 @@ def test_the_signature_of_a_raw_body() -> None:
         '"operation":"created","shopperReference":"shopper-1"},"type":"recurring.token.created"}'
     )
 
+    # The parts of the text above are joined without white space.
     assert len(body) == 284
     assert signing.sign_bytes(body.encode(), KEY) == "2w+RvBx8yCLp6X5bMm+kV80UyeBM5RCq9+qlk3ZySjU="

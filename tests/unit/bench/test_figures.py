@@ -6,7 +6,7 @@ import pytest
 from bench.figures import Result, Target, in_turn, medians, table
 
 
-def test_the_median_of_the_rounds_counts() -> None:
+def test_the_ratio_of_a_result_is_the_median_of_its_rounds() -> None:
     assert Result(row="some", ratios=[9.0, 0.4, 0.5]).ratio == 0.5
 
 
@@ -19,11 +19,13 @@ def test_the_median_of_the_rounds_counts() -> None:
         (Target(0.49, is_ceiling=True), False),
     ],
 )
-def test_a_target_is_met_at_its_bound_and_above(target: Target, *, is_met: bool) -> None:
+def test_a_target_is_a_minimum_or_a_ceiling_and_includes_its_bound(
+    target: Target, *, is_met: bool
+) -> None:
     assert Result(row="some", ratios=[0.5], target=target).is_met is is_met
 
 
-def test_what_has_no_target_is_neither_met_nor_missed() -> None:
+def test_a_result_without_a_target_is_neither_met_nor_missed() -> None:
     assert Result(row="start", parts={"help, s": 0.2}).is_met is None
 
 
@@ -33,11 +35,11 @@ def test_the_first_round_only_warms_up() -> None:
     assert in_turn(lambda: {"n": next(numbers)}, 3) == [{"n": 1}, {"n": 2}, {"n": 3}]
 
 
-def test_a_busy_machine_makes_do_with_a_few_rounds() -> None:
+def test_there_are_five_rounds_even_if_the_time_is_over() -> None:
     assert len(in_turn(lambda: {"n": 0.0}, 100, within_s=0)) == 5
 
 
-def test_parts_are_medians_of_the_rounds_each() -> None:
+def test_each_part_is_the_median_of_its_rounds() -> None:
     assert medians([{"a": 1, "b": 9}, {"a": 2, "b": 8}, {"a": 7, "b": 3}]) == {"a": 2, "b": 8}
 
 
@@ -49,5 +51,6 @@ def test_the_table_shows_for_each_row_whether_its_target_is_met() -> None:
 
     _, _, one, part, two = table(results).splitlines()
 
+    # These words of the two rows are their verdicts.
     assert (one.split()[5], two.split()[2]) == ("missed", "reported")
     assert part.split() == ["p50", "ms", "3.00"]

@@ -1,4 +1,4 @@
-"""What the benchmarks send is what Adyen would send, and what Kasir takes."""
+"""The benchmarks' messages are as Adyen would send them, and Kasir accepts them."""
 
 import msgspec
 import pytest
@@ -18,19 +18,21 @@ def test_notifications_are_authentic_and_distinct() -> None:
     assert len({item.psp_reference for item in items}) == 20
 
 
-def test_a_notification_of_a_payment_of_ours_names_it() -> None:
+def test_a_notification_contains_kasirs_payment_id() -> None:
     (item,) = notifications.parse(messages.notification("order-1", "PSP", "pay_1"))
 
     assert item.additional_data["metadata.kasirPaymentId"] == "pay_1"
 
 
 @pytest.mark.parametrize("version", [71, 72])
-def test_a_payment_breaks_no_rule(version: int) -> None:
+def test_a_payment_request_is_valid(version: int) -> None:
     assert list(checks.payment_faults(messages.payment("order-1"), version)) == []
 
 
 @pytest.mark.parametrize(("key", "status"), [(HMAC_KEY, 202), ("00" * 32, 401)])
-def test_the_peer_checks_the_seal(monkeypatch: pytest.MonkeyPatch, key: str, status: int) -> None:
+def test_the_peer_verifies_the_signature(
+    monkeypatch: pytest.MonkeyPatch, key: str, status: int
+) -> None:
     monkeypatch.setattr(flask_sample, "_KEY", key)
     body = msgspec.json.decode(messages.notification("order-1", "PSP"))
 

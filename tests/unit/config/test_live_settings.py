@@ -1,4 +1,4 @@
-"""In live, a secret that is published or guessable is refused at the start, with the cure."""
+"""Kasir does not start in the live environment with a published or guessable secret."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def fault_of(environ: dict[str, str]) -> SettingError:
     return caught.value
 
 
-def test_strong_settings_start_in_live() -> None:
+def test_kasir_starts_in_live_with_strong_settings() -> None:
     assert settings_from(LIVE).api_key == STRONG
 
 
@@ -41,37 +41,38 @@ def test_strong_settings_start_in_live() -> None:
         pytest.param("KASIR_API_KEY", "a", id="one letter"),
         pytest.param("KASIR_API_KEY", "demo-api-key", id="the demo's key"),
         pytest.param("KASIR_API_KEY", "a" * 64, id="one letter many times"),
-        pytest.param("KASIR_METRICS_KEY", "metrics", id="a word for the metrics"),
-        pytest.param("KASIR_WEBHOOK_PASSWORD", "adyen", id="a word for the webhooks"),
+        pytest.param("KASIR_METRICS_KEY", "metrics", id="a guessable metrics key"),
+        pytest.param("KASIR_WEBHOOK_PASSWORD", "adyen", id="a guessable webhook password"),
         pytest.param("KASIR_SECRET_KEY", "nothing-that-the-twin-tells-is-secret", id="the twin's"),
         pytest.param(
             "KASIR_SECRET_KEY",
             "a-secret-of-thirty-two-characters,nothing-that-the-twin-tells-is-secret",
             id="the twin's as the previous one",
         ),
-        pytest.param("KASIR_SECRET_KEY", "0" * 64, id="zeros to seal with"),
+        pytest.param("KASIR_SECRET_KEY", "0" * 64, id="zeros as the secret key"),
         pytest.param("ADYEN_API_KEY", "twin-api-key", id="the twin's key"),
         pytest.param("ADYEN_MERCHANT_ACCOUNT", "TwinMerchant", id="the twin's account"),
         pytest.param("ADYEN_HMAC_KEY", "00" * 32, id="zeros for notifications"),
         pytest.param("ADYEN_HMAC_KEY", f"{KEY},{'00' * 32}", id="zeros as the previous one"),
         pytest.param("ADYEN_HMAC_KEY", "ab" * 32, id="one byte many times"),
         pytest.param("ADYEN_TOKEN_HMAC_KEY", "00" * 32, id="zeros for tokens"),
-        pytest.param("KASIR_EVENTS_URL", "http://shop.example/events", id="events in the open"),
+        pytest.param("KASIR_EVENTS_URL", "http://shop.example/events", id="events over plain HTTP"),
         pytest.param("KASIR_EVENTS_SECRET", "whsec_c2VjcmV0", id="six bytes for events"),
         pytest.param(
             "KASIR_EVENTS_SECRET",
             f"whsec_{base64.b64encode(bytes(32)).decode()}",
             id="zeros for events",
         ),
-        pytest.param("KASIR_PUBLIC_URL", "http://pay.shop.example", id="shoppers in the open"),
+        pytest.param("KASIR_PUBLIC_URL", "http://pay.shop.example", id="shoppers over plain HTTP"),
     ],
 )
-def test_a_guessable_setting_does_not_start_in_live(name: str, text: str) -> None:
+def test_kasir_does_not_start_in_live_with_a_guessable_setting(name: str, text: str) -> None:
     fault = fault_of(LIVE | {name: text})
 
     assert fault.name == name
     assert str(fault).startswith(f"{name}: ")
     assert "\n" not in str(fault)
+    # A single letter is part of every message.
     assert len(text) == 1 or text not in str(fault)
 
 
@@ -93,7 +94,9 @@ def test_a_short_key_and_plain_http_are_allowed_outside_live(
 @pytest.mark.parametrize(
     "text", ["", "  ", ",", "whsec_", f"whsec_,{EVENTS_SECRET}", f"{EVENTS_SECRET},whsec_"]
 )
-def test_an_events_secret_with_nothing_in_it_starts_nowhere(environment: str, text: str) -> None:
+def test_an_empty_events_secret_is_refused_in_every_environment(
+    environment: str, text: str
+) -> None:
     fault = fault_of(LIVE | {"ADYEN_ENVIRONMENT": environment, "KASIR_EVENTS_SECRET": text})
 
     assert fault.name == "KASIR_EVENTS_SECRET"
@@ -101,14 +104,14 @@ def test_an_events_secret_with_nothing_in_it_starts_nowhere(environment: str, te
 
 
 @pytest.mark.parametrize("name", ["KASIR_PUBLIC_URL", "KASIR_EVENTS_URL"])
-def test_a_scheme_in_capitals_is_the_same_scheme(name: str) -> None:
+def test_a_url_scheme_may_be_in_capitals(name: str) -> None:
     settings = settings_from(LIVE | {name: "HTTPS://Warung.example/Kasir"})
 
     assert "https://Warung.example/Kasir" in (settings.public_url, settings.events_url)
 
 
 @pytest.mark.parametrize(
-    ("account", "is_well"),
+    ("account", "is_accepted"),
     [
         ("WarungTest", False),
         ("Warung_TEST", False),
@@ -119,9 +122,9 @@ def test_a_scheme_in_capitals_is_the_same_scheme(name: str) -> None:
         ("ProtestID", True),
     ],
 )
-def test_a_merchant_account_is_one_for_tests_where_test_is_a_word_of_its_name(
-    account: str, is_well: bool
+def test_in_live_an_account_is_reported_only_if_test_is_a_word_of_its_name(
+    account: str, is_accepted: bool
 ) -> None:
     (finding,) = live_and_test(settings_from(LIVE | {"ADYEN_MERCHANT_ACCOUNT": account}))
 
-    assert ("ADYEN_MERCHANT_ACCOUNT" not in finding.says) == is_well
+    assert ("ADYEN_MERCHANT_ACCOUNT" not in finding.says) == is_accepted

@@ -1,4 +1,4 @@
-"""Each setting missing and malformed: one line that names it. And what the twin fills in."""
+"""Settings have defaults; the error about a missing or malformed setting names it."""
 
 import base64
 from datetime import timedelta
@@ -29,14 +29,14 @@ def fault_of(environ: dict[str, str]) -> SettingError:
     return caught.value
 
 
-def test_test_is_the_environment_unless_another_is_named() -> None:
+def test_the_default_environment_is_test() -> None:
     settings = settings_from(TEST)
 
     assert settings.environment is Environment.TEST
     assert settings.addresses.checkout == "https://checkout-test.adyen.com"
 
 
-def test_everything_that_was_set_is_read() -> None:
+def test_every_setting_is_read() -> None:
     settings = settings_from(
         LIVE
         | {
@@ -44,7 +44,7 @@ def test_everything_that_was_set_is_read() -> None:
             "KASIR_API_KEY": "shop-key-7f3e9ab2c415",
             "KASIR_DATABASE_URL": "postgresql://kasir:secret@db.example/kasir",
             "KASIR_WEBHOOK_USER": "adyen",
-            "KASIR_WEBHOOK_PASSWORD": "a word of the door",
+            "KASIR_WEBHOOK_PASSWORD": "a-long-random-password",
             "KASIR_KEEP_JOBS_DAYS": "1",
             "KASIR_KEEP_NOTICES_DAYS": "99999",
         }
@@ -64,7 +64,7 @@ def test_everything_that_was_set_is_read() -> None:
     assert settings.database_url == "postgresql://kasir:secret@db.example/kasir"
     assert settings.data_dir == Path("/srv/kasir")
     assert settings.public_url == "https://pay.shop.example"
-    assert (settings.webhook_user, settings.webhook_password) == ("adyen", "a word of the door")
+    assert (settings.webhook_user, settings.webhook_password) == ("adyen", "a-long-random-password")
 
 
 def test_the_twin_needs_only_the_hmac_key() -> None:
@@ -81,7 +81,7 @@ def test_the_twin_needs_only_the_hmac_key() -> None:
     assert settings.follow_twin_clock is False
 
 
-def test_the_twin_may_be_elsewhere_and_under_other_names() -> None:
+def test_the_address_key_and_account_of_the_twin_can_be_set() -> None:
     settings = settings_from(
         TWIN
         | {
@@ -129,7 +129,7 @@ def test_a_required_setting_that_is_missing_is_named(
     assert fault_of(given).name == name
 
 
-def test_live_needs_its_prefix() -> None:
+def test_the_live_environment_needs_its_prefix() -> None:
     given = {name: text for name, text in LIVE.items() if name != "ADYEN_LIVE_PREFIX"}
 
     assert fault_of(given).name == "ADYEN_LIVE_PREFIX"
@@ -162,7 +162,7 @@ def test_live_needs_its_prefix() -> None:
         ("KASIR_KEEP_EVENTS_DAYS", "1.5"),
         ("KASIR_KEEP_EVENTS_DAYS", "100000"),
         ("KASIR_KEEP_NOTICES_DAYS", "ninety"),
-        ("KASIR_KEEP_NOTICES_DAYS", "٩"),
+        ("KASIR_KEEP_NOTICES_DAYS", "٩"),  # An Arabic nine.
     ],
 )
 def test_a_malformed_setting_is_named_in_one_line(name: str, text: str) -> None:
@@ -179,39 +179,43 @@ def test_a_malformed_address_of_the_twin_is_named(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "named"),
+    ("given", "expected"),
     [
         ({"KASIR_WEBHOOK_USER": "adyen"}, "KASIR_WEBHOOK_PASSWORD"),
         ({"KASIR_WEBHOOK_PASSWORD": "word"}, "KASIR_WEBHOOK_USER"),
         ({"KASIR_WEBHOOK_USER": "adyen", "KASIR_WEBHOOK_PASSWORD": ""}, "KASIR_WEBHOOK_PASSWORD"),
     ],
 )
-def test_user_and_password_are_set_together(given: dict[str, str], named: str) -> None:
-    assert fault_of(TEST | given).name == named
+def test_webhook_user_and_password_must_be_set_together(
+    given: dict[str, str], expected: str
+) -> None:
+    assert fault_of(TEST | given).name == expected
 
 
 @pytest.mark.parametrize(
-    ("user", "given", "folder"),
+    ("user_id", "data_home", "folder"),
     [
         (0, "/srv/elsewhere", "/var/lib/kasir"),
         (1000, "/srv/elsewhere", "/srv/elsewhere/kasir"),
         (1000, None, "/srv/siti/.local/share/kasir"),
     ],
 )
-def test_the_default_folder_can_be_entered_by_the_account_that_starts_kasir(
-    monkeypatch: pytest.MonkeyPatch, user: int, given: str | None, folder: str
+def test_the_default_folder_depends_on_the_user_who_starts_kasir(
+    monkeypatch: pytest.MonkeyPatch, user_id: int, data_home: str | None, folder: str
 ) -> None:
-    monkeypatch.setattr("os.geteuid", lambda: user)
+    monkeypatch.setattr("os.geteuid", lambda: user_id)
     monkeypatch.setenv("HOME", "/srv/siti")
     monkeypatch.delenv("XDG_DATA_HOME", raising=False)
-    if given:
-        monkeypatch.setenv("XDG_DATA_HOME", given)
-    unnamed = {name: text for name, text in TEST.items() if name != "KASIR_DATA_DIR"}
+    if data_home:
+        monkeypatch.setenv("XDG_DATA_HOME", data_home)
+    without_folder = {name: text for name, text in TEST.items() if name != "KASIR_DATA_DIR"}
 
-    assert settings_from(unnamed).data_dir == Path(folder)
+    assert settings_from(without_folder).data_dir == Path(folder)
 
 
-def test_an_environment_that_is_given_empty_is_empty(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_empty_mapping_is_not_replaced_by_the_environment_variables(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     for name, text in TEST.items():
         monkeypatch.setenv(name, text)
 
@@ -219,7 +223,7 @@ def test_an_environment_that_is_given_empty_is_empty(monkeypatch: pytest.MonkeyP
     assert fault_of({}).name == "ADYEN_API_KEY"
 
 
-def test_no_fault_repeats_a_secret() -> None:
+def test_the_error_about_a_secret_does_not_contain_it() -> None:
     secret = "5ec2e7" * 10
     fault = fault_of(TEST | {"ADYEN_HMAC_KEY": secret})
 
@@ -230,7 +234,7 @@ def test_secrets_do_not_show_in_the_repr() -> None:
     secrets = {
         "ADYEN_API_KEY": "secret-adyen-key",
         "KASIR_API_KEY": "secret-shop-key",
-        "KASIR_DATABASE_URL": "postgresql://kasir:secret-word@db.example/kasir",
+        "KASIR_DATABASE_URL": "postgresql://kasir:secret-password@db.example/kasir",
         "KASIR_WEBHOOK_USER": "adyen",
         "KASIR_WEBHOOK_PASSWORD": "secret-password",
     }
@@ -243,13 +247,13 @@ def test_secrets_do_not_show_in_the_repr() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "meant"),
+    ("given", "expected"),
     [(f" {KEY} ", (KEY,)), (f"{KEY} , {OTHER_KEY}", (KEY, OTHER_KEY)), (KEY.lower(), (KEY,))],
 )
-def test_space_around_a_key_is_removed(given: str, meant: tuple[str, ...]) -> None:
+def test_space_around_a_key_is_removed(given: str, expected: tuple[str, ...]) -> None:
     settings = settings_from(TEST | {"ADYEN_HMAC_KEY": given})
 
-    assert settings.hmac_keys == tuple(bytes.fromhex(key) for key in meant)
+    assert settings.hmac_keys == tuple(bytes.fromhex(key) for key in expected)
 
 
 @pytest.mark.parametrize("path", ["/events/", "/events", "/", "", "/events/?shop=1"])

@@ -1,4 +1,4 @@
-"""The meaning of Adyen's messages for the domain: every code has one, every answer a verdict."""
+"""Adyen's answers and notifications become facts about payments."""
 
 from __future__ import annotations
 
@@ -36,24 +36,28 @@ def clues_from(**changes: Any) -> Clues:
 
 
 def result(kind: Kind, status: int, /, *, transient: bool = False, **fields: Any) -> CallResult:
+    """The result of a call that was answered with this status, and a body with these fields."""
     body = json.dumps(fields).encode() if fields else b""
     question = a_question(key="kasir-1", kind=kind)
     return of_reply(question, Answer(status, body, "HEADERPSP", transient), NOW)
 
 
-# Every code has a meaning, or a reason why it has none.
+# Answers.
 
 
 @pytest.mark.parametrize("code", ResultCode)
-def test_every_result_code_is_decided(code: ResultCode) -> None:
+def test_every_result_code_has_a_meaning(code: ResultCode) -> None:
     assert RESULTS[code] in Says
 
 
 @pytest.mark.parametrize("code", EventCode)
-def test_every_event_code_has_two_meanings_or_is_ignored_for_a_reason(code: EventCode) -> None:
-    decided = {success for success in (True, False) if (code, success) in MEANINGS}
+def test_every_event_code_has_a_meaning_for_success_and_failure_or_is_ignored(
+    code: EventCode,
+) -> None:
+    meant = {success for success in (True, False) if (code, success) in MEANINGS}
 
-    assert decided == (set() if code in IGNORED else {True, False})
+    assert meant == (set() if code in IGNORED else {True, False})
+    # `IGNORED` contains a reason for each code that is ignored.
     assert IGNORED.get(code, "a reason").strip() != ""
 
 
@@ -72,17 +76,17 @@ def test_every_event_code_has_two_meanings_or_is_ignored_for_a_reason(code: Even
     ],
 )
 @pytest.mark.parametrize("kind", [Kind.PAYMENTS, Kind.DETAILS])
-def test_a_result_code_gives_its_facts(kind: Kind, code: str, says: Says) -> None:
-    told = result(kind, 200, resultCode=code, pspReference=PSP)
-    (fact,) = told.facts
+def test_a_result_code_gives_its_fact(kind: Kind, code: str, says: Says) -> None:
+    outcome = result(kind, 200, resultCode=code, pspReference=PSP)
+    (fact,) = outcome.facts
 
     assert (fact.says, fact.psp_reference, fact.about) == (says, PSP, "kasir-1")
     assert fact.source == (Source.REPLY if kind is Kind.PAYMENTS else Source.DETAILS)
-    assert told.answer is not None
-    assert told.answer.psp_reference == "HEADERPSP"
+    assert outcome.answer is not None
+    assert outcome.answer.psp_reference == "HEADERPSP"
 
 
-def test_an_answer_to_details_names_its_payment() -> None:
+def test_an_answer_to_details_gives_clues_to_its_payment() -> None:
     fields = {
         "resultCode": "Authorised",
         "pspReference": PSP,
@@ -90,30 +94,30 @@ def test_an_answer_to_details_names_its_payment() -> None:
         "amount": {"currency": "IDR", "value": 25_000},
     }
     question = a_question(key="kasir-1", kind=Kind.DETAILS, payment_id=None)
-    told = of_reply(question, Answer(200, json.dumps(fields).encode()), NOW)
+    outcome = of_reply(question, Answer(200, json.dumps(fields).encode()), NOW)
 
-    assert told.clues is not None
-    assert told.clues.reference == "ORDER-1001"
-    assert told.clues.names == (PSP,)
-    assert told.clues.amount == Money(IDR, 25_000)
-    assert told.facts[0].amount == Money(IDR, 25_000)
+    assert outcome.clues is not None
+    assert outcome.clues.reference == "ORDER-1001"
+    assert outcome.clues.names == (PSP,)
+    assert outcome.clues.amount == Money(IDR, 25_000)
+    assert outcome.facts[0].amount == Money(IDR, 25_000)
 
 
 def test_a_payment_that_adyen_rejected_has_failed() -> None:
-    told = result(Kind.PAYMENTS, 422, errorCode="14_030", message="Return URL is missing.")
-    (fact,) = told.facts
+    outcome = result(Kind.PAYMENTS, 422, errorCode="14_030", message="Return URL is missing.")
+    (fact,) = outcome.facts
 
     assert (fact.says, fact.psp_reference) == (Says.FAILED, "")
     assert fact.words == "Return URL is missing."
-    assert told.answer is not None
-    assert told.answer.status == 422
+    assert outcome.answer is not None
+    assert outcome.answer.status == 422
 
 
 def test_details_that_adyen_rejected_give_no_fact_about_the_payment() -> None:
-    told = result(Kind.DETAILS, 422, errorCode="14_018", message="Invalid payload provided")
+    outcome = result(Kind.DETAILS, 422, errorCode="14_018", message="Invalid payload provided")
 
-    assert [fact.says for fact in told.facts] == [Says.NOTED]
-    assert told.answer is not None
+    assert [fact.says for fact in outcome.facts] == [Says.NOTED]
+    assert outcome.answer is not None
 
 
 @pytest.mark.parametrize(
@@ -130,23 +134,23 @@ def test_details_that_adyen_rejected_give_no_fact_about_the_payment() -> None:
 def test_an_answer_that_is_not_final_is_not_kept(
     kind: Kind, status: int, transient: bool, code: str
 ) -> None:
-    told = result(kind, status, transient=transient, errorCode=code)
-    (fact,) = told.facts
+    outcome = result(kind, status, transient=transient, errorCode=code)
+    (fact,) = outcome.facts
 
-    assert told.answer is None
+    assert outcome.answer is None
     assert (fact.says, fact.about, fact.source) == (Says.UNKNOWN, "kasir-1", Source.KASIR)
     assert str(status) in fact.words
 
 
-def test_a_missing_answer_is_one_fact_however_often() -> None:
+def test_several_answers_that_are_not_final_are_one_fact() -> None:
     first = result(Kind.PAYMENTS, 500, errorCode="x")
     second = result(Kind.PAYMENTS, 409, errorCode="704")
 
     assert first.facts[0].key == second.facts[0].key
 
 
-def test_a_refund_that_adyen_accepted_has_a_name_and_one_it_rejected_is_declined() -> None:
-    taken = result(
+def test_an_accepted_refund_has_a_psp_reference_and_a_rejected_one_is_declined() -> None:
+    accepted = result(
         Kind.REFUNDS,
         201,
         status="received",
@@ -156,20 +160,20 @@ def test_a_refund_that_adyen_accepted_has_a_name_and_one_it_rejected_is_declined
     )
     declined = result(Kind.REFUNDS, 422, errorCode="167", message="no original")
 
-    (fact,) = taken.facts
+    (fact,) = accepted.facts
     assert (fact.says, fact.psp_reference, fact.modification) == (Says.REFUND_RECEIVED, PSP, "CHG")
     assert fact.amount == Money(IDR, 10_000)
     assert [fact.says for fact in declined.facts] == [Says.REFUND_DECLINED]
 
 
 @pytest.mark.parametrize("kind", [Kind.CAPTURES, Kind.CANCELS, Kind.CANCELS_BY_REFERENCE])
-def test_a_capture_or_cancel_that_adyen_accepted_has_a_name_and_one_it_rejected_is_over(
+def test_an_accepted_capture_or_cancel_has_a_psp_reference_and_a_rejected_one_is_declined(
     kind: Kind,
 ) -> None:
-    taken = result(kind, 201, status="received", pspReference="CHG", paymentPspReference=PSP)
+    accepted = result(kind, 201, status="received", pspReference="CHG", paymentPspReference=PSP)
     declined = result(kind, 422, errorCode="167", message="no original")
 
-    (fact,) = taken.facts
+    (fact,) = accepted.facts
     assert (fact.says, fact.psp_reference, fact.modification) == (Says.CHANGE_RECEIVED, PSP, "CHG")
     assert [fact.says for fact in declined.facts] == [Says.CHANGE_DECLINED]
 
@@ -203,7 +207,7 @@ def test_a_capture_or_cancel_that_adyen_accepted_has_a_name_and_one_it_rejected_
         ("NOTIFICATION_OF_CHARGEBACK", "true", Says.DISPUTE_ANNOUNCED),
     ],
 )
-def test_an_event_code_gives_its_facts(code: str, success: str, says: Says) -> None:
+def test_an_event_code_gives_its_fact(code: str, success: str, says: Says) -> None:
     fact = fact_of(eventCode=code, success=success, originalReference="ORIGINAL")
 
     assert fact.says == says
@@ -212,7 +216,7 @@ def test_an_event_code_gives_its_facts(code: str, success: str, says: Says) -> N
     assert fact.amount == Money(IDR, 25_000)
 
 
-def test_a_payments_own_event_names_the_attempt() -> None:
+def test_an_event_of_a_payment_names_the_attempt() -> None:
     fact = fact_of(pspReference=PSP)
 
     assert (fact.psp_reference, fact.modification) == (PSP, "")
@@ -221,7 +225,7 @@ def test_a_payments_own_event_names_the_attempt() -> None:
 @pytest.mark.parametrize(
     "code", ["REFUND", "CAPTURE", "CANCELLATION", "REFUND_FAILED", "NOTIFICATION_OF_CHARGEBACK"]
 )
-def test_a_changes_event_names_the_attempt_and_the_change(code: str) -> None:
+def test_an_event_of_a_change_names_the_attempt_and_the_change(code: str) -> None:
     fact = fact_of(eventCode=code, pspReference="CHG", originalReference=PSP)
 
     assert (fact.psp_reference, fact.modification) == (PSP, "CHG")
@@ -249,51 +253,52 @@ def test_the_same_event_twice_is_one_fact_whatever_its_date() -> None:
     assert fact_of(pspReference="OTHER").key != first.key
 
 
-def test_our_own_id_comes_back_in_the_metadata() -> None:
-    echoed = clues_from(pspReference=PSP, additionalData={"metadata.kasirPaymentId": "pay_1"})
+def test_kasirs_payment_id_is_read_from_the_metadata() -> None:
+    clues = clues_from(pspReference=PSP, additionalData={"metadata.kasirPaymentId": "pay_1"})
 
-    assert (echoed.names, echoed.payment_id) == ((PSP,), "pay_1")
+    assert (clues.names, clues.payment_id) == ((PSP,), "pay_1")
     assert clues_from(pspReference=PSP).payment_id == ""
 
 
 @pytest.mark.parametrize("code", ["AUTHORISATION", "OFFER_CLOSED"])
-def test_an_original_reference_on_an_attempt_names_nothing(code: str) -> None:
-    found = clues_from(eventCode=code, pspReference=PSP, originalReference="SOMEBODY-ELSES")
+def test_the_original_reference_in_an_event_of_a_payment_is_ignored(code: str) -> None:
+    clues = clues_from(eventCode=code, pspReference=PSP, originalReference="ANOTHER-PSP")
 
-    assert (found.names, found.is_change) == ((PSP,), False)
-    assert names_of(item(eventCode=code, originalReference="SOMEBODY-ELSES"))[0] != "SOMEBODY-ELSES"
+    assert (clues.names, clues.is_change) == ((PSP,), False)
+    changes = {"eventCode": code, "originalReference": "ANOTHER-PSP"}
+    assert names_of(item(**changes))[0] != "ANOTHER-PSP"
 
 
 @pytest.mark.parametrize(
     "code", sorted({code for code, _ in MEANINGS} - {"AUTHORISATION", "OFFER_CLOSED"})
 )
-def test_every_other_event_names_the_attempt_by_its_original_reference(code: str) -> None:
-    found = clues_from(eventCode=code, pspReference="CHG", originalReference=PSP)
+def test_an_event_of_a_change_names_the_attempt_by_its_original_reference(code: str) -> None:
+    clues = clues_from(eventCode=code, pspReference="CHG", originalReference=PSP)
 
-    assert (found.attempt, found.change, found.is_change) == (PSP, "CHG", True)
+    assert (clues.attempt, clues.change, clues.is_change) == (PSP, "CHG", True)
 
 
 @pytest.mark.parametrize(
     "value", [" 25_000 ", "25_000", "-1", -1, "+1", "1e3", 1.5, "", "٢٥", True]
 )
-def test_an_amount_that_is_no_whole_number_is_not_read(value: object) -> None:
+def test_an_amount_that_is_not_a_whole_number_is_unreadable(value: object) -> None:
     with pytest.raises(Unreadable, match=r"amount\.value"):
         fact_of(amount={"currency": "IDR", "value": value})
 
 
 @pytest.mark.parametrize("value", [25_000, "25000"])
-def test_an_amount_may_be_a_number_or_its_digits(value: object) -> None:
+def test_an_amount_may_be_a_number_or_text(value: object) -> None:
     assert fact_of(amount={"currency": "IDR", "value": value}).amount == Money(IDR, 25_000)
 
 
-def test_a_payment_without_an_amount_is_not_read() -> None:
+def test_an_authorisation_without_an_amount_is_unreadable() -> None:
     with pytest.raises(Unreadable, match="not how much"):
         fact_of(amount=None)
     assert fact_of(amount=None, success="false").says == Says.REFUSED
 
 
 @pytest.mark.parametrize("code", ["SOMETHING_NEW", "", "authorisation", *IGNORED])
-def test_an_event_that_is_not_about_a_payment_is_no_fact(code: str) -> None:
+def test_an_event_that_is_not_about_a_payment_gives_no_fact(code: str) -> None:
     assert of_item(item(eventCode=code)) is None
 
 
@@ -307,12 +312,12 @@ def test_an_event_that_is_not_about_a_payment_is_no_fact(code: str) -> None:
         {"amount": {"currency": "IDR", "value": 1.5}},
     ],
 )
-def test_an_item_that_is_not_of_the_schema_is_unreadable(changes: dict[str, Any]) -> None:
+def test_an_item_that_breaks_the_schema_is_unreadable(changes: dict[str, Any]) -> None:
     with pytest.raises(Unreadable):
         of_item(item(**changes))
 
 
-def test_an_event_without_an_amount_has_none() -> None:
+def test_an_event_without_an_amount_gives_a_fact_without_one() -> None:
     fields = notification_item(eventCode="OFFER_CLOSED") | {"amount": {}}
 
     fact = of_item(item_from(json.dumps(fields).encode()))

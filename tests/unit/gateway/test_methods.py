@@ -1,4 +1,4 @@
-"""Which wallet a request asks for, and what GoPay requires of it."""
+"""A request contains the type of its wallet, and the fields that GoPay requires."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ def test_gopay_is_for_indonesia_and_rupiah() -> None:
     assert (GOPAY.country, GOPAY.currency, GOPAY.name) == ("ID", "IDR", "GoPay")
 
 
-def test_gopay_is_asked_for_by_its_type() -> None:
+def test_gopay_is_requested_by_its_type() -> None:
     assert method_of(payment_body()) is GOPAY
 
 
-def test_a_token_without_a_type_is_gopay() -> None:
+def test_a_token_without_a_type_is_a_gopay_token() -> None:
     stored = {"storedPaymentMethodId": "M5N7TQ4TG5PFWR50"}
 
     assert method_of({"paymentMethod": stored}) is GOPAY
     assert method_of({"paymentMethod": stored | {"type": "gopay_wallet"}}) is GOPAY
 
 
-@pytest.mark.parametrize("wanted", [None, "gopay_wallet", [], 7, True])
-def test_without_a_payment_method_the_code_is_14_006(wanted: object) -> None:
-    fault = method_of({"paymentMethod": wanted})
+@pytest.mark.parametrize("method", [None, "gopay_wallet", [], 7, True])
+def test_without_a_payment_method_the_code_is_14_006(method: object) -> None:
+    fault = method_of({"paymentMethod": method})
 
     assert isinstance(fault, Fault)
     assert (fault.field, fault.code, fault.status) == ("paymentMethod", "14_006", 422)
@@ -41,7 +41,7 @@ def test_without_a_payment_method_the_code_is_14_006(wanted: object) -> None:
 
 
 @pytest.mark.parametrize("name", [None, "", "scheme", "dana", "GOPAY_WALLET", 7, ["gopay_wallet"]])
-def test_any_other_method_is_refused_with_a_hint(name: object) -> None:
+def test_a_method_other_than_gopay_is_refused_with_a_hint(name: object) -> None:
     fault = method_of({"paymentMethod": {"type": name}})
 
     assert isinstance(fault, Fault)
@@ -54,7 +54,7 @@ def test_a_complete_payment_has_no_faults() -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "wanted"),
+    ("changes", "expected"),
     [
         ({"channel": None}, [("channel", "187")]),
         ({"channel": ""}, [("channel", "187")]),
@@ -64,6 +64,6 @@ def test_a_complete_payment_has_no_faults() -> None:
     ],
 )
 def test_gopay_requires_rupiah_and_channel_and_browser(
-    changes: dict[str, Any], wanted: list[tuple[str, str]]
+    changes: dict[str, Any], expected: list[tuple[str, str]]
 ) -> None:
-    assert faults(**changes) == wanted
+    assert faults(**changes) == expected

@@ -1,4 +1,4 @@
-"""Adyen's list is read only before a charge of a token that is known and not sure."""
+"""Adyen's list of tokens is read only before the charge of a token that Adyen has not confirmed."""
 
 from __future__ import annotations
 
@@ -23,25 +23,25 @@ CHARGE: dict[str, Any] = {
 
 
 @dataclass(frozen=True)
-class Known:
-    """One token, unsure, of one shopper."""
+class UnconfirmedToken:
+    """A ledger with one token of `shopper` that Adyen has not confirmed, or with no token."""
 
     shopper: str = ""
 
     async def stored_as(self, stored_id: str) -> Sequence[Token]:
-        """Give the token."""
+        """Return the token, or nothing without a shopper."""
         if not self.shopper:
             return []
         name = TokenName(
             merchant_account="TwinMerchant", shopper_reference=self.shopper, stored_id=stored_id
         )
-        a_summary = TokenSummary(
+        summary = TokenSummary(
             state=TokenState.ACTIVE, first_psp_reference="PSP", created_at=NOW, is_sure=False
         )
-        return [Token(id="tok_1", name=name, method="gopay_wallet", summary=a_summary)]
+        return [Token(id="tok_1", name=name, method="gopay_wallet", summary=summary)]
 
     async def reconcile(self, shopper_reference: str) -> object | None:
-        """Fail: the list is not to be read."""
+        """Fail, because the list must not be read."""
         raise AssertionError(shopper_reference)
 
 
@@ -51,23 +51,26 @@ class Known:
         pytest.param({"kind": Kind.REFUNDS}, CHARGE, "shopper-1", id="a refund"),
         pytest.param({}, {"paymentMethod": {"type": "gopay_wallet"}}, "shopper-1", id="a payment"),
         pytest.param({}, CHARGE, "", id="a token that no notification reported"),
-        pytest.param({}, CHARGE, "shopper-2", id="a token of another shopper, as far as is known"),
+        pytest.param({}, CHARGE, "shopper-2", id="another shopper's token"),
     ],
 )
-async def test_a_question_that_charges_no_unsure_token_is_asked_at_once(
+async def test_adyens_list_is_not_read_before_any_other_call(
     changes: dict[str, Any], body: dict[str, Any], shopper: str
 ) -> None:
     provider = ScriptedProvider(lambda _: an_answer())
-    known = Known(shopper)
+    ledger = UnconfirmedToken(shopper)
     question = a_question(body=json.dumps(body).encode(), **changes)
-    result = await TokenCheckingProvider(provider, known, known, FrozenClock(), 1).ask(question)
+    checking = TokenCheckingProvider(
+        provider=provider, tokens=ledger, listed=ledger, clock=FrozenClock(), wait_s=1
+    )
+    result = await checking.ask(question)
 
     assert provider.asked == [question]
     assert result.answer is not None
 
 
-class Unanswered(Known):
-    """A list that never comes."""
+class Unanswered(UnconfirmedToken):
+    """A ledger like the first one, which never gets Adyen's list."""
 
     async def reconcile(self, shopper_reference: str) -> object | None:
         """Never answer."""
@@ -75,11 +78,14 @@ class Unanswered(Known):
         return None
 
 
-async def test_waiting_for_the_list_ends_in_time_for_the_charge() -> None:
+async def test_a_token_is_not_charged_without_adyens_list_in_time() -> None:
     provider = ScriptedProvider(lambda _: an_answer())
-    known = Unanswered("shopper-1")
+    ledger = Unanswered("shopper-1")
     question = a_question(body=json.dumps(CHARGE).encode())
-    result = await TokenCheckingProvider(provider, known, known, FrozenClock(), 0.01).ask(question)
+    checking = TokenCheckingProvider(
+        provider=provider, tokens=ledger, listed=ledger, clock=FrozenClock(), wait_s=0.01
+    )
+    result = await checking.ask(question)
 
     assert provider.asked == []
     assert result.answer is None

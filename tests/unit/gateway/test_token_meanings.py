@@ -1,4 +1,4 @@
-"""Three kinds of notifications about a token become one kind of fact about it."""
+"""Three kinds of notifications about a token become facts of one kind."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ PSP = "QFQTPCQ8HXSKGK82"
 
 
 def webhook(**changes: str) -> TokenNotification:
+    """The token notification of a new token."""
     fields = {
         "type": TokenEvent.CREATED.value,
         "event_id": PSP,
@@ -37,6 +38,7 @@ def webhook(**changes: str) -> TokenNotification:
 
 
 def authorisation(operation: str = "created", **changes: Any) -> Item:
+    """The notification of a payment that saved the token."""
     extra = {
         "tokenization.storedPaymentMethodId": TOKEN,
         "tokenization.shopperReference": "shopper-1",
@@ -46,6 +48,7 @@ def authorisation(operation: str = "created", **changes: Any) -> Item:
 
 
 def contract(**changes: Any) -> Item:
+    """The notification RECURRING_CONTRACT, whose pspReference is the token."""
     fields = {
         "eventCode": "RECURRING_CONTRACT",
         "pspReference": TOKEN,
@@ -60,9 +63,9 @@ def contract(**changes: Any) -> Item:
     return item_from(json.dumps(notification_item(**fields | changes)).encode())
 
 
-def present(news: TokenReport | None) -> TokenReport:
-    assert news is not None
-    return news
+def not_none(report: TokenReport | None) -> TokenReport:
+    assert report is not None
+    return report
 
 
 def test_every_type_has_a_meaning_of_its_own() -> None:
@@ -71,29 +74,29 @@ def test_every_type_has_a_meaning_of_its_own() -> None:
 
 
 def test_all_three_notifications_name_one_token_one_payment_and_one_time() -> None:
-    news = [present(of_notification(webhook())), present(of_item(authorisation()))]
-    news += [present(of_item(contract()))]
+    reports = [not_none(of_notification(webhook())), not_none(of_item(authorisation()))]
+    reports += [not_none(of_item(contract()))]
 
-    assert {one.name for one in news} == {NAME}
-    assert {one.method for one in news} == {"gopay_wallet"}
-    assert {one.fact.says for one in news} == {TokenSays.CREATED}
-    assert {one.fact.psp_reference for one in news} == {PSP}
-    assert {one.fact.at for one in news} == {AT}
-    # Each is a fact of its own: none hides another.
-    assert len({one.fact.key for one in news}) == 3
+    assert {report.name for report in reports} == {NAME}
+    assert {report.method for report in reports} == {"gopay_wallet"}
+    assert {report.fact.says for report in reports} == {TokenSays.CREATED}
+    assert {report.fact.psp_reference for report in reports} == {PSP}
+    assert {report.fact.at for report in reports} == {AT}
+    # Their keys differ, so that all three are stored.
+    assert len({report.fact.key for report in reports}) == 3
 
 
 @pytest.mark.parametrize("event", TokenEvent)
 def test_the_same_event_again_is_the_same_fact(event: TokenEvent) -> None:
-    first, again = (present(of_notification(webhook(type=event))) for _ in range(2))
-    other = present(of_notification(webhook(type=event, event_id="ANOTHER")))
+    first, again = (not_none(of_notification(webhook(type=event))) for _ in range(2))
+    other = not_none(of_notification(webhook(type=event, event_id="ANOTHER")))
 
     assert first.fact == again.fact
     assert first.fact.key != other.fact.key
 
 
-def test_a_disabled_token_belongs_to_no_payment() -> None:
-    assert present(of_notification(webhook(type=TokenEvent.DISABLED))).fact.psp_reference == ""
+def test_the_fact_of_a_disabled_token_names_no_payment() -> None:
+    assert not_none(of_notification(webhook(type=TokenEvent.DISABLED))).fact.psp_reference == ""
 
 
 def test_an_unknown_type_gives_no_fact() -> None:
@@ -109,23 +112,23 @@ def test_an_unknown_type_gives_no_fact() -> None:
     ],
 )
 def test_an_authorisation_reports_the_stored_token(operation: str, says: TokenSays) -> None:
-    assert present(of_item(authorisation(operation))).fact.says is says
+    assert not_none(of_item(authorisation(operation))).fact.says is says
 
 
 @pytest.mark.parametrize(
     "originals",
     [
-        pytest.param({"originalReference": "", "originalPsp": PSP}, id="by originalPsp alone"),
-        pytest.param({"originalReference": None, "originalPsp": PSP}, id="and null beside it"),
-        # Adyen seals originalReference, and not originalPsp.
-        pytest.param({"originalReference": PSP, "originalPsp": "OTHER"}, id="the sealed one first"),
+        pytest.param({"originalReference": "", "originalPsp": PSP}, id="only originalPsp"),
+        pytest.param({"originalReference": None, "originalPsp": PSP}, id="null and originalPsp"),
+        # Adyen signs originalReference, and not originalPsp.
+        pytest.param({"originalReference": PSP, "originalPsp": "OTHER"}, id="the signed one first"),
     ],
 )
 def test_a_contract_names_the_payment_that_caused_it(originals: dict[str, Any]) -> None:
     item = contract(**originals)
 
-    assert present(of_item(item)).fact.psp_reference == PSP
-    assert present(of_item(item)).fact.key == f"contract:{PSP}"
+    assert not_none(of_item(item)).fact.psp_reference == PSP
+    assert not_none(of_item(item)).fact.key == f"contract:{PSP}"
     assert names_of(item) == (PSP,)
 
 
@@ -133,7 +136,7 @@ def test_two_payments_of_one_token_are_two_facts() -> None:
     first = contract(originalReference="", originalPsp=PSP)
     second = contract(originalReference="", originalPsp="PSP-2")
 
-    assert present(of_item(first)).fact.key != present(of_item(second)).fact.key
+    assert not_none(of_item(first)).fact.key != not_none(of_item(second)).fact.key
 
 
 def test_a_failed_contract_is_noted_on_its_payment_without_the_token() -> None:
@@ -149,9 +152,9 @@ def test_a_failed_contract_is_noted_on_its_payment_without_the_token() -> None:
 @pytest.mark.parametrize(
     "item",
     [
-        pytest.param(contract(), id="one that went well"),
+        pytest.param(contract(), id="a contract that succeeded"),
         pytest.param(authorisation(success="false"), id="another event"),
-        pytest.param(contract(success="false", originalReference=""), id="of no payment"),
+        pytest.param(contract(success="false", originalReference=""), id="without a payment"),
     ],
 )
 def test_an_item_that_is_not_a_failed_contract_gives_no_fact_about_saving(item: Item) -> None:
@@ -163,12 +166,12 @@ def test_an_item_that_is_not_a_failed_contract_gives_no_fact_about_saving(item: 
     [
         pytest.param(authorisation(success="false"), id="a refusal"),
         pytest.param(authorisation(additionalData={}), id="no token"),
-        pytest.param(authorisation(operation=""), id="a charge of one"),
+        pytest.param(authorisation(operation=""), id="a charge of a token"),
         pytest.param(authorisation(operation="forgotten"), id="an unknown operation"),
         pytest.param(authorisation(eventCode="CAPTURE"), id="another event"),
         pytest.param(contract(success="false"), id="a contract that failed"),
-        pytest.param(contract(additionalData={}), id="a contract with nobody"),
-        pytest.param(contract(pspReference=""), id="a contract for nothing"),
+        pytest.param(contract(additionalData={}), id="a contract without a shopper"),
+        pytest.param(contract(pspReference=""), id="a contract without a token"),
     ],
 )
 def test_an_item_that_stores_no_token_gives_no_fact_about_a_token(item: Item) -> None:
@@ -182,7 +185,7 @@ def test_the_older_field_names_are_read_too() -> None:
         "tokenization.store.operationType": "created",
     }
 
-    assert present(of_item(authorisation(additionalData=extra))).name == NAME
+    assert not_none(of_item(authorisation(additionalData=extra))).name == NAME
 
 
 @pytest.mark.parametrize(
@@ -202,13 +205,13 @@ def test_a_notification_without_shopper_token_or_time_is_unreadable(change: dict
 
 
 def test_shopper_references_are_case_sensitive() -> None:
-    assert present(of_notification(webhook(shopper_reference="Shopper-1"))).name != NAME
+    assert not_none(of_notification(webhook(shopper_reference="Shopper-1"))).name != NAME
 
 
-def test_the_unencrypted_names_of_a_notice_contain_no_token() -> None:
+def test_the_references_stored_unencrypted_with_a_notice_contain_no_token() -> None:
     assert names_of(contract()) == (PSP,)
     assert names_of(authorisation()) == (PSP,)
 
 
 def test_the_repr_of_a_token_fact_hides_the_token() -> None:
-    assert TOKEN not in repr(present(of_notification(webhook())))
+    assert TOKEN not in repr(not_none(of_notification(webhook())))

@@ -1,4 +1,4 @@
-"""Work that many callers ask for at once: few run it, and it is done for every caller."""
+"""Many concurrent callers share a few runs of the same work."""
 
 from __future__ import annotations
 
@@ -8,62 +8,62 @@ from kasir.jobs.together import Together
 
 
 class Work:
-    """Work that waits until it is released, and counts how many run it."""
+    """Work that waits until it is released, and counts its runs."""
 
     def __init__(self) -> None:
-        self.begun = self.at_once = self.most = 0
-        self.may_end = asyncio.Event()
+        self.runs = self.running = self.running_max = 0
+        self.may_finish = asyncio.Event()
         self.fails = False
 
     async def do(self) -> None:
-        """Do it."""
-        self.begun += 1
-        self.at_once += 1
-        self.most = max(self.most, self.at_once)
+        """Run once."""
+        self.runs += 1
+        self.running += 1
+        self.running_max = max(self.running_max, self.running)
         try:
-            await self.may_end.wait()
+            await self.may_finish.wait()
             if self.fails:
-                raise RuntimeError("it went wrong")
+                raise RuntimeError("failed")
         finally:
-            self.at_once -= 1
+            self.running -= 1
 
 
-async def _all_asked(together: Together, many: int) -> list[asyncio.Task[None]]:
-    asked = [asyncio.create_task(together()) for _ in range(many)]
-    for _ in range(10):  # Each runs until it has to wait.
+async def _call(together: Together, callers: int) -> list[asyncio.Task[None]]:
+    calls = [asyncio.create_task(together()) for _ in range(callers)]
+    for _ in range(10):  # Let every call run until it has to wait.
         await asyncio.sleep(0)
-    return asked
+    return calls
 
 
-async def test_of_a_flood_few_work_and_one_more_does_it_for_those_who_waited() -> None:
+async def test_500_callers_need_at_most_six_runs_and_three_at_a_time() -> None:
     work = Work()
-    asked = await _all_asked(Together(work.do, 3), 500)
-    at_work = work.begun
-    work.may_end.set()
-    await asyncio.gather(*asked)
+    calls = await _call(Together(work.do, 3), 500)
+    first_runs = work.runs
+    work.may_finish.set()
+    await asyncio.gather(*calls)
 
-    assert (at_work, work.most) == (3, 3)
-    # Callers that waited asked after the three began: it is done again for them, by up to three.
-    assert 4 <= work.begun <= 6
+    assert (first_runs, work.running_max) == (3, 3)
+    # The callers that waited came after these three runs began, so they need other runs.
+    assert 4 <= work.runs <= 6
 
 
-async def test_who_asks_after_it_began_is_not_served_by_it() -> None:
+async def test_a_run_does_not_serve_a_caller_that_came_after_it_began() -> None:
     work = Work()
     together = Together(work.do, 1)
-    (first,) = await _all_asked(together, 1)
-    (second,) = await _all_asked(together, 1)
-    work.may_end.set()
+    (first,) = await _call(together, 1)
+    (second,) = await _call(together, 1)
+    work.may_finish.set()
     await asyncio.gather(first, second)
 
-    assert work.begun == 2
+    assert work.runs == 2
 
 
-async def test_work_that_failed_is_not_the_result_of_those_who_waited() -> None:
+async def test_after_a_failed_run_each_waiting_caller_runs_the_work_itself() -> None:
     work = Work()
     work.fails = True
-    asked = await _all_asked(Together(work.do, 1), 5)
-    work.may_end.set()
-    ended = await asyncio.gather(*asked, return_exceptions=True)
+    calls = await _call(Together(work.do, 1), 5)
+    work.may_finish.set()
+    results = await asyncio.gather(*calls, return_exceptions=True)
 
-    assert work.begun == 5
-    assert [str(one) for one in ended] == ["it went wrong"] * 5
+    assert work.runs == 5
+    assert [str(error) for error in results] == ["failed"] * 5

@@ -1,4 +1,4 @@
-"""browserInfo: complete and valid, whatever the form and the headers contain."""
+"""browserInfo is complete and valid for any content of the form and the headers."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from kasir.adyen import checks
 from kasir.payment_form.browser_info import DEFAULTS, browser_info
 
+#: The fields of the form, as its script fills them on a phone.
 PHONE = {
     "colorDepth": "30",
     "javaEnabled": "false",
@@ -60,7 +61,7 @@ def test_without_javascript_the_headers_are_used() -> None:
         {"colorDepth": "many"},
         {"screenWidth": "-1"},
         {"screenHeight": "9" * 5000},
-        {"timeZoneOffset": "٣"},
+        {"timeZoneOffset": "٣"},  # An Arabic three.
         {"timeZoneOffset": "--5"},
         {"javaEnabled": "maybe"},
         {"userAgent": "\0"},

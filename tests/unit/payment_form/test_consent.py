@@ -15,7 +15,7 @@ from payment_form_fixtures import payment_link
 
 
 def test_only_the_digest_of_a_shown_text_is_consent() -> None:
-    found = OpenLink(
+    open_link = OpenLink(
         payment_link(
             shopperReference="shopper-1",
             storePaymentMethodMode="askForConsent",
@@ -31,11 +31,12 @@ def test_only_the_digest_of_a_shown_text_is_consent() -> None:
         Visit(cast("Parts", SimpleNamespace(settings=settings)), language, "", "/pay/PL_1")
         for language in LANGUAGES
     ]
-    shown = [consent for visit in visits if (consent := consent_of(visit, found))]
-    stored = [agreed(visits[0], found, consent.digest) for consent in shown]
+    consents = [consent for visit in visits if (consent := consent_of(visit, open_link))]
+    agreements = [agreed(visits[0], open_link, consent.digest) for consent in consents]
 
-    assert stored == [(True, consent.stored) for consent in shown]
-    assert [consent.is_asked for consent in shown] == [True, True]
-    assert shown[1].text.endswith("What for: Kopi {shop} <b>. At most once in 30 days.")
-    assert agreed(visits[0], found, "") == (False, "")
-    assert agreed(visits[0], found, shown[0].digest[:-1]) == (False, "")
+    assert agreements == [(True, consent.stored) for consent in consents]
+    assert [consent.is_asked for consent in consents] == [True, True]
+    # The second language is English.
+    assert consents[1].text.endswith("What for: Kopi {shop} <b>. At most once in 30 days.")
+    assert agreed(visits[0], open_link, "") == (False, "")
+    assert agreed(visits[0], open_link, consents[0].digest[:-1]) == (False, "")

@@ -1,4 +1,4 @@
-"""The form's responses to answers of Adyen, and errors of Kasir, that the twin never produces."""
+"""How the form responds to answers and errors that the twin never produces."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ ENGLISH = {"Accept-Language": "en"}
 
 @dataclass
 class Links:
-    """A fake of the use cases of payment links: one link, with a payment that the test defines."""
+    """A fake of the use cases of payment links, with one link; `pays` pays it."""
 
     pays: Callable[[], tuple[Answer, PaymentId]] = field(
         default=lambda: (Answer(200, b"{}"), PaymentId("pay_1"))
@@ -49,7 +49,7 @@ class Links:
     payments: tuple[Payment, ...] = ()
 
     async def find(self, link_id: str) -> OpenLink:
-        """Return the link. `broken` raises an error of ours; any other id does not exist."""
+        """Return the link PL_1; `broken` raises an internal error, and no other link exists."""
         if link_id == "broken":
             raise RuntimeError("the database went away, at host secret.internal")
         if link_id != "PL_1":
@@ -61,13 +61,13 @@ class Links:
         return "first"
 
     async def pay(self, link: Link, *_: Any) -> tuple[Answer, PaymentId]:
-        """Pay as the test defines."""
+        """Return what the test defined, or raise it."""
         return self.pays()
 
 
 @get("/elsewhere")
 async def outside_of_the_form() -> None:
-    """Fail on a path that is not the form's."""
+    """Raise an error on a path that is not below `/pay`."""
     raise NotFound("such thing", "here")
 
 
@@ -99,7 +99,8 @@ async def form_client(
         yield client
 
 
-async def _posted(links: Links, **fields: str) -> Any:
+async def _post_form(links: Links, **fields: str) -> Any:
+    """Post the form of the link PL_1, and return the response."""
     async with form_client(links) as client:
         return await client.post(
             "/pay/PL_1",
@@ -109,7 +110,7 @@ async def _posted(links: Links, **fields: str) -> Any:
         )
 
 
-async def test_the_form_does_not_wait_for_an_offer_that_never_comes_and_shows_that() -> None:
+async def test_without_adyens_list_of_methods_in_time_the_form_shows_an_error() -> None:
     checkout = SimpleNamespace(methods=hang)
     async with form_client(Links(), checkout=checkout) as client:
         page = await client.get("/pay/PL_1", headers=ENGLISH)
@@ -125,7 +126,7 @@ async def test_an_action_by_post_becomes_a_page_with_a_form() -> None:
         "url": WALLET,
         "data": {"MD": 'a"<b>', "n": "1"},
     }
-    page = await _posted(Links(lambda: _answered(action=action)))
+    page = await _post_form(Links(lambda: _redirecting(action=action)))
 
     assert page.status_code == 200
     assert f'<form method="post" action="{WALLET}" data-send>' in page.text
@@ -134,7 +135,7 @@ async def test_an_action_by_post_becomes_a_page_with_a_form() -> None:
 
 async def test_an_action_by_get_becomes_a_redirect() -> None:
     url = f"{WALLET}?redirectData=X3XtfGC9%21H4s"
-    page = await _posted(Links(lambda: _answered(action={"type": "redirect", "url": url})))
+    page = await _post_form(Links(lambda: _redirecting(action={"type": "redirect", "url": url})))
 
     assert (page.status_code, page.headers["location"]) == (303, url)
 
@@ -143,7 +144,7 @@ async def test_an_action_by_get_becomes_a_redirect() -> None:
     "action", [{"type": "redirect", "url": "javascript:alert(1)"}, {"type": "qrCode"}, {}, None]
 )
 async def test_an_action_that_cannot_be_followed_leads_to_the_status_page(action: object) -> None:
-    page = await _posted(Links(lambda: _answered(action=action)))
+    page = await _post_form(Links(lambda: _redirecting(action=action)))
 
     assert page.status_code == 303
     assert page.headers["location"] == "/kasir/pay/PL_1/payments/pay_1"
@@ -153,7 +154,7 @@ async def test_a_link_that_cannot_be_paid_asks_the_shopper_to_contact_the_shop()
     def refuse() -> tuple[Answer, PaymentId]:
         raise InvalidRequest([Fault("returnUrl", "must have at most 1024 characters.")])
 
-    page = await _posted(Links(refuse))
+    page = await _post_form(Links(refuse))
 
     assert page.status_code == 422
     assert "This order cannot be paid here" in page.text
@@ -164,7 +165,7 @@ async def test_an_attempt_still_in_flight_is_shown_with_a_button_that_posts_it_a
     def wait() -> tuple[Answer, PaymentId]:
         raise StillRunning("link-1")
 
-    page = await _posted(Links(wait))
+    page = await _post_form(Links(wait))
 
     assert page.status_code == 503
     assert "We are checking your payment" in page.text
@@ -172,15 +173,15 @@ async def test_an_attempt_still_in_flight_is_shown_with_a_button_that_posts_it_a
 
 
 async def test_a_form_posted_without_an_attempt_is_shown_again() -> None:
-    page = await _posted(Links(), attempt="")
+    page = await _post_form(Links(), attempt="")
 
     assert (page.status_code, page.headers["location"]) == (303, "/kasir/pay/PL_1")
 
 
 @pytest.mark.parametrize("status", [LinkStatus.COMPLETED, LinkStatus.EXPIRED])
 async def test_no_payment_is_continued_once_its_link_is_over(status: LinkStatus) -> None:
-    """A first attempt may be paid after all while a second one is at the wallet."""
-    links = Links(status=status, payments=(_waiting(),))
+    """The link was paid by one payment while the shopper is at the wallet for another, pay_2."""
+    links = Links(status=status, payments=(_awaiting_payment(),))
     async with form_client(links) as client:
         page = await client.post("/pay/PL_1/payments/pay_2", follow_redirects=False)
 
@@ -219,7 +220,7 @@ async def test_a_form_mounted_below_a_prefix_has_the_same_error_pages(path: str)
     assert f'href="/kasir/pay/{path}?lang=id"' in page.text
 
 
-async def test_errors_outside_of_the_form_have_adyens_body() -> None:
+async def test_errors_outside_of_the_form_have_adyens_format() -> None:
     async with form_client(Links()) as client:
         answer = await client.get("/elsewhere")
 
@@ -245,12 +246,14 @@ async def test_a_live_page_has_no_test_banner() -> None:
     assert "Test mode" not in page.text
 
 
-def _answered(**fields: object) -> tuple[Answer, PaymentId]:
+def _redirecting(**fields: object) -> tuple[Answer, PaymentId]:
+    """Adyen's answer to a payment, with these fields, and the payment's id."""
     body = {"resultCode": "RedirectShopper", **fields}
     return Answer(200, msgspec.json.encode(body)), PaymentId("pay_1")
 
 
-def _waiting() -> Payment:
+def _awaiting_payment() -> Payment:
+    """A payment of the link whose shopper was redirected to the wallet."""
     now = datetime.now(UTC)
     intent = Intent(
         id=PaymentId("pay_2"),
@@ -271,7 +274,7 @@ APP = "gojek://gopay/merchanttransfer?redirectData=X3XtfGC9"
 
 @pytest.mark.parametrize("url", [APP, "gopay://pay?a=1&b=2", "intent://pay#Intent;package=x;end"])
 async def test_an_action_that_opens_the_wallets_app_becomes_a_page_with_a_link(url: str) -> None:
-    page = await _posted(Links(lambda: _answered(action={"type": "redirect", "url": url})))
+    page = await _post_form(Links(lambda: _redirecting(action={"type": "redirect", "url": url})))
 
     assert page.status_code == 200
     assert f'href="{escape(url)}" data-open>Open the GoPay app</a>' in page.text
@@ -289,13 +292,13 @@ async def test_an_action_that_opens_the_wallets_app_becomes_a_page_with_a_link(u
         "JavaScript:alert(1)",
         "gojek",
         "//evil.example",
-        "unheard-of://app",
+        "unknown://app",
         "gojek://pay\n?x",
         "http://[",
     ],
 )
 async def test_an_action_with_an_unknown_scheme_is_not_followed(url: str) -> None:
-    page = await _posted(Links(lambda: _answered(action={"type": "redirect", "url": url})))
+    page = await _post_form(Links(lambda: _redirecting(action={"type": "redirect", "url": url})))
 
     assert page.status_code == 303
     assert page.headers["location"] == "/kasir/pay/PL_1/payments/pay_1"

@@ -8,7 +8,7 @@ from kasir.payment_form.form_requests import parse_pairs
 
 
 @pytest.mark.parametrize(
-    ("query", "found"),
+    ("query", "pairs"),
     [
         (b"", []),
         (b"&&", []),
@@ -21,6 +21,6 @@ from kasir.payment_form.form_requests import parse_pairs
     ],
 )
 def test_a_query_is_parsed_without_its_empty_pairs_and_decoded_once(
-    query: bytes, found: list[tuple[str, str]]
+    query: bytes, pairs: list[tuple[str, str]]
 ) -> None:
-    assert parse_pairs(query) == found
+    assert parse_pairs(query) == pairs

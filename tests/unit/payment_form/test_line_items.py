@@ -1,11 +1,11 @@
-"""Line items: amounts for one piece or for the line, and fields that may be missing."""
+"""A line item's amount is for one piece or for the line; its fields may be missing."""
 
 from __future__ import annotations
 
 from kasir.payment_form.line_items import line_items
 
 
-def test_an_amount_is_for_one_piece_as_at_adyen() -> None:
+def test_an_amount_is_for_one_piece_as_in_adyens_api() -> None:
     lines = line_items(_request(1000, (1, 400), (2, 300)))
 
     assert [(line.quantity, line.each, line.sum) for line in lines] == [
@@ -31,5 +31,6 @@ def test_line_items_may_lack_every_field_that_the_schema_does_not_require() -> N
 
 
 def _request(total: int, *lines: tuple[int, int]) -> dict[str, object]:
+    """A request with this total, and for each line its quantity and its amount."""
     items = [{"quantity": quantity, "amountIncludingTax": amount} for quantity, amount in lines]
     return {"amount": {"value": total}, "lineItems": items}

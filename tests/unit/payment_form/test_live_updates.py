@@ -1,4 +1,4 @@
-"""All subscribers share one query, and are notified of what it finds and of its failure."""
+"""All subscribers share one query; they are notified of changes, and when the query fails."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import pytest
 from kasir.ids import LinkId, PaymentId
 from kasir.payment_form.live_updates import ChangePoller
 
+#: Two links.
 A, B = LinkId("PL_a"), LinkId("PL_b")
 
 
@@ -34,20 +35,20 @@ class Versions:
             raise self.error
         return {link: self.by_link[link] for link in links}
 
-    async def two_more(self) -> None:
-        """Wait for two more queries: the subscribers were notified of the first one by then."""
+    async def wait_for_two_queries(self) -> None:
+        """Wait for two queries; after the second, the first one's notifications were sent."""
         for _ in range(2):
             self.was_read.clear()
             await asyncio.wait_for(self.was_read.wait(), 10)
 
 
-async def test_many_subscribers_cost_one_query() -> None:
+async def test_many_subscribers_share_one_query() -> None:
     versions = Versions()
     poller = ChangePoller(versions.read, 0.01)
     async with AsyncExitStack() as stack:
         for number in range(300):
             await stack.enter_async_context(poller.subscribe(A, PaymentId(f"pay_{number}")))
-        await versions.two_more()
+        await versions.wait_for_two_queries()
         first = versions.queries[0]
 
     assert first == ({A}, {PaymentId(f"pay_{number}") for number in range(300)})
@@ -58,51 +59,51 @@ async def test_only_the_subscribers_of_a_changed_link_are_notified() -> None:
     versions = Versions()
     poller = ChangePoller(versions.read, 0.01)
     async with (
-        poller.subscribe(A, PaymentId("1")) as of_a,
-        poller.subscribe(B, PaymentId("2")) as of_b,
+        poller.subscribe(A, PaymentId("1")) as a_changed,
+        poller.subscribe(B, PaymentId("2")) as b_changed,
     ):
-        await versions.two_more()
-        of_a.clear()
-        of_b.clear()
+        await versions.wait_for_two_queries()
+        a_changed.clear()
+        b_changed.clear()
         versions.by_link[A] = "2"
-        await versions.two_more()
-        notified = of_a.is_set(), of_b.is_set()
+        await versions.wait_for_two_queries()
+        notified = a_changed.is_set(), b_changed.is_set()
 
     assert notified == (True, False)
 
 
-@pytest.mark.parametrize("error", [OSError("the database is away"), RuntimeError("a fault")])
+@pytest.mark.parametrize("error", [OSError("the database is unavailable"), RuntimeError("a fault")])
 async def test_a_failed_query_notifies_all_subscribers_and_later_changes_are_notified_again(
     error: Exception,
 ) -> None:
     versions = Versions()
     poller = ChangePoller(versions.read, 0.01)
     async with poller.subscribe(A, PaymentId("1")) as changed:
-        await versions.two_more()
+        await versions.wait_for_two_queries()
         changed.clear()
         versions.error = error
-        await versions.two_more()
-        notified = changed.is_set()
+        await versions.wait_for_two_queries()
+        was_notified = changed.is_set()
         versions.error = None
-        await versions.two_more()
+        await versions.wait_for_two_queries()
         changed.clear()
         versions.by_link[A] = "2"
-        await versions.two_more()
-        notified_again = changed.is_set()
+        await versions.wait_for_two_queries()
+        was_notified_again = changed.is_set()
 
-    assert (notified, notified_again) == (True, True)
+    assert (was_notified, was_notified_again) == (True, True)
 
 
 async def test_a_subscriber_starts_polling_again_after_the_poll_was_cancelled() -> None:
     versions = Versions()
     poller = ChangePoller(versions.read, 0.01)
     async with poller.subscribe(A, PaymentId("1")):
-        await versions.two_more()
+        await versions.wait_for_two_queries()
         versions.error = asyncio.CancelledError()
         await asyncio.wait([task for task in asyncio.all_tasks() if _is_poll(task)])
         versions.error = None
         async with poller.subscribe(B, PaymentId("2")):
-            await versions.two_more()
+            await versions.wait_for_two_queries()
         last = versions.queries[-1]
 
     assert last == ({A, B}, {PaymentId("1"), PaymentId("2")})
@@ -117,16 +118,16 @@ async def test_polling_stops_without_subscribers_and_starts_again_with_one() -> 
     poller = ChangePoller(versions.read, 0)
     async with poller.subscribe(A, PaymentId("1")):
         async with poller.subscribe(B, PaymentId("2")):
-            await versions.two_more()
-        await versions.two_more()
-        left = versions.queries[-1]
+            await versions.wait_for_two_queries()
+        await versions.wait_for_two_queries()
+        last_with_a = versions.queries[-1]
     versions.queries.clear()
-    for _ in range(100):  # A poller would have queried in each of these.
+    for _ in range(100):  # A running poller would query in each iteration.
         await asyncio.sleep(0)
-    idle = len(versions.queries)
+    queries_without_subscribers = len(versions.queries)
     async with poller.subscribe(B, PaymentId("3")):
-        await versions.two_more()
+        await versions.wait_for_two_queries()
 
-    assert left == ({A}, {PaymentId("1")})
-    assert idle == 0
+    assert last_with_a == ({A}, {PaymentId("1")})
+    assert queries_without_subscribers == 0
     assert versions.queries[-1] == ({B}, {PaymentId("3")})

@@ -1,4 +1,4 @@
-"""Amounts on pages."""
+"""Amounts are shown on pages as rupiah."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rate limits and concurrency limits, counted by key, and the key of a client."""
+"""Requests are limited per key, in number and in concurrency. A client's address is its key."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from kasir.payment_form.rate_limits import ConcurrencyLimit, RateLimit, client_k
 MINUTE = timedelta(minutes=1)
 
 
-def test_the_limit_holds_within_the_window_and_begins_again_after_it() -> None:
+def test_requests_are_counted_from_zero_again_after_the_window() -> None:
     limit = RateLimit(2, MINUTE)
     first = [limit.allow("a", NOW) for _ in range(3)]
     later = [limit.allow("a", NOW + MINUTE) for _ in range(3)]
@@ -25,14 +25,12 @@ def test_the_limit_holds_within_the_window_and_begins_again_after_it() -> None:
 def test_keys_are_counted_separately_and_an_empty_one_is_not_counted() -> None:
     limit = RateLimit(1, MINUTE)
 
-    assert [limit.allow(key, NOW) for key in ("a", "b", "a", "", "")] == [
-        *(True, True),
-        False,
-        *(True, True),
-    ]
+    allowed = [limit.allow(key, NOW) for key in ("a", "b", "a", "", "")]
+
+    assert allowed == [True, True, False, True, True]
 
 
-def test_what_is_uncounted_can_be_done_once_more() -> None:
+def test_an_uncounted_request_is_allowed_once_more() -> None:
     limit = RateLimit(1, MINUTE)
     limit.uncount("never counted")
     first = limit.allow("a", NOW), limit.is_exhausted("a")
@@ -57,24 +55,25 @@ def test_the_oldest_keys_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     for key in ("a", "b", "a", "c"):
         limit.allow(key, NOW)
 
+    # "a" is still counted, so it exceeds its limit. "b" was used longest ago.
     assert (limit.allow("a", NOW), limit.allow("b", NOW)) == (False, True)
 
 
 def test_a_slot_is_free_again_after_the_context_even_if_that_raised() -> None:
-    slots, seen = ConcurrencyLimit(), []
+    slots, has_slot = ConcurrencyLimit(), []
 
     def fail() -> None:
         with slots.hold({"a": 1}) as first, slots.hold({"a": 1, "b": 1}) as second:
             with slots.hold({"b": 1}) as third:
-                seen.extend([first, second, third])
+                has_slot.extend([first, second, third])
             raise ValueError("gone")
 
     with pytest.raises(ValueError, match="gone"):
         fail()
     with slots.hold({"a": 1}) as again:
-        seen.append(again)
+        has_slot.append(again)
 
-    assert seen == [True, False, True, True]
+    assert has_slot == [True, False, True, True]
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Advice is given for the two refusals that a shopper can do something about."""
+"""Advice is given for the two refusals that a shopper can resolve."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Saved wallets: which are shown, how their owners and dates are written."""
+"""Which saved wallets are shown, and how their owners and dates are written."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ async def test_without_adyens_list_no_saved_wallets_are_shown(
 
     monkeypatch.setattr("kasir.payment_form.saved_methods._WAIT_S", 0.01)
     kasir = SimpleNamespace(stored=SimpleNamespace(list=hang), tokens=SimpleNamespace(of=of))
-    found = OpenLink(payment_link(shopperReference="shopper-1"), LinkStatus.ACTIVE, ())
+    open_link = OpenLink(payment_link(shopperReference="shopper-1"), LinkStatus.ACTIVE, ())
 
-    assert await list_saved(cast("Parts", kasir), found) == []
+    assert await list_saved(cast("Parts", kasir), open_link) == []
 
 
 async def test_only_listed_tokens_that_can_be_charged_with_a_pin_are_shown() -> None:
     rows = [
-        {"id": "SAYS-NOTHING"},
+        {"id": "WITHOUT-MODELS"},
         {"id": "WITH-A-PIN", "supportedRecurringProcessingModels": ["CardOnFile"]},
-        {"id": "WITHOUT", "supportedRecurringProcessingModels": ["Subscription"]},
+        {"id": "WITHOUT-A-PIN", "supportedRecurringProcessingModels": ["Subscription"]},
         {"id": 7},
         {"name": "no id"},
         "no row",
@@ -46,17 +46,17 @@ async def test_only_listed_tokens_that_can_be_charged_with_a_pin_are_shown() -> 
         return Answer(200, msgspec.json.encode({"storedPaymentMethods": rows}))
 
     async def of(shopper: str) -> list[Token]:
-        return [_token(shopper, name) for name in ("SAYS-NOTHING", "WITH-A-PIN", "WITHOUT")]
+        return [_token(shopper, name) for name in ("WITHOUT-MODELS", "WITH-A-PIN", "WITHOUT-A-PIN")]
 
     kasir = SimpleNamespace(
         stored=SimpleNamespace(list=listed),
         tokens=SimpleNamespace(of=of),
         settings=SimpleNamespace(merchant_account="Toko"),
     )
-    found = OpenLink(payment_link(shopperReference="shopper-1"), LinkStatus.ACTIVE, ())
-    shown = await list_saved(cast("Parts", kasir), found)
+    open_link = OpenLink(payment_link(shopperReference="shopper-1"), LinkStatus.ACTIVE, ())
+    shown = await list_saved(cast("Parts", kasir), open_link)
 
-    assert [one.token.name.stored_id for one in shown] == ["SAYS-NOTHING", "WITH-A-PIN"]
+    assert [method.token.name.stored_id for method in shown] == ["WITHOUT-MODELS", "WITH-A-PIN"]
 
 
 def _token(shopper: str, stored_id: str) -> Token:
@@ -85,7 +85,9 @@ def _token(shopper: str, stored_id: str) -> Token:
         ({"lastFour": None, "alias": 7}, ""),
     ],
 )
-def test_the_owner_is_written_by_what_adyen_gives_of_it(row: dict[str, object], owner: str) -> None:
+def test_the_owner_is_shown_by_the_fields_that_adyen_gives(
+    row: dict[str, object], owner: str
+) -> None:
     assert owner_of(row) == owner
 
 

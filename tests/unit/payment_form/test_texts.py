@@ -17,9 +17,9 @@ from kasir.payment_form.texts import ENGLISH, INDONESIAN, Texts, language_of
         ("id-ID,id;q=0.9,en-US;q=0.8,en;q=0.7", "id"),
         ("en-GB,en;q=0.9,id;q=0.5", "en"),
         ("fr-FR,fr;q=0.9,en;q=0.5,id;q=0.4", "en"),
-        ("in-ID", "id"),
+        ("in-ID", "id"),  # The old code of Indonesian.
         ("EN", "en"),
-        ("jv,su;q=0.9", "id"),
+        ("jv,su;q=0.9", "id"),  # Javanese and Sundanese.
         ("en;q=0,id;q=0.1", "id"),
         ("en;q=x,;;;,q=", "id"),
         ("*", "id"),
@@ -56,7 +56,7 @@ def test_the_shops_locale_precedes_the_browsers_and_follows_the_picked_language(
 
 
 @pytest.mark.parametrize("texts", [INDONESIAN, ENGLISH])
-def test_a_year_has_twelve_months(texts: Texts) -> None:
+def test_each_language_has_names_for_twelve_months(texts: Texts) -> None:
     assert len(texts["months"].split()) == 12
 
 
@@ -73,6 +73,7 @@ def test_every_displayed_status_has_a_title_and_a_sentence(
 
 
 def _values(texts: Texts) -> dict[str, set[str]]:
+    """The names of the values in each text, by the text's key."""
     return {
         key: {name for _, name, _, _ in Formatter().parse(text) if name}
         for key, text in texts.items()

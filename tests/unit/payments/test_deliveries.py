@@ -1,4 +1,4 @@
-"""When the provider's notifications count as late, and up to when they cover."""
+"""When notifications are late, and which time those that were received cover."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MINUTE = timedelta(minutes=1)
 
 
 @pytest.mark.parametrize(
-    ("known", "are_late"),
+    ("deliveries", "are_late"),
     [
         (Deliveries(), False),
         (Deliveries(late_at=NOW - 11 * MINUTE), False),
@@ -24,13 +24,13 @@ MINUTE = timedelta(minutes=1)
         (Deliveries(late_at=NOW - 11 * MINUTE, unread_since=NOW - 11 * MINUTE), True),
     ],
 )
-def test_notifications_are_late_while_old_ones_come_or_are_unread(
-    known: Deliveries, are_late: bool
+def test_notifications_are_late_while_old_ones_arrive_or_are_unread(
+    deliveries: Deliveries, are_late: bool
 ) -> None:
-    assert known.are_late(NOW, WAIT) is are_late
+    assert deliveries.are_late(NOW, WAIT) is are_late
 
 
-def test_a_moment_is_covered_once_a_later_event_was_notified() -> None:
+def test_notifications_cover_a_time_once_one_reports_an_event_of_that_time() -> None:
     assert not Deliveries().cover(NOW)
     assert not Deliveries(notified_until=NOW - MINUTE).cover(NOW)
     assert Deliveries(notified_until=NOW).cover(NOW)

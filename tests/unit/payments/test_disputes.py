@@ -1,4 +1,4 @@
-"""A dispute is the sum of its facts, in any order."""
+"""A dispute is computed from its facts, in any order."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from kasir.payments.fold import fold
 PAID = a_fact(Says.AUTHORISED, "PSP")
 
 
-def test_a_dispute_without_a_name_of_its_own_is_shown_all_the_same() -> None:
+def test_a_dispute_without_a_psp_reference_is_shown() -> None:
     bare = a_fact(Says.CHARGED_BACK, "PSP", amount=Money(IDR, 500))
-    (found,) = fold(an_intent(), [PAID, bare]).disputes
+    (dispute,) = fold(an_intent(), [PAID, bare]).disputes
 
-    assert (found.status, found.amount, found.attempt) == (
+    assert (dispute.status, dispute.amount, dispute.attempt) == (
         DisputeStatus.CHARGED_BACK,
         Money(IDR, 500),
         "PSP",
@@ -26,21 +26,21 @@ def test_a_dispute_without_a_name_of_its_own_is_shown_all_the_same() -> None:
 
 def test_a_dispute_recorded_before_details_were_kept_is_shown_without_them() -> None:
     old = a_fact(Says.DISPUTE_ANNOUNCED, "PSP", modification="D1")
-    (found,) = fold(an_intent(), [PAID, old]).disputes
+    (dispute,) = fold(an_intent(), [PAID, old]).disputes
 
-    assert (found.name, found.reason, found.deadline) == ("D1", "", None)
-    assert (found.opened_at, found.is_announced) == (NOW, True)
+    assert (dispute.name, dispute.reason, dispute.deadline) == ("D1", "", None)
+    assert (dispute.opened_at, dispute.is_announced) == (NOW, True)
 
 
-def test_a_request_for_information_is_no_dispute() -> None:
+def test_a_request_for_information_is_not_a_dispute() -> None:
     asked = a_fact(
-        Says.NOTED, "PSP", modification="R1", dispute=DisputeDetails(reason="what was it?")
+        Says.NOTED, "PSP", modification="R1", dispute=DisputeDetails(reason="what was bought?")
     )
 
     assert fold(an_intent(), [PAID, asked]).disputes == ()
 
 
-def test_of_the_providers_details_the_latest_by_its_own_clock_count() -> None:
+def test_the_details_with_the_providers_latest_time_count() -> None:
     def details_at(status: str, days: int) -> DisputeDetails:
         return DisputeDetails(status=status, deadline=NOW + timedelta(days=days))
 
@@ -52,7 +52,8 @@ def test_of_the_providers_details_the_latest_by_its_own_clock_count() -> None:
         dispute=details_at("Pending", 9),
         at=NOW + timedelta(days=2),
     )
-    both = [fold(an_intent(), facts).disputes for facts in ([early, late], [late, early])]
+    by_order = [fold(an_intent(), facts).disputes for facts in ([early, late], [late, early])]
 
-    assert both[0] == both[1]
-    assert (both[0][0].provider_status, both[0][0].deadline) == ("Pending", NOW + timedelta(days=9))
+    assert by_order[0] == by_order[1]
+    (dispute,) = by_order[0]
+    assert (dispute.provider_status, dispute.deadline) == ("Pending", NOW + timedelta(days=9))

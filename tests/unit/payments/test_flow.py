@@ -1,4 +1,4 @@
-"""The flow of a payment, with a scripted provider and a fixed clock."""
+"""Payments, details and changes are requested from a scripted provider, by a clock in the test."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from kasir.payments.payment import Payment
 from kasir.payments.question import CallResult, KeptAnswer, Kind, Question, ShopKey
 from kasir.payments.status import Status
 
-PATIENCE = Timeouts(
+TIMEOUTS = Timeouts(
     lease=timedelta(seconds=40),
     wait=timedelta(seconds=45),
     first_gap=timedelta(seconds=2),
@@ -39,12 +39,12 @@ def redirected(question: Question) -> CallResult:
     return an_answer(a_fact(Says.AWAITING_SHOPPER, about=question.key), body=BODY)
 
 
-def silent(question: Question) -> CallResult:
+def no_answer(question: Question) -> CallResult:
     return CallResult(answer=None, facts=(a_fact(Says.UNKNOWN, about=question.key),))
 
 
 class Setup:
-    """A flow with everything around it in a test's hands."""
+    """A flow with a scripted provider, a payment book in memory and a fixed clock."""
 
     def __init__(
         self,
@@ -58,13 +58,13 @@ class Setup:
             provider=self.provider,
             clock=self.clock,
             chance=lambda: 0.5,
-            timeouts=PATIENCE,
+            timeouts=TIMEOUTS,
         )
 
     async def pay(self, name: str = "pay_1", key: ShopKey | None = KEY) -> object:
-        """Ask for a payment; give its id and the answer's bytes, or None."""
-        paid, kept = await self.flow.pay(an_intent(name), a_question(name), key)
-        return paid, kept.body if kept else None
+        """Request a payment; return its id, and the answer's body or None."""
+        payment_id, kept = await self.flow.pay(an_intent(name), a_question(name), key)
+        return payment_id, kept.body if kept else None
 
     async def status(self, name: str = "pay_1") -> Status:
         """The status of a payment."""
@@ -73,7 +73,7 @@ class Setup:
         return payment.status
 
 
-async def test_a_payment_is_asked_for_and_its_answer_given() -> None:
+async def test_a_payment_is_sent_to_the_provider_and_its_answer_returned() -> None:
     setup = Setup()
 
     assert await setup.pay() == ("pay_1", BODY)
@@ -83,26 +83,26 @@ async def test_a_payment_is_asked_for_and_its_answer_given() -> None:
 
 async def test_the_question_is_stored_before_it_is_sent() -> None:
     setup = Setup()
-    seen: list[Payment | None] = []
+    payments_before_call: list[Payment | None] = []
 
-    class Watching(ScriptedProvider):
+    class StatusRecorder(ScriptedProvider):
         async def ask(self, question: Question) -> CallResult:
-            seen.append(await setup.book.payment(an_intent().id))
+            payments_before_call.append(await setup.book.payment(an_intent().id))
             return await super().ask(question)
 
     flow = Flow(
         book=setup.book,
-        provider=Watching(redirected),
+        provider=StatusRecorder(redirected),
         clock=setup.clock,
         chance=lambda: 0.5,
-        timeouts=PATIENCE,
+        timeouts=TIMEOUTS,
     )
     await flow.pay(an_intent(), a_question())
 
-    assert [payment.status for payment in seen if payment] == [Status.CREATED]
+    assert [payment.status for payment in payments_before_call if payment] == [Status.CREATED]
 
 
-async def test_the_same_shop_key_gives_the_first_answer_and_sends_nothing() -> None:
+async def test_the_same_shop_key_returns_the_first_answer_and_sends_nothing() -> None:
     setup = Setup()
     first, again = await setup.pay("pay_1"), await setup.pay("pay_2")
 
@@ -110,7 +110,7 @@ async def test_the_same_shop_key_gives_the_first_answer_and_sends_nothing() -> N
     assert len(setup.provider.asked) == 1
 
 
-async def test_the_same_shop_key_for_something_else_is_refused() -> None:
+async def test_the_same_shop_key_for_another_request_is_refused() -> None:
     setup = Setup()
     await setup.pay()
     with pytest.raises(KeyReused):
@@ -119,7 +119,7 @@ async def test_the_same_shop_key_for_something_else_is_refused() -> None:
     assert len(setup.provider.asked) == 1
 
 
-async def test_while_the_first_request_runs_the_second_is_refused() -> None:
+async def test_a_second_request_with_the_same_key_is_refused_while_the_first_runs() -> None:
     setup = Setup()
     setup.provider.may_answer = asyncio.Event()
     first = asyncio.create_task(setup.flow.pay(an_intent(), a_question(), KEY))
@@ -133,8 +133,8 @@ async def test_while_the_first_request_runs_the_second_is_refused() -> None:
     assert await setup.pay("pay_3") == ("pay_1", BODY)
 
 
-async def test_no_answer_is_an_unknown_outcome_and_the_same_key_sends_again() -> None:
-    setup = Setup(silent)
+async def test_without_an_answer_the_outcome_is_unknown_and_the_same_key_retries() -> None:
+    setup = Setup(no_answer)
     unanswered = await setup.pay()
     unknown = await setup.status()
     setup.provider.answer = redirected
@@ -143,18 +143,19 @@ async def test_no_answer_is_an_unknown_outcome_and_the_same_key_sends_again() ->
     assert unanswered == ("pay_1", None)
     assert unknown == Status.UNKNOWN
     assert result == ("pay_1", BODY)
-    # Word for word the same question: the provider sees one payment.
+    # The question is the same, so that the provider makes one payment.
     first, second = setup.provider.asked
     assert (first.key, first.body, first.path) == (second.key, second.body, second.path)
     assert await setup.status() == Status.AWAITING_SHOPPER
 
 
-async def test_a_question_whose_sender_ended_is_sent_again_after_its_lease() -> None:
+async def test_a_question_whose_sender_ended_is_sent_after_its_lease() -> None:
     setup = Setup()
-    await setup.book.open(an_intent(), a_question(), KEY)  # And then the machine stopped.
+    # The question was stored, and the process ended before it sent the question.
+    await setup.book.open(an_intent(), a_question(), KEY)
     with pytest.raises(StillRunning):
         await setup.pay("pay_2")
-    setup.clock.advance(PATIENCE.lease - timedelta(seconds=1))
+    setup.clock.advance(TIMEOUTS.lease - timedelta(seconds=1))
     with pytest.raises(StillRunning):
         await setup.pay("pay_2")
     setup.clock.advance(timedelta(seconds=1))
@@ -163,10 +164,10 @@ async def test_a_question_whose_sender_ended_is_sent_again_after_its_lease() -> 
     assert len(setup.provider.asked) == 1
 
 
-async def test_of_two_callers_after_the_lease_one_sends() -> None:
+async def test_only_one_of_two_callers_after_the_lease_sends_the_question() -> None:
     setup = Setup()
     await setup.book.open(an_intent(), a_question(), KEY)
-    setup.clock.advance(PATIENCE.lease)
+    setup.clock.advance(TIMEOUTS.lease)
     setup.provider.may_answer = asyncio.Event()
     first = asyncio.create_task(setup.flow.pay(an_intent("pay_2"), a_question("pay_2"), KEY))
     await setup.provider.was_asked.wait()
@@ -179,29 +180,29 @@ async def test_of_two_callers_after_the_lease_one_sends() -> None:
 
 
 class ChangingBook(MemoryBook):
-    """A book whose question changes once, between the reading of it and the decision about it."""
+    """A payment book that changes a question between reading and returning it, once."""
 
     def __init__(self) -> None:
         super().__init__()
         self.change: Callable[[Question], Awaitable[None]] | None = None
 
     async def question(self, key: str) -> tuple[Question, KeptAnswer | None]:
-        """Return the question as it was before the change."""
-        known = await super().question(key)
+        """Read the question, change it once, and return it as it was read."""
+        question, kept = await super().question(key)
         if self.change:
             change, self.change = self.change, None
-            await change(known[0])
-        return known
+            await change(question)
+        return question, kept
 
 
-async def test_a_question_that_is_released_while_a_second_request_looks_is_sent_at_once() -> None:
+async def test_a_question_that_is_released_after_a_second_request_read_it_is_sent_at_once() -> None:
     book = ChangingBook()
     setup = Setup(book=book)
     await book.open(an_intent(), a_question(), KEY)
 
-    async def release(known: Question) -> None:
+    async def release(question: Question) -> None:
         with pytest.raises(ConnectionResetError):
-            async with book.asking(known):
+            async with book.asking(question):
                 raise ConnectionResetError
 
     book.change = release
@@ -210,13 +211,15 @@ async def test_a_question_that_is_released_while_a_second_request_looks_is_sent_
     assert len(setup.provider.asked) == 1
 
 
-async def test_a_question_that_is_answered_while_a_second_request_looks_gives_that_answer() -> None:
+async def test_a_question_that_is_answered_after_a_second_request_read_it_is_not_sent_again() -> (
+    None
+):
     book = ChangingBook()
     setup = Setup(book=book)
     await book.open(an_intent(), a_question(), KEY)
 
-    async def answer(known: Question) -> None:
-        await book.record(known, redirected(known), None)
+    async def answer(question: Question) -> None:
+        await book.record(question, redirected(question), None)
 
     book.change = answer
 
@@ -224,14 +227,14 @@ async def test_a_question_that_is_answered_while_a_second_request_looks_gives_th
     assert setup.provider.asked == []
 
 
-async def test_a_question_that_is_taken_over_while_a_third_request_looks_is_sent_once() -> None:
+async def test_a_question_that_is_taken_over_after_a_third_request_read_it_is_not_sent() -> None:
     book = ChangingBook()
     setup = Setup(book=book)
     await book.open(an_intent(), a_question(), KEY)
-    setup.clock.advance(PATIENCE.lease)
+    setup.clock.advance(TIMEOUTS.lease)
 
-    async def take_over(known: Question) -> None:
-        assert await book.take_over(known, setup.clock.now())
+    async def take_over(question: Question) -> None:
+        assert await book.take_over(question, setup.clock.now())
 
     book.change = take_over
     with pytest.raises(StillRunning):
@@ -241,7 +244,7 @@ async def test_a_question_that_is_taken_over_while_a_third_request_looks_is_sent
 
 
 async def test_a_payment_is_resumed_by_its_own_key() -> None:
-    setup = Setup(silent)
+    setup = Setup(no_answer)
     await setup.pay()
     setup.provider.answer = redirected
     kept = await setup.flow.resume("kasir-pay_1")
@@ -251,57 +254,57 @@ async def test_a_payment_is_resumed_by_its_own_key() -> None:
     assert (kept, kept.body) == (again, BODY)
     assert len(setup.provider.asked) == 2
     with pytest.raises(NotFound):
-        await setup.flow.resume("kasir-nobody")
+        await setup.flow.resume("kasir-unknown")
 
 
 # Details.
 
 
-def details(key: str = "kasir-det-1") -> Question:
+def details_question(key: str = "kasir-det-1") -> Question:
     return a_question(key=key, kind=Kind.DETAILS, payment_id=None, path="/payments/details")
 
 
-async def test_details_are_asked_once_and_answered_every_time() -> None:
+async def test_details_are_requested_once_and_answered_every_time() -> None:
     setup = Setup()
-    answers = [await setup.flow.finish(details()) for _ in range(3)]
+    answers = [await setup.flow.finish(details_question()) for _ in range(3)]
 
-    assert [kept.body for kept in answers if kept] == [BODY] * 3
+    assert [answer.body for answer in answers if answer] == [BODY] * 3
     assert len(setup.provider.asked) == 1
 
 
-async def test_two_concurrent_requests_for_details_get_the_same_answer() -> None:
+async def test_concurrent_requests_for_details_get_the_same_answer() -> None:
     setup = Setup()
     setup.provider.may_answer = asyncio.Event()
-    asking = [asyncio.create_task(setup.flow.finish(details())) for _ in range(5)]
+    requests = [asyncio.create_task(setup.flow.finish(details_question())) for _ in range(5)]
     await setup.provider.was_asked.wait()
     setup.provider.may_answer.set()
-    answers = await asyncio.gather(*asking)
+    answers = await asyncio.gather(*requests)
 
-    assert [kept.body for kept in answers if kept] == [BODY] * 5
+    assert [answer.body for answer in answers if answer] == [BODY] * 5
     assert len(setup.provider.asked) == 1
 
 
-async def test_a_second_caller_waits_no_longer_than_its_timeout() -> None:
+async def test_a_second_caller_waits_for_the_first_no_longer_than_its_timeout() -> None:
     setup = Setup()
     setup.provider.may_answer = asyncio.Event()
-    first = asyncio.create_task(setup.flow.finish(details()))
+    first = asyncio.create_task(setup.flow.finish(details_question()))
     await setup.provider.was_asked.wait()
-    second = asyncio.create_task(setup.flow.finish(details()))
-    # The lease is not over, but the caller has waited for its timeout.
-    hasty = Flow(
+    second = asyncio.create_task(setup.flow.finish(details_question()))
+    # This flow does not wait for the answer to another caller's request.
+    impatient = Flow(
         book=setup.book,
         provider=setup.provider,
         clock=setup.clock,
         chance=lambda: 0.5,
         timeouts=Timeouts(
-            lease=PATIENCE.lease,
+            lease=TIMEOUTS.lease,
             wait=timedelta(0),
-            first_gap=PATIENCE.first_gap,
-            longest_gap=PATIENCE.longest_gap,
-            key_lifetime=PATIENCE.key_lifetime,
+            first_gap=TIMEOUTS.first_gap,
+            longest_gap=TIMEOUTS.longest_gap,
+            key_lifetime=TIMEOUTS.key_lifetime,
         ),
     )
-    given_up = await hasty.finish(details())
+    given_up = await impatient.finish(details_question())
     setup.provider.may_answer.set()
 
     assert given_up is None
@@ -309,11 +312,11 @@ async def test_a_second_caller_waits_no_longer_than_its_timeout() -> None:
     assert len(setup.provider.asked) == 1
 
 
-async def test_details_without_an_answer_are_asked_again_by_the_next_caller() -> None:
-    setup = Setup(silent)
-    unanswered = await setup.flow.finish(details())
+async def test_details_without_an_answer_are_requested_again_for_the_next_caller() -> None:
+    setup = Setup(no_answer)
+    unanswered = await setup.flow.finish(details_question())
     setup.provider.answer = redirected
-    result = await setup.flow.finish(details())
+    result = await setup.flow.finish(details_question())
 
     assert unanswered is None
     assert result is not None
@@ -328,16 +331,16 @@ async def test_a_change_that_is_not_allowed_is_not_sent() -> None:
     await setup.pay()
 
     def refuse(_: Payment) -> list[Fact]:
-        raise ValueError("not this one")
+        raise ValueError("not allowed")
 
     change = a_question(key="kasir-chg-1", kind=Kind.REFUNDS)
-    with pytest.raises(ValueError, match="not this one"):
+    with pytest.raises(ValueError, match="not allowed"):
         await setup.flow.change(change, refuse)
 
     assert len(setup.provider.asked) == 1
 
 
-async def test_a_change_is_asked_once_per_shop_key() -> None:
+async def test_a_change_is_requested_once_per_shop_key() -> None:
     setup = Setup()
     await setup.pay()
     key = ShopKey(key="refund-1", fingerprint=b"x")
@@ -348,5 +351,5 @@ async def test_a_change_is_asked_once_per_shop_key() -> None:
         for number in range(3)
     ]
 
-    assert [kept.body for kept in answers if kept] == [BODY] * 3
+    assert [answer.body for answer in answers if answer] == [BODY] * 3
     assert [question.key for question in setup.provider.asked] == ["kasir-pay_1", "kasir-chg-0"]

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Any, cast
 
 import pytest
 
@@ -16,7 +17,7 @@ from kasir.payments.question import CallResult, KeptAnswer, Kind, Question
 
 OPENED = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 WEEK = timedelta(days=7)
-PATIENCE = Timeouts(
+TIMEOUTS = Timeouts(
     lease=timedelta(seconds=40),
     wait=timedelta(seconds=45),
     first_gap=timedelta(seconds=2),
@@ -38,7 +39,7 @@ QUESTION = Question(
 
 @dataclass
 class Silent:
-    """The book, the provider and the clock in one: calls are counted and never answered."""
+    """A fake of the payment book, of a provider that never answers, and of the clock."""
 
     time: datetime
     asked: int = 0
@@ -54,16 +55,16 @@ class Silent:
         return CallResult(answer=None, facts=())
 
     async def question(self, key: str) -> tuple[Question, KeptAnswer | None]:
-        """Give the one question there is, unanswered."""
+        """Return the only question, without an answer."""
         return QUESTION, None
 
     @asynccontextmanager
     async def asking(self, question: Question) -> AsyncIterator[None]:
-        """Nothing breaks it off."""
+        """Do nothing."""
         yield
 
     async def take_over(self, question: Question, now: datetime) -> bool:
-        """Allow any caller to take it."""
+        """Let every caller take the question over."""
         return True
 
     async def record(
@@ -73,13 +74,14 @@ class Silent:
         ask_again_at: datetime | None,
         opened: Intent | None = None,
     ) -> None:
-        """Keep when it is to be asked again."""
+        """Record the time of the next try."""
         self.next_times.append(ask_again_at)
 
 
 async def _ask_again_after(age: timedelta, chance: float = 0.5) -> Silent:
     silent = Silent(OPENED + age)
-    flow = Flow(silent, silent, silent, lambda: chance, PATIENCE)  # type: ignore[arg-type]  # As much of a book as is needed.
+    fake = cast("Any", silent)  # It has only the methods that the flow calls.
+    flow = Flow(book=fake, provider=fake, clock=fake, chance=lambda: chance, timeouts=TIMEOUTS)
     await flow.ask_again(QUESTION.key)
     return silent
 
@@ -93,14 +95,19 @@ async def _ask_again_after(age: timedelta, chance: float = 0.5) -> Silent:
         (2 * WEEK, 0),
     ],
 )
-async def test_a_key_that_may_be_forgotten_is_not_used_again(age: timedelta, asked: int) -> None:
+async def test_a_question_is_not_sent_again_once_its_key_may_be_forgotten(
+    age: timedelta, asked: int
+) -> None:
     assert asked == (await _ask_again_after(age)).asked
 
 
 @pytest.mark.parametrize("chance", [0.0, 0.5, 1.0])
-async def test_the_next_time_lies_within_the_keys_life(chance: float) -> None:
+async def test_the_next_try_is_within_the_lifetime_of_the_key_or_there_is_none(
+    chance: float,
+) -> None:
     early = await _ask_again_after(timedelta(days=1), chance)
     late = await _ask_again_after(WEEK - timedelta(minutes=20), chance)
 
+    # The longest gap, one hour, is multiplied by a number from 0.5 to 1.5.
     assert [OPENED + timedelta(days=1, hours=0.5 + chance)] == early.next_times
     assert late.next_times == [None]

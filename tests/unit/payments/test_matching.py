@@ -1,13 +1,13 @@
-"""Which payment a message belongs to, decided by what proves it.
+"""Which payment a message belongs to, by the table of docs/payment-status.md.
 
-The table of docs/payment-status.md, exhaustively: every echo, owner, method, amount, set of
-candidates and kind of message. The expectation is a second implementation, as a list of rules.
+Every combination of the table's columns is tested. The expected result is from a second
+implementation of the table.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import permutations, product
+from itertools import permutations, product, starmap
 from typing import Final
 
 import pytest
@@ -46,27 +46,36 @@ def clues(**changes: object) -> Clues:
 OPEN = candidate(ONE)
 ALSO_OPEN = candidate(TWO)
 CLOSED = candidate(ONE, is_open=False, has_attempt=True)
-TAKEN = candidate(ONE, has_attempt=True)
-#: Found by a name or by our id only: it has another reference.
+OPEN_WITH_ATTEMPT = candidate(ONE, has_attempt=True)
+#: A payment of another reference, found only by a PSP reference or by Kasir's payment id.
 ELSEWHERE = candidate(OTHER, reference="ORDER-2")
 
 
 @dataclass(frozen=True)
 class Case:
-    """One message, in the words of the table."""
+    """One message, and the payments that Kasir has. Each value is a key of the tables below.
+
+    Attributes:
+        echo: Kasir's payment id in the message.
+        owner: The payments that own the message's PSP references.
+        method: The message's payment method.
+        amount: The message's amount.
+        payments: The payments with the message's merchant reference.
+        kind: What the message reports.
+    """
 
     echo: str
     owner: str
     method: str
     amount: str
     payments: str
-    tells: str
+    kind: str
 
 
 ECHOES: Final = {"none": "", "ours": ONE, "elsewhere": OTHER, "unknown": "pay_9"}
-#: Who owns the names of the message: the attempt's, the change's, or both by different payments.
+#: The payments that own the message's PSP references: the attempt's, the change's or both.
 OWNERS: Final[dict[str, dict[str, PaymentId]]] = {
-    "nobody": {},
+    "none": {},
     "ours": {"PSP": ONE},
     "elsewhere": {"PSP": OTHER},
     "change": {"CHG": ONE},
@@ -77,11 +86,11 @@ AMOUNTS: Final = {
     "same": PRICE,
     "one": Money(IDR, 1),
     "zero": Money(IDR, 0),
-    "dear": Money(IDR, 900_000),
+    "larger": Money(IDR, 900_000),
     "euro": Money(Currency("EUR"), 25_000),
     "absent": None,
 }
-#: The payments of the reference.
+#: The payments with the message's reference.
 PAYMENTS: Final = {
     "none": (),
     "open": (OPEN,),
@@ -89,68 +98,68 @@ PAYMENTS: Final = {
     "open and of another amount": (OPEN, candidate(TWO, amount=Money(IDR, 1))),
     "open and closed": (candidate(TWO, is_open=False, has_attempt=True), OPEN),
     "closed": (CLOSED,),
-    "open with an attempt": (TAKEN,),
+    "open with an attempt": (OPEN_WITH_ATTEMPT,),
 }
-#: What the message tells, and whether it came as a notification or as the answer to a return: an
-#: answer names no change. The rule itself does not ask which it was.
+#: What the message reports. The rule is the same for notifications and for answers about a return.
 CLUES: Final[dict[str, dict[str, object]]] = {
     "paid": {"pays": True},
     "not paid": {"pays": False},
     "change": {"pays": False, "is_change": True, "change": "CHG"},
 }
 CASES: Final = [
-    Case(*words)
-    for words in product(ECHOES, OWNERS, METHODS, AMOUNTS, PAYMENTS, CLUES)
-    # Only a change has a second name that a payment can own.
-    if words[5] == "change" or words[1] not in {"change", "two"}
+    case
+    for case in starmap(Case, product(ECHOES, OWNERS, METHODS, AMOUNTS, PAYMENTS, CLUES))
+    # Only a change has a second PSP reference that a payment can own.
+    if case.kind == "change" or case.owner not in {"change", "two"}
 ]
 
 
-def ruled(case: Case) -> Match:
-    """What the code rules."""
+def found_match(case: Case) -> Match:
+    """The match that the code finds."""
     message = clues(
         payment_id=ECHOES[case.echo],
         method=METHODS[case.method],
         amount=AMOUNTS[case.amount],
-        **CLUES[case.tells],
+        **CLUES[case.kind],
     )
     owners = OWNERS[case.owner]
-    # As the database finds them: of the reference, by our id, and by the names.
-    found = {one.id: one for one in PAYMENTS[case.payments]}
+    # The database finds candidates by reference, by Kasir's id and by PSP reference.
+    candidates = {payment.id: payment for payment in PAYMENTS[case.payments]}
     for payment_id in (ECHOES[case.echo], *owners.values()):
         if payment_id in (ONE, OTHER):
-            found.setdefault(PaymentId(payment_id), OPEN if payment_id == ONE else ELSEWHERE)
-    return match(message, owners, list(found.values()))
+            candidates.setdefault(PaymentId(payment_id), OPEN if payment_id == ONE else ELSEWHERE)
+    return match(message, owners, list(candidates.values()))
 
 
 def expected(case: Case) -> tuple[Ruling, PaymentId | None]:
-    """The result of the rule, as the table writes it."""
-    proofs = {
+    """The ruling and the payment of the table's row."""
+    # The payments to which the message belongs, by its PSP references and by Kasir's payment id.
+    proven = {
         "ours": {ONE},
         "elsewhere": {OTHER},
         "change": {ONE},
         "two": {ONE, OTHER},
-        "nobody": set(),
+        "none": set(),
     }[case.owner] | {"ours": {ONE}, "elsewhere": {OTHER}}.get(case.echo, set())
-    if len(proofs) == 2:
+    if len(proven) == 2:
         return Ruling.HELD, None
-    if proofs == {OTHER} and case.owner == "nobody" and case.tells != "change":
-        return Ruling.HELD, None  # Our id, and the reference of another order.
-    if proofs:
-        return _expected_of(proofs.pop(), case)
+    if proven == {OTHER} and case.owner == "none" and case.kind != "change":
+        return Ruling.HELD, None  # Kasir's payment id came with the reference of another order.
+    if proven:
+        return _expected_proven(proven.pop(), case)
     if case.echo == "unknown":
         return Ruling.FOREIGN, None
     method_fits = case.method != "visa"
-    if case.tells == "change":
+    if case.kind == "change":
         is_known = case.payments != "none" and method_fits
         return (Ruling.WAITING if is_known else Ruling.FOREIGN), None
     return _expected_unproven(case) if method_fits else (Ruling.FOREIGN, None)
 
 
-def _expected_of(payment_id: PaymentId, case: Case) -> tuple[Ruling, PaymentId | None]:
+def _expected_proven(payment_id: PaymentId, case: Case) -> tuple[Ruling, PaymentId | None]:
     if case.amount in {"same", "absent"}:
         return Ruling.OURS, payment_id
-    if case.tells == "paid":
+    if case.kind == "paid":
         return Ruling.MISMATCHED, payment_id
     return (Ruling.HELD, None) if case.amount == "euro" else (Ruling.OURS, payment_id)
 
@@ -170,19 +179,17 @@ def test_every_message_is_matched_as_in_the_table() -> None:
     wrong = [
         (case, found)
         for case in CASES
-        if ((found := ruled(case)).ruling, found.payment_id) != expected(case)
+        if ((found := found_match(case)).ruling, found.payment_id) != expected(case)
     ]
 
     assert wrong == []
 
 
-def test_money_of_another_amount_is_never_a_payments() -> None:
-    paid = [
-        case for case in CASES if case.tells == "paid" and case.amount not in ("same", "absent")
-    ]
-    ours = [case for case in paid if ruled(case).ruling is Ruling.OURS]
+def test_a_paid_amount_is_matched_only_to_a_payment_of_that_amount() -> None:
+    paid = [case for case in CASES if case.kind == "paid" and case.amount not in ("same", "absent")]
+    ours = [case for case in paid if found_match(case).ruling is Ruling.OURS]
 
-    # But for the one that was asked for exactly that amount.
+    # The only such match is a second payment of exactly that amount.
     assert {(case.amount, case.payments) for case in ours} == {
         ("one", "open and of another amount")
     }
@@ -192,34 +199,34 @@ def test_a_message_of_visa_is_never_matched_by_its_reference() -> None:
     foreign = [
         case
         for case in CASES
-        if case.method == "visa" and case.echo == "none" and case.owner == "nobody"
+        if case.method == "visa" and case.echo == "none" and case.owner == "none"
     ]
 
-    assert {ruled(case).ruling for case in foreign} == {Ruling.FOREIGN}
+    assert {found_match(case).ruling for case in foreign} == {Ruling.FOREIGN}
 
 
 def test_a_change_is_never_claimed_by_its_reference() -> None:
     unproven = [
         case
         for case in CASES
-        if case.tells == "change" and case.echo == "none" and case.owner == "nobody"
+        if case.kind == "change" and case.echo == "none" and case.owner == "none"
     ]
 
-    assert {ruled(case).ruling for case in unproven} == {Ruling.WAITING, Ruling.FOREIGN}
+    assert {found_match(case).ruling for case in unproven} == {Ruling.WAITING, Ruling.FOREIGN}
 
 
 def test_a_held_message_names_its_candidates_and_the_reason() -> None:
-    held = [found for case in CASES if (found := ruled(case)).ruling is Ruling.HELD]
+    held = [found for case in CASES if (found := found_match(case)).ruling is Ruling.HELD]
 
     assert held
     assert all(found.fits and found.why for found in held)
 
 
-@pytest.mark.parametrize("tells", CLUES)
-def test_the_order_of_the_candidates_does_not_matter(tells: str) -> None:
+@pytest.mark.parametrize("kind", CLUES)
+def test_the_order_of_the_candidates_does_not_matter(kind: str) -> None:
     three = [OPEN, candidate(TWO, is_open=False, has_attempt=True), ELSEWHERE]
     for owners in ({}, {"PSP": OTHER}, {"PSP": TWO}):
-        message = clues(**CLUES[tells])
+        message = clues(**CLUES[kind])
         found = {match(message, owners, list(order)).payment_id for order in permutations(three)}
 
         assert len(found) == 1

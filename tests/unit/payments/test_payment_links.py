@@ -1,4 +1,4 @@
-"""The status of a link, by its payments and the time. A paid link stays completed."""
+"""The status of a link follows from its payments and the time."""
 
 from __future__ import annotations
 
@@ -27,49 +27,54 @@ def link(*, withdrawn: bool = False, **request: Any) -> Link:
     )
 
 
-def that(says: Says) -> Payment:
+def a_payment(says: Says) -> Payment:
     return fold.payment(an_intent(), [a_fact(says, "PSP-A", about="call")])
 
 
 def test_a_new_link_is_active_until_its_time_runs_out() -> None:
-    moment = timedelta(microseconds=1)
+    tick = timedelta(microseconds=1)
 
     assert link_status(link(), [], NOW) == LinkStatus.ACTIVE
-    assert link_status(link(), [], ENDS - moment) == LinkStatus.ACTIVE
+    assert link_status(link(), [], ENDS - tick) == LinkStatus.ACTIVE
     assert link_status(link(), [], ENDS) == LinkStatus.EXPIRED
 
 
-def test_a_link_that_the_shop_withdrew_is_over_at_once() -> None:
+def test_a_link_that_the_shop_withdrew_is_expired_at_once() -> None:
     assert link_status(link(withdrawn=True), [], NOW) == LinkStatus.EXPIRED
 
 
 @pytest.mark.parametrize("now", [NOW, ENDS + timedelta(days=99)])
 @pytest.mark.parametrize("withdrawn", [False, True])
-def test_a_paid_link_stays_so_whatever_time_it_is(now: Any, withdrawn: bool) -> None:
-    payments = [that(Says.REFUSED), that(Says.AUTHORISED)]
+def test_a_paid_link_stays_completed(now: Any, withdrawn: bool) -> None:
+    payments = [a_payment(Says.REFUSED), a_payment(Says.AUTHORISED)]
 
     assert link_status(link(withdrawn=withdrawn), payments, now) == LinkStatus.COMPLETED
 
 
 def test_a_reusable_link_can_be_paid_again() -> None:
-    assert link_status(link(reusable=True), [that(Says.AUTHORISED)], NOW) == LinkStatus.ACTIVE
-    assert link_status(link(reusable=True), [that(Says.AUTHORISED)], ENDS) == LinkStatus.EXPIRED
+    assert link_status(link(reusable=True), [a_payment(Says.AUTHORISED)], NOW) == LinkStatus.ACTIVE
+    assert (
+        link_status(link(reusable=True), [a_payment(Says.AUTHORISED)], ENDS) == LinkStatus.EXPIRED
+    )
 
 
 @pytest.mark.parametrize("says", [Says.PENDING, Says.UNKNOWN])
-def test_a_link_with_a_payment_without_final_status_is_pending(says: Says) -> None:
-    assert link_status(link(), [that(says)], NOW) == LinkStatus.PAYMENT_PENDING
+def test_a_link_is_pending_while_the_status_of_a_payment_is_not_final(says: Says) -> None:
+    assert link_status(link(), [a_payment(says)], NOW) == LinkStatus.PAYMENT_PENDING
 
 
 @pytest.mark.parametrize("says", [Says.REFUSED, Says.CANCELLED, Says.EXPIRED, Says.FAILED])
 def test_a_failed_payment_leaves_the_link_open(says: Says) -> None:
-    assert link_status(link(), [that(says)], NOW) == LinkStatus.ACTIVE
+    assert link_status(link(), [a_payment(says)], NOW) == LinkStatus.ACTIVE
 
 
 @pytest.mark.parametrize("says", [Says.AWAITING_SHOPPER, Says.PENDING, Says.UNKNOWN])
 def test_an_expired_link_stays_pending_while_one_of_its_payments_can_be_paid(
     says: Says,
 ) -> None:
-    assert link_status(link(), [that(says)], ENDS) == LinkStatus.PAYMENT_PENDING
-    assert link_status(link(), [that(Says.REFUSED), that(says)], ENDS) == LinkStatus.PAYMENT_PENDING
-    assert link_status(link(withdrawn=True), [that(says)], ENDS) == LinkStatus.EXPIRED
+    assert link_status(link(), [a_payment(says)], ENDS) == LinkStatus.PAYMENT_PENDING
+    assert (
+        link_status(link(), [a_payment(Says.REFUSED), a_payment(says)], ENDS)
+        == LinkStatus.PAYMENT_PENDING
+    )
+    assert link_status(link(withdrawn=True), [a_payment(says)], ENDS) == LinkStatus.EXPIRED

@@ -1,4 +1,4 @@
-"""A payment link's fields about saving GoPay: checked when it is made, passed to the payment."""
+"""A payment link's fields about saving GoPay are checked, and passed on to its payments."""
 
 from __future__ import annotations
 
@@ -20,26 +20,34 @@ from kasir.requests.payment_links import LinkAttempt, OpenLink, PaymentLinks, Sa
 from kasir.tokens.model import Token, TokenName, TokenState, TokenSummary
 
 NOW = datetime(2026, 11, 23, 7, tzinfo=UTC)
+#: The fields of a link that asks for consent and saves the wallet.
 SAVES = {
     "shopperReference": "shopper-1",
     "storePaymentMethodMode": "askForConsent",
     "recurringProcessingModel": "CardOnFile",
 }
-LENT = ("storePaymentMethod", "shopperInteraction", "shopperReference", "recurringProcessingModel")
+#: The fields of a payment that depend on the link's fields about saving.
+PASSED_ON = (
+    "storePaymentMethod",
+    "shopperInteraction",
+    "shopperReference",
+    "recurringProcessingModel",
+)
 
 
 class Fake:
-    """The parts of the clock, the ids, the book and the payment requests that links use."""
+    """A fake of the clock, of the ids, of the payment book and of the payment requests."""
 
     def __init__(self) -> None:
+        #: For each payment request its fields, version, shop key and consent.
         self.sent: list[tuple[Any, ...]] = []
 
     def now(self) -> datetime:
-        """The same moment."""
+        """Return always the same time."""
         return NOW
 
     def new(self, kind: str) -> str:
-        """The same id."""
+        """Return always the same id."""
         return f"{kind}_1"
 
     async def open(self, link: Link, shop_key: ShopKey | None) -> LinkId:
@@ -47,11 +55,11 @@ class Fake:
         return link.id
 
     async def is_withdrawn(self, _: LinkId) -> bool:
-        """The link is never withdrawn."""
+        """Return always false."""
         return False
 
     async def pay(self, *sent: Any, consent: str, **_: Any) -> tuple[Answer, PaymentId]:
-        """Remember what was sent."""
+        """Record the request."""
         self.sent.append((*sent, consent))
         return Answer(200, b"{}"), PaymentId("pay_1")
 
@@ -93,6 +101,7 @@ def open_link(**changes: Any) -> OpenLink:
 
 
 async def faults(**changes: Any) -> dict[str, str]:
+    """The cure for each invalid field of a new link."""
     with pytest.raises(InvalidRequest) as refused:
         await links(Fake()).create(msgspec.json.encode(request(**changes)))
     return {fault.field: fault.cure for fault in refused.value.faults}
@@ -100,11 +109,11 @@ async def faults(**changes: Any) -> dict[str, str]:
 
 @pytest.mark.parametrize("mode", ["askForConsent", "enabled"])
 async def test_saving_needs_the_shopper_and_a_model(mode: str) -> None:
-    found = await faults(storePaymentMethodMode=mode)
+    cures = await faults(storePaymentMethodMode=mode)
 
-    assert found.keys() == {"shopperReference", "recurringProcessingModel"}
-    assert found["shopperReference"].startswith("give your own name for the shopper, 3 to 256")
-    assert found["recurringProcessingModel"].startswith("must be one of Subscription, CardOnFile")
+    assert cures.keys() == {"shopperReference", "recurringProcessingModel"}
+    assert cures["shopperReference"].startswith("give your own name for the shopper, 3 to 256")
+    assert cures["recurringProcessingModel"].startswith("must be one of Subscription, CardOnFile")
 
 
 @pytest.mark.parametrize(
@@ -121,58 +130,62 @@ async def test_saving_needs_the_shopper_and_a_model(mode: str) -> None:
         ({"reusable": True}, "reusable"),
     ],
 )
-async def test_a_link_that_cannot_save_names_the_field(changes: dict[str, Any], field: str) -> None:
+async def test_a_link_with_an_invalid_field_about_saving_is_refused(
+    changes: dict[str, Any], field: str
+) -> None:
     assert (await faults(**SAVES | changes)).keys() == {field}
 
 
 @pytest.mark.parametrize("shopper", ["abc", "a" * 256])
 @pytest.mark.parametrize("model", ["Subscription", "CardOnFile"])
-async def test_a_link_that_saves_shows_what_it_was_made_with(shopper: str, model: str) -> None:
+async def test_a_link_that_saves_shows_its_fields_about_saving(shopper: str, model: str) -> None:
     wanted = SAVES | {"shopperReference": shopper, "recurringProcessingModel": model}
-    made = await links(Fake()).create(msgspec.json.encode(request(**wanted)))
+    created = await links(Fake()).create(msgspec.json.encode(request(**wanted)))
 
-    assert made.status == 201
-    assert made.json().items() >= wanted.items()
+    assert created.status == 201
+    assert created.json().items() >= wanted.items()
 
 
-async def test_a_link_that_saves_nothing_needs_nothing() -> None:
+async def test_a_link_that_does_not_save_needs_neither_shopper_nor_model() -> None:
     for mode in ({}, {"storePaymentMethodMode": "disabled"}):
-        made = await links(Fake()).create(msgspec.json.encode(request(**mode)))
+        created = await links(Fake()).create(msgspec.json.encode(request(**mode)))
 
-        assert made.status == 201
+        assert created.status == 201
 
 
 def test_a_link_for_one_payment_of_a_known_shopper_uses_saved_wallets() -> None:
-    plan = SAVES | {"recurringProcessingModel": "Subscription"}
+    subscribes = SAVES | {"recurringProcessingModel": "Subscription"}
 
     assert open_link().returning_shopper == ""
     assert open_link(shopperReference="shopper-1").returning_shopper == "shopper-1"
     assert open_link(**SAVES).returning_shopper == "shopper-1"
     assert open_link(shopperReference="shopper-1", reusable=True).returning_shopper == ""
-    assert open_link(**plan).returning_shopper == ""
-    disabled = plan | {"storePaymentMethodMode": "disabled"}
+    assert open_link(**subscribes).returning_shopper == ""
+    disabled = subscribes | {"storePaymentMethodMode": "disabled"}
     assert open_link(**disabled).returning_shopper == "shopper-1"
 
 
 def test_a_field_that_a_link_leaves_out_has_a_default() -> None:
-    found = open_link()
+    link = open_link()
 
-    assert (found.saving, found.model, found.locale) == (Saving.DISABLED, "", "")
-    assert found.lets_remove
+    assert (link.saving, link.model, link.locale) == (Saving.DISABLED, "", "")
+    assert link.lets_remove
     assert not open_link(showRemovePaymentMethodButton=False).lets_remove
 
 
-async def test_the_payment_has_the_consent() -> None:
-    agreed = await _sent(LinkAttempt(name="t", browser_info={}, saves=True, consent="en: Save it."))
-    not_agreed = await _sent(LinkAttempt(name="t", browser_info={}))
+async def test_a_payment_saves_the_wallet_only_with_consent() -> None:
+    agreed = await _request_of(
+        LinkAttempt(name="t", browser_info={}, saves=True, consent="en: Save it.")
+    )
+    not_agreed = await _request_of(LinkAttempt(name="t", browser_info={}))
 
-    assert _lent(agreed) == {
+    assert _passed_on(agreed) == {
         "storePaymentMethod": True,
         "shopperReference": "shopper-1",
         "recurringProcessingModel": "CardOnFile",
     }
     assert agreed[-1] == "en: Save it."
-    assert _lent(not_agreed) == {"shopperReference": "shopper-1"}
+    assert _passed_on(not_agreed) == {"shopperReference": "shopper-1"}
     assert not_agreed[-1] == ""
 
 
@@ -185,26 +198,32 @@ async def test_a_saved_wallet_is_charged_with_the_browser_and_under_the_same_key
         method="gopay_wallet",
         summary=TokenSummary(state=TokenState.ACTIVE, first_psp_reference="P", created_at=NOW),
     )
-    charged = await _sent(LinkAttempt(name="t", browser_info={"userAgent": "x"}, charged=token))
-    ordinary = await _sent(LinkAttempt(name="t", browser_info={}))
+    charged = await _request_of(
+        LinkAttempt(name="t", browser_info={"userAgent": "x"}, charged=token)
+    )
+    ordinary = await _request_of(LinkAttempt(name="t", browser_info={}))
     fields = charged[0]
 
     assert fields["paymentMethod"] == {"storedPaymentMethodId": "M5N7TQ4TG5PFWR50"}
-    assert _lent(charged) == {
+    assert _passed_on(charged) == {
         "shopperReference": "shopper-1",
         "shopperInteraction": "ContAuth",
         "recurringProcessingModel": "CardOnFile",
     }
     assert (fields["channel"], fields["browserInfo"]) == ("Web", {"userAgent": "x"})
-    assert charged[2] == ordinary[2]
+    charged_key, ordinary_key = charged[2], ordinary[2]
+    assert charged_key == ordinary_key
 
 
-async def _sent(tried: LinkAttempt) -> tuple[Any, ...]:
+async def _request_of(attempt: LinkAttempt) -> tuple[Any, ...]:
+    """Pay a link, and return the recorded request."""
     fake = Fake()
-    await links(fake).pay(open_link(**SAVES).link, tried, lambda _: "https://kasir.example/back")
+    await links(fake).pay(open_link(**SAVES).link, attempt, lambda _: "https://kasir.example/back")
     (sent,) = fake.sent
     return sent
 
 
-def _lent(sent: tuple[Any, ...]) -> dict[str, Any]:
-    return {name: sent[0][name] for name in LENT if name in sent[0]}
+def _passed_on(sent: tuple[Any, ...]) -> dict[str, Any]:
+    """The fields of the request that `PASSED_ON` lists."""
+    fields = sent[0]
+    return {name: fields[name] for name in PASSED_ON if name in fields}

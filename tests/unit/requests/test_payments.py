@@ -1,4 +1,4 @@
-"""What is sent to Adyen for a shop's request, and what the shop gets of Adyen's answer."""
+"""What Kasir sends to Adyen for a shop's request, and which answer the shop gets."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ AUTHORISED = b'{"resultCode":"Authorised","pspReference":"PSP","merchantReferenc
 
 
 class ScriptedWire(Wire):
-    """A wire that gives the scripted answers in turn, then always the last, and sends nothing."""
+    """A wire that sends nothing and returns scripted answers in order, the last one repeatedly."""
 
     def __init__(self, *answers: Answer | NoAnswer) -> None:
         super().__init__(addresses(Environment.TWIN, twin_url="http://nowhere"), "key", Limits())
@@ -37,7 +37,7 @@ class ScriptedWire(Wire):
         self.sent: list[Call] = []
 
     async def send(self, call: Call) -> Answer | NoAnswer:
-        """Record the call, and answer."""
+        """Record the call, and return the next answer."""
         self.sent.append(call)
         return self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
 
@@ -46,17 +46,17 @@ class NoTokens:
     """A ledger without tokens."""
 
     async def stored_as(self, stored_id: str) -> Sequence[Token]:
-        """Give none."""
+        """Return none."""
         return []
 
 
 class Setup:
-    """Payment requests with a scripted wire behind it."""
+    """Payment requests that use a scripted wire."""
 
     def __init__(self, *answers: Answer | NoAnswer, tries_max: int = 1) -> None:
         self.wire = ScriptedWire(*(answers or (Answer(200, REDIRECT, "OFFER"),)))
         self.book, self.clock = MemoryBook(), FrozenClock()
-        patience = Timeouts(
+        timeouts = Timeouts(
             lease=timedelta(seconds=40),
             wait=timedelta(0),
             first_gap=timedelta(seconds=2),
@@ -70,7 +70,7 @@ class Setup:
                 provider=provider,
                 clock=self.clock,
                 chance=lambda: 0.5,
-                timeouts=patience,
+                timeouts=timeouts,
             ),
             wire=self.wire,
             ids=CountedIds(),
@@ -87,12 +87,12 @@ class Setup:
         return answer
 
     async def details(self, result: str = "X6XtfGC3!Y") -> Answer:
-        """Ask for the details."""
+        """Request the details of a return with this redirect result."""
         body = json.dumps({"details": {"redirectResult": result}, "paymentData": "x"}).encode()
         return await self.checkout.details(body, 72)
 
     def sent(self, number: int = -1) -> Any:
-        """The fields that were sent to Adyen."""
+        """The fields of a call that was sent to Adyen, of the last one by default."""
         return json.loads(self.wire.sent[number].body)
 
     async def status(self, number: int = 1) -> Status:
@@ -104,23 +104,23 @@ class Setup:
 
 async def test_a_payments_fields_are_passed_on_unchanged() -> None:
     setup = Setup()
-    more: dict[str, Any] = {
+    extra: dict[str, Any] = {
         "lineItems": [{"id": "gayo", "quantity": 1, "colour": "brown"}],
         "shopperName": {"firstName": "Siti", "lastName": "Aminah"},
         "somethingNew": {"deep": [1, None, "é"]},
         "metadata": {"basket": "7"},
     }
-    answer = await setup.pay(**more)
+    answer = await setup.pay(**extra)
     (call,) = setup.wire.sent
 
     assert answer == Answer(200, REDIRECT, "OFFER")
-    assert setup.sent() == payment_body(**more) | {
+    assert setup.sent() == payment_body(**extra) | {
         "metadata": {"basket": "7", "kasirPaymentId": "pay_1"}
     }
     assert (call.path, call.version, call.key) == ("/payments", 72, "kasir-pay_1")
 
 
-async def test_the_account_is_filled_in_and_the_version_kept() -> None:
+async def test_a_missing_merchant_account_is_filled_in_and_the_version_is_kept() -> None:
     setup = Setup()
     await setup.pay(merchantAccount=None, version=71)
 
@@ -129,7 +129,7 @@ async def test_the_account_is_filled_in_and_the_version_kept() -> None:
     assert setup.wire.sent[0].version == 71
 
 
-async def test_metadata_that_is_full_is_left_alone() -> None:
+async def test_full_metadata_is_passed_on_unchanged() -> None:
     setup, full = Setup(), {str(number): "v" for number in range(20)}
     await setup.pay(metadata=full)
 
@@ -146,18 +146,18 @@ async def test_adyen_gets_kasirs_own_key_and_not_the_shops() -> None:
         await setup.pay(key="shop-1", reference="OTHER")
 
 
-async def test_order_and_spacing_of_json_make_no_other_body() -> None:
+async def test_json_in_another_order_and_spacing_is_the_same_request() -> None:
     setup, body = Setup(), payment_body()
     spaced = json.dumps(dict(reversed(body.items())), indent=2).encode()
     await setup.pay(key="shop-1")
-    answer, paid = await setup.checkout.payments(spaced, 72, "shop-1")
+    answer, payment_id = await setup.checkout.payments(spaced, 72, "shop-1")
 
-    assert (answer.body, paid) == (REDIRECT, "pay_1")
+    assert (answer.body, payment_id) == (REDIRECT, "pay_1")
     assert len(setup.wire.sent) == 1
 
 
 @pytest.mark.parametrize(
-    "trouble",
+    "failure",
     [
         NoAnswer("TimeoutError"),
         Answer(500, b"<html>"),
@@ -167,8 +167,10 @@ async def test_order_and_spacing_of_json_make_no_other_body() -> None:
         Answer(200, b""),
     ],
 )
-async def test_an_unknown_outcome_is_adyens_own_transient_error(trouble: Answer | NoAnswer) -> None:
-    setup = Setup(trouble)
+async def test_an_unknown_outcome_is_answered_with_adyens_transient_error(
+    failure: Answer | NoAnswer,
+) -> None:
+    setup = Setup(failure)
     answer = await setup.pay(key="shop-1")
 
     assert (answer.status, answer.transient) == (503, True)
@@ -177,9 +179,9 @@ async def test_an_unknown_outcome_is_adyens_own_transient_error(trouble: Answer 
     assert await setup.status() == Status.UNKNOWN
 
 
-async def test_after_a_transient_error_adyen_is_asked_again_at_once_under_the_same_key() -> None:
-    not_now = Answer(503, b'{"errorCode":"703"}', transient=True)
-    setup = Setup(not_now, Answer(200, AUTHORISED), tries_max=3)
+async def test_after_a_transient_error_the_call_is_retried_at_once_under_the_same_key() -> None:
+    transient_error = Answer(503, b'{"errorCode":"703"}', transient=True)
+    setup = Setup(transient_error, Answer(200, AUTHORISED), tries_max=3)
     answer = await setup.pay()
 
     assert answer.body == AUTHORISED
@@ -210,7 +212,7 @@ async def test_after_an_unknown_outcome_the_same_body_is_sent_under_the_same_key
     assert await setup.status() == Status.AWAITING_SHOPPER
 
 
-async def test_a_refusal_of_adyens_reaches_the_shop_unchanged() -> None:
+async def test_an_error_of_adyens_is_passed_on_to_the_shop_unchanged() -> None:
     body = b'{"status":422,"errorCode":"905","message":"m","errorType":"configuration"}'
     setup = Setup(Answer(422, body, "PSP"))
     answer = await setup.pay()
@@ -249,7 +251,7 @@ async def test_a_redirect_result_is_sent_decoded_once_and_the_rest_unchanged(giv
     assert len(call.key) <= 64
 
 
-async def test_details_are_asked_once_however_often_the_shopper_returns() -> None:
+async def test_details_are_requested_once_for_any_number_of_returns() -> None:
     setup = Setup(Answer(200, AUTHORISED))
     answers = [await setup.details() for _ in range(3)]
 
@@ -258,12 +260,12 @@ async def test_details_are_asked_once_however_often_the_shopper_returns() -> Non
 
 
 @pytest.mark.parametrize(
-    "trouble", [NoAnswer("TimeoutError"), Answer(422, b'{"errorCode":"704"}'), Answer(502, b"")]
+    "failure", [NoAnswer("TimeoutError"), Answer(422, b'{"errorCode":"704"}'), Answer(502, b"")]
 )
-async def test_details_without_an_answer_are_received_and_never_704(
-    trouble: Answer | NoAnswer,
+async def test_details_without_an_answer_get_the_result_code_received(
+    failure: Answer | NoAnswer,
 ) -> None:
-    setup = Setup(trouble)
+    setup = Setup(failure)
     answer = await setup.details()
 
     assert (answer.status, answer.json()) == (200, {"resultCode": "Received"})
@@ -292,14 +294,14 @@ async def test_methods_are_requested_with_the_fields_gopay_needs() -> None:
 
 async def test_a_field_that_the_shop_gives_is_not_filled_in() -> None:
     setup = Setup(Answer(200, b'{"paymentMethods":[]}'))
-    asked_fields = {
+    given = {
         "merchantAccount": "TwinMerchant",
         "countryCode": "NL",
         "amount": {"currency": "EUR", "value": 1},
     }
-    await setup.checkout.payment_methods(json.dumps(asked_fields).encode(), 72)
+    await setup.checkout.payment_methods(json.dumps(given).encode(), 72)
 
-    assert setup.sent() == asked_fields
+    assert setup.sent() == given
 
 
 async def test_methods_without_an_answer_are_a_transient_error() -> None:
@@ -308,24 +310,24 @@ async def test_methods_without_an_answer_are_a_transient_error() -> None:
     assert (answer.status, answer.transient) == (503, True)
 
 
-async def test_an_attempt_is_closed_at_the_shops_time_or_after_the_default() -> None:
+async def test_an_attempt_is_closed_at_the_shops_time_or_after_a_default_time() -> None:
     setup = Setup()
     later = NOW + timedelta(minutes=10)
     await setup.pay()
     await setup.pay(sessionValidity=later.isoformat())
-    made = [await setup.book.payment(PaymentId(f"pay_{number}")) for number in (1, 2)]
+    payments = [await setup.book.payment(PaymentId(f"pay_{number}")) for number in (1, 2)]
 
-    assert [payment.intent.close_at for payment in made if payment] == [
+    assert [payment.intent.close_at for payment in payments if payment] == [
         NOW + timedelta(hours=1),
         later,
     ]
 
 
-async def test_an_attempt_ends_within_ten_years_whatever_the_shop_requests() -> None:
+async def test_an_attempt_is_closed_early_enough_to_add_a_year_to_the_time() -> None:
     setup = Setup()
     await setup.pay(sessionValidity="9999-12-31T23:59:59Z")
-    made = await setup.book.payment(PaymentId("pay_1"))
+    payment = await setup.book.payment(PaymentId("pay_1"))
 
-    assert made
-    # Closing it adds waits to this time.
-    assert made.intent.close_at + timedelta(days=365) > NOW + timedelta(days=365)
+    assert payment
+    # Kasir adds waits to this time; the sum must not exceed the latest possible time.
+    assert payment.intent.close_at + timedelta(days=365) > NOW + timedelta(days=365)

@@ -1,4 +1,4 @@
-"""Kasir's tokens compared with Adyen's list: which are adopted, marked or left unchanged."""
+"""Kasir compares its tokens with Adyen's list: it adopts tokens, and marks those not listed."""
 
 from __future__ import annotations
 
@@ -30,11 +30,12 @@ from kasir.tokens.model import (
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 SHOPPER = "shopper-1"
+#: The times between comparisons.
 GAPS = [timedelta(hours=1), timedelta(days=1), timedelta(days=30)]
 
 
 async def nothing() -> None:
-    """Nothing happens meanwhile."""
+    """Do nothing."""
 
 
 @dataclass
@@ -44,31 +45,31 @@ class Clock:
     time: datetime = NOON
 
     def now(self) -> datetime:
-        """The next second."""
+        """Return the next second."""
         self.time += timedelta(seconds=1)
         return self.time
 
 
 @dataclass
 class FakeWire:
-    """Adyen's lists of tokens."""
+    """A fake of Adyen, which answers every call with the list of tokens."""
 
     rows: list[dict[str, Any]] = field(default_factory=list)
     status: int = 200
-    answers: bool = True
-    #: The answer of something between Adyen and Kasir.
-    page: bytes = b""
-    #: What happens after Adyen has read its list and before its answer is read.
+    is_answering: bool = True
+    #: The body of a proxy, which replaces Adyen's.
+    proxy_body: bytes = b""
+    #: Called after the answer was built and before Kasir reads it.
     meanwhile: Callable[[], Awaitable[None]] = nothing
     sent: list[Call] = field(default_factory=list)
 
     async def send(self, call: Call) -> Answer | NoAnswer:
-        """Answer with the list as it was when asked."""
+        """Answer with the list from before `meanwhile`."""
         self.sent.append(call)
         body = json.dumps({"storedPaymentMethods": self.rows}).encode()
         await self.meanwhile()
-        answer = Answer(self.status, self.page or body)
-        return answer if self.answers else NoAnswer("TimeoutError")
+        answer = Answer(self.status, self.proxy_body or body)
+        return answer if self.is_answering else NoAnswer("TimeoutError")
 
 
 @dataclass
@@ -77,14 +78,15 @@ class FakeTokens:
 
     facts: dict[str, list[TokenFact]] = field(default_factory=dict)
     methods: dict[str, str] = field(default_factory=dict)
-    looked_at: list[datetime] = field(default_factory=list)
+    #: When each comparison made the next one due.
+    next_due: list[datetime] = field(default_factory=list)
 
     async def of(self, shopper_reference: str) -> Sequence[Token]:
-        """The tokens there are."""
+        """Return all tokens."""
         return [
             Token(
                 id=f"tok_{stored_id}",
-                name=name(stored_id),
+                name=token_name(stored_id),
                 method=self.methods.get(stored_id, ""),
                 summary=fold(facts),
             )
@@ -92,33 +94,34 @@ class FakeTokens:
         ]
 
     async def record(self, changes: Sequence[TokenReport]) -> None:
-        """Keep facts."""
+        """Store facts."""
         for report in changes:
             self.facts.setdefault(report.name.stored_id, []).append(report.fact)
             self.methods.setdefault(report.name.stored_id, report.method)
 
     async def looks(self, shopper_reference: str) -> int:
-        """How often they were compared."""
-        return len(self.looked_at)
+        """Return how often the tokens were compared."""
+        return len(self.next_due)
 
     async def looked(self, shopper_reference: str, look_at: datetime) -> None:
-        """Store when to compare again."""
-        self.looked_at.append(look_at)
+        """Store when the next comparison is due."""
+        self.next_due.append(look_at)
 
 
-def name(stored_id: str) -> TokenName:
+def token_name(stored_id: str) -> TokenName:
     return TokenName(
         merchant_account="TwinMerchant", shopper_reference=SHOPPER, stored_id=stored_id
     )
 
 
 def row(stored_id: str, method: str = "gopay_wallet") -> dict[str, Any]:
+    """A row of Adyen's list."""
     return {"id": stored_id, "type": method, "firstPspReference": "PSP-FIRST"}
 
 
 @dataclass
 class Setup:
-    """What is under test, and what it works with."""
+    """The stored methods under test, and their fakes."""
 
     wire: FakeWire = field(default_factory=FakeWire)
     tokens: FakeTokens = field(default_factory=FakeTokens)
@@ -126,7 +129,7 @@ class Setup:
 
     @property
     def stored(self) -> StoredMethods:
-        """What is under test."""
+        """The stored methods under test."""
         wire, tokens = cast("Wire", self.wire), cast("Tokens", self.tokens)
         return StoredMethods(wire, tokens, self.clock, "TwinMerchant", GAPS)
 
@@ -138,7 +141,7 @@ class Setup:
         self.tokens.methods.setdefault(stored_id, method)
 
     async def active(self) -> dict[str, bool]:
-        """Which tokens may be charged."""
+        """Whether each token may be charged, by its stored id."""
         return {token.name.stored_id: token.is_active for token in await self.tokens.of(SHOPPER)}
 
 
@@ -151,11 +154,11 @@ async def test_a_token_whose_webhook_was_lost_is_adopted_with_its_first_payment(
     setup: Setup,
 ) -> None:
     setup.wire.rows = [row("LOST")]
-    found = await setup.stored.reconcile(SHOPPER)
+    differences = await setup.stored.reconcile(SHOPPER)
     (token,) = await setup.tokens.of(SHOPPER)
 
-    assert found == Differences(adopted=1, gone=0)
-    assert (token.name, token.method) == (name("LOST"), "gopay_wallet")
+    assert differences == Differences(adopted=1, gone=0)
+    assert (token.name, token.method) == (token_name("LOST"), "gopay_wallet")
     assert token.summary.first_psp_reference == "PSP-FIRST"
     (call,) = setup.wire.sent
     assert (call.method, urlsplit(call.path).path) == ("GET", "/storedPaymentMethods")
@@ -165,18 +168,18 @@ async def test_a_token_whose_webhook_was_lost_is_adopted_with_its_first_payment(
     }
 
 
-async def test_a_token_missing_from_the_list_is_marked_and_restored_with_it(setup: Setup) -> None:
+async def test_a_token_is_inactive_while_the_list_does_not_have_it(setup: Setup) -> None:
     setup.record("GONE", TokenSays.CREATED)
-    found = await setup.stored.reconcile(SHOPPER)
+    not_listed = await setup.stored.reconcile(SHOPPER)
     after = await setup.active()
     setup.wire.rows = [row("GONE")]
-    back = await setup.stored.reconcile(SHOPPER)
+    listed_again = await setup.stored.reconcile(SHOPPER)
 
-    assert (found, after) == (Differences(adopted=0, gone=1), {"GONE": False})
-    assert (back, await setup.active()) == (Differences(adopted=0, gone=0), {"GONE": True})
+    assert (not_listed, after) == (Differences(adopted=0, gone=1), {"GONE": False})
+    assert (listed_again, await setup.active()) == (Differences(adopted=0, gone=0), {"GONE": True})
 
 
-async def test_a_list_that_agrees_changes_nothing(setup: Setup) -> None:
+async def test_a_list_with_the_same_tokens_changes_nothing(setup: Setup) -> None:
     setup.record("HERE", TokenSays.CREATED)
     setup.wire.rows = [row("HERE")]
     before = {stored_id: [*facts] for stored_id, facts in setup.tokens.facts.items()}
@@ -185,7 +188,7 @@ async def test_a_list_that_agrees_changes_nothing(setup: Setup) -> None:
     assert setup.tokens.facts == before
 
 
-async def test_a_disabled_token_is_not_restored_by_a_list_that_lags(
+async def test_a_disabled_token_stays_inactive_although_the_list_still_has_it(
     setup: Setup,
 ) -> None:
     setup.record("ENDED", TokenSays.CREATED)
@@ -196,16 +199,16 @@ async def test_a_disabled_token_is_not_restored_by_a_list_that_lags(
     assert await setup.active() == {"ENDED": False}
 
 
-async def test_a_token_recorded_while_the_list_was_sent_is_not_marked(
+async def test_a_token_recorded_while_the_list_was_sent_stays_active(
     setup: Setup,
 ) -> None:
     async def record_a_token() -> None:
         setup.record("NEW", TokenSays.CREATED)
 
     setup.wire.meanwhile = record_a_token
-    found = await setup.stored.reconcile(SHOPPER)
+    differences = await setup.stored.reconcile(SHOPPER)
 
-    assert found == Differences(0, 0)
+    assert differences == Differences(0, 0)
     assert await setup.active() == {"NEW": True}
 
 
@@ -217,33 +220,33 @@ async def test_rows_of_other_methods_and_malformed_rows_are_ignored(setup: Setup
     assert await setup.active() == {"CARD": True}
 
 
-@pytest.mark.parametrize(("answers", "status"), [(False, 200), (True, 500), (True, 422)])
-async def test_without_adyens_list_nothing_is_recorded_and_it_is_due_again(
-    setup: Setup, answers: bool, status: int
+@pytest.mark.parametrize(("is_answering", "status"), [(False, 200), (True, 500), (True, 422)])
+async def test_without_adyens_list_nothing_is_recorded_and_the_comparison_stays_due(
+    setup: Setup, is_answering: bool, status: int
 ) -> None:
     setup.record("HERE", TokenSays.CREATED)
-    setup.wire.answers, setup.wire.status = answers, status
-    await setup.stored.look_after(SHOPPER)
+    setup.wire.is_answering, setup.wire.status = is_answering, status
+    await setup.stored.compare_with_list(SHOPPER)
 
     assert await setup.stored.reconcile(SHOPPER) is None
     assert await setup.active() == {"HERE": True}
-    assert setup.tokens.looked_at == []
+    assert setup.tokens.next_due == []
 
 
 @pytest.mark.parametrize("page", [b"<html>Welcome</html>", b"{}", b"[]", b"null"])
-async def test_an_answer_that_is_not_adyens_marks_no_token(setup: Setup, page: bytes) -> None:
+async def test_an_answer_without_a_list_leaves_the_tokens_active(setup: Setup, page: bytes) -> None:
     setup.record("HERE", TokenSays.CREATED)
-    setup.wire.page = page
+    setup.wire.proxy_body = page
 
     assert await setup.stored.reconcile(SHOPPER) is None
     assert await setup.active() == {"HERE": True}
 
 
-async def test_a_disable_call_that_adyen_did_not_answer_is_not_recorded(setup: Setup) -> None:
+async def test_a_disable_call_with_an_answer_of_a_proxy_is_not_recorded(setup: Setup) -> None:
     setup.record("HERE", TokenSays.CREATED)
-    setup.wire.page = b"<html>Welcome</html>"
-    asked = {"shopperReference": SHOPPER, "recurringDetailReference": "HERE"}
-    await setup.stored.disable_classic(json.dumps(asked).encode())
+    setup.wire.proxy_body = b"<html>Welcome</html>"
+    fields = {"shopperReference": SHOPPER, "recurringDetailReference": "HERE"}
+    await setup.stored.disable_classic(json.dumps(fields).encode())
 
     assert await setup.active() == {"HERE": True}
 
@@ -251,14 +254,16 @@ async def test_a_disable_call_that_adyen_did_not_answer_is_not_recorded(setup: S
 async def test_comparisons_become_less_frequent_and_never_end(setup: Setup) -> None:
     gaps = []
     for _ in range(4):
-        await setup.stored.look_after(SHOPPER)
-        gaps.append(setup.tokens.looked_at[-1] - setup.clock.time)
+        await setup.stored.compare_with_list(SHOPPER)
+        gaps.append(setup.tokens.next_due[-1] - setup.clock.time)
 
     assert gaps == [GAPS[1], GAPS[2], GAPS[2], GAPS[2]]
 
 
 @pytest.mark.parametrize("given", [{}, {"shopperReference": "ab"}, {"shopperReference": "s" * 257}])
-async def test_without_a_shopper_adyen_is_not_asked(setup: Setup, given: dict[str, str]) -> None:
+async def test_without_a_valid_shopper_reference_adyen_is_not_called(
+    setup: Setup, given: dict[str, str]
+) -> None:
     body = json.dumps(given).encode()
     with pytest.raises(InvalidRequest):
         await setup.stored.list(given, 72)
@@ -274,7 +279,7 @@ async def test_without_a_shopper_adyen_is_not_asked(setup: Setup, given: dict[st
 
 async def test_a_removal_without_an_answer_is_not_recorded(setup: Setup) -> None:
     setup.record("HERE", TokenSays.CREATED)
-    setup.wire.answers = False
+    setup.wire.is_answering = False
     answer = await setup.stored.remove("HERE", {"shopperReference": SHOPPER}, 72)
 
     assert (answer.status, answer.json()["errorCode"]) == (503, "703")
@@ -289,15 +294,19 @@ async def test_a_token_with_special_characters_stays_one_path_segment(setup: Set
     assert parse_qs(urlsplit(call.path).query)["shopperReference"] == ["s&p=1"]
 
 
-async def test_disabling_one_use_is_recorded_from_the_list_as_a_request_of_the_shop(
+async def test_a_token_disabled_for_one_use_is_disabled_only_if_adyen_no_longer_lists_it(
     setup: Setup,
 ) -> None:
     for stored_id in ("LEFT", "TAKEN", "LOST"):
         setup.record(stored_id, TokenSays.CREATED)
     setup.wire.rows = [row("LEFT")]
-    named = {"recurringDetailReference": "TAKEN", "contract": "ONECLICK"}
-    asked = json.dumps({"shopperReference": SHOPPER} | named).encode()
-    await setup.stored.disable_classic(asked)
+    fields = {
+        "shopperReference": SHOPPER,
+        "recurringDetailReference": "TAKEN",
+        "contract": "ONECLICK",  # Only one use of the token is disabled.
+    }
+    body = json.dumps(fields).encode()
+    await setup.stored.disable_classic(body)
     last = {stored_id: facts[-1] for stored_id, facts in setup.tokens.facts.items()}
 
     assert {stored_id: fact.says for stored_id, fact in last.items()} == {
@@ -305,5 +314,5 @@ async def test_disabling_one_use_is_recorded_from_the_list_as_a_request_of_the_s
         "TAKEN": TokenSays.DISABLED,
         "LOST": TokenSays.NOT_LISTED,
     }
-    # So it holds even if Adyen's clock is ahead.
+    # A request of the shop counts even if Adyen's clock is ahead.
     assert last["TAKEN"].source == BY_SHOP

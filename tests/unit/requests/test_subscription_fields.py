@@ -1,4 +1,4 @@
-"""Bodies that only Kasir reads: a name that comes twice in one object is refused, and named."""
+"""In a body that only Kasir reads, a field name that occurs twice in one object is refused."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from kasir.errors import InvalidRequest
 from kasir.requests.subscription_fields import own_fields
 
-#: Names and texts with everything that could be mistaken for the end of a string or a name.
+#: Texts of characters that a wrong parser would take for the end of a string or of a name.
 TEXTS = st.text(st.sampled_from('ab:",{}\\ é/'), max_size=6)
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers(-9, 9) | TEXTS,
@@ -21,7 +21,7 @@ VALUES = st.recursive(
 
 
 @given(st.dictionaries(TEXTS, VALUES, max_size=4), st.booleans())
-def test_a_body_in_which_no_name_comes_twice_is_read_as_it_is(
+def test_a_body_without_a_repeated_name_is_read_unchanged(
     fields: dict[str, object], in_ascii: bool
 ) -> None:
     assert own_fields(json.dumps(fields, ensure_ascii=in_ascii).encode()) == fields
@@ -40,7 +40,7 @@ def test_a_body_in_which_no_name_comes_twice_is_read_as_it_is(
         pytest.param('{"a:": 1, "a:": 2}', ["a:"], id="with a colon"),
     ],
 )
-def test_a_name_that_comes_twice_is_refused(body: str, names: list[str]) -> None:
+def test_a_repeated_name_is_refused(body: str, names: list[str]) -> None:
     with pytest.raises(InvalidRequest) as refused:
         own_fields(body.encode())
 

@@ -1,4 +1,4 @@
-"""The vault: what it encrypts only a holder of the key can decrypt."""
+"""Only a vault with the key can decrypt what was encrypted with it."""
 
 from __future__ import annotations
 
@@ -9,28 +9,29 @@ from hypothesis import strategies as st
 from kasir.errors import SettingError
 from kasir.store.vault import Vault
 
-KEY, NEWER = "the key of that day", "the key of today"
-#: What Kasir encrypted with KEY when it still used Fernet.
-EARLIER = (
+KEY, NEWER_KEY = "the key of that day", "the key of today"
+#: Data that an earlier version of Kasir encrypted with KEY, by Fernet.
+OF_EARLIER_VERSION = (
     b"gAAAAABrBGHVk0NcWMYQROSIKN7cGj-p52AbUh6CF633iY2HUpQFlWt7ZOMOM0DERLeMem6_HrQpkPV-nS6oVulHOzPx"
     b"ODlY8QBeOx_W-e5SjJXda49DaFI="
 )
 
 
 @given(plain=st.binary(max_size=500))
-def test_encrypted_bytes_are_decrypted_and_never_look_the_same_twice(plain: bytes) -> None:
+def test_encrypting_twice_gives_different_bytes_that_decrypt_to_the_same(plain: bytes) -> None:
     vault = Vault([KEY])
-    one, other = vault.seal(plain), vault.seal(plain)
+    first, second = vault.seal(plain), vault.seal(plain)
 
-    assert vault.open(one) == vault.open(other) == plain
-    assert one != other
+    assert vault.open(first) == vault.open(second) == plain
+    assert first != second
 
 
-@given(plain=st.binary(min_size=8, max_size=100), place=st.data())
-def test_a_changed_bit_is_detected(plain: bytes, place: st.DataObject) -> None:
+@given(plain=st.binary(min_size=8, max_size=100), data=st.data())
+def test_a_changed_bit_is_detected(plain: bytes, data: st.DataObject) -> None:
     sealed = bytearray(Vault([KEY]).seal(plain))
     assert plain not in bytes(sealed)
-    sealed[place.draw(st.integers(0, len(sealed) - 1))] ^= 1 << place.draw(st.integers(0, 7))
+    # Invert one bit of one byte.
+    sealed[data.draw(st.integers(0, len(sealed) - 1))] ^= 1 << data.draw(st.integers(0, 7))
 
     with pytest.raises(SettingError, match="KASIR_SECRET_KEY"):
         Vault([KEY]).open(bytes(sealed))
@@ -39,23 +40,23 @@ def test_a_changed_bit_is_detected(plain: bytes, place: st.DataObject) -> None:
 @pytest.mark.parametrize("length", range(40))
 def test_truncated_data_is_not_decrypted(length: int) -> None:
     with pytest.raises(SettingError, match="KASIR_SECRET_KEY"):
-        Vault([KEY]).open(Vault([KEY]).seal(b"some words of Adyen's")[:length])
+        Vault([KEY]).open(Vault([KEY]).seal(b"an answer of Adyen's")[:length])
 
 
 def test_the_first_key_encrypts_and_every_key_decrypts() -> None:
-    before, after = Vault([KEY]), Vault([NEWER, KEY])
+    before, after = Vault([KEY]), Vault([NEWER_KEY, KEY])
 
-    assert after.open(before.seal(b"words")) == b"words"
-    assert Vault([NEWER]).open(after.seal(b"words")) == b"words"
+    assert after.open(before.seal(b"plain")) == b"plain"
+    assert Vault([NEWER_KEY]).open(after.seal(b"plain")) == b"plain"
     with pytest.raises(SettingError, match="KASIR_SECRET_KEY"):
-        before.open(after.seal(b"words"))
+        before.open(after.seal(b"plain"))
 
 
-@pytest.mark.parametrize("keys", [[KEY], [NEWER, KEY]])
+@pytest.mark.parametrize("keys", [[KEY], [NEWER_KEY, KEY]])
 def test_data_of_an_earlier_version_is_decrypted(keys: list[str]) -> None:
-    assert Vault(keys).open(EARLIER) == b'{"resultCode":"Authorised"}'
+    assert Vault(keys).open(OF_EARLIER_VERSION) == b'{"resultCode":"Authorised"}'
 
 
-def test_data_of_an_earlier_version_under_another_key_is_not() -> None:
+def test_data_of_an_earlier_version_is_not_decrypted_with_another_key() -> None:
     with pytest.raises(SettingError, match="KASIR_SECRET_KEY"):
-        Vault([NEWER]).open(EARLIER)
+        Vault([NEWER_KEY]).open(OF_EARLIER_VERSION)

@@ -1,4 +1,4 @@
-"""The reason of a refusal, and when it is retried."""
+"""The reason of a refusal, and when the charge is retried."""
 
 from __future__ import annotations
 
@@ -33,35 +33,35 @@ DUE = datetime(2026, 3, 10, 20, tzinfo=UTC)  # Three in the morning of the 11th 
         ("31", "Issuer Suspected Fraud", Reason.FRAUD),
     ],
 )
-def test_a_refusal_is_sorted_by_its_code_or_by_its_words(
+def test_the_reason_of_a_refusal_follows_from_its_code_or_its_text(
     code: str, text: str, reason: Reason
 ) -> None:
     assert reason_of(code, [text]) is reason
 
 
 def test_the_more_serious_reason_counts_in_any_order() -> None:
-    words = ["Not enough balance", "FRAUD"]
+    texts = ["Not enough balance", "FRAUD"]
 
-    assert reason_of("12", words) is reason_of("12", words[::-1]) is Reason.FRAUD
+    assert reason_of("12", texts) is reason_of("12", texts[::-1]) is Reason.FRAUD
 
 
 @pytest.mark.parametrize("status", [Status.UNKNOWN, Status.PENDING, Status.AUTHORISED])
-def test_what_is_not_refused_has_no_reason(status: Status) -> None:
+def test_a_charge_that_is_not_refused_has_no_reason(status: Status) -> None:
     assert why_refused(status, None, ["Not enough balance"], asked=True) is None
 
 
-def test_a_request_that_was_not_accepted_gives_no_reason_of_the_wallet() -> None:
+def test_a_request_that_adyen_rejects_is_a_technical_failure() -> None:
     answer = b'{"status": 403, "errorCode": "010", "message": "Not allowed"}'
 
     assert why_refused(Status.FAILED, answer, ["Not allowed"], asked=True) is Reason.TECHNICAL
 
 
-def test_an_answer_that_is_no_json_is_sorted_by_the_words_alone() -> None:
+def test_the_reason_of_an_answer_without_json_follows_from_the_text_alone() -> None:
     assert why_refused(Status.REFUSED, b"<html>", ["FRAUD"], asked=True) is Reason.FRAUD
 
 
 def tries(reason: Reason) -> list[str]:
-    """When it is retried, in the shopper's time zone, if it is refused every time."""
+    """The day and time of each retry, in the shopper's time zone, if every try is refused."""
     found: list[str] = []
     at = DUE
     for failures in range(1, 20):
@@ -75,16 +75,16 @@ def tries(reason: Reason) -> list[str]:
         )
         if again is None:
             return found
-        found.append(f"{again + timedelta(hours=7):%d %H:%M}")
+        found.append(f"{again + timedelta(hours=7):%d %H:%M}")  # Jakarta is seven hours ahead.
         at = again
     return found
 
 
-def test_no_balance_is_asked_again_on_later_days_at_ten_in_the_shoppers_zone() -> None:
+def test_a_charge_without_balance_is_retried_on_later_days_at_ten() -> None:
     assert tries(Reason.NO_BALANCE) == ["12 10:00", "14 10:00", "16 10:00", "18 10:00"]
 
 
-def test_a_technical_failure_is_asked_again_soon_and_then_on_the_days() -> None:
+def test_a_technical_failure_is_retried_soon_and_then_on_later_days() -> None:
     assert tries(Reason.TECHNICAL) == [
         "11 03:15",
         "11 04:15",
@@ -97,5 +97,5 @@ def test_a_technical_failure_is_asked_again_soon_and_then_on_the_days() -> None:
 
 
 @pytest.mark.parametrize("reason", [Reason.FRAUD, Reason.TOKEN_GONE])
-def test_fraud_and_a_token_that_is_gone_are_not_asked_again(reason: Reason) -> None:
+def test_fraud_and_a_token_that_is_gone_are_not_retried(reason: Reason) -> None:
     assert tries(reason) == []

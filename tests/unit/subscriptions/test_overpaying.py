@@ -1,4 +1,4 @@
-"""Each case of the rule that decides which payments are overpaid."""
+"""Which payments of a period are overpaid: each case of the rule."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from kasir.subscriptions.overpaying import PaidAttempt, overpaid
 from kasir.subscriptions.renewal import Outcome
 from kasir.subscriptions.states import ALIVE, State
 
+#: The states in which a subscription is not charged.
 STOPPED: Final = [state for state in State if state not in ALIVE]
 
 
@@ -19,69 +20,77 @@ def paid(
     outcome: Outcome = Outcome.PAID,
     *,
     period: int = 2,
-    settled: bool = False,
-    overpaid: bool = False,
+    is_settled: bool = False,
+    is_overpaid: bool = False,
 ) -> PaidAttempt:
     return PaidAttempt(
-        period=period, number=number, outcome=outcome, is_settled=settled, is_overpaid=overpaid
+        period=period,
+        number=number,
+        outcome=outcome,
+        is_settled=is_settled,
+        is_overpaid=is_overpaid,
     )
 
 
-def found(*attempts: PaidAttempt, settled_period: int = 2, state: State = State.ACTIVE) -> set[int]:
-    """The numbers of those found to be overpaid."""
-    return {one.number for one in overpaid(attempts, settled_period, state)}
+def overpaid_numbers(
+    *attempts: PaidAttempt, settled_period: int = 2, state: State = State.ACTIVE
+) -> set[int]:
+    """The numbers of the attempts that are overpaid, of a subscription with this state."""
+    return {attempt.number for attempt in overpaid(attempts, settled_period, state)}
 
 
-def test_the_one_payment_of_an_open_period_is_not_overpaid() -> None:
-    assert found(paid(1, Outcome.OPEN), settled_period=1) == set()
+def test_the_only_payment_of_an_open_period_is_not_overpaid() -> None:
+    assert overpaid_numbers(paid(1, Outcome.OPEN), settled_period=1) == set()
 
 
-def test_one_that_pays_after_a_turn_settled_the_period_with_another_is_overpaid() -> None:
-    assert found(paid(1), paid(2, settled=True)) == {1}
+def test_a_payment_of_a_period_that_another_payment_settled_is_overpaid() -> None:
+    assert overpaid_numbers(paid(1), paid(2, is_settled=True)) == {1}
 
 
-def test_of_several_that_no_turn_has_settled_all_but_the_first_are_overpaid() -> None:
+def test_of_several_unsettled_payments_all_except_the_first_are_overpaid() -> None:
     unsettled = [paid(number, Outcome.OPEN) for number in (1, 2, 3)]
 
-    assert found(*unsettled, settled_period=1) == {2, 3}
+    assert overpaid_numbers(*unsettled, settled_period=1) == {2, 3}
 
 
-def test_the_one_that_a_turn_settled_the_period_with_is_never_overpaid() -> None:
-    assert found(paid(1, settled=True), paid(2, settled=True)) == set()
+def test_a_payment_that_settled_the_period_is_never_overpaid() -> None:
+    assert overpaid_numbers(paid(1, is_settled=True), paid(2, is_settled=True)) == set()
 
 
-def test_one_that_was_found_before_is_not_found_again() -> None:
-    assert found(paid(1, overpaid=True), paid(2, settled=True)) == set()
+def test_a_payment_that_is_marked_as_overpaid_is_not_found_again() -> None:
+    assert overpaid_numbers(paid(1, is_overpaid=True), paid(2, is_settled=True)) == set()
 
 
-def test_an_overpaid_one_does_not_pay_the_period_for_another() -> None:
-    assert found(paid(1, Outcome.OPEN, overpaid=True), paid(2, Outcome.OPEN)) == set()
+def test_an_overpaid_payment_does_not_make_another_one_overpaid() -> None:
+    assert overpaid_numbers(paid(1, Outcome.OPEN, is_overpaid=True), paid(2, Outcome.OPEN)) == set()
 
 
-def test_a_payment_of_another_period_does_not_pay_this_one() -> None:
-    assert found(paid(1, Outcome.OPEN, period=3), paid(2, settled=True)) == set()
+def test_a_payment_of_another_period_does_not_count() -> None:
+    assert overpaid_numbers(paid(1, Outcome.OPEN, period=3), paid(2, is_settled=True)) == set()
 
 
-def test_a_period_given_up_is_paid_after_all_while_no_later_one_is_settled() -> None:
-    assert found(paid(1, Outcome.UNPAID), settled_period=2) == set()
+def test_a_late_payment_is_not_overpaid_while_no_later_period_is_settled() -> None:
+    assert overpaid_numbers(paid(1, Outcome.UNPAID), settled_period=2) == set()
 
 
-def test_a_period_given_up_is_overpaid_once_a_later_one_is_settled() -> None:
-    assert found(paid(1, Outcome.UNPAID), settled_period=3) == {1}
+def test_a_late_payment_is_overpaid_once_a_later_period_is_settled() -> None:
+    assert overpaid_numbers(paid(1, Outcome.UNPAID), settled_period=3) == {1}
 
 
 @pytest.mark.parametrize("state", STOPPED)
-def test_a_period_given_up_is_overpaid_while_the_subscription_is_not_charged(state: State) -> None:
-    assert found(paid(1, Outcome.UNPAID), state=state) == {1}
+def test_a_late_payment_is_overpaid_while_the_subscription_is_not_charged(state: State) -> None:
+    assert overpaid_numbers(paid(1, Outcome.UNPAID), state=state) == {1}
 
 
 @pytest.mark.parametrize("state", State)
-def test_a_period_that_was_not_given_up_is_not_overpaid_by_its_one_payment(state: State) -> None:
+def test_the_only_payment_of_a_period_that_was_not_given_up_is_not_overpaid(state: State) -> None:
     for outcome in set(Outcome) - {Outcome.UNPAID}:
-        assert found(paid(1, outcome), settled_period=9, state=state) == set()
+        assert overpaid_numbers(paid(1, outcome), settled_period=9, state=state) == set()
 
 
-def test_the_order_in_which_attempts_are_read_does_not_matter() -> None:
-    every = [paid(1), paid(2, settled=True), paid(3), paid(4, overpaid=True)]
+def test_the_order_of_the_attempts_does_not_matter() -> None:
+    attempts = [paid(1), paid(2, is_settled=True), paid(3), paid(4, is_overpaid=True)]
 
-    assert {frozenset(found(*some)) for some in permutations(every)} == {frozenset({1, 3})}
+    assert {frozenset(overpaid_numbers(*order)) for order in permutations(attempts)} == {
+        frozenset({1, 3})
+    }

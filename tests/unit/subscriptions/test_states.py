@@ -1,4 +1,4 @@
-"""The table of states: complete, closed, and shown on the page."""
+"""The table of states is complete, and the documentation shows it."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ ROOT = Path(__file__).resolve().parents[3]
 
 
 def script() -> ModuleType:
-    place = ROOT / "scripts" / "document_subscriptions.py"
-    spec = importlib.util.spec_from_file_location("document_subscriptions", place)
+    """The script that writes the documentation."""
+    path = ROOT / "scripts" / "document_subscriptions.py"
+    spec = importlib.util.spec_from_file_location("document_subscriptions", path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -24,11 +25,11 @@ def script() -> ModuleType:
     return module
 
 
-def test_the_page_shows_the_table_as_it_is() -> None:
-    drawing = script()
-    page = drawing.PAGE.read_text("utf-8")
+def test_the_documentation_shows_the_table_of_states() -> None:
+    documenting = script()
+    page = documenting.PAGE.read_text("utf-8")
 
-    assert drawing.drawn(page) == page, "run scripts/document_subscriptions.py"
+    assert documenting.drawn(page) == page, "run scripts/document_subscriptions.py"
 
 
 @pytest.mark.parametrize("state", State)
@@ -43,21 +44,21 @@ def test_every_state_can_be_reached(state: State) -> None:
 
 @pytest.mark.parametrize("state", State)
 def test_only_final_states_have_no_transition(state: State) -> None:
-    leads = any(start is state for start, _ in MOVES)
+    has_transition = any(start is state for start, _ in MOVES)
 
-    assert leads is (state not in OVER)
+    assert has_transition is (state not in OVER)
 
 
 @pytest.mark.parametrize("move", Move)
-def test_every_move_is_possible_and_has_an_event_or_is_silent_on_purpose(move: Move) -> None:
-    made = any(one is move for _, one in MOVES)
+def test_every_move_is_possible_and_either_has_an_event_or_is_silent(move: Move) -> None:
+    is_possible = any(possible is move for _, possible in MOVES)
 
-    assert (made, move in OF_MOVE) == (True, move not in SILENT)
+    assert (is_possible, move in OF_MOVE) == (True, move not in SILENT)
 
 
 @pytest.mark.parametrize("state", State)
 @pytest.mark.parametrize("move", Move)
-def test_a_pair_that_is_missing_is_an_illegal_move(state: State, move: Move) -> None:
+def test_a_move_that_the_table_does_not_contain_is_illegal(state: State, move: Move) -> None:
     if (state, move) in MOVES:
         assert moved(state, move) is MOVES[state, move]
     else:

@@ -1,4 +1,4 @@
-"""The summary of a token's facts, case by case; tests/property/test_token_fold.py has the rule."""
+"""Examples of a token's state and events; tests/property/test_token_fold.py tests the rule."""
 
 from __future__ import annotations
 
@@ -33,23 +33,22 @@ def fact(says: TokenSays, minute: int, psp_reference: str = "", key: str = "") -
 
 
 def state_of(*sequence: tuple[TokenSays, int]) -> TokenState:
+    """The state of a token with these facts, each with its minute."""
     return fold(fact(says, minute) for says, minute in sequence).state
 
 
-CREATED, EXISTING, UPDATED, LISTED, DISABLED, NOT_LISTED = (
-    *(TokenSays.CREATED, TokenSays.ALREADY_EXISTING, TokenSays.UPDATED),
-    *(TokenSays.LISTED, TokenSays.DISABLED, TokenSays.NOT_LISTED),
-)
+CREATED, EXISTING, UPDATED = TokenSays.CREATED, TokenSays.ALREADY_EXISTING, TokenSays.UPDATED
+LISTED, DISABLED, NOT_LISTED = TokenSays.LISTED, TokenSays.DISABLED, TokenSays.NOT_LISTED
 
 
 @pytest.mark.parametrize("says", [CREATED, EXISTING, UPDATED, LISTED])
-def test_any_fact_but_an_end_makes_a_token(says: TokenSays) -> None:
+def test_any_fact_except_disabled_and_not_listed_makes_a_token_active(says: TokenSays) -> None:
     assert state_of((says, 1)) is TokenState.ACTIVE
     assert token_events([], [fact(says, 1)])[0] is EventType.TOKEN_CREATED
 
 
 @pytest.mark.parametrize("says", [DISABLED, NOT_LISTED])
-def test_an_end_alone_disables_and_gives_no_event(says: TokenSays) -> None:
+def test_a_token_that_was_only_disabled_or_not_listed_gives_no_event(says: TokenSays) -> None:
     assert state_of((says, 1)) is TokenState.DISABLED
     assert token_events([], [fact(says, 1)]) == []
 
@@ -67,39 +66,41 @@ def test_an_end_alone_disables_and_gives_no_event(says: TokenSays) -> None:
         pytest.param(
             [(CREATED, 1), (DISABLED, 2), (UPDATED, 3)],
             TokenState.DISABLED,
-            id="a change of what is gone brings nothing back",
+            id="updated after the end",
         ),
         pytest.param(
             [(CREATED, 1), (DISABLED, 2), (LISTED, 3)],
             TokenState.DISABLED,
-            id="a list that lags brings nothing back",
+            id="listed after the end",
         ),
         pytest.param(
-            [(CREATED, 1), (DISABLED, 1)], TokenState.DISABLED, id="both in one second: an end"
+            [(CREATED, 1), (DISABLED, 1)],
+            TokenState.DISABLED,
+            id="created and disabled in the same minute",
         ),
-        pytest.param([(CREATED, 1), (NOT_LISTED, 2)], TokenState.DISABLED, id="gone from the list"),
+        pytest.param([(CREATED, 1), (NOT_LISTED, 2)], TokenState.DISABLED, id="not listed"),
         pytest.param(
-            [(CREATED, 2), (NOT_LISTED, 1)], TokenState.ACTIVE, id="a list from before it was made"
+            [(CREATED, 2), (NOT_LISTED, 1)], TokenState.ACTIVE, id="not listed before its creation"
         ),
         pytest.param(
             [(CREATED, 1), (NOT_LISTED, 2), (UPDATED, 3)],
             TokenState.ACTIVE,
-            id="what changes is not gone",
+            id="updated after it was not listed",
         ),
         pytest.param(
             [(CREATED, 1), (NOT_LISTED, 2), (LISTED, 3)], TokenState.ACTIVE, id="listed again"
         ),
-        pytest.param([(LISTED, 1), (NOT_LISTED, 2)], TokenState.DISABLED, id="only ever listed"),
+        pytest.param([(LISTED, 1), (NOT_LISTED, 2)], TokenState.DISABLED, id="listed once"),
     ],
 )
-def test_the_summary_of_a_sequence_of_facts(
+def test_a_sequence_of_facts_has_the_same_state_in_any_order(
     sequence: list[tuple[TokenSays, int]], state: TokenState
 ) -> None:
     assert state_of(*sequence) is state
     assert state_of(*reversed(sequence)) is state
 
 
-def test_the_first_payment_is_that_of_the_earliest_making() -> None:
+def test_the_first_payment_is_that_of_the_earliest_creation() -> None:
     facts = [
         fact(EXISTING, 5, "PSP-LATER"),
         fact(CREATED, 2, "PSP-FIRST"),
@@ -128,13 +129,13 @@ def test_the_shop_gets_one_event_for_creation_update_and_end_each() -> None:
     ]
 
 
-def test_an_end_that_comes_first_is_reported_after_the_creation() -> None:
+def test_an_end_that_is_recorded_first_is_reported_after_the_creation() -> None:
     reported = token_events([fact(DISABLED, 3)], [fact(DISABLED, 3), fact(CREATED, 1)])
 
     assert reported == [EventType.TOKEN_CREATED, EventType.TOKEN_DISABLED]
 
 
-def test_an_update_that_comes_first_is_reported_after_the_creation_it_implies() -> None:
+def test_an_update_that_is_recorded_first_is_reported_after_a_creation() -> None:
     assert token_events([], [fact(UPDATED, 2)]) == [
         EventType.TOKEN_CREATED,
         EventType.TOKEN_UPDATED,
@@ -160,8 +161,8 @@ def test_no_repr_shows_a_token() -> None:
         state=TokenState.ACTIVE, first_psp_reference="PSP-FIRST", created_at=NOON
     )
     token = Token(id="tok_1", name=NAME, method="a_wallet", summary=token_summary)
-    events = TokenReport(name=NAME, method="a_wallet", fact=fact(CREATED, 1))
+    report = TokenReport(name=NAME, method="a_wallet", fact=fact(CREATED, 1))
     shown = shown_token(token)
 
     assert shown.stored_payment_method_id == STORED_ID
-    assert [text for text in map(repr, (NAME, token, events, shown)) if STORED_ID in text] == []
+    assert [text for text in map(repr, (NAME, token, report, shown)) if STORED_ID in text] == []

@@ -1,4 +1,4 @@
-"""Addresses of clients: one form for each, and one network for each customer."""
+"""A client's address has one written form, and a customer's addresses have one network."""
 
 from __future__ import annotations
 

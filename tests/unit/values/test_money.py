@@ -1,4 +1,4 @@
-"""Money is a whole number of one currency."""
+"""Money is a whole number of minor units of one currency."""
 
 import pytest
 
@@ -19,7 +19,7 @@ def test_money_of_two_currencies_is_not_added_or_subtracted() -> None:
         Money(EUR, 1) - Money(IDR, 1)
 
 
-def test_the_same_number_of_another_currency_is_other_money() -> None:
+def test_the_same_number_of_another_currency_is_not_equal() -> None:
     assert Money(IDR, 1) != Money(EUR, 1)
 
 

@@ -1,4 +1,4 @@
-"""A shutdown cuts the requests that are still in flight when its time is over."""
+"""A shutdown ends the requests that are still in flight when its time limit is over."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ async def begins_a_response(scope: Any, receive: Any, send: Any) -> None:
 async def start(shutdown: Shutdown, connection: Connection, app: Any) -> asyncio.Task[None]:
     """Start a request, and return its task once it is in flight."""
     task = asyncio.create_task(shutdown.run(app, SCOPE, connection.receive, connection.send))
+    # Two iterations of the event loop: the task starts, and then its request runs.
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     return task

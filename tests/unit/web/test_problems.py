@@ -42,7 +42,7 @@ from kasir.web.problems import answer_to, error_response, response
         (RuntimeError("secret variable"), 500, "702"),
     ],
 )
-def test_an_error_has_adyens_body(error: Exception, status: int, code: str) -> None:
+def test_an_error_has_adyens_format(error: Exception, status: int, code: str) -> None:
     answer = answer_to(error)
     fields = answer.json()
 
@@ -53,12 +53,12 @@ def test_an_error_has_adyens_body(error: Exception, status: int, code: str) -> N
 
 
 @pytest.mark.parametrize("error", [StillRunning("key-1"), DatabaseUnavailable("gone")])
-def test_a_transient_error_has_its_header(error: Exception) -> None:
+def test_a_transient_error_has_the_header_transient_error(error: Exception) -> None:
     assert response(answer_to(error)).headers["transient-error"] == "true"
 
 
 @pytest.mark.parametrize("error", [KeyReused("key-1"), NotFound("x", "y"), RuntimeError("x")])
-def test_a_permanent_error_does_not(error: Exception) -> None:
+def test_a_permanent_error_does_not_have_the_header_transient_error(error: Exception) -> None:
     assert "transient-error" not in response(answer_to(error)).headers
 
 
@@ -91,7 +91,7 @@ async def test_the_log_names_the_route_and_not_the_token_in_the_path(
         raise error
 
     app = Litestar([fails], exception_handlers={Exception: error_response})
-    transport = httpx.ASGITransport(app=app)  # type: ignore[arg-type]  # ASGI, in types of its own.
+    transport = httpx.ASGITransport(app=app)  # type: ignore[arg-type]  # httpx has other types for ASGI.
     async with httpx.AsyncClient(transport=transport, base_url="http://kasir") as http:
         with capture_logs() as logs:
             await http.get("/v72/tokens/SECRET-TOKEN")

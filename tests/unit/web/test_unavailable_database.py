@@ -1,4 +1,4 @@
-"""Every error that means an unavailable database asks the caller to retry with the same key."""
+"""While the database is unavailable, the answer asks the caller to retry with the same key."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from kasir.web.problems import answer_to
     ],
     ids=lambda error: type(error).__name__,
 )
-def test_an_unavailable_database_is_answered_with_503_and_retry(error: Exception) -> None:
+def test_an_unavailable_database_is_answered_with_a_transient_503(error: Exception) -> None:
     answer = answer_to(error)
 
     assert (answer.status, answer.transient) == (503, True)

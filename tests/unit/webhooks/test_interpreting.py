@@ -1,4 +1,4 @@
-"""How a notice is interpreted: read, ignored, foreign, unknown, or held with its error."""
+"""A notice becomes read, ignored, foreign, unknown, or held with its error."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ def reading(**changes: Any) -> Reading:
 
 
 def test_a_notice_of_a_payment_gives_a_fact_and_clues() -> None:
-    found = reading(pspReference="PSP-A", merchantReference="ORDER-1")
+    outcome = reading(pspReference="PSP-A", merchantReference="ORDER-1")
 
-    assert found.state == NoticeState.READ
-    assert found.fact is not None
-    assert found.fact.says == Says.AUTHORISED
-    assert found.clues is not None
-    assert found.clues.reference == "ORDER-1"
-    assert found.clues.names == ("PSP-A",)
+    assert outcome.state == NoticeState.READ
+    assert outcome.fact is not None
+    assert outcome.fact.says == Says.AUTHORISED
+    assert outcome.clues is not None
+    assert outcome.clues.reference == "ORDER-1"
+    assert outcome.clues.names == ("PSP-A",)
 
 
 def test_a_notice_of_another_merchant_account_is_foreign_whatever_it_contains() -> None:
@@ -40,37 +40,39 @@ def test_an_event_code_that_is_not_about_a_payment_is_ignored(code: str) -> None
 
 
 @pytest.mark.parametrize("code", ["SOMETHING_NEW", ""])
-def test_an_unknown_event_code_is_marked_so(code: str) -> None:
+def test_an_unknown_event_code_is_marked_as_unknown(code: str) -> None:
     assert reading(eventCode=code).state == NoticeState.UNHEARD_OF
 
 
 @pytest.mark.parametrize(
-    ("changes", "named"),
+    ("changes", "expected"),
     [
         ({"eventDate": "yesterday"}, "yesterday"),
         ({"amount": {"currency": "IDR", "value": "much"}}, "amount.value"),
     ],
 )
-def test_what_cannot_be_read_is_held_with_its_error(changes: dict[str, Any], named: str) -> None:
-    found = reading(**changes)
+def test_an_unreadable_notice_is_held_with_its_error(
+    changes: dict[str, Any], expected: str
+) -> None:
+    outcome = reading(**changes)
 
-    assert (found.state, found.fact) == (NoticeState.HELD, None)
-    assert named in found.error
+    assert (outcome.state, outcome.fact) == (NoticeState.HELD, None)
+    assert expected in outcome.error
 
 
-#: Deeper than any Python reads: 3.13 reads some ten thousand levels, 3.11 a thousand.
+#: Deeper than Python can parse: 3.13 parses about ten thousand levels, 3.11 a thousand.
 TOO_DEEP: Final = b'{"a":' * 100_000 + b"1" + b"}" * 100_000
 
 
 @pytest.mark.parametrize("raw", [b"", b"[]", b"{", b"\xff", TOO_DEEP])
-def test_what_is_no_item_at_all_is_held_and_raises_nothing(raw: bytes) -> None:
-    found = read(NoticeKind.STANDARD, raw, "TwinMerchant")
+def test_a_notice_that_is_not_an_item_is_held_and_raises_nothing(raw: bytes) -> None:
+    outcome = read(NoticeKind.STANDARD, raw, "TwinMerchant")
 
-    assert found.state == NoticeState.HELD
-    assert found.error != ""
+    assert outcome.state == NoticeState.HELD
+    assert outcome.error != ""
 
 
 @pytest.mark.parametrize("raw", [b"", b"[]", b'{"environment":{}}', b'{"environment":7}', b"{}"])
 @pytest.mark.parametrize("is_live", [True, False])
-def test_a_token_notice_that_names_no_platform_is_of_none(raw: bytes, *, is_live: bool) -> None:
+def test_a_token_notice_without_a_platform_is_not_misdirected(raw: bytes, *, is_live: bool) -> None:
     assert misdirected(NoticeKind.TOKENS, raw, None, is_live=is_live) == ""

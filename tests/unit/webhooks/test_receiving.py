@@ -1,4 +1,4 @@
-"""Each item is verified separately; an item without a signature is not stored."""
+"""Each item is verified separately; an item without a valid signature is not stored."""
 
 from __future__ import annotations
 
@@ -14,25 +14,26 @@ from kasir.webhooks.receiving import receive
 
 
 class ListInbox:
-    """An inbox that is a list."""
+    """An inbox in memory."""
 
     def __init__(self) -> None:
-        self.kept: list[Notice] = []
+        self.notices: list[Notice] = []
 
     async def keep(self, notices: Sequence[Notice]) -> None:
-        """Keep them."""
-        self.kept.extend(notices)
+        """Store the notices."""
+        self.notices.extend(notices)
 
 
 class BrokenInbox:
     """An inbox whose database is unavailable."""
 
     async def keep(self, notices: Sequence[Notice]) -> None:
-        """Fail."""
+        """Raise the error of an unavailable database."""
         raise DatabaseUnavailable("gone")
 
 
-async def received(*items: dict[str, object], keys: Sequence[str] = (KEY,)) -> list[Notice]:
+async def notices_of(*items: dict[str, object], keys: Sequence[str] = (KEY,)) -> list[Notice]:
+    """Receive these items, and return the notices that were stored."""
     inbox = ListInbox()
     await receive(
         envelope(*items),
@@ -41,34 +42,34 @@ async def received(*items: dict[str, object], keys: Sequence[str] = (KEY,)) -> l
         inbox=inbox,
         received_at=NOW,
     )
-    return inbox.kept
+    return inbox.notices
 
 
-async def test_every_signed_item_is_kept_as_it_came() -> None:
+async def test_every_signed_item_is_stored_with_its_own_key() -> None:
     items = [notification_item(pspReference=f"PSP{number}") for number in range(3)]
-    kept = await received(*items)
+    notices = await notices_of(*items)
 
-    assert [notice.names for notice in kept] == [("PSP0",), ("PSP1",), ("PSP2",)]
-    assert {notice.event_code for notice in kept} == {"AUTHORISATION"}
-    assert {notice.received_at for notice in kept} == {NOW}
-    assert len({notice.key for notice in kept}) == 3
+    assert [notice.names for notice in notices] == [("PSP0",), ("PSP1",), ("PSP2",)]
+    assert {notice.event_code for notice in notices} == {"AUTHORISATION"}
+    assert {notice.received_at for notice in notices} == {NOW}
+    assert len({notice.key for notice in notices}) == 3
 
 
-async def test_the_same_item_has_the_same_key_and_another_item_another() -> None:
-    (first,), (again,) = [await received(notification_item()) for _ in range(2)]
-    (other,) = await received(notification_item(eventDate="2026-05-05T05:05:06+02:00"))
+async def test_the_same_item_has_the_same_key_and_another_item_has_another() -> None:
+    (first,), (again,) = [await notices_of(notification_item()) for _ in range(2)]
+    (other,) = await notices_of(notification_item(eventDate="2026-05-05T05:05:06+02:00"))
 
     assert first.key == again.key
     assert other.key != first.key
 
 
-async def test_both_keys_are_accepted_while_they_are_replaced() -> None:
-    kept = await received(notification_item(key=OTHER_KEY), keys=(KEY, OTHER_KEY))
+async def test_the_previous_key_is_accepted_while_a_key_is_replaced() -> None:
+    notices = await notices_of(notification_item(key=OTHER_KEY), keys=(KEY, OTHER_KEY))
 
-    assert len(kept) == 1
+    assert len(notices) == 1
 
 
-async def test_of_a_batch_the_good_are_kept_and_the_whole_is_not_authentic() -> None:
+async def test_a_batch_with_a_forged_item_is_refused_and_its_signed_items_are_stored() -> None:
     inbox = ListInbox()
     batch = envelope(
         notification_item(pspReference="GOOD1"),
@@ -78,10 +79,10 @@ async def test_of_a_batch_the_good_are_kept_and_the_whole_is_not_authentic() -> 
     with pytest.raises(NotAuthentic, match="1 of 3"):
         await receive(batch, is_form=False, keys=[key_from_hex(KEY)], inbox=inbox, received_at=NOW)
 
-    assert [notice.names for notice in inbox.kept] == [("GOOD1",), ("GOOD2",)]
+    assert [notice.names for notice in inbox.notices] == [("GOOD1",), ("GOOD2",)]
 
 
-async def test_what_is_no_envelope_is_not_kept() -> None:
+async def test_a_body_that_is_not_an_envelope_is_refused() -> None:
     inbox = ListInbox()
     for body in (b"", b"{}", b"[]", b"x"):
         with pytest.raises(Unreadable):
@@ -89,10 +90,10 @@ async def test_what_is_no_envelope_is_not_kept() -> None:
                 body, is_form=False, keys=[key_from_hex(KEY)], inbox=inbox, received_at=NOW
             )
 
-    assert inbox.kept == []
+    assert inbox.notices == []
 
 
-async def test_what_could_not_be_kept_is_not_accepted() -> None:
+async def test_notices_that_cannot_be_stored_are_not_accepted() -> None:
     with pytest.raises(DatabaseUnavailable):
         await receive(
             envelope(notification_item()),

@@ -1,9 +1,9 @@
-// Comfort for the GoPay page; everything works without it.
+// The PIN pad and the automatic reload of the GoPay page, which also works without them.
 "use strict";
 
-const me = document.currentScript;
+const thisScript = document.currentScript;
 const ERASE = "erase";
-// An SVG: a font may lack the glyph.
+// An SVG, because a font may lack the glyph.
 const ERASER =
   '<svg viewBox="0 0 24 24" aria-hidden="true" fill="none" stroke="currentColor" stroke-width="2">' +
   '<path d="M9 5h12v14H9l-6-7zM12 9l6 6m0-6-6 6"/></svg>';
@@ -30,22 +30,22 @@ for (const form of document.querySelectorAll("[data-pin]")) {
   pad.hidden = false;
 }
 
-// The page with the QR code: once the phone has decided, it reloads.
-if (me.dataset.status) {
-  const look = async () => {
+// Reload the page with the QR code after the decision on the phone.
+if (thisScript.dataset.status) {
+  const checkStatus = async () => {
     try {
-      const answer = await fetch(me.dataset.status, { cache: "no-store" });
+      const answer = await fetch(thisScript.dataset.status, { cache: "no-store" });
       if (!answer.ok || (await answer.json()).status !== "awaiting") {
         location.reload();
         return;
       }
     } catch {
-      // The twin may be restarting: try again.
+      // The twin may be restarting, so try again.
     }
-    setTimeout(look, 1000);
+    setTimeout(checkStatus, 1000);
   };
-  setTimeout(look, 1000);
+  setTimeout(checkStatus, 1000);
 }
 
-// Return by POST: submit the form that the button would submit.
+// Return by POST: submit the form without a click on its button.
 for (const form of document.querySelectorAll("[data-send]")) form.submit();

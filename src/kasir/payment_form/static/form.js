@@ -1,4 +1,4 @@
-// Makes the payment form more convenient; everything works without it.
+// Makes the payment form more convenient. The form works without this script.
 "use strict";
 
 const COLOR_DEPTHS = [48, 32, 30, 24, 16, 15, 8, 4, 1];
@@ -19,7 +19,7 @@ for (const field of document.querySelectorAll("[data-browser]")) {
   field.value = String(browser[field.dataset.browser] ?? "");
 }
 
-// A live region for screen readers, beside the page's own status.
+// A live region for screen readers, in addition to the page's own status.
 const announcement = document.createElement("p");
 announcement.className = "unseen";
 announcement.setAttribute("aria-live", "polite");
@@ -28,7 +28,7 @@ const announce = (text) => {
   announcement.textContent = text;
 };
 
-// A second tap while the first is being sent does nothing.
+// Ignore a second tap while the form is being sent.
 document.addEventListener("submit", (event) => {
   const form = event.target;
   if (!form.matches("[data-once]")) return;
@@ -45,7 +45,7 @@ document.addEventListener("submit", (event) => {
   button.replaceChildren(spinner, form.dataset.busy);
   announce(form.dataset.busy);
 });
-// After the browser's back button the form can be sent again.
+// Let the form be sent again after the browser's back button.
 addEventListener("pageshow", (event) => {
   if (!event.persisted) return;
   for (const form of document.querySelectorAll("[data-once]")) {
@@ -57,7 +57,7 @@ addEventListener("pageshow", (event) => {
   announce("");
 });
 
-// Scroll to what belongs to the method that was chosen, which the fixed button may cover.
+// Scroll to the chosen method, because the fixed button may cover a part of it.
 document.addEventListener("change", (event) => {
   if (event.target.name !== "method") return;
   event.target.closest(".choice").scrollIntoView({ block: "nearest" });
@@ -77,7 +77,7 @@ document.querySelector("[data-send]")?.submit();
 const app = document.querySelector("[data-open]");
 if (app) location.assign(app.href);
 
-// Paid: return to the shop after a few seconds, unless the shopper prints.
+// After the payment, return to the shop in a few seconds, unless the shopper prints.
 let returning;
 const returnToShop = () => {
   for (const button of document.querySelectorAll("[data-print]")) button.hidden = false;

@@ -1,6 +1,7 @@
--- Each statement touches at most `most` rows, the oldest first, skips rows that are locked, and returns
--- the time of the last one: the next statement starts there and does not scan removed rows again.
--- A row is old only by both clocks, the database's and ours: a clock that jumps ahead removes nothing.
+-- Each statement removes at most `most` rows, the oldest first, and skips rows that are locked. It
+-- returns their number and the time of the last one as `reached`; the next run begins there and so
+-- does not scan removed rows again. A row must be older than `kept` by two clocks, the database's
+-- and Kasir's, so that a clock that jumps ahead removes nothing.
 
 -- name: log(since, now, kept, most)^
 WITH old AS (
@@ -35,7 +36,7 @@ WITH old AS (
 SELECT count(*) AS count, max(at) AS reached FROM old;
 
 -- name: notices(since, now, kept, most)^
--- Only the bodies. Held, waiting, foreign and unread notices may be read again and keep theirs.
+-- Removes only the bodies of notices that were read. Notices in other states may be read again.
 WITH old AS (
     SELECT id, read_at AS at FROM notice
     WHERE state = 'read' AND item <> '' AND read_at >= :since

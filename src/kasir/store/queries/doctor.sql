@@ -11,8 +11,8 @@ SELECT count(*) AS count, min(close_at) AS since FROM (
 ) AS found;
 
 -- name: lost_questions(before)$
--- Opened before `before` and still without an answer.
--- A cancel by reference is not counted once its payment has ended: it is then not sent again.
+-- How many questions that were opened before `before` have no answer. A cancel by reference is not
+-- counted once its payment has ended, because it is not sent again.
 SELECT count(*) FROM question
 WHERE status IS NULL AND opened_at < :before AND NOT (
     kind = 'cancels_by_reference'
@@ -20,6 +20,7 @@ WHERE status IS NULL AND opened_at < :before AND NOT (
 );
 
 -- name: conflicts(most)
+-- The pspReferences that two payments had before `psp_reference` allowed only one owner.
 SELECT conflict.name, owned.payment_id AS owner, conflict.payment_id AS other
 FROM psp_reference_conflict AS conflict JOIN psp_reference AS owned USING (name)
 ORDER BY conflict.name, conflict.payment_id LIMIT :most;
@@ -28,7 +29,8 @@ ORDER BY conflict.name, conflict.payment_id LIMIT :most;
 SELECT clock_timestamp();
 
 -- name: undelivered(since, most)^
--- Events that the shop has not accepted: those to be sent again and since when, and those given up.
+-- Events that the shop has not accepted: how many are to be sent, when the oldest of them was
+-- written, and how many were given up.
 SELECT waiting.count AS waiting, waiting.since AS waiting_since, given_up.count AS given_up
 FROM (
     SELECT count(*) AS count, min(at) AS since FROM (

@@ -1,5 +1,6 @@
--- Each of these takes what is due and puts it off at once, in the transaction that queues a job for
--- it: another worker does not find it again, and if the job is lost it is due again later.
+-- due_questions, due_closings and due_events find due rows and postpone them, in the transaction
+-- that queues a job for each row. So no other worker finds these rows, and if a job is lost, its
+-- row is due again.
 
 -- name: due_questions(now, later, most)
 UPDATE question SET ask_again_at = :later
@@ -25,8 +26,8 @@ RETURNING id;
 UPDATE payment SET close_due_at = :later WHERE id = :id AND close_due_at IS NOT NULL;
 
 -- name: has_others(id, reference, since, ended)$
--- What a cancel by reference might hit: a payment of ours that is open or paid, or a paid one of
--- another system on the account.
+-- Whether a cancel by reference might hit another payment: an open or paid one of Kasir's, or a
+-- paid one of another system on the account. `ended` are the final statuses without 'authorised'.
 SELECT EXISTS (
     SELECT FROM payment
     WHERE reference = :reference AND id <> :id AND created_at >= :since
@@ -40,20 +41,22 @@ UPDATE question SET ask_again_at = NULL WHERE key = :key AND status IS NULL;
 SELECT EXISTS (SELECT FROM notice WHERE paid_reference = :reference AND state = 'held');
 
 -- name: last_return(since)$
+-- When the last call to `/payments/details` was made that named a pspReference without an owner.
 SELECT max(opened_at) FROM question
 WHERE payment_id IS NULL AND psp_reference <> '' AND opened_at >= :since;
 
 -- name: answered_at(changes)$
--- Older rows say `noted` for the same.
+-- When a notification first reported that one of these changes failed. Older versions of Kasir
+-- recorded `noted` instead of `cancel_rejected`.
 SELECT min(fact.at) FROM psp_reference
 JOIN fact ON fact.payment_id = psp_reference.payment_id AND fact.modification = psp_reference.name
 WHERE psp_reference.name = ANY (:changes::text[])
       AND fact.source = 'notification' AND fact.says IN ('cancel_rejected', 'noted');
 
 -- name: close_free_attempts_of(link_ids, now)!
--- For transactions that hold a subscription's lock: payments are locked before subscriptions, so
--- whoever holds a payment may wait for us. A locked payment is being decided just now, or is closed
--- when its own time is over.
+-- For transactions that hold a subscription's lock. Other transactions lock payments before
+-- subscriptions, so a transaction that holds a payment's lock may wait for this one. Locked
+-- payments are therefore skipped. They are being changed now, and are closed when they are due.
 UPDATE payment SET close_due_at = :now
 WHERE id IN (
     SELECT id FROM payment WHERE link_id = ANY (:link_ids::text[]) AND close_due_at IS NOT NULL
@@ -61,32 +64,34 @@ WHERE id IN (
 );
 
 -- name: close_attempts_of(link_id, now)!
--- In the order of their ids, as every statement that locks several.
+-- Locks rows in the order of their ids, as every statement that locks several does.
 UPDATE payment SET close_due_at = :now
 WHERE id IN (
     SELECT id FROM payment WHERE link_id = :link_id AND close_due_at IS NOT NULL
     ORDER BY id FOR UPDATE
 );
 
--- name: any_telling(now)^
+-- name: any_held_back(now)^
 SELECT id FROM payment WHERE tell_at <= :now LIMIT 1;
 
--- name: due_tellings(now, by_all_means, in_time, notified_until, is_late, most)
--- Events that were held back and are due. They are written if a worker looks in time, or if Adyen
--- has sent later notifications since; else Kasir was down, and a correction may still be in Adyen's
--- queue.
+-- name: due_held_back(now, overdue_at, timely_since, notified_until, is_late, most)
+-- Payments with a held-back event that is due. The event is written if a worker finds it in time,
+-- or if Adyen has sent notifications of later events. Otherwise Kasir was down, and a notification
+-- that changes the status may still be in Adyen's queue. From `overdue_at` on the event is written
+-- in any case.
 SELECT id FROM payment
 WHERE tell_at <= :now AND (
-    tell_at <= :by_all_means
-    OR NOT :is_late::boolean AND (tell_at >= :in_time OR tell_at <= :notified_until::timestamptz)
+    tell_at <= :overdue_at
+    OR NOT :is_late::boolean
+       AND (tell_at >= :timely_since OR tell_at <= :notified_until::timestamptz)
 )
 ORDER BY tell_at LIMIT :most
 FOR UPDATE SKIP LOCKED;
 
 -- name: deliveries(wait, most)^
--- How far Adyen's notifications have come, by the newest of them. Test notifications bypass the
--- queue, so only notices of our payments say up to when Adyen has notified; and only events that
--- are sent as they happen say whether notifications are late.
+-- Up to which time Adyen's notifications came, and whether later ones are late, by the newest
+-- notices. Test notifications bypass Adyen's queue, so only notices of Kasir's payments count for
+-- `notified_until`. Only event codes that Adyen sends at the time of the event count for `late_at`.
 SELECT (SELECT max(least(event_date, received_at)) FROM (
            SELECT event_date, received_at FROM notice
            WHERE payment_id IS NOT NULL AND kind = 'standard' AND state = 'read'
@@ -102,9 +107,9 @@ FROM (
 ) AS newest;
 
 -- name: due_events(now, later, most, job)
--- Only the first event of a payment (or token) that is not delivered: the next one waits for it.
--- No more than the workers can deliver soon: while a shop hangs, an event that is queued for longer
--- than `later` would be taken twice.
+-- Only the first undelivered event of each subject, because its later events wait for it. At most
+-- `most` jobs are queued or running. Otherwise, while the shop does not answer, more jobs would
+-- wait than can start before `later`, and their events would be queued twice.
 UPDATE event SET due_at = :later
 WHERE id IN (
     SELECT id FROM event

@@ -2,7 +2,8 @@
 SELECT id, name, type, payload, tries FROM event WHERE id = :id AND due_at IS NOT NULL;
 
 -- name: tried(id, at, status, error, is_taken, due_at)!
--- An event that another job delivered in the meantime stays delivered, whatever this try's result.
+-- If another job delivered the event in the meantime, it stays delivered, whatever the result of
+-- this try is.
 WITH kept AS (
     UPDATE event
     SET tries = tries + 1,
@@ -32,10 +33,11 @@ ORDER BY id LIMIT :most;
 SELECT EXISTS (SELECT FROM event WHERE name = :name);
 
 -- name: add_events(names, subjects, types, payloads, now, due_at)!
--- The shared lock is held until the transaction ends. Ids are assigned before the commit, so a reader
--- of pages first waits for every holder of the lock; otherwise an event could appear behind the page
--- that was read. The lock is taken before the first id is assigned: an id is assigned per row of this
--- join, and the join needs the lock's row.
+-- A transaction that writes events holds a shared lock until its commit. A reader of pages waits
+-- for every holder of that lock. Otherwise an event with an earlier id could be committed after a
+-- page with later ids was read, and the reader would miss the event. The lock is taken before the
+-- first id is assigned, because an id is assigned for each row of this join, and the join needs the
+-- row of the lock.
 WITH locked AS MATERIALIZED (SELECT pg_advisory_xact_lock_shared(7597993))
 INSERT INTO event (name, subject, type, payload, at, due_at)
 SELECT added.*, :now::timestamptz, :due_at::timestamptz
@@ -61,7 +63,7 @@ WHERE event_id = ANY (:ids::bigint[]) ORDER BY id;
 SELECT at, status, error FROM event_try ORDER BY id DESC LIMIT 1;
 
 -- name: resend(names, now)
--- Starts the schedule of tries again. An event that waits already keeps its own time.
+-- Starts the schedule of tries again. An event that already waits for delivery is not changed.
 UPDATE event
 SET tries = 0, due_at = :now::timestamptz, delivered_at = NULL, given_up_at = NULL
 WHERE id IN (
@@ -71,7 +73,8 @@ WHERE id IN (
 RETURNING name;
 
 -- name: resend_given_up(now, since, most)
--- Those given up since then, in batches, so that no statement runs long, however many there are.
+-- Makes events due again that were given up at `since` or later; at most `most` of them, so that
+-- the statement does not run long.
 UPDATE event SET tries = 0, due_at = :now::timestamptz, given_up_at = NULL
 WHERE id IN (
     SELECT id FROM event WHERE given_up_at >= :since::timestamptz

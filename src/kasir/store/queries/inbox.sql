@@ -1,5 +1,6 @@
 -- name: keep_notices(keys, kinds, items, received_ats, event_dates, event_codes, names, are_live)!
--- The names of each notice are joined by spaces: PostgreSQL has no array of arrays of unequal length.
+-- `names` has one text for each notice: its pspReferences, joined by spaces, because PostgreSQL has
+-- no array of arrays of unequal length.
 INSERT INTO notice (key, kind, item, received_at, event_date, event_code, names, is_live)
 SELECT key, kind, item, received_at, event_date, event_code, string_to_array(joined, ' '), is_live
 FROM unnest(:keys::bytea[], :kinds::text[], :items::bytea[], :received_ats::timestamptz[],
@@ -9,8 +10,9 @@ FROM unnest(:keys::bytea[], :kinds::text[], :items::bytea[], :received_ats::time
 ON CONFLICT (key) DO NOTHING;
 
 -- name: take_unread(most, most_bytes)
--- Locked by one reader until its transaction ends; another reader takes the next ones. Only as many
--- are returned as fit into `most_bytes`, and always the first one: this bounds a reader's memory.
+-- A reader locks notices until its transaction ends; another reader locks the next ones. To bound a
+-- reader's memory, the statement returns only as many as fit into `most_bytes`, but always the
+-- first one.
 WITH taken AS (
     SELECT id, kind, item, is_live FROM notice WHERE state = 'unread' ORDER BY id LIMIT :most
     FOR UPDATE SKIP LOCKED
@@ -25,7 +27,8 @@ SELECT id, kind, item, is_live FROM notice WHERE id = ANY (:ids::bigint[]) AND s
 ORDER BY id FOR UPDATE SKIP LOCKED;
 
 -- name: settle(ids, states, payment_ids, errors, are_unclaimed, paid_references, now)!
--- A notice whose names no payment owns is checked once more: see recheck_unclaimed.
+-- A `look_after` of 0 makes recheck_unclaimed check a notice again whose pspReferences no payment
+-- owns.
 UPDATE notice
 SET state = settled.state, payment_id = settled.payment_id, error = settled.error, read_at = :now,
     paid_reference = settled.paid_reference,
@@ -36,11 +39,12 @@ FROM unnest(:ids::bigint[], :states::text[], :payment_ids::text[], :errors::text
 WHERE notice.id = settled.id;
 
 -- name: recheck_unclaimed(most)!
--- A transaction that claims a name marks the notices with that name unread (mark_unread). It does not
--- see a notice that a reader settles at the same moment, and that reader does not see the claim. So
--- each such notice is checked once more after all transactions that ran at the same time have ended:
--- the first check stores the id of the next transaction, the second waits until all before it ended.
--- No clock is involved. Meanwhile mark_unread finds the notice as before.
+-- A transaction that claims a pspReference marks the notices with that pspReference unread
+-- (mark_unread). It does not see a notice that a reader settles at the same time, and that reader
+-- does not see the claim. So each unclaimed notice is checked again after all transactions that ran
+-- at the same time have ended. The first run of this statement stores the id of the next
+-- transaction in `look_after`. A later run checks the notice once all earlier transactions have
+-- ended. No clock is involved. In the meantime mark_unread can find the notice too.
 WITH due AS (
     SELECT id FROM notice
     WHERE look_after <= pg_snapshot_xmin(pg_current_snapshot())
@@ -60,7 +64,7 @@ SELECT id, kind, item, names, state, event_code, payment_id, error, received_at
 FROM notice WHERE id < :before ORDER BY id DESC LIMIT :most;
 
 -- name: notices_in_state(state, before, most)
--- A statement of its own, so that the planner can use the index of a state.
+-- Not one statement with `notices`, so that the planner can use the index on states.
 SELECT id, kind, item, names, state, event_code, payment_id, error, received_at
 FROM notice WHERE state = :state AND id < :before ORDER BY id DESC LIMIT :most;
 
@@ -79,7 +83,8 @@ WHERE id IN (
 RETURNING id;
 
 -- name: mark_unread(names)!
--- A payment owns these names now. Rows are locked in the order of their ids, as everywhere.
+-- A payment owns these pspReferences now, so notices with them may belong to it. Rows are locked in
+-- the order of their ids, so that two transactions that lock several never deadlock.
 UPDATE notice SET state = 'unread'
 WHERE id IN (
     SELECT id FROM notice

@@ -1,5 +1,5 @@
 -- name: failed(most)
--- With the error it ended with last.
+-- Failed jobs, each with the type and the message of its last error.
 SELECT job.id, job.entrypoint, job.payload, job.updated, job.attempts,
        log.traceback ->> 'exception_type' AS error, log.traceback ->> 'exception_message' AS words
 FROM (
@@ -21,8 +21,8 @@ WHERE status = 'failed' AND (cardinality(:ids::bigint[]) = 0 OR id = ANY (:ids::
 ORDER BY id LIMIT :most FOR UPDATE;
 
 -- name: retry(retries, after_s, most)$
--- Those that failed seldom enough, and so long ago: what each of them failed at may have been away for
--- a moment. However many workers look, and however often, the retries of one are so far apart.
+-- Queues failed jobs again that were not retried `retries` times yet and failed at least `after_s`
+-- seconds ago. However many workers run this, a job waits `after_s` before each retry.
 WITH again AS (
     UPDATE pgqueuer
     SET status = 'queued', attempts = attempts + 1, updated = now(), execute_after = now(),

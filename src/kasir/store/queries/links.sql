@@ -1,5 +1,5 @@
 -- name: open_link(id, sealed_request, created_at, expires_at, shop_key, fingerprint)^
--- No row comes back where the shop's key was used before, and nothing was written.
+-- If the shop's key was used before, nothing is written and no row is returned.
 INSERT INTO payment_link (id, sealed_request, created_at, expires_at, shop_key, fingerprint)
 VALUES (:id, :sealed_request, :created_at, :expires_at, :shop_key, :fingerprint)
 ON CONFLICT (shop_key) DO NOTHING
@@ -19,12 +19,13 @@ SELECT id, request::text AS request, sealed_request, created_at, expires_at, exp
 FROM payment_link WHERE id = :id;
 
 -- name: is_withdrawn(id)$
--- Waits for whoever is withdrawing it: then either they see what the asker opened, or the asker
--- sees that it is withdrawn.
+-- Waits for a transaction that is withdrawing the link, and then sees the withdrawal. A withdrawal
+-- that begins later sees the attempt that the caller opened.
 SELECT expired_by_shop_at IS NOT NULL FROM payment_link WHERE id = :id FOR SHARE;
 
 -- name: expire_links(ids, now)!
--- In the order of their ids, so that two transactions that lock several never deadlock.
+-- A link that is withdrawn already keeps the time of its withdrawal. Rows are locked in the order
+-- of their ids, so that two transactions that lock several never deadlock.
 UPDATE payment_link SET expired_by_shop_at = :now
 WHERE id IN (
     SELECT id FROM payment_link WHERE id = ANY (:ids::text[]) AND expired_by_shop_at IS NULL
@@ -32,7 +33,9 @@ WHERE id IN (
 );
 
 -- name: marks(link_ids, payment_ids)
--- Facts are only ever added. Of a link that many pay, the newest payments and those asked for count.
+-- A text for each link that changes with the link, its payments and their facts. Facts are only
+-- added, so a count of them is enough. Only the newest payments of each link count, and those in
+-- `payment_ids`.
 SELECT link.id, concat_ws(
     ' ', link.expired_by_shop_at, count(DISTINCT payment.id), count(fact.key)
 ) AS mark
@@ -47,7 +50,7 @@ WHERE link.id = ANY (:link_ids::text[])
 GROUP BY link.id;
 
 -- name: clear_links(most)
--- Links from before their requests were sealed.
+-- Links of earlier versions, which did not encrypt the requests.
 SELECT id, request::text AS request FROM payment_link WHERE request IS NOT NULL
 ORDER BY id LIMIT :most FOR UPDATE SKIP LOCKED;
 

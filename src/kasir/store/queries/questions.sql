@@ -22,12 +22,14 @@ RETURNING key;
 SELECT * FROM question WHERE key = :key;
 
 -- name: take_over(key, asked_at, now, asker)^
+-- Claims an unanswered question for the process `asker`, which is going to send it. No row is
+-- returned if another process claimed it since `asked_at`.
 UPDATE question SET asked_at = :now, asker = :asker
 WHERE key = :key AND asked_at = :asked_at AND status IS NULL
 RETURNING key;
 
 -- name: release(key, asked_at, ask_again_at)!
--- No final answer came: the next caller may send it again at once, under the same key.
+-- No final answer came, so the next caller may send the question again at once, under the same key.
 UPDATE question SET asked_at = 'epoch', tries = tries + 1, ask_again_at = :ask_again_at
 WHERE key = :key AND asked_at = :asked_at AND status IS NULL;
 

@@ -19,8 +19,8 @@ VALUES (:id, :plan_id, :reference, :shopper_reference, :return_url, :created_at,
         :minor_units, :settled_period, :due_at);
 
 -- name: lock_unsent(subscription_ids)
--- The payments of these subscriptions that were decided on and never sent, which a turn may
--- withdraw. Payments are locked before subscriptions, so a turn begins with this statement.
+-- Locks the payments of these subscriptions that were written and never sent, because a turn may
+-- withdraw them. Payments are locked before subscriptions, so a turn begins with this statement.
 SELECT id FROM payment
 WHERE id IN (
     SELECT attempt.payment_id
@@ -51,7 +51,8 @@ FROM subscription JOIN plan ON plan.id = subscription.plan_id
 WHERE subscription.id = ANY (:ids::text[]);
 
 -- name: subscriptions_of(state, shopper_reference, plan_id, reference, after, most)
--- Newest first, after the one named; an empty parameter matches all.
+-- Newest first, beginning after the subscription with the id `after`. An empty parameter matches
+-- all.
 SELECT id FROM subscription
 WHERE (:state = '' OR state = :state)
       AND (:shopper_reference = '' OR shopper_reference = :shopper_reference)
@@ -65,8 +66,9 @@ ORDER BY created_at DESC, id DESC LIMIT :most;
 SELECT EXISTS (SELECT FROM subscription WHERE id = :id);
 
 -- name: write_turns(ids, states, prices, begun_ats, anchors, anchor_periods, settled_periods, noticeds, cancel_ats, pause_ats, resumes_ats, trial_lefts, behind_sinces, token_ids, due_ats, renewal_ids, periods, period_due_ats, currencies, amounts, references_, outcomes, next_tries, link_ids, attempt_ids, attempt_periods, numbers, ats, asked_ats, statuses, refusals_handled, payment_ids, shop_keys)!
--- Subscriptions after their turns, with the renewals and attempts that changed. One statement,
--- since every renewal writes twice. The shop key of an attempt is written once: with its row.
+-- Writes subscriptions after their turns, with the renewals and attempts that changed. All this is
+-- one statement for speed, because it runs twice for every renewal. The shop key of an attempt is
+-- written only with a new row. `taken_until` is cleared, so that the next turn can be found.
 WITH renewals AS (
     INSERT INTO renewal (subscription_id, period, due_at, currency, minor_units, reference, outcome,
                          next_try, link_id)
@@ -104,7 +106,7 @@ FROM unnest(
 WHERE subscription.id = after.id;
 
 -- name: adopt_sign_ups(subscription_ids)!
--- A payment that the shop's request made belongs to the attempt that waits under its shop key.
+-- Gives attempts without a payment the payment that the shop's request made under their shop key.
 UPDATE renewal_attempt AS attempt
 SET payment_id = question.payment_id
 FROM shop_request JOIN question ON question.key = shop_request.question_key
@@ -112,10 +114,10 @@ WHERE attempt.subscription_id = ANY (:subscription_ids::text[]) AND attempt.paym
       AND shop_request.key = attempt.shop_key;
 
 -- name: drop_unopened(subscription_ids, asked_until, now)!
--- Drops attempts that the shopper was to pay and that no payment was opened for. The same statement
--- inserts the shop key that the payment would have come under: so none can be opened later, and one
--- that is being opened is waited for and left alone. A sign-up may still be asked for again under
--- its own key.
+-- Drops attempts that the shopper was to pay and for which no payment was opened. The statement
+-- claims the shop key under which that payment would be opened, so that it cannot be opened later.
+-- If a transaction is opening the payment, the statement waits for it and keeps the attempt. An
+-- incomplete subscription keeps its attempt, because the shop may repeat the request to sign up.
 WITH taken AS (
     INSERT INTO shop_request (key, fingerprint, question_key, at)
     SELECT attempt.shop_key, '', '', :now
@@ -147,7 +149,8 @@ WHERE renewal.subscription_id = ANY (:subscription_ids::text[]) AND renewal.link
 ON CONFLICT DO NOTHING;
 
 -- name: last_renewals(subscription_ids)
--- The newest renewal of each with its attempts, a row each, and every fact against each payment.
+-- The newest renewal of each subscription, a row for each attempt. `words` are the texts of all
+-- facts by which the attempt's payment was not paid; `unasked` is true if it was never sent.
 SELECT renewal.subscription_id, renewal.period, renewal.due_at, renewal.currency,
        renewal.minor_units, renewal.reference, renewal.outcome, renewal.next_try, renewal.link_id,
        attempt.number, attempt.at, attempt.asked_at, attempt.refusal_handled, attempt.payment_id,
@@ -166,9 +169,9 @@ CROSS JOIN LATERAL (
     SELECT * FROM renewal WHERE subscription_id = wanted.id ORDER BY period DESC LIMIT 1
 ) AS renewal
 LEFT JOIN LATERAL (
-    -- A paid attempt of any period that no turn has settled and that is not simply the first attempt
-    -- of an open period: only then can one be overpaid. LIMIT has it looked up for each subscription;
-    -- as EXISTS, the planner may read the whole table instead.
+    -- A paid attempt that no turn has settled. The first attempt of an open period is left out,
+    -- because it pays that period. Without such a row, no attempt is newly overpaid. LIMIT makes
+    -- the planner search by subscription; with EXISTS it may read the whole table.
     SELECT other.period FROM renewal_attempt AS other
     JOIN payment AS its ON its.id = other.payment_id
     JOIN renewal AS whose USING (subscription_id, period)
@@ -183,7 +186,8 @@ LEFT JOIN question ON question.payment_id = payment.id AND question.kind = 'paym
 ORDER BY renewal.subscription_id, attempt.number;
 
 -- name: paid_attempts(subscription_ids)
--- Every paid attempt, with what decides whether it is overpaid: `subscriptions.overpaying`.
+-- Every paid attempt, with the columns that decide whether it is overpaid; see
+-- `subscriptions/overpaying.py`. `is_settled` is true if a turn has written that it was paid.
 SELECT renewal.subscription_id, renewal.period, renewal.due_at, renewal.currency,
        renewal.minor_units, renewal.reference, renewal.outcome, renewal.next_try, renewal.link_id,
        attempt.number, attempt.at, attempt.asked_at, attempt.refusal_handled, attempt.payment_id,
@@ -204,9 +208,9 @@ WHERE attempt.subscription_id = one.subscription_id AND attempt.period = one.per
       AND attempt.number = one.number;
 
 -- name: losses(subscription_ids, shopper_references)
--- Payments that were taken back and not handled yet, found by the few of the shopper's that were
--- taken back. A refund counts only where it leaves the period without money: of two payments for
--- one period either may be refunded, and so may an overpaid one.
+-- Payments that were taken back and are not handled yet. They are searched for by shopper, because
+-- few payments of a shopper are taken back. A refund counts only if it leaves the period unpaid: it
+-- does not count if another payment of the period stays paid, or if the payment was overpaid.
 SELECT attempt.subscription_id, attempt.period, attempt.number, attempt.payment_id,
        payment.psp_reference,
        payment.disputed AND NOT attempt.dispute_handled AS disputed,
@@ -238,7 +242,7 @@ WHERE attempt.subscription_id = loss.subscription_id AND attempt.period = loss.p
       AND attempt.number = loss.number;
 
 -- name: renewals_of(subscription_ids, most)
--- The newest renewals of each, with all their attempts, a row each; see last_renewals.
+-- The newest renewals of each subscription, a row for each attempt, as in last_renewals.
 SELECT renewal.subscription_id, renewal.period, renewal.due_at, renewal.currency,
        renewal.minor_units, renewal.reference, renewal.outcome, renewal.next_try, renewal.link_id,
        attempt.number, attempt.at, attempt.asked_at, attempt.refusal_handled, attempt.payment_id,
@@ -263,7 +267,8 @@ ORDER BY renewal.subscription_id, renewal.period, attempt.number;
 SELECT token.*, '' AS model FROM token WHERE token.id = ANY (:ids::text[]);
 
 -- name: tokens_of_payments(subscription_ids, shopper_references, merchant_account)
--- Of each, the newest token that a payment of it made or saved again; an active one, if any.
+-- For each subscription, the newest active token that its payments created or saved again; if none
+-- is active, the newest of the others.
 SELECT DISTINCT ON (wanted.id) wanted.id AS subscription_id, token.*, '' AS model
 FROM unnest(:subscription_ids::text[], :shopper_references::text[]) AS wanted (id, shopper)
 JOIN renewal_attempt AS attempt ON attempt.subscription_id = wanted.id
@@ -279,13 +284,13 @@ SELECT change.subscription_id, change.at, change.was, change.now_is, change.move
        change.monthly_was::numeric, change.monthly_now::numeric
 FROM unnest(:subscription_ids::text[], :ats::timestamptz[], :weres::text[], :now_ares::text[],
             :moves::text[], :monthly_weres::text[], :monthly_nows::text[]) WITH ORDINALITY
-    AS change (subscription_id, at, was, now_is, move, monthly_was, monthly_now, place)
-ORDER BY change.place;
+    AS change (subscription_id, at, was, now_is, move, monthly_was, monthly_now, ordinal)
+ORDER BY change.ordinal;
 
 -- name: schedule(shoppers, payment_ids, now)!
--- Something was recorded that may matter to these shoppers' subscriptions: their turns are due now.
--- Of those that are over, only the owners of these payments. In the order of their ids, so that two
--- transactions that lock several never deadlock.
+-- Makes the turns of subscriptions due now, because a new fact may concern them: of these shoppers'
+-- subscriptions that are not over, and of those with one of these payments even if they are over.
+-- Locks rows in the order of their ids, so that two transactions that lock several never deadlock.
 UPDATE subscription SET due_at = :now, taken_until = NULL
 WHERE id IN (
     SELECT id FROM subscription
@@ -299,18 +304,21 @@ WHERE id IN (
 );
 
 -- name: due(now, most)
+-- Locks due subscriptions. `ctid` is the physical address of a row; see take.
 SELECT id, ctid FROM subscription
 WHERE due_at <= :now AND (taken_until IS NULL OR taken_until <= :now)
 ORDER BY due_at LIMIT :most
 FOR UPDATE SKIP LOCKED;
 
--- name: take(places, until)!
--- By the rows' physical addresses, which need no index; the caller locked the rows, so they do not
--- move. `due_at` is left to the turn: to change it here would touch every index of the table.
-UPDATE subscription SET taken_until = :until WHERE ctid = ANY (:places::tid[]);
+-- name: take(row_addresses, until)!
+-- Hides due subscriptions from other searches until `until`. Finds rows by their physical
+-- addresses, which needs no index; the caller locked the rows, so the addresses stay valid.
+-- `due_at` is changed only by the turn, because changing it here too would update every index.
+UPDATE subscription SET taken_until = :until WHERE ctid = ANY (:row_addresses::tid[]);
 
 -- name: pace(merchant_account, per_s)$
--- How many calls may be given out now: what one second allows, less what the last second took.
+-- How many turns may be queued now: those of one second, less those that were queued in the last
+-- second. `given_until` is the time up to which the pace is used; give_out moves it forward.
 INSERT INTO pace (merchant_account, given_until)
 VALUES (:merchant_account, clock_timestamp() - interval '1 second')
 ON CONFLICT (merchant_account) DO UPDATE

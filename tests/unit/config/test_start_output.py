@@ -1,4 +1,4 @@
-"""What programs print at the start: where the database is, and never its password."""
+"""At the start, programs print the database's address without its password."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from kasir.cli.start import database_shown, used
 from kasir.config import database_settings_from, secrets_from, settings_from
 from kasir.errors import SettingError
 
-SECRET = "word-that-nobody-may-read"
+SECRET = "never-printed-secret"
 
 
 @pytest.mark.parametrize(
@@ -48,17 +48,17 @@ def test_no_secret_is_among_the_settings_that_are_printed() -> None:
         "KASIR_EVENTS_URL": f"https://shop:{SECRET}-5@shop.example/events?token={SECRET}-6",
         "KASIR_EVENTS_SECRET": "whsec_c2VjcmV0",
     }
-    words = used(settings_from({"ADYEN_ENVIRONMENT": "twin", **secrets}))
+    printed = used(settings_from({"ADYEN_ENVIRONMENT": "twin", **secrets}))
 
-    assert not [text for text in (SECRET, KEY, "whsec_c2VjcmV0") if text in words]
-    assert "events to https://shop.example/events" in words
+    assert not [text for text in (SECRET, KEY, "whsec_c2VjcmV0") if text in printed]
+    assert "events to https://shop.example/events" in printed
 
 
 def test_the_twin_needs_no_secret_key() -> None:
     assert len(secrets_from({"ADYEN_ENVIRONMENT": "twin"})) == 1
 
 
-def test_an_events_secret_of_commas_alone_is_none() -> None:
+def test_an_events_secret_of_only_commas_is_not_set() -> None:
     given = {
         "ADYEN_ENVIRONMENT": "twin",
         "ADYEN_HMAC_KEY": KEY,

@@ -1,4 +1,4 @@
-"""A second system on the same merchant account, which makes payments under our references."""
+"""A second system on the same merchant account. It makes payments under our references."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from kasir.demo.client import JourneyClient
 
-#: What it does: the event, its success, the method and the amount.
+#: The actions of the second system: event code, success, payment method and amount in rupiah.
 ACTIONS: Final[tuple[tuple[str, bool, str, int], ...]] = (
     ("AUTHORISATION", True, "visa", 25_000),
     ("AUTHORISATION", True, "visa", 1),
@@ -20,8 +20,10 @@ ACTIONS: Final[tuple[tuple[str, bool, str, int], ...]] = (
 )
 
 
-async def neighbour(walker: JourneyClient, reference: str, chance: random.Random) -> None:
-    """Do one or two of these actions under a reference of ours."""
+async def act_as_other_system(
+    journey_client: JourneyClient, reference: str, chance: random.Random
+) -> None:
+    """Do one or two of the other system's actions under a reference of ours."""
     for event, success, method, value in chance.choices(ACTIONS, k=chance.choice((1, 1, 2))):
         more: dict[str, Any] = {"event": event, "success": success, "paymentMethod": method}
-        await walker.foreign(reference, amount={"currency": "IDR", "value": value}, **more)
+        await journey_client.foreign(reference, amount={"currency": "IDR", "value": value}, **more)

@@ -1,4 +1,4 @@
-"""The end of an attempt beside others, on a busy account, and when it may be paid."""
+"""When attempts end beside other payments or on a busy account, and when they must not end."""
 
 from __future__ import annotations
 
@@ -9,53 +9,56 @@ import msgspec
 import pytest
 from aiohttp import web
 
-from integration.jobs.test_closing import DAY, HOUR, MINUTE, ClosingShop, closing_shop
+from integration.jobs.test_closing import DAY, HOUR, MINUTE, ClosingShop, closing_shop, metadata_of
 from kasir.payments.status import Status
 
 
 @pytest.fixture
 async def shop(fresh_database: str) -> AsyncIterator[ClosingShop]:
-    async with closing_shop(fresh_database) as made:
-        yield made
+    async with closing_shop(fresh_database) as opened:
+        yield opened
 
 
-async def test_a_cancel_hits_no_payment_older_than_the_newest_hundred(shop: ClosingShop) -> None:
-    paid = await shop.attempt()
-    echoed = {"metadata.kasirPaymentId": paid}
-    await shop.notify("AUTHORISATION", "PSP1", additionalData=echoed)
+async def test_no_cancel_is_sent_if_a_payment_older_than_the_newest_hundred_is_paid(
+    shop: ClosingShop,
+) -> None:
+    paid_attempt = await shop.attempt()
+    await shop.notify("AUTHORISATION", "PSP1", additionalData=metadata_of(paid_attempt))
     for number in range(100):
         shop.clock.at += timedelta(seconds=1)
-        one = await shop.attempt()
+        refused_attempt = await shop.attempt()
         await shop.notify(
             "AUTHORISATION",
             f"NO{number}",
             success="false",
-            additionalData={"metadata.kasirPaymentId": one},
+            additionalData=metadata_of(refused_attempt),
         )
     shop.clock.at += timedelta(seconds=1)
     attempt = await shop.attempt()
-    await shop.look(attempt, HOUR)
+    await shop.try_to_close(attempt, after=HOUR)
     assert shop.cancels == []
 
 
-async def test_a_lost_cancel_beside_a_newer_attempt_is_not_due_for_ever(shop: ClosingShop) -> None:
+async def test_a_cancel_without_an_answer_beside_a_newer_attempt_is_due_only_once(
+    shop: ClosingShop,
+) -> None:
     attempt = await shop.attempt()
     shop.answer = (500, {})
-    await shop.look(attempt, HOUR)
-    (lost,) = shop.cancels[:1]
+    await shop.try_to_close(attempt, after=HOUR)
+    (unanswered,) = shop.cancels[:1]
     other = await shop.attempt()
-    await shop.notify("AUTHORISATION", "PSP2", additionalData={"metadata.kasirPaymentId": other})
-    due = []
+    await shop.notify("AUTHORISATION", "PSP2", additionalData=metadata_of(other))
+    was_due = []
     for _ in range(10):
         shop.clock.at += 30 * DAY
         due_at = await shop.kasir.pool.fetchval(
-            "SELECT ask_again_at FROM question WHERE key = $1", lost
+            "SELECT ask_again_at FROM question WHERE key = $1", unanswered
         )
-        due.append(due_at is not None and due_at <= shop.clock.at)
-        if due[-1]:
-            await shop.kasir.closing.ask_again(lost)
+        was_due.append(due_at is not None and due_at <= shop.clock.at)
+        if was_due[-1]:
+            await shop.kasir.closing.ask_again(unanswered)
 
-    assert due == [True, *[False] * 9]
+    assert was_due == [True, *[False] * 9]
 
 
 async def test_a_payment_of_another_system_reported_before_the_upgrade_is_not_cancelled(
@@ -63,21 +66,21 @@ async def test_a_payment_of_another_system_reported_before_the_upgrade_is_not_ca
 ) -> None:
     amount = {"currency": "IDR", "value": 70000}
     await shop.notify("AUTHORISATION", "THEIRS", paymentMethod="visa", amount=amount)
-    # The state after migration 0015: the notice is read again.
+    # Migration 0015 leaves notices in this state, and Kasir reads them again.
     await shop.kasir.pool.execute("UPDATE notice SET paid_reference = NULL, state = 'unread'")
     await shop.kasir.reader.read_all()
     attempt = await shop.attempt()
-    await shop.look(attempt, HOUR)
+    await shop.try_to_close(attempt, after=HOUR)
     assert shop.cancels == []
 
 
-async def test_an_attempt_beside_another_ends_on_an_account_that_is_mostly_others(
+async def test_an_attempt_ends_although_most_notifications_are_for_other_systems(
     shop: ClosingShop,
 ) -> None:
     validity = (shop.clock.at + HOUR).isoformat()
     attempt = await shop.attempt(sessionValidity=validity)
     other = await shop.attempt()
-    await shop.notify("AUTHORISATION", "PSP2", additionalData={"metadata.kasirPaymentId": other})
+    await shop.notify("AUTHORISATION", "PSP2", additionalData=metadata_of(other))
     shop.clock.at += 5 * HOUR
     for day in range(3):
         shop.clock.at += DAY
@@ -87,6 +90,7 @@ async def test_an_attempt_beside_another_ends_on_an_account_that_is_mostly_other
             originalReference="PSP2",
             amount={"currency": "IDR", "value": 1},
         )
+        # The columns key and names of notifications of other systems' payments.
         rows = [(f"{day}-{n}".encode(), f"V{day}-{n}") for n in range(1000)]
         await shop.kasir.pool.executemany(
             "INSERT INTO notice (key, kind, item, received_at, event_date, event_code, names,"
@@ -94,7 +98,7 @@ async def test_an_attempt_beside_another_ends_on_an_account_that_is_mostly_other
             " VALUES ($1, 'standard', '', $3, $3, 'AUTHORISATION', ARRAY[$2], 'foreign')",
             [(*row, shop.clock.at) for row in rows],
         )
-        await shop.look(attempt, MINUTE)
+        await shop.try_to_close(attempt, after=MINUTE)
     status = (await shop.payment(attempt)).status
     assert status is Status.EXPIRED
 
@@ -104,50 +108,49 @@ async def test_a_payment_whose_notification_is_held_is_not_reported_as_expired(
 ) -> None:
     """Both attempts of one order are open, one is paid, and Adyen echoes no payment id."""
     validity = (shop.clock.at + HOUR).isoformat()
-    both = [await shop.attempt(sessionValidity=validity) for _ in range(2)]
+    attempts = [await shop.attempt(sessionValidity=validity) for _ in range(2)]
     await shop.notify("AUTHORISATION", "PAID")
     for _ in range(4):
         shop.clock.at += 12 * HOUR
-        one = await shop.attempt(f"ORDER-{shop.clock.at}")
-        echo = {"metadata.kasirPaymentId": one}
-        await shop.notify("AUTHORISATION", f"P{shop.clock.at:%d%H}", additionalData=echo)
-        for attempt in both:
-            await shop.look(attempt, MINUTE)
-    ended = [await shop.events(attempt) for attempt in both]
-    # Then a notification of it echoes our payment id.
+        # The notification of a newer payment shows that Adyen's are not late.
+        newer = await shop.attempt(f"ORDER-{shop.clock.at}")
+        psp_reference = f"P{shop.clock.at:%d%H}"
+        await shop.notify("AUTHORISATION", psp_reference, additionalData=metadata_of(newer))
+        for attempt in attempts:
+            await shop.try_to_close(attempt, after=MINUTE)
+    events_before = [await shop.events(attempt) for attempt in attempts]
+    # Then a notification of the paid attempt echoes our payment id.
     await shop.notify(
         "CAPTURE",
         "CAP",
         originalReference="PAID",
-        additionalData={"metadata.kasirPaymentId": both[1]},
+        additionalData=metadata_of(attempts[1]),
     )
     await shop.kasir.reader.read_all()
-    assert "payment.authorised" in await shop.events(both[1])
-    assert "payment.expired" not in ended[1]
+    assert "payment.authorised" in await shop.events(attempts[1])
+    assert "payment.expired" not in events_before[1]
 
 
 async def test_a_payment_shown_as_paid_to_the_returning_shopper_is_not_cancelled(
     shop: ClosingShop,
 ) -> None:
-    """Adyen gives its published example answer, and its notifications are late."""
+    """Adyen answers as in its published example, and its notifications are late."""
     attempt = await shop.attempt(additionalData={"manualCapture": "true"})
-    before = shop.fake_server.handler
+    default_handler = shop.fake_server.handler
 
     async def answer(request: web.Request) -> web.StreamResponse:
         if request.path.endswith("/payments/details"):
             return web.json_response({"resultCode": "Authorised", "pspReference": "PAID"})
-        assert before is not None
-        return await before(request)
+        assert default_handler is not None
+        return await default_handler(request)
 
     shop.fake_server.handler = answer
     body = msgspec.json.encode({"details": {"redirectResult": "R1"}})
     await shop.kasir.checkout.details(body, 72)
-    await shop.look(attempt, HOUR + MINUTE)
-    # Adyen processes the cancel, if any; then it sends its queue.
+    await shop.try_to_close(attempt, after=HOUR + MINUTE)
+    # Adyen processes the cancel, if any, and then sends its queued notifications.
     cancels = list(shop.cancels)
-    await shop.notify(
-        "AUTHORISATION", "PAID", ago=HOUR, additionalData={"metadata.kasirPaymentId": attempt}
-    )
+    await shop.notify("AUTHORISATION", "PAID", ago=HOUR, additionalData=metadata_of(attempt))
     if cancels:
         await shop.notify("TECHNICAL_CANCEL", "CANCEL1", originalReference="PAID")
     assert cancels == []

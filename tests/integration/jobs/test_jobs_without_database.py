@@ -21,46 +21,46 @@ READ_ONLY = asyncpg.ReadOnlySQLTransactionError("cannot execute UPDATE in a read
 class Job:
     """A job that raises these errors, one per run, and then succeeds."""
 
-    def __init__(self, ends: Sequence[Exception], stop: asyncio.Event) -> None:
+    def __init__(self, errors: Sequence[Exception], stop: asyncio.Event) -> None:
         self.tries = 0
-        self._ends = list(ends)
+        self._errors = list(errors)
         self._stop = stop
 
     async def run(self, _: bytes) -> None:
-        """Run once more."""
+        """Raise the next error, or succeed and stop the worker."""
         self.tries += 1
-        if self._ends:
-            raise self._ends.pop(0)
+        if self._errors:
+            raise self._errors.pop(0)
         self._stop.set()
 
 
 @pytest.fixture(autouse=True)
-def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def restart_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine, "_RESTART_AFTER_S", 0.01)
 
 
-async def put_in(kasir: Parts) -> None:
+async def enqueue_job(kasir: Parts) -> None:
     async with kasir.pool.acquire() as connection:
         await engine.enqueue(connection, "work", [b""])
 
 
-async def left(pool: Pool) -> list[str]:
+async def job_statuses(pool: Pool) -> list[str]:
     rows = await pool.fetch("SELECT status::text FROM pgqueuer")
     return [row["status"] for row in rows]
 
 
 async def work(kasir: Parts, handler: Handler, stop: asyncio.Event) -> None:
-    await engine.work(kasir.pool, {"work": handler}, stop, 20, asyncio.Event())
+    await engine.work(kasir.pool, {"work": handler}, stop, held_max=20, cut=asyncio.Event())
 
 
-async def test_a_job_goes_on_once_the_database_is_there_again(postgres_dsn: str) -> None:
+async def test_a_job_is_retried_until_the_database_is_available(postgres_dsn: str) -> None:
     stop = asyncio.Event()
     job = Job([READ_ONLY, TimeoutError()], stop)
     async with a_database(postgres_dsn) as database, kasir_on(database) as kasir:
-        await put_in(kasir)
+        await enqueue_job(kasir)
         with capture_logs() as logs:
             await work(kasir, job.run, stop)
-        status = await left(kasir.pool)
+        status = await job_statuses(kasir.pool)
 
     assert job.tries == 3
     assert status == []
@@ -71,7 +71,7 @@ async def test_a_job_goes_on_once_the_database_is_there_again(postgres_dsn: str)
 
 
 async def statuses_after_stop(server: str, error: Exception) -> list[str]:
-    """The statuses of a job that raised this error while its worker stopped."""
+    """The statuses of all jobs after the only job raised this error while its worker stopped."""
     stop = asyncio.Event()
 
     async def run(_: bytes) -> None:
@@ -79,14 +79,16 @@ async def statuses_after_stop(server: str, error: Exception) -> list[str]:
         raise error
 
     async with a_database(server) as database, kasir_on(database) as kasir:
-        await put_in(kasir)
+        await enqueue_job(kasir)
         await work(kasir, run, stop)
-        return await left(kasir.pool)
+        return await job_statuses(kasir.pool)
 
 
-async def test_a_worker_that_stops_meanwhile_leaves_the_job_to_the_next(postgres_dsn: str) -> None:
+async def test_a_worker_that_stops_without_its_database_leaves_the_job_queued(
+    postgres_dsn: str,
+) -> None:
     assert await statuses_after_stop(postgres_dsn, READ_ONLY) == ["queued"]
 
 
-async def test_a_job_that_fails_by_its_own_error_is_held_for_a_person(postgres_dsn: str) -> None:
+async def test_a_job_that_raises_another_error_is_failed(postgres_dsn: str) -> None:
     assert await statuses_after_stop(postgres_dsn, ZeroDivisionError()) == ["failed"]

@@ -1,4 +1,4 @@
-"""A signature of eight fields joined by colons is not valid for another split of that text."""
+"""Adyen signs eight fields joined by colons; other fields with the same text are not authentic."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NAMES = (
     "eventCode",
     "success",
 )
-#: What Adyen signed: a refusal of the order `A:9:IDR:AUTHORISATION:true`, as a shop named it.
+#: The values that Adyen signed: a failed refund, whose merchant reference contains colons.
 SIGNED = (
     "PSP1",
     "",
@@ -34,15 +34,15 @@ SIGNED = (
 )
 
 
-def an_item(values: tuple[str, ...], seal: str) -> Item:
-    """The item of these eight fields with a signature."""
+def an_item(values: tuple[str, ...], signature: str) -> Item:
+    """The item with these eight fields and this signature."""
     fields = dict(zip(NAMES, values, strict=True))
     amount = {"value": fields.pop("value"), "currency": fields.pop("currency")}
-    extra = {"hmacSignature": seal}
+    extra = {"hmacSignature": signature}
     return item_from(json.dumps(fields | {"amount": amount, "additionalData": extra}).encode())
 
 
-def seal_of(values: tuple[str, ...]) -> str:
+def signature_of(values: tuple[str, ...]) -> str:
     """Adyen's signature of these eight fields."""
     fields = dict(zip(NAMES, values, strict=True))
     amount = {"value": fields.pop("value"), "currency": fields.pop("currency")}
@@ -54,25 +54,26 @@ def splits() -> list[tuple[str, ...]]:
     parts = ":".join(SIGNED).split(":")
 
     def cut(rest: list[str], fields: int) -> list[tuple[str, ...]]:
+        """Every way to join the parts in `rest` to this number of fields."""
         if fields == 1:
             return [(":".join(rest),)]
         return [
-            (":".join(rest[:taken]), *others)
-            for taken in range(1, len(rest) - fields + 2)
-            for others in cut(rest[taken:], fields - 1)
+            (":".join(rest[:size]), *others)
+            for size in range(1, len(rest) - fields + 2)
+            for others in cut(rest[size:], fields - 1)
         ]
 
     return cut(parts, len(NAMES))
 
 
-def test_of_all_splits_of_a_signed_text_only_adyens_is_authentic() -> None:
-    seal = seal_of(SIGNED)
-    items = [(values, an_item(values, seal)) for values in splits()]
-    same = {signed_text(item) for _, item in items}
+def test_only_adyens_split_of_a_signed_text_is_authentic() -> None:
+    signature = signature_of(SIGNED)
+    items = [(values, an_item(values, signature)) for values in splits()]
+    texts = {signed_text(item) for _, item in items}
     authentic = [values for values, item in items if is_signed(item, [key_from_hex(KEY)])]
 
     assert len(items) > 300
-    assert len(same) == 1
+    assert len(texts) == 1
     assert authentic == [SIGNED]
 
 
@@ -80,4 +81,4 @@ def test_of_all_splits_of_a_signed_text_only_adyens_is_authentic() -> None:
 def test_a_reference_may_contain_colons(reference: str) -> None:
     values = ("PSP1", "PSP0", "TwinMerchant", reference, "25000", "IDR", "REFUND", "true")
 
-    assert is_signed(an_item(values, seal_of(values)), [key_from_hex(KEY)]) is True
+    assert is_signed(an_item(values, signature_of(values)), [key_from_hex(KEY)]) is True

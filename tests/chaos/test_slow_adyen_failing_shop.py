@@ -1,4 +1,4 @@
-"""A shop that fails often, and an Adyen slower than a shutdown: every call gets its answer."""
+"""Adyen is slow during a shutdown, and a shop often fails: no call and no event is lost."""
 
 from __future__ import annotations
 
@@ -13,22 +13,23 @@ import pytest
 from aiohttp import web
 
 from chaos import ledgers
+from chaos.database_failure import differences
 from chaos.programs import SERVER, programs, until
-from chaos.storm import differences
 from fake_server import serving
 
 pytestmark = pytest.mark.long
 
 PAYMENTS: Final = 8
-#: Longer than a server usually waits at shutdown, and shorter than Adyen may take.
+#: The delay of Adyen's answers in seconds: longer than a server usually waits at shutdown.
 SLOW_S: Final = 12
-#: The longest delay between the retries of an event in its first hour.
+#: In seconds, the longest delay between the retries of an event in its first hour.
 STEP_S: Final = 3600
+#: A secret in the format of Standard Webhooks; the text is Base64.
 SECRET: Final = "whsec_" + "c2VjcmV0" * 4
 
 
 class Shop:
-    """A shop that fails one time in four: with an error, or with a broken connection."""
+    """A shop that fails for one event in four, with an error or by closing the connection."""
 
     def __init__(self) -> None:
         self._chance = random.Random(10)
@@ -48,7 +49,7 @@ class Shop:
         return web.Response(status=204)
 
 
-async def test_a_stop_while_adyen_is_slow_and_a_shop_that_fails_lose_nothing(
+async def test_no_answer_or_event_is_lost_if_adyen_is_slow_at_shutdown_and_a_shop_fails(
     fresh_database: str, tmp_path: Path
 ) -> None:
     names = [f"slow-{number}" for number in range(PAYMENTS)]
@@ -58,26 +59,28 @@ async def test_a_stop_while_adyen_is_slow_and_a_shop_that_fails_lose_nothing(
         async with programs(
             fresh_database, tmp_path, KASIR_EVENTS_URL=fake_server.url, KASIR_EVENTS_SECRET=SECRET
         ) as system:
-            walker = system.walker
-            await walker.faults({"fault": "slow_reply", "call": "payments", "seconds": SLOW_S})
-            asking = [asyncio.create_task(walker.pay(name, key=name)) for name in names]
+            journey_client = system.journey_client
+            await journey_client.faults(
+                {"fault": "slow_reply", "call": "payments", "seconds": SLOW_S}
+            )
+            calls = [asyncio.create_task(journey_client.pay(name, key=name)) for name in names]
 
-            async def received() -> int:
-                truth = await ledgers.at_the_twin(walker)
+            async def received_at_twin() -> int:
+                truth = await ledgers.twin_payments(journey_client)
                 return sum(name in truth for name in names)
 
-            await until(received, lambda count: count == PAYMENTS, str)
+            await until(received_at_twin, lambda count: count == PAYMENTS, str)
             code = await system.end(SERVER)
-            replies = await asyncio.gather(*asking)
+            replies = await asyncio.gather(*calls)
             system.start(SERVER)
             await system.ready()
-            await walker.faults()
+            await journey_client.faults()
             for reply in replies:
-                await walker.shopper(reply.json["action"], "approve_without_return")
+                await journey_client.shopper(reply.json["action"], "approve_without_return")
 
             async def missing() -> list[str]:
-                await walker.advance(STEP_S)
-                wrong = await differences(walker, names)
+                await journey_client.advance(STEP_S)
+                wrong = await differences(journey_client, names)
                 return wrong + [name for name in names if name not in shop.paid]
 
             await until(missing, lambda wrong: not wrong, str)
