@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from typing import Any, Final
 
-import httpx
 import pytest
 
-from app_client import app_client
-from fake_server import FakeServer, plain, serving
 from fakes import payment_body
-from opened_kasir import kasir_on
+from integration.api.conftest import AcceptingAdyen
 from twin_openapi import FOLDER, document, needs_openapi
 
 _CHANGES: Final = "/payments/{paymentPspReference}"
@@ -25,7 +21,6 @@ ANSWERED: Final = (
 REFUSED: Final = {
     "3d-secure-2-native": "it has the result of a card's challenge, and no redirectResult",
 }
-ACCEPTED: Final = b'{"resultCode":"Authorised","pspReference":"PSP-1","status":"received"}'
 
 
 def examples() -> Iterator[Any]:
@@ -59,42 +54,27 @@ def for_gopay(path: str, body: dict[str, Any]) -> dict[str, Any]:
     return {**{name: payment_body()[name] for name in ("channel", "browserInfo")}, **made}
 
 
-@pytest.fixture
-async def adyen_and_client(
-    fresh_database: str,
-) -> AsyncIterator[tuple[FakeServer, httpx.AsyncClient]]:
-    """A fake of Adyen that accepts everything, and a client of the Kasir in front of it."""
-    async with (
-        serving() as adyen,
-        kasir_on(fresh_database, ADYEN_TWIN_URL=adyen.url, KASIR_API_KEY="shop-key") as kasir,
-        app_client(kasir, X_API_Key="shop-key") as http,
-    ):
-        adyen.handler = plain(200, ACCEPTED)
-        yield adyen, http
-
-
 @needs_openapi
 @pytest.mark.parametrize(("version", "path", "name", "body"), [*examples()])
 async def test_an_example_is_forwarded_as_it_is_published(
-    adyen_and_client: tuple[FakeServer, httpx.AsyncClient],
+    accepting_adyen: AcceptingAdyen,
     version: int,
     path: str,
     name: str,
     body: dict[str, Any],
 ) -> None:
-    adyen, http = adyen_and_client
     if path.startswith(_CHANGES) or path == "/cancels":
         paid = payment_body() | {"amount": {"currency": "IDR", "value": 100_000}}
-        await http.post("/v72/payments", json=paid)
-    made, asked = for_gopay(path, body), len(adyen.asked)
-    response = await http.post(
-        f"/v{version}{path.replace('{paymentPspReference}', 'PSP-1')}", json=made
-    )
+        await accepting_adyen.post("/v72/payments", paid)
+    made = for_gopay(path, body)
+    called = f"/v{version}{path.replace('{paymentPspReference}', 'PSP-1')}"
+    response = await accepting_adyen.post(called, made)
 
     if name in REFUSED:
         assert response.status_code == 422, response.text
         return
     assert response.status_code in {200, 201}, response.text
     if path != "/paymentLinks":  # Which Kasir answers itself.
-        sent = json.loads(adyen.asked[asked][2])
+        received_at, sent = accepting_adyen.last_request()
+        assert received_at == f"POST {called}"
         assert {field: sent.get(field) for field in made} == made
