@@ -107,6 +107,18 @@ async def link_expired(client: JourneyClient) -> None:
     expect(form.status, 410, "its form")
 
 
+async def from_an_app(client: JourneyClient) -> None:
+    """An app sends no browserInfo, and the shopper returns to the app's own address."""
+    order = reference("app")
+    body = client.payment(order, channel="Android", returnUrl=f"shop-app://return/{order}")
+    del body["browserInfo"]
+    reply = await client.call("POST", "/v72/payments", body)
+    expect(reply.status, 200, "the status of the answer")
+    reply = await client.details(await client.shopper(reply.json["action"], "approve"))
+    expect(reply.json["resultCode"], "Authorised", "the result code")
+    await client.status(order, "authorised")
+
+
 JOURNEYS: Final[dict[str, Journey]] = {
     "methods listed": methods_listed,
     "approved": approved,
@@ -116,6 +128,7 @@ JOURNEYS: Final[dict[str, Journey]] = {
     "returned twice": returned_twice,
     "same idempotency key twice": same_key_twice,
     "link expired": link_expired,
+    "an app without browserInfo": from_an_app,
     **field_faults.JOURNEYS,
     **sums.JOURNEYS,
     **ends.JOURNEYS,
