@@ -1,4 +1,4 @@
-"""After an outage of any part and of any length, no other event follows a final event.
+"""After an outage of any part, the shop gets no event that contradicts a payment's final event.
 
 `make torture SEEDS=1-300` runs other seeds than the default ones.
 """

@@ -27,7 +27,7 @@ ACCOUNT = "TwinMerchant"
 class Client:
     """The library with the base URL of the twin or of Kasir, for one shopper."""
 
-    library: Any
+    adyen_library: Any
     system: RunningDemo
     shopper: str
 
@@ -38,7 +38,7 @@ class Client:
 
     def pay(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """Request a payment."""
-        api = self.library.checkout.payments_api
+        api = self.adyen_library.checkout.payments_api
         answer = api.payments(dict(body), idempotency_key=str(body["reference"]))
         message: dict[str, Any] = answer.message
         return message
@@ -55,7 +55,7 @@ class Client:
         with urllib.request.urlopen(wallet, timeout=30) as response:
             location = json.load(response)["location"]
         details = {"details": {"redirectResult": redirect_result(location)}}
-        answer = self.library.checkout.payments_api.payments_details(details)
+        answer = self.adyen_library.checkout.payments_api.payments_details(details)
         message: dict[str, Any] = answer.message
         return message
 
@@ -79,20 +79,20 @@ class Client:
 
     def listed(self) -> list[dict[str, Any]]:
         """The saved tokens in the Checkout API."""
-        api = self.library.checkout.recurring_api
+        api = self.adyen_library.checkout.recurring_api
         answer = api.get_tokens_for_stored_payment_details(query_parameters=self.owner)
         rows: list[dict[str, Any]] = answer.message["storedPaymentMethods"]
         return rows
 
     def listed_classic(self) -> list[str]:
         """The ids of the saved tokens in the classic Recurring API."""
-        answer = self.library.recurring.recurring_api.list_recurring_details(self.owner)
+        answer = self.adyen_library.recurring.recurring_api.list_recurring_details(self.owner)
         rows = answer.message.get("details", [])
         return [row["RecurringDetail"]["recurringDetailReference"] for row in rows]
 
     def remove(self, token: str) -> int:
         """Remove a token; returns the HTTP status."""
-        api = self.library.checkout.recurring_api
+        api = self.adyen_library.checkout.recurring_api
         answer = api.delete_token_for_stored_payment_details(token, query_parameters=self.owner)
         return int(answer.status_code)
 
@@ -139,7 +139,7 @@ def test_a_card_on_file_is_saved_charged_with_a_pin_and_disabled(client: Client)
     (row,) = client.listed()
     charge = client.charge(row["id"], "CardOnFile", f"{client.shopper}-charge")
     paid = client.approve(charge["action"])
-    disabled = client.library.recurring.recurring_api.disable(
+    disabled = client.adyen_library.recurring.recurring_api.disable(
         client.owner | {"recurringDetailReference": row["id"]}
     )
 
@@ -153,7 +153,7 @@ def test_a_card_on_file_is_saved_charged_with_a_pin_and_disabled(client: Client)
 def test_another_shoppers_token_raises_the_librarys_own_error(client: Client) -> None:
     client.save("Subscription")
     (row,) = client.listed()
-    other = Client(client.library, client.system, f"{client.shopper}-other")
+    other = Client(client.adyen_library, client.system, f"{client.shopper}-other")
     with pytest.raises(AdyenAPIUnprocessableEntity) as caught:
         other.charge(row["id"], "Subscription", f"{other.shopper}-charge")
 

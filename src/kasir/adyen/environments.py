@@ -1,8 +1,8 @@
 """Adyen's addresses in test and in live, and those of the twin on this machine.
 
-Live addresses have the merchant's prefix and one more path segment, `/checkout`, which is often
-forgotten when a shop goes live. Source: the `servers` of Adyen's OpenAPI files, and the code of
-Adyen's Python library.
+The live addresses of the APIs have the merchant's prefix. That of Checkout also has one more path
+segment, `/checkout`, which is often forgotten when a shop goes live. Source: the `servers` of
+Adyen's OpenAPI files, and the code of Adyen's Python library.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from enum import StrEnum
 
 
 class Environment(StrEnum):
-    """Which platform of Adyen Kasir calls."""
+    """The Adyen platform that Kasir calls, or the twin."""
 
     #: Adyen's test platform.
     TEST = "test"

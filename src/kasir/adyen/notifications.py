@@ -21,9 +21,9 @@ import msgspec
 from kasir.adyen.texts import read_json, storable
 from kasir.errors import Unreadable, cut
 
-#: The prefix of the fields of additional data in a form.
+#: What the names of additional data begin with in a notification that is sent as a form.
 _EXTRA: Final = "additionalData."
-#: The most fields of a form.
+#: The most fields of such a form.
 _FIELDS_MAX: Final = 500
 #: The years that a notification's date may have. Near the first and the last year of the calendar,
 #: adding an offset to a date fails, here or in the database.
@@ -126,7 +126,7 @@ class Item:
         return self.additional_data.get("hmacSignature", "")
 
     def storable(self) -> Item:
-        """The same item with texts that PostgreSQL can store. The signature may not fit them."""
+        """The same item with texts that PostgreSQL can store. Verify the signature before."""
         texts: dict[str, Any] = {name: storable(getattr(self, name)) for name in _TEXTS}
         extra = {storable(key): storable(value) for key, value in self.additional_data.items()}
         return replace(self, additional_data=extra, **texts)
@@ -151,8 +151,8 @@ _ENVELOPE = msgspec.json.Decoder(_Envelope)
 def parse(body: bytes) -> list[Item]:
     """Read an envelope into its items.
 
-    An element of the envelope that is not an item becomes an item without a signature, if the
-    envelope has other items.
+    If the envelope has other items, an element that cannot be read becomes an empty `Item`, which
+    has no signature.
 
     Raises:
         Unreadable: The body is not JSON, or not the envelope of a standard notification.
@@ -178,7 +178,7 @@ def _items(raws: list[bytes], live: Any) -> list[Item]:
 def _raws(body: bytes) -> tuple[list[bytes], Any]:
     """The items of an envelope that is not strict JSON, and the envelope's `live`.
 
-    Each item is returned as ASCII JSON, which is strict except perhaps for its numbers.
+    Each item is returned as ASCII JSON. It may contain NaN or Infinity, which strict JSON forbids.
     """
     try:
         fields = read_json(body)

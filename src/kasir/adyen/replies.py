@@ -128,7 +128,7 @@ class Answer:
 
 
 def for_shop(answer: Answer) -> Answer:
-    """The answer for the shop: Adyen's unchanged, and any other as an error in Adyen's format.
+    """The answer for the shop: Adyen's as it is, any other as an error in Adyen's format.
 
     A proxy, a firewall or a maintenance page may answer instead of Adyen. If the outcome is then
     unknown, the error is transient.

@@ -23,12 +23,11 @@ from kasir.store.doctor import DoctorCounts, Undelivered
 from kasir.store.inbox import NoticeKind
 from kasir.wiring import Parts, open_parts
 
-#: A shop with sales gets a notification at least this often. A new shop sends a test notification.
+#: While a shop sells, Adyen sends notifications at least this often.
 _LATELY: Final = timedelta(days=7)
 #: A call to Adyen that is unanswered for longer is reported.
 _LOST_AFTER: Final = timedelta(hours=1)
-#: An end of an attempt that is unconfirmed for longer is reported. By then Kasir has inferred the
-#: end, or a late notification has arrived.
+#: The end of an attempt that Kasir inferred is reported if no notification confirms it for longer.
 _CONFIRMED_WITHIN: Final = timedelta(days=2)
 #: An event that waits for longer is reported: a shop that accepts events gets them within seconds.
 _DELIVERED_WITHIN: Final = timedelta(minutes=1)
@@ -218,7 +217,7 @@ def _when(moment: datetime) -> str:
 
 
 async def _tokens(parts: Parts) -> Finding:
-    """Compare shoppers' tokens with Adyen's list, first those whose comparison is due."""
+    """Correct shoppers' tokens by Adyen's list, most overdue first; report the corrections."""
     what = "tokens agree with Adyen's list"
     adopted = gone = unanswered = 0
     shoppers = await parts.tokens.watched(_SHOPPERS_MAX)

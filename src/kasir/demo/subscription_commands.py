@@ -90,11 +90,15 @@ async def paused_until(client: JourneyClient) -> None:
     await client.advance(MONTH_DAYS * DAY_S)
     await in_state(client, subscription, "paused")
     await client.advance(11 * DAY_S)
-    subscription = await renewed(client, subscription, 1)
-    began = datetime.fromisoformat(subscription["currentPeriod"]["start"])
-    expect(
-        (subscription["status"], began), ("active", datetime.fromisoformat(resumes_at)), "resumed"
-    )
+    await renewed(client, subscription, 1)
+
+    async def state_and_start() -> tuple[str, datetime]:
+        now = (await client.call("GET", f"/api/subscriptions/{subscription['id']}")).json
+        return now["status"], datetime.fromisoformat(now["currentPeriod"]["start"])
+
+    # The period begins a moment after the renewal is paid, when the worker settles it.
+    expected = "active", datetime.fromisoformat(resumes_at)
+    await until(state_and_start, lambda found: found == expected, f"resumed: {expected}")
 
 
 async def _make_past_due(client: JourneyClient, order: str) -> dict[str, Any]:

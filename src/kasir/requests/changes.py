@@ -82,6 +82,8 @@ class ChangeRequests:
         payment = await self.payments.payment_of_attempt(psp_reference)
         if payment is None and await self.payments.is_unclaimed(psp_reference):
             raise NotClaimedYet(psp_reference)
+        if payment is None:  # Its notification may have been read between the two queries.
+            payment = await self.payments.payment_of_attempt(psp_reference)
         if payment is None:
             reject([await self._no_original(psp_reference)])
         path = f"/payments/{psp_reference}/{kind}"

@@ -1,4 +1,4 @@
-"""Statements and rows of tokens, of their facts and of the shoppers whose tokens are checked."""
+"""SQL statements and rows of tokens, of their facts and of the shoppers who have them."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ async def stored_as(pool: Pool, vault: Vault, stored_id: str) -> list[Token]:
 async def watch(connection: Connection, shopper_reference: str, look_at: datetime) -> None:
     """Schedule a comparison of a shopper's tokens with the provider's list, for `look_at`.
 
-    An earlier time that is scheduled stays. The count of comparisons begins again.
+    If one is scheduled for an earlier time, that time is kept. The count begins again.
     """
     await SQL.watch(connection, shopper_reference=shopper_reference, look_at=look_at)
 
@@ -133,7 +133,7 @@ async def looked(pool: Pool, shopper_reference: str, look_at: datetime) -> None:
 
 
 async def watched(pool: Pool, most: int) -> list[str]:
-    """Return shoppers whose tokens are compared with the provider's list, those due first."""
+    """Return the shoppers whose next comparison with the provider's list is earliest."""
     return [row["shopper_reference"] async for row in SQL.watched(pool, most=most)]
 
 

@@ -266,9 +266,10 @@ class _Position:
         return last.reason is Reason.TOKEN_GONE or not self._may_charge
 
     def _unresolved(self, renewal: Renewal, attempt: Attempt) -> _Step:
-        """Wait for an outcome, without another charge; after `unresolved_for` give up the period.
+        """Wait for the outcome of an attempt, without another charge.
 
-        A shopper's attempt without a payment is dropped earlier, when the rows are read.
+        The period is given up when `unresolved_for` has passed and the next period has begun. An
+        attempt that still has no payment after `no_payment_for` is dropped by `RenewalReading`.
         """
         dropped_at = attempt.asked_at + self.rules.no_payment_for
         if attempt.payment_id is None and self.now < dropped_at:
@@ -283,7 +284,7 @@ class _Position:
         """All attempts were refused: end, retry, or begin the next period, whichever is first."""
         last = renewal.last
         if last is None or (last.payment_id is None and self._may_charge):
-            # There was no token, so nothing was sent to Adyen. There is one now.
+            # Nothing was sent to Adyen yet, and now there is a token to charge.
             return self._charged(renewal, self.now)
         next_start = self.subscription.start_of(renewal.period + 1)
         ends_at = self._ends_at(renewal, last)
@@ -300,9 +301,9 @@ class _Position:
         return self._charged(renewal, at)
 
     def _lost(self, renewal: Renewal, last: Attempt) -> Turn:
-        """Record an attempt that could not be charged, because the token was lost after the last.
+        """Record a failed attempt, because the token was lost after the last attempt.
 
-        This attempt is handled like a refused one: the shopper gets a link, and the shop an event.
+        The new attempt is handled like a refused one: the shopper gets a link, the shop an event.
         When there is a token again, it is charged at once. If the last attempt was refused for a
         lost token, the link and the event were sent then, and are not sent again.
         """
@@ -369,7 +370,7 @@ class _Position:
         return Turn(subscription=subscription, renewals=(opened,), charge=charge)
 
     def _is_planned_due(self, planned_at: datetime | None) -> bool:
-        """Whether a cancel or pause that is planned for `planned_at` is due now."""
+        """Whether a planned cancel or pause is due: paid time is over and no step comes first."""
         if planned_at is None or self.subscription.is_paid_for(self.now):
             return False
         return not self._another_comes_first(planned_at)

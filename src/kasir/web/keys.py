@@ -20,7 +20,7 @@ from kasir.wiring import Parts
 
 #: Optional whitespace around a header's value; it does not belong to the value (RFC 9110, 5.5).
 WHITESPACE: Final = " \t"
-#: Adyen's own message; its client libraries recognise the error by the status.
+#: Adyen's own message. Its client libraries read only the HTTP status, so more text may follow.
 _UNAUTHORIZED: Final = "HTTP Status Response - Unauthorized"
 _MISSING: Final = (
     "give a key of this Kasir in the header X-API-Key, or as the password of HTTP Basic"

@@ -1,4 +1,4 @@
-"""A question is sent again when the process that sent it has ended, and not before.
+"""A question is sent again once its sender has ended or given it up, and not before.
 
 Each process that asks Adyen is an `Asker`, which holds a PostgreSQL lock while it is alive.
 """

@@ -244,7 +244,7 @@ CHANGES: Final = [
 
 @pytest.mark.parametrize("has_original", [True, False])
 @pytest.mark.parametrize(("code", "success"), CHANGES)
-async def test_a_change_of_another_system_with_our_reference_changes_nothing(
+async def test_a_notification_about_another_systems_payment_changes_nothing(
     account: Account, code: str, success: str, *, has_original: bool
 ) -> None:
     ours = await account.open_payment()
@@ -321,7 +321,7 @@ async def test_a_message_that_fits_two_open_payments_is_held_and_both_get_an_eve
     assert [await account.all_events(ours) for ours in both] == [["payment.needs_attention"]] * 2
 
 
-async def test_a_held_message_is_attributed_once_its_psp_reference_is_known(
+async def test_a_held_message_is_attributed_when_a_payment_owns_its_psp_reference(
     account: Account,
 ) -> None:
     first, second = await account.open_payment(), await account.open_payment()

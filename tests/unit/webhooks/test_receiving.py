@@ -45,7 +45,7 @@ async def notices_of(*items: dict[str, object], keys: Sequence[str] = (KEY,)) ->
     return inbox.notices
 
 
-async def test_every_signed_item_is_stored_with_its_own_key() -> None:
+async def test_each_signed_item_is_stored_with_a_distinct_notice_key() -> None:
     items = [notification_item(pspReference=f"PSP{number}") for number in range(3)]
     notices = await notices_of(*items)
 
