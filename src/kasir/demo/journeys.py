@@ -128,7 +128,7 @@ JOURNEYS: Final[dict[str, Journey]] = {
     "returned twice": returned_twice,
     "same idempotency key twice": same_key_twice,
     "link expired": link_expired,
-    "an app without browserInfo": from_an_app,
+    "an app's payment without browserInfo": from_an_app,
     **field_faults.JOURNEYS,
     **sums.JOURNEYS,
     **ends.JOURNEYS,

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from kasir.adyen.calls import METADATA_PAYMENT_ID
 from kasir.adyen.notifications import EventCode, Item, moment
-from kasir.adyen.replies import Answer, ResultCode, Verdict
+from kasir.adyen.replies import Answer, ResultCode, Verdict, error_text
 from kasir.errors import Unreadable, cut
 from kasir.money import Currency, Money
 from kasir.payments.facts import DisputeDetails, Fact, Says, Source, unanswered_key
@@ -171,7 +171,7 @@ def of_reply(question: Question, answer: Answer, at: datetime) -> CallResult:
         verdict = Verdict.UNKNOWN
     if verdict in {Verdict.THEIRS, Verdict.UNKNOWN}:
         why = f"HTTP {answer.status} {fields.get('errorCode', '')}"
-        return unanswered(question, at, why, error_of(answer))
+        return unanswered(question, at, why, error_text(answer))
     kept = KeptAnswer(
         status=answer.status,
         body=answer.body,
@@ -255,22 +255,12 @@ def _change_fact(
     )
 
 
-def error_of(answer: Answer) -> str:
-    """Describe an error for people: who answered, the HTTP status, Adyen's code and message."""
-    if not answer.is_adyens:
-        return f"Something other than Adyen answered with HTTP {answer.status}."
-    code, message = answer.error_code, _text(answer.json(), "message")
-    details = ", ".join(filter(None, (code and f"errorCode {code}", cut(message))))
-    return f"Adyen answered with an error: HTTP {answer.status} {details}.".replace(" .", ".")
-
-
 def unanswered(question: Question, at: datetime, why: str, error: str = "") -> CallResult:
     """The result of a try without a final answer: the outcome is unknown until a later try."""
-    is_change = question.kind not in {Kind.PAYMENTS, Kind.DETAILS}
     fact = Fact(
         key=unanswered_key(question.key),
         # If a change has no answer, the payment's status does not become unknown.
-        says=Says.NOTED if is_change else Says.UNKNOWN,
+        says=Says.UNKNOWN if question.kind in {Kind.PAYMENTS, Kind.DETAILS} else Says.NOTED,
         source=Source.KASIR,
         at=at,
         about=question.key,

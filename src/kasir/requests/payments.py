@@ -27,10 +27,9 @@ from kasir.adyen.calls import (
     payment_key,
     redirect_result,
 )
-from kasir.adyen.replies import Answer, ResultCode, Verdict, error, of_fields
+from kasir.adyen.replies import Answer, ResultCode, Verdict, error, error_text, of_fields
 from kasir.clock import Clock
 from kasir.errors import Fault
-from kasir.gateway.meanings import error_of
 from kasir.gateway.methods import GOPAY, Method, method_of, stored_id_of
 from kasir.gateway.provider import reply_of
 from kasir.gateway.wire import NoAnswer, Wire
@@ -260,12 +259,12 @@ class PaymentRequests:
         )
 
 
-def no_answer(error_text: str = _NO_ANSWER) -> Answer:
+def no_answer(why: str = _NO_ANSWER) -> Answer:
     """The answer while the outcome is unknown: a transient error in Adyen's form.
 
-    `error_text` is a sentence about the error that came instead of an answer.
+    `why` is a sentence about what came instead of an answer.
     """
-    return error(503, "703", f"{error_text} {_KEPT}", "internal", transient=True)
+    return error(503, "703", f"{why} {_KEPT}", "internal", transient=True)
 
 
 def answer_of(kept: KeptAnswer | Unanswered) -> Answer:
@@ -273,7 +272,7 @@ def answer_of(kept: KeptAnswer | Unanswered) -> Answer:
     if isinstance(kept, Unanswered):
         return no_answer(kept.error or _NO_ANSWER)
     answer = reply_of(kept)
-    return answer if answer.verdict is not Verdict.UNKNOWN else no_answer(error_of(answer))
+    return answer if answer.verdict is not Verdict.UNKNOWN else no_answer(error_text(answer))
 
 
 def _close_at(fields: Fields, now: datetime, default: datetime) -> datetime:

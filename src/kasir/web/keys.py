@@ -25,7 +25,7 @@ _UNAUTHORIZED: Final = "HTTP Status Response - Unauthorized"
 _MISSING: Final = (
     "give a key of this Kasir in the header X-API-Key, or as the password of HTTP Basic"
 )
-_UNKNOWN: Final = "the key in {place} is not a key of this Kasir; keys of Adyen are not accepted"
+_UNKNOWN: Final = "the key in {header} is not a key of this Kasir; keys of Adyen are not accepted"
 _X_API_KEY: Final = "X-API-Key"
 _BASIC: Final = "Authorization: Basic"
 
@@ -46,11 +46,11 @@ async def require_api_key(request: AnyRequest) -> None:
         NotAuthorizedException: The key is missing or unknown; the message begins as Adyen's does.
     """
     parts: Parts = request.app.state.parts
-    key, place = request.headers.get("x-api-key", "").strip(WHITESPACE), _X_API_KEY
+    key, header = request.headers.get("x-api-key", "").strip(WHITESPACE), _X_API_KEY
     if not key:
-        key, place = _basic_password(request.headers.get("authorization", "")), _BASIC
+        key, header = _basic_password(request.headers.get("authorization", "")), _BASIC
     if not await parts.api_keys.admits(key):
-        why = _UNKNOWN.format(place=place) if key else _MISSING
+        why = _UNKNOWN.format(header=header) if key else _MISSING
         raise NotAuthorizedException(f"{_UNAUTHORIZED}: {why}.")
 
 

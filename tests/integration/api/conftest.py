@@ -28,8 +28,9 @@ class AcceptingAdyen:
     http: httpx.AsyncClient
 
     async def post(self, path: str, body: object, **headers: str) -> httpx.Response:
-        """Call Kasir."""
-        return await self.http.post(path, json=body, headers=headers)
+        """Call Kasir; in the name of a header, `_` is written for `-`."""
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return await self.http.post(path, json=body, headers=named)
 
     def last_request(self) -> tuple[str, dict[str, Any]]:
         """The method and path of the last request that Adyen received, and its body."""
