@@ -21,6 +21,7 @@ from kasir.adyen.signing import key_from_hex
 from kasir.errors import SettingError
 from kasir.guessable import TWIN_KEY, TWIN_MERCHANT, TWIN_SECRET, guessable, published
 from kasir.limits import Limits
+from kasir.shop_identity import ShopIdentity, identity_from
 
 _TWIN_URL: Final = "http://127.0.0.1:8700"
 #: The fewest characters of KASIR_SECRET_KEY.
@@ -72,6 +73,7 @@ class Settings:
     events_secrets: tuple[str, ...] = field(default=(), repr=False)
     metrics_key: str | None = field(default=None, repr=False)
     follow_twin_clock: bool = False
+    identity: ShopIdentity = field(default_factory=ShopIdentity)
     kept: Retention = field(default_factory=Retention)
     limits: Limits = field(default_factory=Limits)
 
@@ -141,6 +143,7 @@ def settings_from(environ: Mapping[str, str] | None = None) -> Settings:
         events_secrets=events_secrets,
         metrics_key=env.get("KASIR_METRICS_KEY") or None,
         follow_twin_clock=twin and env.get("KASIR_FOLLOW_TWIN_CLOCK", "") == "1",
+        identity=identity_from(env),
         kept=_kept(env),
     )
     if environment is Environment.LIVE:

@@ -14,6 +14,7 @@ from kasir.demo import (
     identity,
     renewal_run,
     saved,
+    shop_look,
     subscription_commands,
     subscriptions,
     sums,
@@ -133,6 +134,7 @@ JOURNEYS: Final[dict[str, Journey]] = {
     **sums.JOURNEYS,
     **ends.JOURNEYS,
     **saved.JOURNEYS,
+    **shop_look.JOURNEYS,
     **doctor_check.JOURNEYS,
     **identity.JOURNEYS,  # After the doctor, because they leave a held notice.
     **subscriptions.JOURNEYS,

@@ -34,6 +34,7 @@ from kasir.requests.fields import (
 )
 from kasir.requests.payment_link_attempts import AttemptTimes
 from kasir.requests.payments import PaymentRequests
+from kasir.shop_identity import link_identity_faults, without_identity
 from kasir.store.links import PostgresLinks
 from kasir.tokens.model import Token
 
@@ -207,6 +208,7 @@ class PaymentLinks:
             gopay_faults(fields),
             saving_faults(fields),
             expiry_faults(fields, now, self.lifetime_max),
+            link_identity_faults(fields),
         )
         fields = {**fields, "merchantAccount": self.merchant_account}
         link = Link(
@@ -304,6 +306,8 @@ class PaymentLinks:
         """
         request = link.request
         fields: dict[str, Any] = {name: request[name] for name in _SHARED if name in request}
+        if "metadata" in fields:
+            fields["metadata"] = without_identity(fields["metadata"])
         fields |= {
             "merchantAccount": self.merchant_account,
             "amount": request["amount"],
