@@ -33,13 +33,13 @@ class Theme:
 
     Attributes:
         towards: Black or white.
-        ground: The background of the page, `--ground`.
-        paper: The background of a card, `--paper`.
+        page: The background of the page.
+        card: The background of a card, on which buttons are.
     """
 
     towards: Rgb
-    ground: Rgb
-    paper: Rgb
+    page: Rgb
+    card: Rgb
 
 
 LIGHT: Final = Theme(BLACK, (0xF4, 0xF6, 0xF6), (0xFF, 0xFF, 0xFF))
@@ -61,9 +61,9 @@ def shades(colour: Rgb, theme: Theme) -> Shades:
     """Derive the colours of a theme."""
     on_brand = max(BLACK, WHITE, key=lambda text: contrast(text, colour))
     away = WHITE if on_brand == BLACK else BLACK
-    tint = _mixed(theme.paper, colour, _TINT)
+    tint = _mixed(theme.card, colour, _TINT)
     return Shades(
-        accent=_readable(colour, theme.towards, (theme.ground, theme.paper, tint)),
+        accent=_readable(colour, theme.towards, (theme.page, theme.card, tint)),
         tint=tint,
         brand=colour,
         brand_deep=_mixed(colour, away, _HOVER),
@@ -104,7 +104,7 @@ def _readable(colour: Rgb, towards: Rgb, backgrounds: Sequence[Rgb]) -> Rgb:
         (
             shade
             for shade in candidates
-            if all(contrast(shade, ground) >= CONTRAST_MIN for ground in backgrounds)
+            if all(contrast(shade, behind) >= CONTRAST_MIN for behind in backgrounds)
         ),
         towards,
     )

@@ -53,7 +53,7 @@ def test_the_contrast_is_that_of_wcag(one: Rgb, other: Rgb, ratio: float) -> Non
 def test_the_backgrounds_are_those_of_the_style_sheet(theme: Theme) -> None:
     found = variables(theme)
 
-    assert (found["ground"], found["paper"]) == (theme.ground, theme.paper)
+    assert (found["ground"], found["paper"]) == (theme.page, theme.card)
 
 
 @pytest.mark.parametrize("theme", [LIGHT, DARK], ids=["light", "dark"])
@@ -65,8 +65,8 @@ def test_the_backgrounds_are_those_of_the_style_sheet(theme: Theme) -> None:
 def test_every_text_is_readable_in_every_colour(theme: Theme, colour: Rgb) -> None:
     found, fixed = shades(colour, theme), variables(theme)
     pairs = {
-        "accent on ground": (found.accent, theme.ground),
-        "accent on paper": (found.accent, theme.paper),
+        "accent on page": (found.accent, theme.page),
+        "accent on card": (found.accent, theme.card),
         "accent on tint": (found.accent, found.tint),
         "button": (found.on_brand, found.brand),
         "pressed button": (found.on_brand, found.brand_deep),
