@@ -8,6 +8,7 @@ import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -159,8 +160,16 @@ class OutsideConnection:
 
 
 @asynccontextmanager
-async def served(database: str, host: str = _HOST, /, **limits: Any) -> AsyncIterator[Served]:
-    """Serve Kasir on a database, as `kasir serve` does; `limits` are fields of `Limits`.
+async def served(
+    database: str,
+    host: str = _HOST,
+    environ: Mapping[str, str] = MappingProxyType({}),
+    /,
+    **limits: Any,
+) -> AsyncIterator[Served]:
+    """Serve Kasir on a database, as `kasir serve` does.
+
+    `environ` is added to the settings; `limits` are fields of `Limits`.
 
     With the host `::` it listens as `kasir serve --host :: --workers 2` does.
     """
@@ -173,6 +182,7 @@ async def served(database: str, host: str = _HOST, /, **limits: Any) -> AsyncIte
                 "ADYEN_HMAC_KEY": KEY,
                 "KASIR_DATABASE_URL": database,
                 "KASIR_API_KEY": _API_KEY,
+                **environ,
             }
         )
         app = create_app(replace(settings, limits=test_limits))

@@ -22,6 +22,7 @@ from kasir.errors import SettingError
 from kasir.guessable import TWIN_KEY, TWIN_MERCHANT, TWIN_SECRET, guessable, published
 from kasir.limits import Limits
 from kasir.relay_settings import RelaySend, RelaySettings
+from kasir.shop_identity import ShopIdentity, identity_from
 
 _TWIN_URL: Final = "http://127.0.0.1:8700"
 #: The fewest characters of KASIR_SECRET_KEY.
@@ -74,6 +75,7 @@ class Settings:
     relay: RelaySettings | None = None
     metrics_key: str | None = field(default=None, repr=False)
     follow_twin_clock: bool = False
+    identity: ShopIdentity = field(default_factory=ShopIdentity)
     kept: Retention = field(default_factory=Retention)
     limits: Limits = field(default_factory=Limits)
 
@@ -144,6 +146,7 @@ def settings_from(environ: Mapping[str, str] | None = None) -> Settings:
         relay=_relay(env),
         metrics_key=env.get("KASIR_METRICS_KEY") or None,
         follow_twin_clock=twin and env.get("KASIR_FOLLOW_TWIN_CLOCK", "") == "1",
+        identity=identity_from(env),
         kept=_kept(env),
     )
     if environment is Environment.LIVE:

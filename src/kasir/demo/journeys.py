@@ -15,6 +15,7 @@ from kasir.demo import (
     relayed,
     renewal_run,
     saved,
+    shop_look,
     subscription_commands,
     subscriptions,
     sums,
@@ -108,6 +109,18 @@ async def link_expired(client: JourneyClient) -> None:
     expect(form.status, 410, "its form")
 
 
+async def from_an_app(client: JourneyClient) -> None:
+    """An app sends no browserInfo, and the shopper returns to the app's own address."""
+    order = reference("app")
+    body = client.payment(order, channel="Android", returnUrl=f"shop-app://return/{order}")
+    del body["browserInfo"]
+    reply = await client.call("POST", "/v72/payments", body)
+    expect(reply.status, 200, "the status of the answer")
+    reply = await client.details(await client.shopper(reply.json["action"], "approve"))
+    expect(reply.json["resultCode"], "Authorised", "the result code")
+    await client.status(order, "authorised")
+
+
 JOURNEYS: Final[dict[str, Journey]] = {
     "methods listed": methods_listed,
     "approved": approved,
@@ -117,11 +130,13 @@ JOURNEYS: Final[dict[str, Journey]] = {
     "returned twice": returned_twice,
     "same idempotency key twice": same_key_twice,
     "link expired": link_expired,
+    "an app's payment without browserInfo": from_an_app,
     **field_faults.JOURNEYS,
     **sums.JOURNEYS,
     **ends.JOURNEYS,
     **saved.JOURNEYS,
     **relayed.JOURNEYS,
+    **shop_look.JOURNEYS,
     **doctor_check.JOURNEYS,
     **identity.JOURNEYS,  # After the doctor, because they leave a held notice.
     **subscriptions.JOURNEYS,

@@ -46,7 +46,10 @@ _OPENAPI: Final = OpenAPIConfig(
     render_plugins=[JsonRenderPlugin(path="/")],
     components=Components(
         security_schemes={
-            "apiKey": SecurityScheme(type="apiKey", name="X-API-Key", security_scheme_in="header")
+            "apiKey": SecurityScheme(type="apiKey", name="X-API-Key", security_scheme_in="header"),
+            "basic": SecurityScheme(
+                type="http", scheme="basic", description="Any user name; the password is the key."
+            ),
         }
     ),
 )

@@ -1,4 +1,4 @@
-"""Adyen's Checkout API for GoPay, under `/v71` and `/v72`: same paths, same JSON, same errors."""
+"""Adyen's Checkout API for GoPay, under `/v68` to `/v72`: same paths, same JSON, same errors."""
 
 from __future__ import annotations
 
