@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 from typing import Final
 
+from kasir.demo.authority import Authority
 from kasir.demo.processes import RunningDemo, free_port, running_demo
 
 _KASIR_PORT: Final = 8000
@@ -16,7 +17,9 @@ _TWIN_PORT: Final = 8700
 _POLL_S: Final = 0.1
 
 
-def run(*, port: int | None, twin_port: int | None, data: Path | None, check: bool) -> int:
+def run(
+    *, port: int | None, twin_port: int | None, data: Path | None, check: bool, https: bool = False
+) -> int:
     """Run the demo until Ctrl-C, or run its journeys.
 
     Args:
@@ -24,6 +27,7 @@ def run(*, port: int | None, twin_port: int | None, data: Path | None, check: bo
         twin_port: The twin's port; None for 8700, or for any free port in a check.
         data: Folder to keep the database and the twin's state in; temporary unless given.
         check: Run every journey, print a row for each, and stop.
+        https: Serve Kasir and the twin over HTTPS.
 
     Returns:
         0, or 1 if a journey failed.
@@ -35,6 +39,7 @@ def run(*, port: int | None, twin_port: int | None, data: Path | None, check: bo
         twin_port=twin_port or (free_port() if check else _TWIN_PORT),
         shop_port=free_port() if check else kasir_port + 1,
         data=data,
+        https=https,
         pause=interrupts.pause,
     ) as demo:
         if check:
@@ -93,10 +98,16 @@ def _show(demo: RunningDemo) -> None:
   Kasir                {demo.kasir_url}   (X-API-Key: {demo.api_key})
   The twin             {demo.twin_url}   (the GoPay PIN is 123456)
   Logs                 {demo.logs}
-
+{_trust(demo.authority) if demo.authority else ""}
   Ctrl-C stops everything.""",
         flush=True,
     )
+
+
+def _trust(authority: Authority) -> str:
+    """Return the lines that show how each kind of client trusts the demo's authority."""
+    lines = (f"    {client:8} {command}" for client, command in authority.trust().items())
+    return "\n".join(["\n  A client trusts the demo's certificate so:", *lines, ""])
 
 
 if sys.platform == "win32":  # There is no SIGHUP, and no embedded PostgreSQL either.
