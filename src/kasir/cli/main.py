@@ -16,9 +16,15 @@ from typing import Annotated, Literal
 from cyclopts import App, CycloptsError, Parameter
 from cyclopts.validators import Number
 
+from kasir.cli.version import version
 from kasir.errors import KasirError
 
-app = App(name="kasir", help="Take GoPay through Adyen.", version_flags=["--version"])
+app = App(
+    name="kasir",
+    help="Take GoPay through Adyen.",
+    version=version,
+    version_flags=["--version"],
+)
 apikey = App(name="apikey", help="Keys that shops call Kasir with.")
 app.command(apikey)
 notices = App(name="notices", help="Notifications from Adyen, and what was done with each.")

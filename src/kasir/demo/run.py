@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import sys
 import time
 from pathlib import Path
 from typing import Final
 
+from kasir.demo.alone import refuse_missing_packages
 from kasir.demo.authority import Authority
 from kasir.demo.processes import RunningDemo, free_port, running_demo
 
@@ -31,7 +33,12 @@ def run(
 
     Returns:
         0, or 1 if a journey failed.
+
+    Raises:
+        DemoError: Packages are missing, or the demo cannot start.
+        SettingError: A setting of the environment is malformed.
     """
+    refuse_missing_packages(is_database_given=bool(os.environ.get("KASIR_DATABASE_URL")))
     interrupts = _Interrupts()
     kasir_port = port or (free_port() if check else _KASIR_PORT)
     with running_demo(
