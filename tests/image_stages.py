@@ -12,6 +12,7 @@ import os
 import re
 import shlex
 import shutil
+import ssl
 import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -27,8 +28,9 @@ MACHINE: Final = (
     "/etc/hosts",
     "/etc/apt/apt.conf.d",
     "/etc/apt/auth.conf.d",
-    "/etc/ssl/certs/ca-certificates.crt",
 )
+#: This machine's certificate authorities in a stage, whose own package of them replaces others.
+AUTHORITIES: Final = "/etc/machine-authorities.pem"
 
 
 @dataclass(slots=True)
@@ -96,6 +98,7 @@ def bare_debian(folder: Path) -> Path:
             shutil.copytree(source, target, dirs_exist_ok=True)
         elif source.exists():
             shutil.copy(source, target)
+    shutil.copy(_machine_authorities(), root / AUTHORITIES.lstrip("/"))
     return root
 
 
@@ -175,13 +178,18 @@ def _copy(stage: Stage, words: list[str], context: Path, stages: dict[str, Stage
             shutil.copy(source, to)
 
 
+def _machine_authorities() -> str:
+    """The file of the certificate authorities that this machine trusts."""
+    path = ssl.get_default_verify_paths().cafile
+    assert path is not None, "this machine has no file of certificate authorities"
+    return path
+
+
 def _pip_settings() -> dict[str, str]:
     """This machine's settings of pip, but folders of packages, which are not in the stage."""
-    return {
-        name: text
-        for name, text in os.environ.items()
-        if name.startswith("PIP_") and name != "PIP_FIND_LINKS"
-    }
+    settings = {name: text for name, text in os.environ.items() if name.startswith("PIP_")}
+    settings.pop("PIP_FIND_LINKS", None)
+    return settings | {"PIP_CERT": AUTHORITIES}
 
 
 def _checked(*command: str | Path, **options: object) -> None:
