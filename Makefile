@@ -14,7 +14,7 @@ ready := .venv/ready
 # Checks run one after the other, so that the last line of the output is pytest's.
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check test torture coverage bench lint types browser node lock clean
+.PHONY: help setup demo check test torture coverage bench lint types browser node dist lock clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -29,7 +29,7 @@ endif
 
 setup: $(ready)  ## Put Kasir and all it needs into .venv
 
-$(ready): requirements.lock pyproject.toml scripts/setup.sh
+$(ready): requirements.lock pyproject.toml twin/pyproject.toml scripts/setup.sh
 	@PYTHON='$(PYTHON)' sh scripts/setup.sh
 	@touch $@
 
@@ -81,7 +81,11 @@ browser: $(ready)  ## Find the browser that the tests drive, or download one
 node:  ## Download Adyen's Node library for some tests, if node and npm are installed
 	@sh scripts/node.sh
 
-lock:  ## Pin requirements.lock again from pyproject.toml
+dist: $(ready)  ## Build the wheels and sdists of Kasir and of the twin into dist
+	@$(bin)/python -m hatchling build -d dist
+	@cd twin && ../$(bin)/python -m hatchling build -d ../dist
+
+lock:  ## Pin requirements.lock and the images' locks again from pyproject.toml
 	@PYTHON='$(PYTHON)' sh scripts/lock.sh
 
 clean:  ## Remove .venv and all other files that these targets made

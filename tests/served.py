@@ -19,6 +19,7 @@ import uvicorn
 from adyen_twin.core.settings import Knobs
 from adyen_twin.core.settings import Settings as TwinSettings
 from adyen_twin.core.twin import Twin
+from certificates import Files
 from fakes import KEY
 from kasir.cli.connections import BoundedHttp
 from kasir.cli.serve import THIS_MACHINE
@@ -164,6 +165,7 @@ async def served(
     database: str,
     host: str = _HOST,
     environ: Mapping[str, str] = MappingProxyType({}),
+    tls: Files | None = None,
     /,
     **limits: Any,
 ) -> AsyncIterator[Served]:
@@ -171,7 +173,8 @@ async def served(
 
     `environ` is added to the settings; `limits` are fields of `Limits`.
 
-    With the host `::` it listens as `kasir serve --host :: --workers 2` does.
+    With the host `::` it listens as `kasir serve --host :: --workers 2` does. With a certificate it
+    serves HTTPS, and the URLs of `Served` cannot be used.
     """
     test_limits = replace(Limits(), **limits)
     async with serving(Twin(TwinSettings(), Knobs())) as twin:
@@ -195,6 +198,8 @@ async def served(
             http=http,
             timeout_keep_alive=75,
             forwarded_allow_ips=THIS_MACHINE,
+            ssl_certfile=tls.chain if tls else None,
+            ssl_keyfile=tls.key if tls else None,
         )
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         # Without an explicit protocol asyncio leaves Nagle's algorithm on, which delays answers.

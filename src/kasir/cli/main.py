@@ -16,9 +16,15 @@ from typing import Annotated, Literal
 from cyclopts import App, CycloptsError, Parameter
 from cyclopts.validators import Number
 
+from kasir.cli.version import version
 from kasir.errors import KasirError
 
-app = App(name="kasir", help="Take GoPay through Adyen.", version_flags=["--version"])
+app = App(
+    name="kasir",
+    help="Take GoPay through Adyen.",
+    version=version,
+    version_flags=["--version"],
+)
 apikey = App(name="apikey", help="Keys that shops call Kasir with.")
 app.command(apikey)
 notices = App(name="notices", help="Notifications from Adyen, and what was done with each.")
@@ -40,8 +46,15 @@ DeliveryStateName = Literal["waiting", "delivered", "given_up"]
 
 
 @app.command
-def serve(*, host: str = "127.0.0.1", port: Port = 8000, workers: Count = 1) -> None:
-    """Serve shops, shoppers and Adyen over HTTP.
+def serve(
+    *,
+    host: str = "127.0.0.1",
+    port: Port = 8000,
+    workers: Count = 1,
+    tls_cert: Path | None = None,
+    tls_key: Path | None = None,
+) -> None:
+    """Serve shops, shoppers and Adyen over HTTP, or over HTTPS with a certificate.
 
     Parameters
     ----------
@@ -51,10 +64,14 @@ def serve(*, host: str = "127.0.0.1", port: Port = 8000, workers: Count = 1) -> 
         Port to listen on.
     workers
         Number of processes.
+    tls_cert
+        PEM file of the certificate and its chain.
+    tls_key
+        PEM file of the certificate's private key, without a password.
     """
     from kasir.cli.serve import serve as run
 
-    run(host, port, workers)
+    run(host, port, workers, tls_cert, tls_key)
 
 
 @app.command
@@ -252,6 +269,7 @@ def demo(
     twin_port: Port | None = None,
     data: Path | None = None,
     check: Annotated[bool, Parameter(negative="")] = False,
+    https: Annotated[bool, Parameter(negative="")] = False,
 ) -> None:
     """Start everything on this machine: database, twin, Kasir, and a small shop.
 
@@ -265,10 +283,12 @@ def demo(
         Folder for the database and the twin's state; a temporary one by default.
     check
         Run every journey over HTTP, print a row for each, and stop.
+    https
+        Serve Kasir and the twin over HTTPS, and print how clients trust their certificate.
     """
     from kasir.demo.run import run
 
-    sys.exit(run(port=port, twin_port=twin_port, data=data, check=check))
+    sys.exit(run(port=port, twin_port=twin_port, data=data, check=check, https=https))
 
 
 def main() -> None:
