@@ -38,7 +38,8 @@ class Operation:
     def body(self) -> Mapping[str, Any]:
         """The schema and the example of the request's body; empty if there is none."""
         request: dict[str, Any] = self.content.get("requestBody", {}).get("content", {})
-        return request.get("application/json", {})
+        content: dict[str, Any] = request.get("application/json", {})
+        return content
 
     def parameters(self, where: str) -> dict[str, Mapping[str, Any]]:
         """The parameters that are in `query`, `path` or `header`, by their names."""

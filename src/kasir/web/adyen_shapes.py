@@ -136,6 +136,7 @@ class MethodsRequest(msgspec.Struct, rename="camel", omit_defaults=True):
     """Which payment methods are offered, for a country, an amount and a channel."""
 
     merchant_account: _Account | UnsetType = UNSET
+    amount: AmountOut | UnsetType = UNSET
     country_code: str | UnsetType = UNSET
     channel: str | UnsetType = UNSET
     shopper_locale: str | UnsetType = UNSET

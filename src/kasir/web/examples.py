@@ -100,7 +100,7 @@ _PAYMENT: Final = {
 EVENT: Final = {"type": "payment.authorised", "timestamp": _TIME, "data": _PAYMENT}
 
 REQUESTS: Final[dict[str, dict[str, Any]]] = {
-    "post_payment_methods": {"countryCode": "ID", "channel": "Web"},
+    "post_payment_methods": {"amount": _AMOUNT, "countryCode": "ID", "channel": "Web"},
     "post_payments": {
         "reference": "ORDER-1001",
         "amount": _AMOUNT,
