@@ -7,6 +7,7 @@ session of its own, so that Ctrl-C reaches only this process, which stops them i
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import socket
 import ssl
@@ -37,6 +38,7 @@ _STOP_S: Final = Limits().stop_s + 10
 _POLL_S: Final = 0.05
 _OUTPUT_MAX: Final = 300
 _HOST: Final = "127.0.0.1"
+_SETTINGS_FILE: Final = "shop.env"
 #: The twin prints this once it has bound its port.
 _TWIN_STARTED: Final = "adyen-twin is at "
 #: Logs contain payment references and the folder contains the database: only the owner may read.
@@ -58,6 +60,11 @@ class RunningDemo:
     logs: Path
     #: The authority of the certificate of Kasir and the twin; None if they serve http.
     authority: Authority | None = None
+
+    @property
+    def settings_file(self) -> Path:
+        """The file with the address and the keys of this demo, for the programs of a shop."""
+        return self.logs.parent / _SETTINGS_FILE
 
     @property
     def api_key(self) -> str:
@@ -125,6 +132,7 @@ def running_demo(
             logs=logs,
             authority=authority,
         )
+        _write_settings(demo)
         pause(0)  # A signal that arrived during the steps above ends the start here.
         state_folder = folder if data else None
         tls = _tls_options(authority)
@@ -160,6 +168,22 @@ def _environment(
         # The embedded database is always in the demo's folder.
         **({"KASIR_DATA_DIR": str(folder)} if "KASIR_DATABASE_URL" not in given else {}),
     }
+
+
+def _write_settings(demo: RunningDemo) -> None:
+    """Write the settings that a shell, a shop's program or Kasir as a library can read."""
+    ours = {
+        name: text
+        for name, text in demo.environment.items()
+        if name.startswith(("ADYEN_", "KASIR_"))
+    }
+    lines = [
+        f"{name}={shlex.quote(text)}\n"
+        for name, text in sorted((ours | {"KASIR_URL": demo.kasir_url}).items())
+    ]
+    demo.settings_file.touch(_PRIVATE_FILE)
+    demo.settings_file.chmod(_PRIVATE_FILE)
+    demo.settings_file.write_text("".join(lines), "utf-8")
 
 
 @contextmanager

@@ -104,6 +104,7 @@ def _show(demo: RunningDemo) -> None:
   Buy something here   {demo.shop_url}
   Kasir                {demo.kasir_url}   (X-API-Key: {demo.api_key})
   The twin             {demo.twin_url}   (the GoPay PIN is 123456)
+  Settings for a shop  {demo.settings_file}   (set -a; . FILE; set +a)
   Logs                 {demo.logs}
 {_trust(demo.authority) if demo.authority else ""}
   Ctrl-C stops everything.""",

@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import Any, Final
+from typing import Any
 
 from litestar import Litestar, Response
 from litestar.datastructures import State
 from litestar.di import Provide
-from litestar.openapi import OpenAPIConfig
-from litestar.openapi.plugins import JsonRenderPlugin
-from litestar.openapi.spec import Components, SecurityScheme
 
 from kasir.config import Settings
 from kasir.http_types import AnyRequest
@@ -29,6 +26,7 @@ from kasir.web import (
     events_api,
     health,
     notices_api,
+    openapi,
     payments_api,
     recurring_api,
     subscriptions_api,
@@ -37,22 +35,6 @@ from kasir.web import (
 from kasir.web.problems import error_response
 from kasir.web.request_bodies import draining
 from kasir.wiring import Parts, open_parts
-
-_OPENAPI: Final = OpenAPIConfig(
-    title="Kasir",
-    version="0.1.0",
-    # Litestar answers every path below this one with its own page.
-    path="/api/openapi.json",
-    render_plugins=[JsonRenderPlugin(path="/")],
-    components=Components(
-        security_schemes={
-            "apiKey": SecurityScheme(type="apiKey", name="X-API-Key", security_scheme_in="header"),
-            "basic": SecurityScheme(
-                type="http", scheme="basic", description="Any user name; the password is the key."
-            ),
-        }
-    ),
-)
 
 
 def parts_of(state: State) -> Parts:
@@ -101,7 +83,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
         exception_handlers={Exception: respond_to_error},
         lifespan=[lifespan],
         state=State({"shutdown": Shutdown(), "visitor_limits": VisitorLimits.of(limits)}),
-        openapi_config=_OPENAPI,
+        openapi_config=openapi.CONFIG,
         request_max_body_size=limits.request_bytes_max,
         logging_config=None,
         middleware=[track_requests],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 from typing import Final
 
+import msgspec
 from litestar import Response, get
 from litestar.exceptions import NotAuthorizedException
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
@@ -13,6 +14,7 @@ from kasir.errors import DatabaseReadOnly, DatabaseUnavailable
 from kasir.http_types import AnyRequest, OurParts
 from kasir.store import database, relay
 from kasir.store.figures import figures, seconds_since
+from kasir.web.documented import Documented
 from kasir.web.keys import WHITESPACE
 from kasir.web.query_parameters import NO_PARAMETERS, check_parameters_and_no_body
 
@@ -20,13 +22,22 @@ from kasir.web.query_parameters import NO_PARAMETERS, check_parameters_and_no_bo
 _CONTENT_TYPE: Final = CONTENT_TYPE_LATEST.removesuffix("; charset=utf-8")
 
 
-@get("/health/live", include_in_schema=False)
+_TAGS: Final = ["Health"]
+
+
+class Health(msgspec.Struct):
+    """`ok`, or what is wrong."""
+
+    status: str
+
+
+@get("/health/live", tags=_TAGS, documented=Documented(answer=Health))
 async def live() -> dict[str, str]:
     """Return 200 as long as the process runs."""
     return {"status": "ok"}
 
 
-@get("/health/ready", include_in_schema=False)
+@get("/health/ready", tags=_TAGS, documented=Documented(answer=Health, unavailable=Health))
 async def ready(parts: OurParts) -> Response[dict[str, str]]:
     """Return 200 while the database accepts writes and its schema is up to date, else 503."""
     try:
@@ -40,7 +51,7 @@ async def ready(parts: OurParts) -> Response[dict[str, str]]:
     return Response({"status": "ok"})
 
 
-@get("/metrics", include_in_schema=False)
+@get("/metrics", tags=_TAGS, security=[{}, {"metricsKey": []}], documented=Documented(answer=str))
 async def metrics(request: AnyRequest, parts: OurParts) -> Response[bytes]:
     """Return the metrics in Prometheus's text format.
 
