@@ -79,8 +79,11 @@ def create_app(settings: Settings | None = None, *, with_worker: bool = False) -
         async with open_parts(settings) as parts:
             app.state.parts, app.state.kasir = parts, kasir_of(parts)
             app.state.changes = ChangePoller(partial(marks, parts.pool), limits.follow_poll_s)
-            async with _working(parts) if with_worker else nullcontext():
-                yield
+            try:
+                async with _working(parts) if with_worker else nullcontext():
+                    yield
+            finally:
+                app.state.kasir = None
 
     limits = settings.limits if settings else Limits()
     app = Litestar(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 from kasir.config import Settings, settings_from
@@ -26,32 +26,21 @@ class KasirApp:
         if settings is not None and not isinstance(settings, Settings):
             settings = settings_from(settings)
         self._app = create_app(settings, with_worker=with_worker)
-        self._kasir: Kasir | None = None
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        """Answer a request, or run the lifespan for a server that sends it.
+        """Answer a request, or run the lifespan for a server that asks for it.
 
         The types of ASGI are left out, because each framework has its own.
         """
-        if scope["type"] == "lifespan":
-            await self._serve_lifespan(receive, send)
-        else:
-            await self._app(scope, receive, send)
+        await self._app(scope, receive, send)
 
-    @asynccontextmanager
-    async def lifespan(self) -> AsyncIterator[None]:
-        """Open Kasir, and its worker if the app has one, and close both with the context.
+    def lifespan(self) -> AbstractAsyncContextManager[None]:
+        """Open Kasir, and its worker if the app has one; the end of the context closes both.
 
         Raises:
-            SettingError: A setting is missing or malformed.
-            DatabaseUnavailable: PostgreSQL cannot be used.
+            ExceptionGroup: A `SettingError` or a `DatabaseUnavailable`, which Litestar groups.
         """
-        async with self._app.lifespan():
-            self._kasir = self._app.state.kasir
-            try:
-                yield
-            finally:
-                self._kasir = None
+        return self._app.lifespan()
 
     @property
     def kasir(self) -> Kasir:
@@ -60,13 +49,7 @@ class KasirApp:
         Raises:
             NotOpen: The app's lifespan has not begun, or is over.
         """
-        if self._kasir is None:
+        kasir: Kasir | None = self._app.state.get("kasir")
+        if kasir is None:
             raise NotOpen("the lifespan of this app has not begun, or is over")
-        return self._kasir
-
-    async def _serve_lifespan(self, receive: Any, send: Any) -> None:
-        await receive()
-        async with self.lifespan():
-            await send({"type": "lifespan.startup.complete"})
-            await receive()
-        await send({"type": "lifespan.shutdown.complete"})
+        return kasir

@@ -237,3 +237,21 @@ async def test_a_mounted_app_has_a_kasir_during_its_lifespan_only(fresh_database
         _ = app.kasir
 
     assert listed == []
+
+
+async def test_an_app_that_cannot_open_its_database_reports_that_to_the_server() -> None:
+    app = create_app(settings("postgresql://127.0.0.1:9/none", NOWHERE), with_worker=True)
+    sent: list[dict[str, str]] = []
+
+    async def receive() -> dict[str, str]:
+        return {"type": "lifespan.startup"}
+
+    async def send(message: dict[str, str]) -> None:
+        sent.append(message)
+
+    with pytest.RaisesGroup(DatabaseUnavailable):
+        await app({"type": "lifespan"}, receive, send)
+
+    assert [message["type"] for message in sent] == ["lifespan.startup.failed"]
+    with pytest.raises(NotOpen):
+        _ = app.kasir
