@@ -78,7 +78,7 @@ types: $(ready)  ## mypy, strict, on source, tests, benchmarks and scripts
 browser: $(ready)  ## Find the browser that the tests drive, or download one
 	@$(bin)/python scripts/browser.py
 
-node:  ## Download Adyen's Node library for some tests, if node and npm are installed
+node:  ## Download Node packages for some tests, if node and npm are installed
 	@sh scripts/node.sh
 
 dist: $(ready)  ## Build the wheels and sdists of Kasir and of the twin into dist
@@ -90,5 +90,6 @@ lock:  ## Pin requirements.lock and the images' locks again from pyproject.toml
 
 clean:  ## Remove .venv and all other files that these targets made
 	rm -rf .venv .browser .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache \
-		.schemathesis bench/results.json build dist tests/oracle/node/node_modules
+		.schemathesis bench/results.json build dist tests/oracle/node/node_modules \
+		tests/consumer/node_modules
 	find src tests bench scripts -name __pycache__ -type d -prune -exec rm -rf {} +

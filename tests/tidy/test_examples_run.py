@@ -13,12 +13,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import httpx
 import msgspec
 import pytest
 import requests
 from aiohttp import web
-from litestar import Litestar
-from litestar.testing import AsyncTestClient
+from fastapi import FastAPI
 from sybil.document import Document
 from sybil.parsers.markdown import PythonCodeBlockParser, SkipParser
 
@@ -199,7 +199,11 @@ async def _delivered(payload: bytes) -> tuple[dict[str, str], bytes]:
     return received[0]
 
 
-async def _get_from(app: Litestar, path: str) -> int:
+async def _get_from(app: FastAPI, path: str) -> int:
     """Start an app, request a path, and stop the app; returns the HTTP status."""
-    async with AsyncTestClient(app) as client:
+    transport = httpx.ASGITransport(app=app)
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=transport, base_url="http://shop.example") as client,
+    ):
         return (await client.get(path)).status_code

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from functools import partial
 from typing import Any
 
@@ -13,12 +14,13 @@ from litestar.di import Provide
 
 from kasir.config import Settings
 from kasir.http_types import AnyRequest
+from kasir.jobs.worker import work
 from kasir.limits import Limits
 from kasir.payment_form.error_pages import error_page, is_form_path
 from kasir.payment_form.live_updates import ChangePoller
 from kasir.payment_form.rate_limits import VisitorLimits
 from kasir.payment_form.routes import ROUTES as FORM_ROUTES
-from kasir.python_api import kasir_of
+from kasir.python_api.client import kasir_of
 from kasir.shutdown import Shutdown, track_requests
 from kasir.store.links import marks
 from kasir.web import (
@@ -49,11 +51,12 @@ def respond_to_error(request: AnyRequest, error: Exception) -> Response[Any]:
     return error_page(request, response) if is_form_path(request) else response
 
 
-def create_app(settings: Settings | None = None) -> Litestar:
+def create_app(settings: Settings | None = None, *, with_worker: bool = False) -> Litestar:
     """Build Kasir as an ASGI app; the app's lifespan opens and closes its Kasir.
 
     Args:
         settings: The settings; None reads them from the environment when the lifespan begins.
+        with_worker: Whether the app runs a worker too, for as long as its lifespan.
     """
 
     @asynccontextmanager
@@ -61,7 +64,11 @@ def create_app(settings: Settings | None = None) -> Litestar:
         async with open_parts(settings) as parts:
             app.state.parts, app.state.kasir = parts, kasir_of(parts)
             app.state.changes = ChangePoller(partial(marks, parts.pool), limits.follow_poll_s)
-            yield
+            try:
+                async with _working(parts) if with_worker else nullcontext():
+                    yield
+            finally:
+                app.state.kasir = None
 
     limits = settings.limits if settings else Limits()
     app = Litestar(
@@ -91,3 +98,16 @@ def create_app(settings: Settings | None = None) -> Litestar:
     # Not a middleware, because Litestar answers unknown paths before it runs middleware.
     app.asgi_handler = draining(app.asgi_handler, limits.drained_bytes_max, limits.drained_s)
     return app
+
+
+@asynccontextmanager
+async def _working(parts: Parts) -> AsyncIterator[None]:
+    """Run a worker for as long as the context lasts; its end waits `stop_s` seconds for jobs."""
+    stop, cut = asyncio.Event(), asyncio.Event()
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(work(parts, stop, cut))
+        try:
+            yield
+        finally:
+            stop.set()
+            asyncio.get_running_loop().call_later(parts.settings.limits.stop_s, cut.set)
