@@ -68,7 +68,9 @@ class Stage:
         """The command that runs a program in the stage, in its working folder."""
         account = [f"--userspec={user}"] if user else []
         enter = f"cd {shlex.quote(self.folder)} && exec {shlex.join(command)}"
-        return ["chroot", *account, str(self.root), "/bin/sh", "-c", enter]
+        # The stage's PATH is not this machine's.
+        chroot = shutil.which("chroot") or "chroot"
+        return [chroot, *account, str(self.root), "/bin/sh", "-c", enter]
 
     @property
     def variables(self) -> dict[str, str]:
