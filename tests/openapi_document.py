@@ -54,9 +54,9 @@ class OpenApi:
     checked: set[tuple[str, int]] = field(default_factory=set)
 
     def operations(self) -> Iterator[Operation]:
-        """Every operation."""
-        for path, item in self.document["paths"].items():
-            for method in METHODS & item.keys():
+        """Every operation, in the same order in every process."""
+        for path, item in sorted(self.document["paths"].items()):
+            for method in sorted(METHODS & item.keys()):
                 content = item[method]
                 yield Operation(content["operationId"], method.upper(), path, content)
 

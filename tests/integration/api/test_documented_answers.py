@@ -15,6 +15,7 @@ import pytest
 
 from app_client import app_client
 from fake_server import plain, serving
+from kasir.adyen.calls import VERSIONS
 from kasir.demo.client import JourneyClient, until
 from kasir.demo.processes import RunningDemo
 from openapi_document import OpenApi, Operation, own_document
@@ -23,7 +24,9 @@ from raw_http import Caller, HttpReply, caller
 
 __all__ = ["caller"]
 
-OPERATIONS = list(own_document().operations())
+#: The oldest and the newest version of Checkout. The others have the same shapes and handlers.
+UNTESTED = tuple(f"/v{version}/" for version in VERSIONS[1:-1])
+OPERATIONS = [one for one in own_document().operations() if not one.path.startswith(UNTESTED)]
 KEYED = [one for one in OPERATIONS if one.is_keyed]
 WITH_BODY = [one for one in OPERATIONS if one.body]
 #: Operations on something that a path names. A pspReference that Kasir does not know is Adyen's.
@@ -102,7 +105,7 @@ def test_the_document_is_the_same_for_all_settings(shop: Shop) -> None:
 
 
 async def test_every_operation_answers_its_example_as_documented(shop: Shop) -> None:
-    for version in ("V71", ""):
+    for version in (f"V{VERSIONS[0]}", ""):
         await pay_and_change(shop, version)
         await save_and_remove(shop, version)
         await make_links(shop, version)

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from schemathesis.core.result import Ok
 
 from fakes import BROWSER, payment_body
+from kasir.adyen.calls import VERSIONS
 from kasir.demo.processes import RunningDemo
 from raw_http import ERROR_TYPES
 
@@ -32,8 +33,9 @@ def test_no_request_that_the_document_allows_is_a_server_error(system: RunningDe
     document = schemathesis.openapi.from_url(f"{system.kasir_url}/api/openapi.json")
     results = list(document.get_all_operations())
     described = [result.ok() for result in results if isinstance(result, Ok)]
-    # The document has the same shapes for /v71 as for /v72.
-    operations = [operation for operation in described if "/v71/" not in operation.label]
+    # The document has the same shapes for older versions of Checkout as for the newest.
+    older = tuple(f"/v{version}/" for version in VERSIONS[:-1])
+    operations = [one for one in described if not one.path.startswith(older)]
     status_classes: set[str] = set()
 
     def check_operation(operation: Any) -> None:
