@@ -14,7 +14,7 @@ ready := .venv/ready
 # Checks run one after the other, so that the last line of the output is pytest's.
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check test torture coverage bench lint types browser node lock clean
+.PHONY: help setup demo check test torture coverage bench lint types browser node dist lock clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -29,7 +29,7 @@ endif
 
 setup: $(ready)  ## Put Kasir and all it needs into .venv
 
-$(ready): requirements.lock pyproject.toml scripts/setup.sh
+$(ready): requirements.lock pyproject.toml twin/pyproject.toml scripts/setup.sh
 	@PYTHON='$(PYTHON)' sh scripts/setup.sh
 	@touch $@
 
@@ -78,13 +78,18 @@ types: $(ready)  ## mypy, strict, on source, tests, benchmarks and scripts
 browser: $(ready)  ## Find the browser that the tests drive, or download one
 	@$(bin)/python scripts/browser.py
 
-node:  ## Download Adyen's Node library for some tests, if node and npm are installed
+node:  ## Download Node packages for some tests, if node and npm are installed
 	@sh scripts/node.sh
 
-lock:  ## Pin requirements.lock again from pyproject.toml
+dist: $(ready)  ## Build the wheels and sdists of Kasir and of the twin into dist
+	@$(bin)/python -m hatchling build -d dist
+	@cd twin && ../$(bin)/python -m hatchling build -d ../dist
+
+lock:  ## Pin requirements.lock and the images' locks again from pyproject.toml
 	@PYTHON='$(PYTHON)' sh scripts/lock.sh
 
 clean:  ## Remove .venv and all other files that these targets made
 	rm -rf .venv .browser .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache \
-		.schemathesis bench/results.json build dist tests/oracle/node/node_modules
+		.schemathesis bench/results.json build dist tests/oracle/node/node_modules \
+		tests/consumer/node_modules
 	find src tests bench scripts -name __pycache__ -type d -prune -exec rm -rf {} +

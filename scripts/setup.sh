@@ -1,8 +1,8 @@
 #!/bin/sh
 # Installs Kasir and the packages of requirements.lock into .venv. make runs this when it is needed.
 #
-# Everything installed from an index is pinned by hash. Kasir itself is installed last, editable. The
-# pinned hatchling builds it, so that nothing unpinned is ever downloaded.
+# Everything installed from an index is pinned by hash. Kasir and the twin are installed last, editable.
+# The pinned hatchling builds them, so that nothing unpinned is ever downloaded.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -29,5 +29,5 @@ fi
 
 echo "kasir: installing $(grep -c '==' requirements.lock) pinned packages into .venv (a minute or two, the first time)"
 pip_install --require-hashes -r requirements.lock
-pip_install --no-build-isolation --no-deps -e .
+pip_install --no-build-isolation --no-deps -e . -e ./twin
 echo "kasir: .venv is ready"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import ssl
 import subprocess
 import sys
 import time
@@ -52,6 +53,12 @@ def is_one_line(text: str) -> bool:
     return len(text.splitlines()) == 1 and "Traceback" not in text
 
 
+def verdicts(out: str) -> dict[str, str]:
+    """The rows of `kasir demo --check`: by journey `ok`, `FAIL` or `skip`."""
+    rows = (line for line in out.splitlines() if line.startswith(("ok ", "FAIL ", "skip ")))
+    return {row[6:].partition(": ")[0]: row.split()[0] for row in rows}
+
+
 @contextmanager
 def running(*arguments: str, **given: str) -> Iterator[subprocess.Popen[str]]:
     """Start `kasir` with these arguments; it is killed at the end if it still runs."""
@@ -68,12 +75,12 @@ def running(*arguments: str, **given: str) -> Iterator[subprocess.Popen[str]]:
             process.kill()
 
 
-def until_ready(url: str) -> None:
+def until_ready(url: str, tls: ssl.SSLContext | None = None) -> None:
     """Wait until the Kasir server at this URL answers that it is ready."""
     deadline = time.monotonic() + PATIENCE_S
     while True:
         try:
-            with urllib.request.urlopen(f"{url}/health/ready", timeout=30):
+            with urllib.request.urlopen(f"{url}/health/ready", timeout=30, context=tls):
                 return
         except OSError:
             assert time.monotonic() < deadline, f"{url} never became ready"

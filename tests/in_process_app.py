@@ -25,5 +25,6 @@ async def in_process_app(database: str, **environ: str) -> AsyncIterator[AsyncTe
             **environ,
         }
     )
-    async with AsyncTestClient(create_app(settings)) as client:
+    app: Litestar = create_app(settings)
+    async with AsyncTestClient(app) as client:
         yield client

@@ -34,6 +34,8 @@ ORDER: Final = (
     "question",
     "payment_link",
     "notice",
+    "relay",
+    "relay_queue",
     "pace",
 )
 
@@ -65,6 +67,8 @@ WAITS: Final = {
     "inbox.keep_notices": ("notice",),
     "inbox.replay": ("notice",),
     "inbox.mark_unread": ("notice",),
+    "relay.accept": ("relay", "relay_queue"),
+    "relay.drop_waiting": ("relay", "relay_queue"),
     "subscriptions.pace": ("pace",),
 }
 _NEW: Final = "writes rows that no other transaction can write"
@@ -108,6 +112,12 @@ NEVER_WAITS: Final = {
     "links.open_links": _NEW,
     "links.seal_links": _HELD,
     "payments.open_payment": _NEW,
+    "inbox.queue_for_relay": _NEW,
+    "relay.fail": _ALONE,
+    "relay.first": _ALONE,
+    "relay.release": _ALONE,
+    "relay.skip": _ALONE,
+    "relay.take": _SKIPS,
     "questions.assignable_answers": _SKIPS,
     "questions.assign_answers": _HELD,
     "subscriptions.add_plan": _NEW,

@@ -8,6 +8,7 @@ import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -18,6 +19,7 @@ import uvicorn
 from adyen_twin.core.settings import Knobs
 from adyen_twin.core.settings import Settings as TwinSettings
 from adyen_twin.core.twin import Twin
+from certificates import Files
 from fakes import KEY
 from kasir.cli.connections import BoundedHttp
 from kasir.cli.serve import THIS_MACHINE
@@ -159,10 +161,20 @@ class OutsideConnection:
 
 
 @asynccontextmanager
-async def served(database: str, host: str = _HOST, /, **limits: Any) -> AsyncIterator[Served]:
-    """Serve Kasir on a database, as `kasir serve` does; `limits` are fields of `Limits`.
+async def served(
+    database: str,
+    host: str = _HOST,
+    environ: Mapping[str, str] = MappingProxyType({}),
+    tls: Files | None = None,
+    /,
+    **limits: Any,
+) -> AsyncIterator[Served]:
+    """Serve Kasir on a database, as `kasir serve` does.
 
-    With the host `::` it listens as `kasir serve --host :: --workers 2` does.
+    `environ` is added to the settings; `limits` are fields of `Limits`.
+
+    With the host `::` it listens as `kasir serve --host :: --workers 2` does. With a certificate it
+    serves HTTPS, and the URLs of `Served` cannot be used.
     """
     test_limits = replace(Limits(), **limits)
     async with serving(Twin(TwinSettings(), Knobs())) as twin:
@@ -173,6 +185,7 @@ async def served(database: str, host: str = _HOST, /, **limits: Any) -> AsyncIte
                 "ADYEN_HMAC_KEY": KEY,
                 "KASIR_DATABASE_URL": database,
                 "KASIR_API_KEY": _API_KEY,
+                **environ,
             }
         )
         app = create_app(replace(settings, limits=test_limits))
@@ -185,6 +198,8 @@ async def served(database: str, host: str = _HOST, /, **limits: Any) -> AsyncIte
             http=http,
             timeout_keep_alive=75,
             forwarded_allow_ips=THIS_MACHINE,
+            ssl_certfile=tls.chain if tls else None,
+            ssl_keyfile=tls.key if tls else None,
         )
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         # Without an explicit protocol asyncio leaves Nagle's algorithm on, which delays answers.

@@ -9,11 +9,14 @@ from typing import Annotated, NoReturn
 
 from cyclopts import App, CycloptsError, Parameter
 
+from adyen_twin.version import version
+
 app = App(
     name="adyen-twin",
     help="A local, stateful Adyen and GoPay to test against. "
     "Not made by, nor affiliated with, either.",
-    version_flags=[],
+    version=version,
+    version_flags=["--version"],
 )
 
 

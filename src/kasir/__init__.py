@@ -1,20 +1,134 @@
-"""Kasir takes GoPay through Adyen. As a library: `async with Kasir.open() as kasir`."""
+"""Kasir takes GoPay through Adyen. As a library: `from kasir import Kasir` (docs/library.md).
 
-from typing import TYPE_CHECKING, Any
+Everything that a shop needs is imported from here. The import is cheap: the database driver and the
+web framework are imported when a Kasir is opened.
+"""
 
-from kasir.errors import KasirError
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kasir.errors import (
+    CutOff,
+    DatabaseReadOnly,
+    DatabaseUnavailable,
+    Fault,
+    InvalidRequest,
+    KasirError,
+    KeyReused,
+    NotClaimedYet,
+    NotFound,
+    NotOpen,
+    OutcomeUnknown,
+    RefusedByAdyen,
+    SettingError,
+    StillRunning,
+)
+from kasir.ids import PaymentId
 from kasir.money import IDR, Money
+from kasir.python_api.client import Kasir
+from kasir.python_api.enums import (
+    Channel,
+    DisputeStatus,
+    IntervalUnit,
+    PaymentStatus,
+    RecurringModel,
+    RefundStatus,
+    ResultCode,
+    SubscriptionStatus,
+    When,
+)
+from kasir.python_api.requests import (
+    Browser,
+    ChargeRequest,
+    LineItem,
+    PaymentRequest,
+    PlanRequest,
+    SubscribeRequest,
+)
+from kasir.python_api.results import (
+    Dispute,
+    Payment,
+    Plan,
+    Refund,
+    RequestedChange,
+    ReturnedShopper,
+    StartedPayment,
+    StartedSubscription,
+    Subscription,
+    Token,
+)
+from kasir.python_api.sync import SyncKasir
+from kasir.subscriptions.plan import PlanId
+from kasir.subscriptions.subscription import SubscriptionId
 
 if TYPE_CHECKING:
-    from kasir.python_api import Kasir
+    from collections.abc import Mapping
 
-__all__ = ["IDR", "Kasir", "KasirError", "Money"]
+    from kasir.config import Settings
+    from kasir.web.mounted import KasirApp
+
+__all__ = [
+    "IDR",
+    "Browser",
+    "Channel",
+    "ChargeRequest",
+    "CutOff",
+    "DatabaseReadOnly",
+    "DatabaseUnavailable",
+    "Dispute",
+    "DisputeStatus",
+    "Fault",
+    "IntervalUnit",
+    "InvalidRequest",
+    "Kasir",
+    "KasirError",
+    "KeyReused",
+    "LineItem",
+    "Money",
+    "NotClaimedYet",
+    "NotFound",
+    "NotOpen",
+    "OutcomeUnknown",
+    "Payment",
+    "PaymentId",
+    "PaymentRequest",
+    "PaymentStatus",
+    "Plan",
+    "PlanId",
+    "PlanRequest",
+    "RecurringModel",
+    "Refund",
+    "RefundStatus",
+    "RefusedByAdyen",
+    "RequestedChange",
+    "ResultCode",
+    "ReturnedShopper",
+    "SettingError",
+    "StartedPayment",
+    "StartedSubscription",
+    "StillRunning",
+    "SubscribeRequest",
+    "Subscription",
+    "SubscriptionId",
+    "SubscriptionStatus",
+    "SyncKasir",
+    "Token",
+    "When",
+    "create_app",
+]
 
 
-def __getattr__(name: str) -> Any:
-    # Imported on first use, because `python_api` imports all of Kasir.
-    if name == "Kasir":
-        from kasir.python_api import Kasir
+def create_app(
+    settings: Settings | Mapping[str, str] | None = None, *, with_worker: bool = False
+) -> KasirApp:
+    """Kasir as an ASGI app, to mount or to serve alone (docs/library.md).
 
-        return Kasir
-    raise AttributeError(name)
+    Args:
+        settings: The settings by the names of docs/settings.md. None reads them from the
+            environment when the app's lifespan begins.
+        with_worker: Whether the app runs a worker too, for as long as its lifespan.
+    """
+    from kasir.web.mounted import KasirApp
+
+    return KasirApp(settings, with_worker=with_worker)

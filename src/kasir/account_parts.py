@@ -9,9 +9,10 @@ from kasir.accounts import Accounts
 from kasir.config import Settings
 from kasir.gateway.wire import Wire
 from kasir.ids import AccountIds
+from kasir.shared_parts import Base
 from kasir.store.accounts import Account
 from kasir.store.schemas import schema_pool
-from kasir.wiring import Base, Parts, milliseconds
+from kasir.wiring import Parts, milliseconds
 
 
 @asynccontextmanager

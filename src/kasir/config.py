@@ -21,6 +21,8 @@ from kasir.adyen.signing import key_from_hex
 from kasir.errors import SettingError
 from kasir.guessable import TWIN_KEY, TWIN_MERCHANT, TWIN_SECRET, guessable, published
 from kasir.limits import Limits
+from kasir.relay_settings import RelaySend, RelaySettings
+from kasir.shop_identity import ShopIdentity, identity_from
 
 _TWIN_URL: Final = "http://127.0.0.1:8700"
 #: The fewest characters of KASIR_SECRET_KEY.
@@ -72,8 +74,10 @@ class Settings:
     webhook_password: str | None = field(default=None, repr=False)
     events_url: str | None = None
     events_secrets: tuple[str, ...] = field(default=(), repr=False)
+    relay: RelaySettings | None = None
     metrics_key: str | None = field(default=None, repr=False)
     follow_twin_clock: bool = False
+    identity: ShopIdentity = field(default_factory=ShopIdentity)
     kept: Retention = field(default_factory=Retention)
     limits: Limits = field(default_factory=Limits)
     #: The variables that the settings were read from, for the accounts of the database.
@@ -143,8 +147,10 @@ def settings_from(environ: Mapping[str, str] | None = None) -> Settings:
         webhook_password=env.get("KASIR_WEBHOOK_PASSWORD") or None,
         events_url=events_url,
         events_secrets=events_secrets,
+        relay=_relay(env),
         metrics_key=env.get("KASIR_METRICS_KEY") or None,
         follow_twin_clock=twin and env.get("KASIR_FOLLOW_TWIN_CLOCK", "") == "1",
+        identity=identity_from(env),
         kept=_kept(env),
         environ={name: text for name, text in env.items() if name.startswith(_PREFIXES)},
     )
@@ -175,10 +181,20 @@ def _refuse_guessable(settings: Settings) -> None:
         ),
         *_weak("KASIR_EVENTS_SECRET", events, _EVENTS_SECRET_BYTES_MIN, events_maker),
         ("KASIR_EVENTS_URL", _open_cure(settings.events_url)),
+        *(_relay_cures(settings.relay, key_maker) if settings.relay else ()),
     )
     for name, cure in checked:
         if cure:
             raise SettingError(name, cure)
+
+
+def _relay_cures(relay: RelaySettings, maker: str) -> Iterator[tuple[str, str | None]]:
+    """The names and cures of the relay's settings in live; the cure of a good one is None."""
+    yield "KASIR_RELAY_URL", _open_cure(relay.url)
+    yield "KASIR_RELAY_TOKENS_URL", _open_cure(relay.tokens_url)
+    yield from _weak("KASIR_RELAY_HMAC_KEY", relay.hmac_keys, 0, maker)
+    yield from _weak("KASIR_RELAY_TOKEN_HMAC_KEY", relay.token_hmac_keys, 0, maker)
+    yield from _weak("KASIR_RELAY_PASSWORD", [relay.password], _PASSWORD_LETTERS_MIN, maker)
 
 
 def _weak(
@@ -224,6 +240,11 @@ _NEEDED: Final = {
     "KASIR_PUBLIC_URL": "shoppers and Adyen reach Kasir there",
     "KASIR_SECRET_KEY": "`openssl rand -hex 32` makes one",
 }
+#: The user names and passwords that are set together or not at all.
+_CREDENTIALS: Final = (
+    ("KASIR_WEBHOOK_USER", "KASIR_WEBHOOK_PASSWORD"),
+    ("KASIR_RELAY_USER", "KASIR_RELAY_PASSWORD"),
+)
 _PREFIX_CURE: Final = "live needs it; Customer Area, Developers, API URLs shows yours"
 _EVENTS_CURE: Final = "is not set, and events must be signed; `openssl rand -base64 32` makes one"
 
@@ -235,10 +256,10 @@ def _missing(env: Mapping[str, str], environment: Environment) -> Iterator[tuple
             yield name, f"is not set; {cure}"
     if environment is Environment.LIVE and not env.get("ADYEN_LIVE_PREFIX"):
         yield "ADYEN_LIVE_PREFIX", _PREFIX_CURE
-    user, password = env.get("KASIR_WEBHOOK_USER"), env.get("KASIR_WEBHOOK_PASSWORD")
-    if bool(user) != bool(password):
-        name = "KASIR_WEBHOOK_PASSWORD" if user else "KASIR_WEBHOOK_USER"
-        yield name, "user and password are set together or not at all"
+    for user, password in _CREDENTIALS:
+        if bool(env.get(user)) != bool(env.get(password)):
+            name = password if env.get(user) else user
+            yield name, "user and password are set together or not at all"
     if env.get("KASIR_EVENTS_URL") and not env.get("KASIR_EVENTS_SECRET"):
         yield "KASIR_EVENTS_SECRET", _EVENTS_CURE
 
@@ -334,6 +355,27 @@ def _events_key(secret: str) -> bytes:
         return base64.b64decode(secret.removeprefix("whsec_"), validate=True)
     except ValueError:
         return b""
+
+
+def _relay(env: Mapping[str, str]) -> RelaySettings | None:
+    """Where notifications are relayed to; None if they are not."""
+    url = _url(env, "KASIR_RELAY_URL", "")
+    if not url:
+        return None
+    send = env.get("KASIR_RELAY_SEND") or RelaySend.ALL
+    if send not in {*RelaySend}:
+        raise SettingError("KASIR_RELAY_SEND", f"{send!r} is not all, foreign or own")
+    has_tokens = env.get("KASIR_RELAY_TOKENS_URL") != "none"
+    default = f"{url.rstrip('/')}/tokens"
+    return RelaySettings(
+        url=url,
+        tokens_url=_url(env, "KASIR_RELAY_TOKENS_URL", default) if has_tokens else None,
+        send=RelaySend(send),
+        hmac_keys=_hmac_keys(env, "KASIR_RELAY_HMAC_KEY"),
+        token_hmac_keys=_hmac_keys(env, "KASIR_RELAY_TOKEN_HMAC_KEY"),
+        user=env.get("KASIR_RELAY_USER") or None,
+        password=env.get("KASIR_RELAY_PASSWORD") or None,
+    )
 
 
 def _data_dir(env: Mapping[str, str]) -> Path:

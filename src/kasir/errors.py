@@ -9,6 +9,9 @@ The type of an error shows who must act. A refusal by the wallet is a status, no
     ├── StillRunning          the shop: the first call with this key has no answer yet
     ├── NotClaimedYet         the shop: a needed notification has not arrived yet; retry
     ├── NotFound              the shop: no such payment or link
+    ├── OutcomeUnknown        the shop: Adyen has not answered; retry with the same key, or wait
+    ├── RefusedByAdyen        the shop, or the operator: Adyen refused the request
+    ├── NotOpen               the shop: this Kasir is closed, or belongs to another process
     ├── CutOff                the shop: Kasir was stopped before it had the answer; retry
     ├── DatabaseUnavailable   the operator: PostgreSQL does not answer
     │   └── DatabaseReadOnly  the operator: PostgreSQL accepts no writes
@@ -122,6 +125,45 @@ class NotFound(KasirError):
     def __init__(self, what: str, name: str) -> None:
         super().__init__(f"no {what} {cut(name)!r}")
         self.what, self.name = what, name
+
+
+class OutcomeUnknown(KasirError):
+    """Adyen has not answered, so the request may have been executed or not.
+
+    Kasir repeats a payment by itself. Retry with the same key, never with a new one, or wait for
+    the notification.
+
+    Attributes:
+        payment_id: Kasir's id of the payment; None where the call is not about one payment.
+    """
+
+    def __init__(self, payment_id: str | None = None) -> None:
+        named = f" of {payment_id}" if payment_id else ""
+        super().__init__(f"Adyen has not answered; the outcome{named} is not known yet")
+        self.payment_id = payment_id
+
+
+class RefusedByAdyen(KasirError):
+    """Adyen refused the request. Nothing was executed.
+
+    Attributes:
+        status: The HTTP status.
+        code: Adyen's `errorCode`.
+        message: Adyen's message.
+        psp_reference: Adyen's name for the request; may be empty.
+        payment_id: Kasir's id of the payment; None where the call is not about one payment.
+    """
+
+    def __init__(
+        self, *, status: int, code: str, message: str, psp_reference: str, payment_id: str | None
+    ) -> None:
+        super().__init__(f"Adyen refused the request with {status} {code}: {message}")
+        self.status, self.code, self.message = status, code, message
+        self.psp_reference, self.payment_id = psp_reference, payment_id
+
+
+class NotOpen(KasirError):
+    """The Kasir is closed, or it was opened in another process, before a fork."""
 
 
 class CutOff(KasirError):

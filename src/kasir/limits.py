@@ -109,6 +109,17 @@ class Limits:
     event_timeout_s: float = 15.0
     #: Events that all workers together deliver at once.
     event_deliveries_max: int = 50
+    #: The waits after failed tries to relay a notification; the last one is repeated. Source:
+    #: Adyen's own schedule (docs/adyen.md).
+    relay_gaps_s: tuple[float, ...] = (
+        *(9, 9, 9),
+        *(120, 300, 600, 900, 1800),
+        *(3600, 7200, 14_400, 28_800),
+    )
+    #: How long a job has the relay's queue without a sign of life: longer than `event_timeout_s`.
+    relay_lease_s: float = 30.0
+    #: The most notifications that one job relays.
+    relay_run_max: int = 200
     #: Notifications that share one commit.
     inbox_batch_max: int = 500
     #: Notices that are read in one transaction, and their bytes in total. The first notice is read

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import random
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -14,30 +13,24 @@ from kasir.clock import Clock, SystemClock
 from kasir.config import DatabaseSettings, Settings, settings_from
 from kasir.embedded.server import embedded, kept_running
 from kasir.gateway.clock_check import ClockCheck
-from kasir.gateway.provider import Adyen
-from kasir.gateway.renewal_messages import why_refused
-from kasir.gateway.token_answers import TokenRecordingProvider
-from kasir.gateway.token_checks import TokenCheckingProvider
 from kasir.gateway.twin_clock import twin_clock
 from kasir.gateway.wire import Wire
 from kasir.ids import SortableIds
-from kasir.jobs import engine
 from kasir.jobs.closing import Closing, Waits
 from kasir.jobs.due import Due
 from kasir.jobs.due_subscriptions import DueSubscriptions
-from kasir.jobs.renewing import Renewing, Turns
+from kasir.jobs.renewing import Renewing
 from kasir.jobs.schema import bring_up_to_date
 from kasir.ledger.payment_book import PostgresPaymentBook
-from kasir.ledger.payments import Ledger
-from kasir.ledger.tokens import TokenLedger, Tokens
-from kasir.limits import Limits
-from kasir.payments.flow import Flow, Timeouts
+from kasir.ledger.tokens import Tokens
+from kasir.payments.flow import Flow
+from kasir.relay.relaying import Relay
 from kasir.requests.changes import ChangeRequests
-from kasir.requests.payment_link_attempts import AttemptTimes
 from kasir.requests.payment_links import PaymentLinks
 from kasir.requests.payments import PaymentRequests
 from kasir.requests.stored_methods import StoredMethods
 from kasir.requests.subscriptions import SubscriptionRequests
+from kasir.shared_parts import Base, SharedParts
 from kasir.shop_events.delivery import EventDelivery
 from kasir.store import database
 from kasir.store.api_keys import ApiKeys
@@ -45,36 +38,10 @@ from kasir.store.database import Pool
 from kasir.store.doctor import DoctorCounts
 from kasir.store.inbox import GroupInbox
 from kasir.store.links import PostgresLinks
-from kasir.store.open_attempts import PostgresOpenAttempts
-from kasir.store.outbox import EventFeed, Outbox
-from kasir.store.subscription_rows import RenewalRows
+from kasir.store.outbox import EventFeed
 from kasir.store.subscriptions import SubscriptionBook
-from kasir.store.vault import Vault
 from kasir.webhooks.notices import Notices
 from kasir.webhooks.reading import Reader
-
-
-@dataclass(frozen=True, slots=True)
-class Base:
-    """What the parts of an account are built on.
-
-    Attributes:
-        settings: The account's settings.
-        pool: The database, with the account's tables.
-        wire: The account's connections to Adyen.
-        clock: Kasir's clock.
-        machine: The machine's clock.
-        ids: Makes the account's ids.
-        asker: The number of this process (see `store.askers`); None to choose one.
-    """
-
-    settings: Settings
-    pool: Pool
-    wire: Wire
-    clock: Clock
-    machine: Clock
-    ids: SortableIds
-    asker: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +56,7 @@ class Parts:
         closing: Closes unfinished attempts.
         events: The shop's events, page by page.
         delivery: Delivers events to the shop; run by the worker.
+        relay: Relays notifications to the shop's own Adyen handler; run by the worker.
         due: Finds due work and enqueues it.
         links: `/paymentLinks` and the form behind them.
         links_kept: The stored links; encrypts those that an earlier version stored unencrypted.
@@ -115,6 +83,7 @@ class Parts:
     closing: Closing
     events: EventFeed
     delivery: EventDelivery
+    relay: Relay
     due: Due
     links: PaymentLinks
     links_kept: PostgresLinks
@@ -137,7 +106,7 @@ class Parts:
     def built(cls, base: Base) -> Self:
         """Build every part, on an open database and connections to Adyen."""
         settings, pool, wire, clock = base.settings, base.pool, base.wire, base.clock
-        limits, shared = settings.limits, _Shared.built(base)
+        limits, shared = settings.limits, SharedParts.built(base)
         ids, account, book, vault = shared.ids, shared.account, shared.book, shared.vault
         tokens = Tokens(pool, shared.token_ledger, vault)
         stored = StoredMethods(wire, tokens, clock, account, shared.token_check_gaps)
@@ -157,11 +126,12 @@ class Parts:
             delivery=EventDelivery(
                 pool, vault, [timedelta(seconds=gap) for gap in limits.event_gaps_s], clock
             ),
+            relay=shared.relay(),
             due=due,
             links=shared.links(links, checkout, closing),
             links_kept=links,
             payments=book,
-            inbox=GroupInbox(pool, vault, engine.enqueue_reading, limits.inbox_batch_max),
+            inbox=shared.inbox(),
             notices=Notices(pool, vault),
             reader=shared.reader(),
             tokens=tokens,
@@ -189,140 +159,6 @@ class Parts:
                 apart_max=timedelta(seconds=limits.clock_apart_max_s),
             ),
             pool=pool,
-        )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Shared:
-    """Objects that several parts need, and methods that build the parts that need many objects."""
-
-    settings: Settings
-    pool: Pool
-    wire: Wire
-    clock: Clock
-    ids: SortableIds
-    timeouts: Timeouts
-    vault: Vault
-    outbox: Outbox
-    ledger: Ledger
-    token_ledger: TokenLedger
-    token_check_gaps: Sequence[timedelta]
-    book: PostgresPaymentBook
-
-    @classmethod
-    def built(cls, base: Base) -> Self:
-        settings, pool, clock, ids = base.settings, base.pool, base.clock, base.ids
-        limits = settings.limits
-        vault, timeouts = Vault(settings.secrets), _timeouts(limits)
-        outbox = Outbox(ids, clock, vault, is_pushed=settings.events_url is not None)
-        ledger = Ledger(clock, timedelta(seconds=limits.settle_after_s), outbox)
-        check_gaps = [timedelta(seconds=gap) for gap in limits.token_check_gaps_s]
-        return cls(
-            settings=settings,
-            pool=pool,
-            wire=base.wire,
-            clock=clock,
-            ids=ids,
-            timeouts=timeouts,
-            vault=vault,
-            outbox=outbox,
-            ledger=ledger,
-            token_ledger=TokenLedger(ids, clock, vault, outbox),
-            token_check_gaps=check_gaps,
-            book=PostgresPaymentBook(
-                pool, vault, ledger, timeouts.lease, check_gaps[0], base.asker
-            ),
-        )
-
-    @property
-    def account(self) -> str:
-        return self.settings.merchant_account
-
-    @property
-    def attempt_lifetime(self) -> timedelta:
-        return timedelta(seconds=self.settings.limits.attempt_lifetime_s)
-
-    @property
-    def again_after(self) -> timedelta:
-        return timedelta(seconds=self.settings.limits.due_again_s)
-
-    def flow(self, tokens: Tokens, stored: StoredMethods) -> Flow:
-        limits = self.settings.limits
-        adyen = Adyen(self.wire, self.clock, limits.adyen_tries_max, limits.adyen_tries_s)
-        checked = TokenCheckingProvider(adyen, tokens, stored, self.clock, limits.token_check_s)
-        provider = TokenRecordingProvider(checked, tokens, self.clock)
-        return Flow(self.book, provider, self.clock, random.random, self.timeouts)
-
-    def due(self) -> Due:
-        limits = self.settings.limits
-        return Due(
-            pool=self.pool,
-            ledger=self.ledger,
-            clock=self.clock,
-            enqueue=engine.enqueue,
-            again_after=self.again_after,
-            batch_max=limits.due_batch_max,
-            late_after=timedelta(seconds=limits.late_after_s),
-            behind_max=timedelta(seconds=limits.behind_max_s),
-            # A jump of the twin's clock does not mean that Kasir was down.
-            test_clock_since=self.clock.now() if self.settings.follow_twin_clock else None,
-        )
-
-    def open_attempts(self) -> PostgresOpenAttempts:
-        return PostgresOpenAttempts(self.pool, timedelta(seconds=self.settings.limits.late_after_s))
-
-    def links(
-        self, kept: PostgresLinks, checkout: PaymentRequests, closing: Closing
-    ) -> PaymentLinks:
-        limits = self.settings.limits
-        return PaymentLinks(
-            book=kept,
-            payments=self.book,
-            requests=checkout,
-            ids=self.ids,
-            clock=self.clock,
-            merchant_account=self.account,
-            public_url=self.settings.public_url,
-            lifetime=timedelta(seconds=limits.link_lifetime_s),
-            lifetime_max=timedelta(seconds=limits.link_lifetime_max_s),
-            closer=closing,
-            times=AttemptTimes.of(limits),
-        )
-
-    def reader(self) -> Reader:
-        return Reader(
-            pool=self.pool,
-            ledger=self.ledger,
-            tokens=self.token_ledger,
-            vault=self.vault,
-            clock=self.clock,
-            merchant_account=self.account,
-            batch_max=self.settings.limits.reading_batch_max,
-            bytes_max=self.settings.limits.reading_bytes_max,
-            slow_reads_max=self.settings.limits.slow_reads_max,
-            is_live=self.settings.is_live,
-        )
-
-    @property
-    def renewal_rows(self) -> RenewalRows:
-        return RenewalRows(self.vault, why_refused)
-
-    def subscriptions(self) -> SubscriptionBook:
-        return SubscriptionBook(pool=self.pool, rows=self.renewal_rows)
-
-    def turns(self) -> Turns:
-        asker, rows = self.book.asker.number, self.renewal_rows
-        return Turns.built(self.settings, self.pool, self.ledger, self.ids, rows, asker)
-
-    def due_subscriptions(self) -> DueSubscriptions:
-        return DueSubscriptions(
-            pool=self.pool,
-            clock=self.clock,
-            enqueue=engine.enqueue,
-            merchant_account=self.account,
-            again_after=self.again_after,
-            batch_max=self.settings.limits.due_batch_max,
-            per_s_max=self.settings.limits.renewals_per_s_max,
         )
 
 
@@ -377,16 +213,6 @@ def database_of(
         return
     with embedded(settings.data_dir, pause=pause) as dsn, kept_running(settings.data_dir):
         yield dsn
-
-
-def _timeouts(limits: Limits) -> Timeouts:
-    return Timeouts(
-        lease=timedelta(seconds=limits.call_lease_s),
-        wait=timedelta(seconds=limits.details_wait_s),
-        first_gap=timedelta(seconds=limits.ask_again_first_s),
-        longest_gap=timedelta(seconds=limits.ask_again_longest_s),
-        key_lifetime=timedelta(seconds=limits.ask_again_for_s),
-    )
 
 
 def milliseconds() -> int:

@@ -6,6 +6,7 @@ test moves the clock, so three days take seconds.
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
@@ -185,7 +186,7 @@ class Simulation:
     async def open(self, kasir: Parts, stack: AsyncExitStack) -> None:
         """Connect to an open Kasir, so that `work` runs its jobs."""
         self.kasir = kasir
-        self._handlers = await handlers_of(kasir, stack)
+        self._handlers = await handlers_of(kasir, stack, asyncio.Event())
         self._due = replace(kasir.due, enqueue=self._enqueue)
 
     async def _enqueue(self, _: Connection, name: str, payloads: Sequence[bytes]) -> None:

@@ -28,7 +28,7 @@ CARD_ON_FILE = {
     "shopperLocale": "en-US",
 }
 CONSENT_TEXT = (
-    "Save my GoPay at TwinMerchant for next time. I will still be asked for my PIN each time."
+    "Save my GoPay at the shop for next time. I will still be asked for my PIN each time."
 )
 #: Faults of the twin: calls about tokens get an error, and the token webhook is lost.
 TOKEN_CALLS_FAIL = {"fault": "error_503", "call": "tokens"}
@@ -239,7 +239,7 @@ async def test_the_form_states_that_the_shop_always_saves_the_wallet(
     async with phone(browser, locale="en-GB") as page:
         await page.goto(link["url"])
         await expect(page.get_by_role("checkbox")).to_have_count(0)
-        note = page.get_by_text("Your GoPay will be saved at TwinMerchant for next time.")
+        note = page.get_by_text("Your GoPay will be saved at the shop for next time.")
         await expect(note).to_be_visible()
         await assert_fits(page)
         await picture(page, "enabled-phone")
@@ -248,7 +248,7 @@ async def test_the_form_states_that_the_shop_always_saves_the_wallet(
 
     assert len(await _tokens(shop, shopper)) == 1
     (consent,) = await _consents(shop, link)
-    assert consent.startswith("en: Your GoPay will be saved at TwinMerchant for next time.")
+    assert consent.startswith("en: Your GoPay will be saved at the shop for next time.")
 
 
 @pytest.mark.parametrize(
@@ -259,8 +259,8 @@ async def test_the_form_states_that_the_shop_always_saves_the_wallet(
             "What for: Kopi tiap bulan, Rp25.000. At most once in 30 days.",
         ),
         ({"recurringFrequency": 1}, "At most once a day."),
-        ({}, "How much and when is as agreed with TwinMerchant."),
-        ({"recurringFrequency": "often"}, "How much and when is as agreed with TwinMerchant."),
+        ({}, "How much and when is as agreed with the shop."),
+        ({"recurringFrequency": "often"}, "How much and when is as agreed with the shop."),
     ],
 )
 async def test_the_consent_text_of_a_subscription_has_the_links_description_and_frequency(
@@ -272,7 +272,7 @@ async def test_the_consent_text_of_a_subscription_has_the_links_description_and_
         recurringProcessingModel="Subscription",
         **fields,
     )
-    beginning = "Save my GoPay. TwinMerchant may charge it again without asking for my PIN."
+    beginning = "Save my GoPay. The shop may charge it again without asking for my PIN."
     async with phone(browser, locale="en-GB") as page:
         await page.goto(link["url"])
         box = page.get_by_role("checkbox")

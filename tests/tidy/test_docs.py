@@ -10,7 +10,8 @@ from kasir.payments.refunds import RefundStatus
 from kasir.payments.status import Status
 from kasir.store.inbox import NoticeState
 
-CONFIG = PurePosixPath("src/kasir/config.py")
+#: The modules that read settings.
+CONFIG = [PurePosixPath(f"src/kasir/{name}.py") for name in ("config", "shop_identity")]
 API_PAGE = PurePosixPath("docs/api.md")
 STATUS_PAGE = PurePosixPath("docs/payment-status.md")
 SETTINGS_PAGE = PurePosixPath("docs/settings.md")
@@ -80,7 +81,8 @@ def test_every_setting_is_documented_and_every_documented_setting_exists(
 ) -> None:
     read = {
         node.value
-        for node in ast.walk(modules[CONFIG])
+        for path in CONFIG
+        for node in ast.walk(modules[path])
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
         if SETTING.fullmatch(node.value)
     }

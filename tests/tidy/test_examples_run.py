@@ -6,17 +6,19 @@ import asyncio
 import base64
 import re
 import secrets
+import shlex
+import subprocess
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import httpx
 import msgspec
 import pytest
 import requests
 from aiohttp import web
-from litestar import Litestar
-from litestar.testing import AsyncTestClient
+from fastapi import FastAPI
 from sybil.document import Document
 from sybil.parsers.markdown import PythonCodeBlockParser, SkipParser
 
@@ -33,6 +35,8 @@ from kasir.wiring import open_parts
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = ("README.md", "docs/api.md", "docs/library.md")
+#: A page of whole programs, which tests/oracle/test_snippets.py runs.
+SNIPPETS = "docs/snippets.md"
 #: Pages whose examples receive events: `take` handles one delivered event, `events` fetches all.
 RECEIVERS = ("docs/api.md",)
 
@@ -42,8 +46,11 @@ SECRET = "whsec_" + base64.b64encode(b"a secret of thirty-two letters..").decode
 
 @pytest.fixture
 def environment(system: RunningDemo, monkeypatch: pytest.MonkeyPatch) -> RunningDemo:
-    """The system, with its settings as environment variables, as an operator sets them."""
-    for name, text in system.environment.items():
+    """The system, with the settings of the file that it prints as environment variables."""
+    read = ["sh", "-ac", f". {shlex.quote(str(system.settings_file))} && env -0"]
+    given = subprocess.run(read, env={}, stdout=subprocess.PIPE, text=True, check=True).stdout
+    for setting in given.split("\0"):
+        name, _, text = setting.partition("=")
         if name.startswith(("ADYEN_", "KASIR_")):
             monkeypatch.setenv(name, text)
     return system
@@ -74,7 +81,7 @@ def test_the_receiver_of_a_page_accepts_every_event(page: str, environment: Runn
 
 
 def test_every_page_with_a_receiver_is_tested_with_every_event() -> None:
-    pages = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]
+    pages = {ROOT / "README.md", *(ROOT / "docs").rglob("*.md")} - {ROOT / SNIPPETS}
     examples = {
         path.relative_to(ROOT).as_posix(): "\n".join(
             re.findall(r"^```python\n(.*?)^```$", path.read_text("utf-8"), re.MULTILINE | re.DOTALL)
@@ -116,6 +123,20 @@ def test_the_json_examples_of_a_page_are_json(page: str) -> None:
 
     for example in re.findall(r"^```json\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL):
         msgspec.json.decode(example)
+
+
+def test_the_examples_of_the_readme_need_only_the_settings_of_the_demo() -> None:
+    """So that they run unchanged beside a demo: no address and no key is written in them."""
+    examples = "".join(
+        re.findall(
+            r"^```python\n(.*?)^```$",
+            (ROOT / "README.md").read_text("utf-8"),
+            re.MULTILINE | re.DOTALL,
+        )
+    )
+
+    assert {"KASIR_URL", "KASIR_API_KEY"} <= set(re.findall(r"KASIR_\w+", examples))
+    assert [text for text in ('127.0.0.1:8000/v72"', "demo-api-key") if text in examples] == []
 
 
 def test_the_journeys_in_the_readme_exist_and_are_in_their_order() -> None:
@@ -178,7 +199,11 @@ async def _delivered(payload: bytes) -> tuple[dict[str, str], bytes]:
     return received[0]
 
 
-async def _get_from(app: Litestar, path: str) -> int:
+async def _get_from(app: FastAPI, path: str) -> int:
     """Start an app, request a path, and stop the app; returns the HTTP status."""
-    async with AsyncTestClient(app) as client:
+    transport = httpx.ASGITransport(app=app)
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=transport, base_url="http://shop.example") as client,
+    ):
         return (await client.get(path)).status_code

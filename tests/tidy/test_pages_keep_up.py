@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
+from kasir import Kasir
 from kasir.jobs.kinds import JobKind
-from kasir.python_api import Kasir
 from kasir.shop_events.event_policy import EventType
 from kasir.subscriptions.events import SubscriptionEvent
 

@@ -20,8 +20,13 @@ def reference(request: rules.Request) -> None:
 
 
 def return_url(request: rules.Request) -> None:
-    """The request has a `returnUrl`; on the web it is an http or https address."""
+    """The request has a `returnUrl`; on the web it is an http or https address.
+
+    GUESS: a charge by token without a shopper needs none.
+    """
     url = request.body.get("returnUrl")
+    if url in (None, "") and is_charged_alone(request.body):
+        return
     if url in (None, ""):
         raise errors.no_return_url()
     longest = limits.longest_text("returnUrl", request.version)
@@ -72,6 +77,14 @@ def gopay_token(request: rules.Request) -> None:
         raise errors.invalid("shopperInteraction")
 
 
+def is_charged_alone(body: rules.Body) -> bool:
+    """Return whether a token is charged while no shopper is present."""
+    method = body["paymentMethod"]
+    return stored_token(method) is not None and (
+        body.get("recurringProcessingModel") == "Subscription"
+    )
+
+
 def saves_token(body: rules.Body) -> bool:
     """Return whether a payment saves a token; the fields `enable*` are older names."""
     if stored_token(body["paymentMethod"]):
@@ -106,12 +119,14 @@ def gopay_browser(request: rules.Request) -> None:
 
     Adyen's page on GoPay requires both, except in a payment with a token. An older copy of the
     page requires one of them. An implementer reported that browserInfo is mandatory. GUESS: the
-    error code.
+    error code, and that an app needs no browserInfo, which Adyen's page on GoPay in Android apps
+    does not send.
     """
     if stored_token(request.body["paymentMethod"]):
         return
     present = [name for name in ("browserInfo", "channel") if request.body.get(name) is not None]
-    if request.strict and "browserInfo" not in present:
+    is_app = request.body.get("channel") in limits.APP_CHANNELS
+    if request.strict and "browserInfo" not in present and not is_app:
         raise errors.invalid("browserInfo")
     if request.strict and "channel" not in present:
         raise errors.invalid("channel")

@@ -106,7 +106,7 @@ def create(twin: Twin, body: rules.Body) -> Payment:
         merchant_account=body["merchantAccount"],
         reference=body["reference"],
         amount=Amount(body["amount"]["currency"], body["amount"]["value"]),
-        return_url=body["returnUrl"],
+        return_url=body.get("returnUrl") or "",
         created_at=now,
         expires_at=_expires_at(twin, body, now),
         metadata=dict(body.get("metadata") or {}),

@@ -13,7 +13,8 @@ from typing import Final
 from urllib.parse import unquote
 
 #: The versions of Checkout that shops may call at Kasir, and the version that Kasir calls at Adyen.
-VERSIONS: Final = (71, 72)
+#: Adyen's older pages about GoPay call v68 to v70.
+VERSIONS: Final = (68, 69, 70, 71, 72)
 OWN_VERSION: Final = 72
 #: The version of the classic Recurring API, for shops and for Kasir's own calls.
 RECURRING_VERSION: Final = 68

@@ -17,7 +17,7 @@ from typing import Any, Final
 import msgspec
 
 from kasir.adyen.texts import all_storable, read_json
-from kasir.errors import InvalidRequest, Unreadable
+from kasir.errors import InvalidRequest, Unreadable, cut
 
 #: "Request already processed or in progress" (API idempotency page).
 ALREADY_PROCESSED: Final = "704"
@@ -125,6 +125,15 @@ class Answer:
         # 500 with a configuration error (905, "Payment details are not supported") is final. After
         # any other 5xx the money may have moved or not.
         return Verdict.OURS if fields.get("errorType") == "configuration" else Verdict.UNKNOWN
+
+
+def error_text(answer: Answer) -> str:
+    """Describe an error in a sentence: who answered, the HTTP status, Adyen's code and message."""
+    if not answer.is_adyens:
+        return f"Something other than Adyen answered with HTTP {answer.status}."
+    code, message = answer.error_code, cut(str(answer.json().get("message", "")))
+    details = ", ".join(filter(None, (code and f"errorCode {code}", message)))
+    return f"Adyen answered with an error: HTTP {answer.status} {details}".rstrip(" .") + "."
 
 
 def for_shop(answer: Answer) -> Answer:

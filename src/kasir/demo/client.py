@@ -49,6 +49,10 @@ class JourneyError(Exception):
     """A journey failed; the message says how."""
 
 
+class NotRun(Exception):
+    """A journey was not run, because a program is not installed; the message names it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Reply:
     """An HTTP response, read to its end."""

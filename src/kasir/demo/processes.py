@@ -7,8 +7,10 @@ session of its own, so that Ctrl-C reaches only this process, which stops them i
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -17,6 +19,7 @@ import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -24,6 +27,7 @@ import msgspec
 
 from kasir.config import settings_from
 from kasir.demo.alone import DemoError, alone, keep_keys, keys_of, refuse_taken
+from kasir.demo.authority import Authority, authority_in
 from kasir.guessable import DEMO_KEY, TWIN_KEY, TWIN_MERCHANT
 from kasir.limits import Limits
 from kasir.wiring import database_of
@@ -34,6 +38,7 @@ _STOP_S: Final = Limits().stop_s + 10
 _POLL_S: Final = 0.05
 _OUTPUT_MAX: Final = 300
 _HOST: Final = "127.0.0.1"
+_SETTINGS_FILE: Final = "shop.env"
 #: The twin prints this once it has bound its port.
 _TWIN_STARTED: Final = "adyen-twin is at "
 #: Logs contain payment references and the folder contains the database: only the owner may read.
@@ -53,11 +58,23 @@ class RunningDemo:
     shop_url: str
     environment: Mapping[str, str] = field(repr=False)
     logs: Path
+    #: The authority of the certificate of Kasir and the twin; None if they serve http.
+    authority: Authority | None = None
+
+    @property
+    def settings_file(self) -> Path:
+        """The file with the address and the keys of this demo, for the programs of a shop."""
+        return self.logs.parent / _SETTINGS_FILE
 
     @property
     def api_key(self) -> str:
         """The key that shops call Kasir with."""
         return self.environment["KASIR_API_KEY"]
+
+    @property
+    def tls(self) -> ssl.SSLContext | None:
+        """What a client of the demo trusts: the demo's authority; None if it serves http."""
+        return self.authority.context() if self.authority else None
 
 
 @contextmanager
@@ -67,6 +84,7 @@ def running_demo(
     twin_port: int,
     shop_port: int,
     data: Path | None = None,
+    https: bool = False,
     given: Mapping[str, str] | None = None,
     pause: Callable[[float], None] = time.sleep,
 ) -> Iterator[RunningDemo]:
@@ -78,6 +96,7 @@ def running_demo(
         shop_port: The demo shop's port.
         data: Folder to keep the database and the twin's state in; unless given, a temporary one
             that is removed at the end.
+        https: Serve Kasir and the twin over HTTPS, by a certificate of the folder's own authority.
         given: Settings that override the demo's; None for the environment variables.
         pause: Sleeps a number of seconds. It may raise, to end the start between two steps.
 
@@ -93,7 +112,9 @@ def running_demo(
             refuse_taken(number, option)
         chosen = os.environ if given is None else given
         keys = keys_of(folder)
-        env = keys | _environment(chosen, port, twin_port, folder)
+        scheme = "https" if https else "http"
+        kasir_url, twin_url = (f"{scheme}://{_HOST}:{number}" for number in (port, twin_port))
+        env = keys | _environment(chosen, kasir_url, twin_url, shop_port, folder)
         # The database starts before every program and stops after all of them.
         dsn = stack.enter_context(database_of(settings_from(env), pause))
         env["KASIR_DATABASE_URL"] = dsn
@@ -101,26 +122,34 @@ def running_demo(
         logs = folder / "logs"
         logs.mkdir(_PRIVATE_FOLDER, parents=True, exist_ok=True)
         logs.chmod(_PRIVATE_FOLDER)
-        urls = [f"http://{_HOST}:{number}" for number in (port, twin_port, shop_port)]
+        # Not before the database: it requires that a new folder has no other files.
+        authority = authority_in(folder, datetime.now(UTC)) if https else None
         demo = RunningDemo(
-            kasir_url=urls[0], twin_url=urls[1], shop_url=urls[2], environment=env, logs=logs
+            kasir_url=kasir_url,
+            twin_url=twin_url,
+            shop_url=f"http://{_HOST}:{shop_port}",
+            environment=env | (authority.environment if authority else {}),
+            logs=logs,
+            authority=authority,
         )
+        _write_settings(demo)
         pause(0)  # A signal that arrived during the steps above ends the start here.
         state_folder = folder if data else None
-        twin = _start(stack, demo, "twin", _twin(env, twin_port, state_folder), pause)
-        _wait(twin, f"{demo.twin_url}/twin/health", pause)
+        tls = _tls_options(authority)
+        twin = _start(stack, demo, "twin", _twin(env, twin_port, state_folder) + tls, pause)
+        _wait(twin, f"{demo.twin_url}/twin/health", demo.tls, pause)
         _configure_twin(demo)
-        server = _start(stack, demo, "server", _kasir("serve", "--port", str(port)), pause)
+        server = _start(stack, demo, "server", _kasir("serve", "--port", str(port), *tls), pause)
         _start(stack, demo, "worker", _kasir("worker"), pause)
         shop = _module("kasir.demo.shop", str(shop_port), demo.kasir_url)
         shop_program = _start(stack, demo, "shop", shop, pause)
-        _wait(server, f"{demo.kasir_url}/health/ready", pause)
-        _wait(shop_program, f"{demo.shop_url}/health", pause)
+        _wait(server, f"{demo.kasir_url}/health/ready", demo.tls, pause)
+        _wait(shop_program, f"{demo.shop_url}/health", None, pause)
         yield demo
 
 
 def _environment(
-    environ: Mapping[str, str], port: int, twin_port: int, folder: Path
+    environ: Mapping[str, str], kasir_url: str, twin_url: str, shop_port: int, folder: Path
 ) -> dict[str, str]:
     """Return the demo's settings. `environ` overrides those before `**given`, not those after."""
     given = {name: text for name, text in environ.items() if text}
@@ -128,15 +157,33 @@ def _environment(
         "ADYEN_API_KEY": TWIN_KEY,
         "ADYEN_MERCHANT_ACCOUNT": TWIN_MERCHANT,
         "KASIR_API_KEY": DEMO_KEY,
-        "KASIR_PUBLIC_URL": f"http://{_HOST}:{port}",
+        "KASIR_PUBLIC_URL": kasir_url,
         "KASIR_DATA_DIR": str(folder),
+        # The shop's own handler of Adyen's notifications: `shop_handler`.
+        "KASIR_RELAY_URL": f"http://{_HOST}:{shop_port}/adyen",
         **given,
         "ADYEN_ENVIRONMENT": "twin",
-        "ADYEN_TWIN_URL": f"http://{_HOST}:{twin_port}",
+        "ADYEN_TWIN_URL": twin_url,
         "KASIR_FOLLOW_TWIN_CLOCK": "1",
         # The embedded database is always in the demo's folder.
         **({"KASIR_DATA_DIR": str(folder)} if "KASIR_DATABASE_URL" not in given else {}),
     }
+
+
+def _write_settings(demo: RunningDemo) -> None:
+    """Write the settings that a shell, a shop's program or Kasir as a library can read."""
+    ours = {
+        name: text
+        for name, text in demo.environment.items()
+        if name.startswith(("ADYEN_", "KASIR_"))
+    }
+    lines = [
+        f"{name}={shlex.quote(text)}\n"
+        for name, text in sorted((ours | {"KASIR_URL": demo.kasir_url}).items())
+    ]
+    demo.settings_file.touch(_PRIVATE_FILE)
+    demo.settings_file.chmod(_PRIVATE_FILE)
+    demo.settings_file.write_text("".join(lines), "utf-8")
 
 
 @contextmanager
@@ -151,6 +198,13 @@ def _twin(env: Mapping[str, str], port: int, folder: Path | None) -> list[str]:
     account = ["--merchant-account", env["ADYEN_MERCHANT_ACCOUNT"]]
     state = ["--state", str(folder / "twin.json")] if folder else []
     return [str(program), "serve", "--host", _HOST, "--port", str(port), *account, *state]
+
+
+def _tls_options(authority: Authority | None) -> list[str]:
+    """Return the options of Kasir and the twin for HTTPS; none without an authority."""
+    if authority is None:
+        return []
+    return ["--tls-cert", str(authority.server), "--tls-key", str(authority.server_key)]
 
 
 def _kasir(*arguments: str) -> list[str]:
@@ -219,7 +273,9 @@ def _stop(process: subprocess.Popen[bytes], pause: Callable[[float], None]) -> N
     process.wait()
 
 
-def _wait(program: _Program, url: str, pause: Callable[[float], None]) -> None:
+def _wait(
+    program: _Program, url: str, tls: ssl.SSLContext | None, pause: Callable[[float], None]
+) -> None:
     """Wait until a program answers.
 
     Raises:
@@ -227,16 +283,16 @@ def _wait(program: _Program, url: str, pause: Callable[[float], None]) -> None:
     """
     deadline = time.monotonic() + _READY_S
     while time.monotonic() < deadline and program.process.poll() is None:
-        if program.listens() and _answers(url):
+        if program.listens() and _answers(url, tls):
             return
         pause(_POLL_S)
     last = (program.output() or ["it printed nothing"])[-1]
     raise DemoError(f"the {program.name} did not start: {last[:_OUTPUT_MAX]}")
 
 
-def _answers(url: str) -> bool:
+def _answers(url: str, tls: ssl.SSLContext | None) -> bool:
     try:
-        with urllib.request.urlopen(url, timeout=2) as response:  # noqa: S310  # The address of our own program.
+        with urllib.request.urlopen(url, timeout=2, context=tls) as response:  # noqa: S310  # The address of our own program.
             response.read()
     except OSError:  # URLError is an OSError.
         return False
@@ -262,7 +318,7 @@ def _set_webhook(demo: RunningDemo, name: str, path: str, key: str) -> None:
         method="PUT",
     )
     try:
-        with urllib.request.urlopen(request, timeout=_READY_S) as response:  # noqa: S310  # The same.
+        with urllib.request.urlopen(request, timeout=_READY_S, context=demo.tls) as response:  # noqa: S310  # The same.
             response.read()
     except OSError as error:  # URLError is an OSError.
         raise DemoError(f"the twin's webhooks could not be configured: {error}") from error

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import sys
 import time
 from pathlib import Path
 from typing import Final
 
+from kasir.demo.alone import refuse_missing_packages
+from kasir.demo.authority import Authority
 from kasir.demo.processes import RunningDemo, free_port, running_demo
 
 _KASIR_PORT: Final = 8000
@@ -16,7 +19,9 @@ _TWIN_PORT: Final = 8700
 _POLL_S: Final = 0.1
 
 
-def run(*, port: int | None, twin_port: int | None, data: Path | None, check: bool) -> int:
+def run(
+    *, port: int | None, twin_port: int | None, data: Path | None, check: bool, https: bool = False
+) -> int:
     """Run the demo until Ctrl-C, or run its journeys.
 
     Args:
@@ -24,10 +29,16 @@ def run(*, port: int | None, twin_port: int | None, data: Path | None, check: bo
         twin_port: The twin's port; None for 8700, or for any free port in a check.
         data: Folder to keep the database and the twin's state in; temporary unless given.
         check: Run every journey, print a row for each, and stop.
+        https: Serve Kasir and the twin over HTTPS.
 
     Returns:
         0, or 1 if a journey failed.
+
+    Raises:
+        DemoError: Packages are missing, or the demo cannot start.
+        SettingError: A setting of the environment is malformed.
     """
+    refuse_missing_packages(is_database_given=bool(os.environ.get("KASIR_DATABASE_URL")))
     interrupts = _Interrupts()
     kasir_port = port or (free_port() if check else _KASIR_PORT)
     with running_demo(
@@ -35,6 +46,7 @@ def run(*, port: int | None, twin_port: int | None, data: Path | None, check: bo
         twin_port=twin_port or (free_port() if check else _TWIN_PORT),
         shop_port=free_port() if check else kasir_port + 1,
         data=data,
+        https=https,
         pause=interrupts.pause,
     ) as demo:
         if check:
@@ -92,11 +104,18 @@ def _show(demo: RunningDemo) -> None:
   Buy something here   {demo.shop_url}
   Kasir                {demo.kasir_url}   (X-API-Key: {demo.api_key})
   The twin             {demo.twin_url}   (the GoPay PIN is 123456)
+  Settings for a shop  {demo.settings_file}   (set -a; . FILE; set +a)
   Logs                 {demo.logs}
-
+{_trust(demo.authority) if demo.authority else ""}
   Ctrl-C stops everything.""",
         flush=True,
     )
+
+
+def _trust(authority: Authority) -> str:
+    """Return the lines that show how each kind of client trusts the demo's authority."""
+    lines = (f"    {client:8} {command}" for client, command in authority.trust().items())
+    return "\n".join(["\n  A client trusts the demo's certificate so:", *lines, ""])
 
 
 if sys.platform == "win32":  # There is no SIGHUP, and no embedded PostgreSQL either.

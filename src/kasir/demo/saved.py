@@ -15,7 +15,7 @@ _SETTLED_S: Final = 15
 
 async def by_subscription(client: JourneyClient) -> None:
     """A payment saves the wallet as `Subscription`; its token is charged without the shopper."""
-    shopper, token = await _save_wallet(client, "Subscription")
+    shopper, token = await save_wallet(client, "Subscription")
     order = reference("charge")
     reply = await charge(client, shopper, token, "Subscription", order)
     expect(reply.json["resultCode"], "Authorised", "the result code")
@@ -27,7 +27,7 @@ async def by_subscription(client: JourneyClient) -> None:
 
 async def charge_refused(client: JourneyClient) -> None:
     """A wallet without money refuses a subscription's charge."""
-    shopper, token = await _save_wallet(client, "Subscription")
+    shopper, token = await save_wallet(client, "Subscription")
     await _set_wallet(client, shopper, {"balance": 0})
     order = reference("charge-refused")
     reply = await charge(client, shopper, token, "Subscription", order)
@@ -37,7 +37,7 @@ async def charge_refused(client: JourneyClient) -> None:
 
 async def by_card_on_file(client: JourneyClient) -> None:
     """A first payment saves the wallet as `CardOnFile`; then the shopper pays with the PIN."""
-    shopper, token = await _save_wallet(client, "CardOnFile")
+    shopper, token = await save_wallet(client, "CardOnFile")
     order = reference("pin")
     reply = await charge(client, shopper, token, "CardOnFile", order)
     expect(reply.json["resultCode"], "RedirectShopper", "the result code")
@@ -59,7 +59,7 @@ async def pin_cancelled(client: JourneyClient) -> None:
 async def token_first(client: JourneyClient) -> None:
     """The token webhook arrives before the payment's, is stored, and is matched later."""
     await client.knobs(tokensTold="before")
-    shopper, token = await _save_wallet(client, "Subscription")
+    shopper, token = await save_wallet(client, "Subscription")
     await client.knobs()
     reply = await charge(client, shopper, token, "Subscription", reference("token-first"))
     expect(reply.json["resultCode"], "Authorised", "the result code")
@@ -80,7 +80,7 @@ async def token_adopted(client: JourneyClient) -> None:
 
 async def disabled_by_shop(client: JourneyClient) -> None:
     """The shop removes a token: 204, it is not listed any more, and a charge is refused."""
-    shopper, token = await _save_wallet(client, "Subscription")
+    shopper, token = await save_wallet(client, "Subscription")
     query = f"shopperReference={shopper}"
     path = "/v72/storedPaymentMethods"
     removed = await client.call("DELETE", f"{path}/{token}?{query}")
@@ -93,7 +93,7 @@ async def disabled_by_shop(client: JourneyClient) -> None:
 
 async def disabled_by_wallet(client: JourneyClient) -> None:
     """The shopper unlinks the shop in the GoPay app: the shop gets an event; charges fail."""
-    shopper, token = await _save_wallet(client, "Subscription")
+    shopper, token = await save_wallet(client, "Subscription")
     await client.twin("POST", f"/twin/tokens/{token}", {"do": "disable"})
 
     def is_gone(events: list[dict[str, Any]]) -> bool:
@@ -108,7 +108,7 @@ async def disabled_by_wallet(client: JourneyClient) -> None:
 
 async def of_another(client: JourneyClient) -> None:
     """A token is charged only for its own shopper; for another, nothing is sent or stored."""
-    _, token = await _save_wallet(client, "Subscription")
+    _, token = await save_wallet(client, "Subscription")
     order = reference("another")
     reply = await charge(client, reference("another-shopper"), token, "Subscription", order)
     expect((reply.status, reply.json["errorCode"]), (422, "800"), "the answer")
@@ -117,7 +117,7 @@ async def of_another(client: JourneyClient) -> None:
 
 async def classic(client: JourneyClient) -> None:
     """The classic Recurring API lists a shopper's tokens, and disables all if none is named."""
-    shopper, token = await _save_wallet(client, "Subscription")
+    shopper, token = await save_wallet(client, "Subscription")
     path = "/pal/servlet/Recurring/v68"
     body = {"shopperReference": shopper}
     listed = await client.call("POST", f"{path}/listRecurringDetails", body)
@@ -129,7 +129,7 @@ async def classic(client: JourneyClient) -> None:
     expect((reply.status, reply.json["errorCode"]), (422, "803"), "charging it")
 
 
-async def _save_wallet(client: JourneyClient, model: str) -> tuple[str, str]:
+async def save_wallet(client: JourneyClient, model: str) -> tuple[str, str]:
     """Save a new shopper's wallet; return the shopper's reference and the token's id."""
     shopper = await _pay_and_save_wallet(client, model)
     await client.advance(_SETTLED_S)
@@ -155,7 +155,7 @@ async def _pay_and_save_wallet(client: JourneyClient, model: str) -> str:
 
 async def _charge_with_pin(client: JourneyClient, do: str, code: str, status: str) -> None:
     """Charge a token with the PIN; expect a result code and a status after the shopper's action."""
-    shopper, token = await _save_wallet(client, "CardOnFile")
+    shopper, token = await save_wallet(client, "CardOnFile")
     order = reference(f"pin-{do}")
     reply = await charge(client, shopper, token, "CardOnFile", order)
     done = await client.details(await client.shopper(reply.json["action"], do))

@@ -1,7 +1,7 @@
 """A small shop, such as a merchant might have: Flask and Adyen's own Python library.
 
-It imports nothing of Kasir. Only the library's base URL and key differ from an integration with
-Adyen itself, so an existing integration keeps its code.
+Of Kasir it imports only its own other module, `shop_handler`. Only the library's base URL and key
+differ from an integration with Adyen itself, so an existing integration keeps its code.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ import requests
 from flask import Flask, redirect, render_template_string, request
 from werkzeug.serving import make_server
 from werkzeug.wrappers import Response
+
+from kasir.demo.shop_handler import AdyenHandler
 
 PRODUCTS: Final = {
     "gayo": ("Kopi Gayo, 200 g", 75_000),
@@ -107,6 +109,7 @@ class Shop:
         app.add_url_rule("/health", view_func=lambda: "ok", endpoint="health")
         app.add_url_rule("/checkout", view_func=self.checkout, methods=["POST"])
         app.add_url_rule("/orders/<reference>", view_func=self.order_page, methods=["GET", "POST"])
+        AdyenHandler().add_to(app)
         return app
 
     def product_list(self) -> str:

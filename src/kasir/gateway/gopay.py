@@ -1,7 +1,8 @@
 """The rules of GoPay. Source of each: Adyen's page "GoPay for API only".
 
 GoPay is paid in rupiah and needs no field on the form. It requires the channel and the shopper's
-browser with the payment. An older copy of the page required only one of these two fields.
+browser with the payment. An older copy of the page required only one of these two fields, and
+Adyen's page about GoPay in Android apps sends no browser, so an app may leave it out.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ APP_SCHEMES: Final = ("gojek:", "gopay:", "intent:")
 #: GUESS: Adyen names no maximum, so this is the highest maximum of the other providers. A wallet's
 #: own limit may be lower; then the wallet refuses the payment.
 AMOUNT_MAX: Final = 50_000_000
+#: The channels of apps.
+APPS: Final = ("Android", "iOS")
 #: The models that GoPay's page names. UnscheduledCardOnFile is not among them.
 MODELS: Final = ("Subscription", "CardOnFile")
 #: The fields of `paymentMethod` that contain a token: under the current name and the older one.
@@ -29,12 +32,17 @@ STORED_NAMES: Final = frozenset({"storedPaymentMethodId", "recurringDetailRefere
 def faults(fields: Mapping[str, Any]) -> Iterator[Fault]:
     """What is wrong with a `/payments` request for GoPay, with or without a token."""
     yield from _amount_faults(fields.get("amount"))
-    if fields["paymentMethod"].keys() & STORED_NAMES:
+    if names_token(fields["paymentMethod"]):
         yield from _charge_faults(fields)
         return
     yield from _browser_faults(fields)
     if saves(fields):
         yield from _recurring_faults(fields)
+
+
+def names_token(wanted: Mapping[str, Any]) -> bool:
+    """Whether a `paymentMethod` names a token to charge, by today's field or the older one."""
+    return any(wanted.get(name) not in (None, "") for name in STORED_NAMES)
 
 
 def saves(fields: Mapping[str, Any]) -> bool:
@@ -57,7 +65,7 @@ def _amount_faults(amount: object) -> Iterator[Fault]:
 def _browser_faults(fields: Mapping[str, Any]) -> Iterator[Fault]:
     if fields.get("channel") in (None, ""):
         yield Fault("channel", f"give one of {', '.join(checks.CHANNELS)}; GoPay requires it.")
-    if fields.get("browserInfo") is None:
+    if fields.get("browserInfo") is None and fields.get("channel") not in APPS:
         cure = f"give the shopper's browser ({', '.join(checks.BROWSER_INFO)}); GoPay requires it."
         yield Fault("browserInfo", cure)
 
@@ -72,10 +80,11 @@ def _recurring_faults(fields: Mapping[str, Any]) -> Iterator[Fault]:
 def _charge_faults(fields: Mapping[str, Any]) -> Iterator[Fault]:
     """What is wrong with a charge, which requires the token, shopper, model and ContAuth."""
     stored = fields["paymentMethod"]
-    stored_id = stored.get("storedPaymentMethodId", stored.get("recurringDetailReference"))
+    older = stored.get("recurringDetailReference") or None
+    stored_id = stored.get("storedPaymentMethodId") or older
     if cure := checks.Text(most=64).cure(stored_id):
         yield Fault("paymentMethod.storedPaymentMethodId", cure)
-    if stored.get("recurringDetailReference", stored_id) != stored_id:
+    if older not in (None, stored_id):
         cure = "is the older name of storedPaymentMethodId; give one of them."
         yield Fault("paymentMethod.recurringDetailReference", cure)
     yield from _recurring_faults(fields)

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from kasir.adyen.calls import METADATA_PAYMENT_ID
 from kasir.adyen.notifications import EventCode, Item, moment
-from kasir.adyen.replies import Answer, ResultCode, Verdict
+from kasir.adyen.replies import Answer, ResultCode, Verdict, error_text
 from kasir.errors import Unreadable, cut
 from kasir.money import Currency, Money
 from kasir.payments.facts import DisputeDetails, Fact, Says, Source, unanswered_key
@@ -170,7 +170,8 @@ def of_reply(question: Question, answer: Answer, at: datetime) -> CallResult:
         # the final answer, the shop would pay again with another key.
         verdict = Verdict.UNKNOWN
     if verdict in {Verdict.THEIRS, Verdict.UNKNOWN}:
-        return unanswered(question, at, f"HTTP {answer.status} {fields.get('errorCode', '')}")
+        why = f"HTTP {answer.status} {fields.get('errorCode', '')}"
+        return unanswered(question, at, why, error_text(answer))
     kept = KeptAnswer(
         status=answer.status,
         body=answer.body,
@@ -254,19 +255,18 @@ def _change_fact(
     )
 
 
-def unanswered(question: Question, at: datetime, why: str) -> CallResult:
+def unanswered(question: Question, at: datetime, why: str, error: str = "") -> CallResult:
     """The result of a try without a final answer: the outcome is unknown until a later try."""
-    is_change = question.kind not in {Kind.PAYMENTS, Kind.DETAILS}
     fact = Fact(
         key=unanswered_key(question.key),
         # If a change has no answer, the payment's status does not become unknown.
-        says=Says.NOTED if is_change else Says.UNKNOWN,
+        says=Says.UNKNOWN if question.kind in {Kind.PAYMENTS, Kind.DETAILS} else Says.NOTED,
         source=Source.KASIR,
         at=at,
         about=question.key,
         words=why.strip(),
     )
-    return CallResult(answer=None, facts=(fact,))
+    return CallResult(answer=None, facts=(fact,), error=error)
 
 
 def of_item(item: Item) -> Fact | None:

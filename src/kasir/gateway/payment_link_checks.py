@@ -19,11 +19,9 @@ def gopay_faults(fields: Mapping[str, Any]) -> Iterator[Fault]:
         yield Fault("amount.currency", "must be IDR; GoPay is paid in rupiah.", "138")
     if fields.get("countryCode") not in (None, "", GOPAY.country):
         yield Fault("countryCode", "must be ID; GoPay is offered in Indonesia.")
-    if not fields.get("returnUrl"):
-        yield Fault("returnUrl", "give where the shopper goes after paying.", "14_030")
     allowed = fields.get("allowedPaymentMethods")
-    if allowed is not None and (
-        not isinstance(allowed, list) or not METHODS.keys() & set(map(str, allowed))
+    if not isinstance(allowed, list | None) or (
+        allowed and not METHODS.keys() & set(map(str, allowed))
     ):
         yield Fault("allowedPaymentMethods", f"must hold {', '.join(METHODS)}.")
 

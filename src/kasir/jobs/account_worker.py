@@ -29,6 +29,9 @@ from kasir.store.schemas import schema_pool
 
 SQL: Final = queries("due")
 
+#: The setting without which an account relays nothing.
+RELAY_URL: Final = "KASIR_RELAY_URL"
+
 #: How often it is checked whether an account still has work, and which accounts there are.
 _CHECK_EVERY_S: Final = 1.0
 #: How many accounts look for work at the same time, so that looks leave connections to others.
@@ -205,7 +208,8 @@ class _AccountWorker:
 
     async def _has_work(self) -> bool:
         now = self._shared.parts.due.clock.now()
-        return bool(await SQL.has_work(self._pool, now=now))
+        has_relay = RELAY_URL in self._account.variables
+        return bool(await SQL.has_work(self._pool, now=now, has_relay=has_relay))
 
     async def _parts(self) -> WorkerParts:
         return await self._shared.accounts.parts_of(self._account.name)
@@ -220,7 +224,7 @@ class _AccountWorker:
         queue = AccountQueue(self._account.schema, self._shared.listening)
         at_once: dict[str, int] = {JobKind.DELIVER: limits.account_deliveries_max}
         async with AsyncExitStack() as stack:
-            handlers = await handlers_of(parts, stack)
+            handlers = await handlers_of(parts, stack, over)
             noting = {kind: activity.noting(handler) for kind, handler in handlers.items()}
             async with asyncio.TaskGroup() as tasks:
                 every_s, held_max = limits.account_poll_every_s, limits.account_jobs_held_max

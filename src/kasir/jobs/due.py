@@ -16,6 +16,7 @@ from kasir.clock import Clock
 from kasir.ids import PaymentId
 from kasir.jobs.kinds import JobKind
 from kasir.ledger.payments import Ledger
+from kasir.store import relay
 from kasir.store.database import Connection, Pool, queries, retried
 from kasir.store.open_attempts import deliveries
 
@@ -59,6 +60,7 @@ class Due:
         batch_max: The most rows of each kind that one search returns.
         late_after: A notification that comes longer than this after its event is late.
         behind_max: The longest that a held-back event waits for Adyen's late notifications.
+        relay_lease: For how long a job has the relay's queue; None if nothing is relayed.
         test_clock_since: When Kasir began to follow a test clock; None with a real clock. A gap
             after this time is a leap of the test clock, and no downtime.
     """
@@ -71,11 +73,12 @@ class Due:
     batch_max: int
     late_after: timedelta
     behind_max: timedelta
+    relay_lease: timedelta | None = None
     test_clock_since: datetime | None = None
 
     @retried
     async def look(self, *, clocks_agree: bool = True) -> int:
-        """Queue jobs for what is due, only for events if the clocks disagree.
+        """Queue jobs for what is due, only for events and the relay if the clocks disagree.
 
         Returns:
             How many jobs were queued and how many held-back events were written, together.
@@ -84,6 +87,7 @@ class Due:
         async with self.pool.acquire() as connection, connection.transaction():
             for search in _ALL_SEARCHES if clocks_agree else (_EVENT_SEARCH,):
                 total += await self._take(connection, search, now)
+            total += await self._take_relay(connection, now)
             if clocks_agree:
                 total += await self._write_held_events(connection, now)
         return total
@@ -95,6 +99,16 @@ class Due:
         if payloads:
             await self.enqueue(connection, search.kind, payloads)
         return len(payloads)
+
+    async def _take_relay(self, connection: Connection, now: datetime) -> int:
+        """Queue a job for the relay, if a notification waits and no other job has its queue."""
+        if self.relay_lease is None:
+            return 0
+        holder = await relay.take(connection, now, self.relay_lease)
+        if holder is None:
+            return 0
+        await self.enqueue(connection, JobKind.RELAY, [holder.encode()])
+        return 1
 
     async def _write_held_events(self, connection: Connection, now: datetime) -> int:
         """Write the held-back events that are due now and still true."""

@@ -18,5 +18,7 @@ class JobKind(StrEnum):
     RECONCILE = "reconcile"
     #: Delivers an event to the shop. Payload: the id of its row.
     DELIVER = "deliver"
+    #: Relays notifications to the shop's own Adyen handler. Payload: the token of the queue.
+    RELAY = "relay"
     #: Does what is due for a subscription (its turn). Payload: its id.
     RENEW = "subscription"

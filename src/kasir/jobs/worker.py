@@ -23,9 +23,10 @@ from kasir.jobs.due_subscriptions import DueSubscriptions
 from kasir.jobs.kinds import JobKind
 from kasir.jobs.renewing import Renewing
 from kasir.jobs.together import Together
+from kasir.relay.relaying import Relay
 from kasir.requests.stored_methods import StoredMethods
 from kasir.shop_events.delivery import EventDelivery
-from kasir.shop_events.sender import EventSender
+from kasir.shop_events.sender import EventSender, ShopClient
 from kasir.store.cleaning import Cleaning
 from kasir.store.database import Pool
 from kasir.store.links import PostgresLinks
@@ -65,6 +66,10 @@ class WorkerParts(Protocol):
         """Delivers events."""
 
     @property
+    def relay(self) -> Relay:
+        """Relays notifications."""
+
+    @property
     def renewing(self) -> Renewing:
         """Renews subscriptions."""
 
@@ -95,7 +100,7 @@ async def work(parts: WorkerParts, stop: asyncio.Event, cut: asyncio.Event | Non
     """
     async with AsyncExitStack() as stack:
         limits = parts.settings.limits
-        handlers = await handlers_of(parts, stack)
+        handlers = await handlers_of(parts, stack, stop)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(find_due(parts, stop, limits.poll_every_s))
             held_max, cut_off = limits.jobs_held_max, cut or asyncio.Event()
@@ -109,11 +114,13 @@ async def work(parts: WorkerParts, stop: asyncio.Event, cut: asyncio.Event | Non
                 stop.set()
 
 
-async def handlers_of(parts: WorkerParts, stack: AsyncExitStack) -> Mapping[str, engine.Handler]:
+async def handlers_of(
+    parts: WorkerParts, stack: AsyncExitStack, stop: asyncio.Event
+) -> Mapping[str, engine.Handler]:
     """The handler of each kind of job; what a handler opens is closed with `stack`.
 
-    A job may run twice, because the jobs of a dead worker are queued again. Every handler tolerates
-    that.
+    A handler of many steps ends early when `stop` is set. A job may run twice, because the jobs of
+    a dead worker are queued again. Every handler tolerates that.
     """
     settings = parts.settings
     read_all = Together(parts.reader.read_all, settings.limits.readers_max)
@@ -126,6 +133,8 @@ async def handlers_of(parts: WorkerParts, stack: AsyncExitStack) -> Mapping[str,
             SystemClock(),
         )
         sender = await stack.enter_async_context(new_sender)
+
+    client = await stack.enter_async_context(ShopClient(settings.limits.event_timeout_s))
 
     async def read_notices(_: bytes) -> None:
         await read_all()
@@ -143,6 +152,9 @@ async def handlers_of(parts: WorkerParts, stack: AsyncExitStack) -> Mapping[str,
         if sender:
             await parts.delivery.deliver(int(event_id), sender)
 
+    async def relay(holder: bytes) -> None:
+        await parts.relay.run(holder.decode(), client, stop)
+
     async def renew(subscription_id: bytes) -> None:
         await parts.renewing.renew([SubscriptionId(subscription_id.decode())])
 
@@ -152,6 +164,7 @@ async def handlers_of(parts: WorkerParts, stack: AsyncExitStack) -> Mapping[str,
         JobKind.CLOSE: _while_clocks_agree(parts, close),
         JobKind.DELIVER: deliver,
         JobKind.RECONCILE: reconcile,
+        JobKind.RELAY: relay,
         JobKind.RENEW: _while_clocks_agree(parts, renew),
     }
 
@@ -196,7 +209,7 @@ async def find_due(
 
 
 async def _take_due(parts: WorkerParts) -> int:
-    """Queue jobs for due work, only for events while the clocks disagree; return how many."""
+    """Queue jobs for due work; return how many. While the clocks disagree, only for shops."""
     if not await parts.times.agree():
         return await parts.due.look(clocks_agree=False)
     return await parts.due.look() + await parts.due_subscriptions.look()

@@ -8,6 +8,7 @@ Read it in this order:
 - `status_views`: what is shown for each status. `offers`, `line_items`, `refusal_advice`,
   `wallet_redirect`, `browser_info`: parts of the pages and of the request to Adyen.
 - `pages`, `texts`, `security_headers`, `static_files`, `error_pages`: what all pages share.
+- `shop_files`, `colours`: the shop's logo and the style sheet of its colour.
 - `form_requests`, `link_lookup`, `origin_check`, `rate_limits`, `live_updates`: what all requests
   share.
 

@@ -26,6 +26,8 @@ DEFAULTS: Final[Mapping[str, Any]] = {
 
 _INTEGERS: Final = ("colorDepth", "screenHeight", "screenWidth", "timeZoneOffset")
 _BOOLEANS: Final = ("javaEnabled",)
+#: The values of `colorDepth` in Adyen's schema. A shop's own request may have another value.
+_COLOR_DEPTHS: Final = (1, 4, 8, 15, 16, 24, 30, 32, 48)
 #: How many characters of a text are used, and how many an integer may have.
 _TEXT_MAX: Final = 1000
 _INTEGER_LENGTH_MAX: Final = 6
@@ -66,6 +68,8 @@ def _of_form(form: Mapping[str, str]) -> dict[str, Any]:
         digits = number.removeprefix("-")
         if len(number) <= _INTEGER_LENGTH_MAX and digits.isascii() and digits.isdecimal():
             fields[name] = int(number)
+    if fields.get("colorDepth") not in _COLOR_DEPTHS:
+        fields.pop("colorDepth", None)
     for name in _BOOLEANS:
         if form.get(name) in ("true", "false"):
             fields[name] = form[name] == "true"

@@ -73,11 +73,11 @@ def _sentences(visit: Visit, open_link: OpenLink, *, is_asked: bool) -> Iterator
     """Yield the sentences of the text about saving."""
     kind = "ask" if is_asked else "inform"
     if open_link.model != SUBSCRIPTION:
-        yield visit.text(f"{kind}_card_on_file", shop=visit.shop)
+        yield visit.text(f"{kind}_card_on_file")
         return
-    yield visit.text(f"{kind}_subscription", shop=visit.shop)
+    yield visit.text(f"{kind}_subscription")
     plan = list(_plan(visit, open_link))
-    yield from plan or [visit.text("plan_unknown", shop=visit.shop)]
+    yield from plan or [visit.text("plan_unknown")]
 
 
 def _plan(visit: Visit, open_link: OpenLink) -> Iterator[str]:

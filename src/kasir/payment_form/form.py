@@ -166,7 +166,7 @@ def _form_page(
         form_url=visit.url(open_link.link.id),
         amount=request["amount"]["value"],
         attempt=visit.parts.links.attempt(open_link),
-        shop_url=request["returnUrl"],
+        shop_url=open_link.shop_url,
         consent=None if is_started else consent_of(visit, open_link),
         description=request.get("description", ""),
         lines=line_items(request),
@@ -214,7 +214,7 @@ async def _start(
             return visit.redirect(visit.url(link.id, said="gone"))
         _log.warning("link cannot be paid", link=link.id, why=str(error))
         return visit.message_page(
-            "not_payable", HTTPStatus.UNPROCESSABLE_ENTITY, shop_url=link.request["returnUrl"]
+            "not_payable", HTTPStatus.UNPROCESSABLE_ENTITY, shop_url=open_link.shop_url
         )
     if answered is None:
         return _still_running_page(visit, open_link, link_attempt.name)

@@ -18,13 +18,14 @@ _PAYMENT_ID: Final = re.compile(r"[0-9A-Za-z_]{1,64}")
 
 
 async def find_link(request: AnyRequest, parts: Parts, link_id: str) -> tuple[Visit, OpenLink]:
-    """Find a payment link, and make the visit in its locale.
+    """Find a payment link, and make the visit in its locale, with its identity.
 
     Raises:
         NotFound: There is no link with this id.
     """
     open_link = await parts.links.find(link_id)
-    return Visit.of(request, parts, open_link.locale), open_link
+    visit = Visit.of(request, parts, open_link.locale, open_link.link.request)
+    return visit, open_link
 
 
 async def find_payment(

@@ -7,10 +7,12 @@ a shop or a shopper sent.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from functools import cache
 from http import HTTPStatus
+from types import MappingProxyType
 from typing import Any, Final, Self
 from urllib.parse import urlencode, urlsplit
 
@@ -24,12 +26,15 @@ from kasir.http_types import AnyRequest
 from kasir.money import Money
 from kasir.payment_form.form_requests import FORM_PATH, path_of, query_fields
 from kasir.payment_form.security_headers import page_headers
+from kasir.payment_form.shop_files import colour_path
 from kasir.payment_form.static_files import static_path
 from kasir.payment_form.texts import LANGUAGES, Texts, language_of
+from kasir.shop_identity import ShopIdentity
 from kasir.wiring import Parts
 
 Page = Response[str] | Redirect
 
+_NO_LINK: Final[Mapping[str, Any]] = MappingProxyType({})
 _JAKARTA: Final = timezone(timedelta(hours=7))
 
 
@@ -42,20 +47,32 @@ class Visit:
         language: The code of the page's language.
         chosen: The language that the shopper picked on a page; empty if none was picked.
         path: The requested path, for the links to the same page in another language.
+        identity: What the page shows of the shop.
     """
 
     parts: Parts
     language: str
     chosen: str
     path: str
+    identity: ShopIdentity
 
     @classmethod
-    def of(cls, request: AnyRequest, parts: Parts, locale: str = "") -> Self:
-        """Read a request; `locale` is the payment link's `shopperLocale`."""
+    def of(
+        cls, request: AnyRequest, parts: Parts, locale: str = "", link: Mapping[str, Any] = _NO_LINK
+    ) -> Self:
+        """Read a request.
+
+        Args:
+            request: The request.
+            parts: The parts of Kasir.
+            locale: The payment link's `shopperLocale`.
+            link: The request that made the payment link; empty for a page without one.
+        """
         picked = query_fields(request).get("lang", "")
         chosen = picked if picked in LANGUAGES else ""
         language = language_of(request.headers.get("accept-language", ""), chosen, locale)
-        return cls(parts, language, chosen, path_of(request))
+        identity = parts.settings.identity.of_link(link)
+        return cls(parts, language, chosen, path_of(request), identity)
 
     @property
     def texts(self) -> Texts:
@@ -63,8 +80,14 @@ class Visit:
         return LANGUAGES[self.language]
 
     def text(self, key: str, **values: str) -> str:
-        """Return a text in the page's language; `{method}` is replaced by the wallet's name."""
-        return self.texts[key].format(**{"method": GOPAY.name, **values})
+        """Return a text in the page's language.
+
+        `{method}` is replaced by the wallet's name, `{shop}` by the shop's, and `{Shop}` by the
+        shop's at the beginning of a sentence.
+        """
+        shop = self.shop
+        names = {"method": GOPAY.name, "shop": shop, "Shop": shop[:1].upper() + shop[1:]}
+        return self.texts[key].format(**{**names, **values})
 
     def url(self, *segments: str, **query: str) -> str:
         """Return the path of a page below `/pay/`, with the language that the shopper picked."""
@@ -117,8 +140,20 @@ class Visit:
 
     @property
     def shop(self) -> str:
-        """The shop's name: Kasir knows only its merchant account."""
-        return self.parts.settings.merchant_account
+        """The shop's name, or `the shop` in the page's language; never its merchant account."""
+        return self.identity.name or self.texts["shop"]
+
+    @property
+    def shop_logo(self) -> str:
+        """The URL of the shop's logo; empty if it has none."""
+        file = self.identity.logo_file
+        return f"{self._mount_path}{FORM_PATH}logo/{file.name}" if file else self.identity.logo_url
+
+    @property
+    def colour_sheet(self) -> str:
+        """The path of the style sheet of the shop's colour; empty if it has none."""
+        colour = self.identity.colour
+        return self._mount_path + colour_path(colour) if colour else ""
 
     @property
     def is_test(self) -> bool:
@@ -135,7 +170,7 @@ class Visit:
         return urlsplit(self.parts.settings.public_url).path.rstrip("/")
 
     def _headers(self) -> dict[str, str]:
-        return page_headers(self.parts.settings.addresses.shopper)
+        return page_headers(self.parts.settings.addresses.shopper, self.identity.logo_origin)
 
 
 def rupiah(amount: Money | int) -> str:

@@ -6,7 +6,14 @@ from typing import Final
 
 from litestar.handlers import HTTPRouteHandler
 
-from kasir.payment_form import form, payment_status, returns, saved_methods, static_files
+from kasir.payment_form import (
+    form,
+    payment_status,
+    returns,
+    saved_methods,
+    shop_files,
+    static_files,
+)
 
 ROUTES: Final[list[HTTPRouteHandler]] = [
     form.get_form,
@@ -17,5 +24,7 @@ ROUTES: Final[list[HTTPRouteHandler]] = [
     payment_status.get_events,
     saved_methods.get_saved,
     saved_methods.post_saved,
+    shop_files.get_colour,
+    shop_files.get_logo,
     static_files.get_static_file,
 ]

@@ -17,16 +17,17 @@ _HEADERS: Final = {
 }
 
 
-def page_headers(shopper_url: str) -> dict[str, str]:
+def page_headers(shopper_url: str, logo_origin: str = "") -> dict[str, str]:
     """Return the headers of a page.
 
     Args:
         shopper_url: Adyen's host for shoppers, which serves the wallets' logos.
+        logo_origin: The origin that serves the shop's logo; empty if it is Kasir.
     """
-    return {**_HEADERS, "Content-Security-Policy": content_policy(shopper_url)}
+    return {**_HEADERS, "Content-Security-Policy": content_policy(shopper_url, logo_origin)}
 
 
-def content_policy(shopper_url: str) -> str:
+def content_policy(shopper_url: str, logo_origin: str = "") -> str:
     """Return the content security policy: where a page may load from and send forms to.
 
     Browsers apply `form-action` to every redirect that follows a form, and the wallet may redirect
@@ -40,7 +41,7 @@ def content_policy(shopper_url: str) -> str:
         "connect-src": ["'self'"],
         "form-action": ["'self'", shopper_host, "https:", *sorted(app_schemes())],
         "frame-ancestors": ["'none'"],
-        "img-src": ["'self'", shopper_host],
+        "img-src": ["'self'", shopper_host, *([logo_origin] if logo_origin else [])],
         "script-src": ["'self'"],
         "style-src": ["'self'"],
     }

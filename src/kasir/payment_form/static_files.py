@@ -20,7 +20,11 @@ _MEDIA_TYPES: Final = {
     "svg": "image/svg+xml",
 }
 _CACHED_MAX: Final = 64
-_CACHE_FOREVER: Final = "public, max-age=31536000, immutable"
+#: The headers of a file whose URL changes with its content.
+CACHED_HEADERS: Final = {
+    "Cache-Control": "public, max-age=31536000, immutable",
+    "X-Content-Type-Options": "nosniff",
+}
 
 
 @route(f"{FORM_PATH}static/{{name:str}}", http_method=READ_METHODS, include_in_schema=False)
@@ -31,7 +35,7 @@ async def get_static_file(name: FromPath[str]) -> Response[bytes]:
     return Response(
         content,
         media_type=_MEDIA_TYPES[name.rpartition(".")[2]],
-        headers={"Cache-Control": _CACHE_FOREVER, "X-Content-Type-Options": "nosniff"},
+        headers=CACHED_HEADERS,
     )
 
 

@@ -133,9 +133,7 @@ def closed_page(visit: Visit, open_link: OpenLink) -> Response[str] | None:
         return status_page(visit, open_link, next(paid), returns_to_shop=False)
     if not is_over(open_link):
         return None
-    return visit.message_page(
-        "link_over", HTTPStatus.GONE, shop_url=open_link.link.request["returnUrl"]
-    )
+    return visit.message_page("link_over", HTTPStatus.GONE, shop_url=open_link.shop_url)
 
 
 def status_page(
@@ -172,9 +170,9 @@ def status_part(
         "status_part.html",
         advice=advice_of(payment) if view.status in _ADVISED else "",
         amount=payment.intent.amount,
-        shop_url=open_link.link.request["returnUrl"],
+        shop_url=open_link.shop_url,
         form_url=visit.url(link_id),
-        returns_to_shop=returns_to_shop and is_paid,
+        returns_to_shop=returns_to_shop and is_paid and bool(open_link.shop_url),
         receipt=_receipt(visit, open_link, payment) if is_paid else None,
         reference=payment.intent.reference,
         continue_url=visit.url(link_id, "payments", payment_id),

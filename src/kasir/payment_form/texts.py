@@ -18,6 +18,10 @@ INDONESIAN: Final[Texts] = {
     "look_again": "Periksa lagi",
     # The form.
     "pay_to": "Pembayaran untuk",
+    "shop": "toko",
+    "shop_logo": "Logo {shop}",
+    "support": "Bantuan",
+    "terms": "Syarat dan ketentuan",
     "page_title": "Bayar {amount} ke {shop}",
     "order": "No. pesanan",
     "basket": "Rincian pesanan",
@@ -60,7 +64,7 @@ INDONESIAN: Final[Texts] = {
     "tetap diminta setiap kali.",
     "inform_card_on_file": "{method} Anda akan disimpan di {shop} untuk pembayaran berikutnya. PIN "
     "Anda tetap diminta setiap kali.",
-    "ask_subscription": "Simpan {method} saya. {shop} boleh menagihnya lagi tanpa meminta PIN "
+    "ask_subscription": "Simpan {method} saya. {Shop} boleh menagihnya lagi tanpa meminta PIN "
     "saya.",
     "inform_subscription": "{method} Anda akan disimpan, dan {shop} boleh menagihnya lagi tanpa "
     "meminta PIN Anda.",
@@ -91,7 +95,7 @@ INDONESIAN: Final[Texts] = {
     "Tunggu sebentar, lalu muat ulang halaman ini.",
     # The status of a payment.
     "paid_title": "Pembayaran berhasil",
-    "paid_text": "Terima kasih. {shop} sudah menerima pembayaran Anda.",
+    "paid_text": "Terima kasih. {Shop} sudah menerima pembayaran Anda.",
     "paid_going": "Anda akan kembali ke toko sebentar lagi.",
     "paid_on": "Dibayar",
     "paid_with": "Dengan",
@@ -152,6 +156,10 @@ ENGLISH: Final[Texts] = {
     "noscript_wait": "This page looks again by itself every few seconds.",
     "look_again": "Look again",
     "pay_to": "Payment to",
+    "shop": "the shop",
+    "shop_logo": "Logo of {shop}",
+    "support": "Help",
+    "terms": "Terms and conditions",
     "page_title": "Pay {amount} to {shop}",
     "order": "Order no.",
     "basket": "Your order",
@@ -191,7 +199,7 @@ ENGLISH: Final[Texts] = {
     "PIN each time.",
     "inform_card_on_file": "Your {method} will be saved at {shop} for next time. You will still be "
     "asked for your PIN each time.",
-    "ask_subscription": "Save my {method}. {shop} may charge it again without asking for my PIN.",
+    "ask_subscription": "Save my {method}. {Shop} may charge it again without asking for my PIN.",
     "inform_subscription": "Your {method} will be saved, and {shop} may charge it again without "
     "asking for your PIN.",
     "plan_what": "What for: {description}.",
@@ -219,7 +227,7 @@ ENGLISH: Final[Texts] = {
     "broken_text": "We have made a note of it. A payment that was started is safe. Wait a moment, "
     "then reload this page.",
     "paid_title": "Payment successful",
-    "paid_text": "Thank you. {shop} has received your payment.",
+    "paid_text": "Thank you. {Shop} has received your payment.",
     "paid_going": "You will be back at the shop in a moment.",
     "paid_on": "Paid on",
     "paid_with": "With",

@@ -18,7 +18,14 @@ from kasir.errors import StillRunning
 from kasir.ids import LinkId, PaymentId
 from kasir.payments.facts import Fact
 from kasir.payments.payment import Intent, Payment
-from kasir.payments.question import CallResult, Decide, KeptAnswer, Question, ShopKey
+from kasir.payments.question import (
+    CallResult,
+    Decide,
+    KeptAnswer,
+    Question,
+    ShopKey,
+    Unanswered,
+)
 
 #: The first and the longest pause between two queries for an answer that another caller waits for.
 #: Each pause is twice as long as the one before.
@@ -197,12 +204,12 @@ class Flow:
 
     async def pay(
         self, intent: Intent, question: Question, shop_key: ShopKey | None = None
-    ) -> tuple[PaymentId, KeptAnswer | None]:
+    ) -> tuple[PaymentId, KeptAnswer | Unanswered]:
         """Ask for a payment, once per shop key.
 
         Returns:
-            The payment's id, and the provider's answer, or None while the outcome is unknown. If
-            the shop key was used before, these are the id and the answer of the first payment.
+            The payment's id, and the provider's answer, or why the outcome is unknown. If the shop
+            key was used before, these are the id and the answer of the first payment.
 
         Raises:
             KeyReused: The shop key was used before with another body.
@@ -215,11 +222,11 @@ class Flow:
         kept = await self._again(first.key, shop_key.key if shop_key else first.key)
         return first.payment_id or intent.id, kept
 
-    async def resume(self, key: str) -> KeptAnswer | None:
+    async def resume(self, key: str) -> KeptAnswer | Unanswered:
         """Return the kept answer to a question, or send the question again, with the same key.
 
         Returns:
-            The provider's answer, or None while the outcome is unknown.
+            The provider's answer, or why the outcome is unknown.
 
         Raises:
             StillRunning: Another caller is waiting for the answer.
@@ -227,11 +234,11 @@ class Flow:
         """
         return await self._again(key, key)
 
-    async def finish(self, question: Question) -> KeptAnswer | None:
+    async def finish(self, question: Question) -> KeptAnswer | Unanswered:
         """Ask for the status of a payment, once per key. All callers get the same answer.
 
         Returns:
-            The provider's answer, or None while the outcome is unknown.
+            The provider's answer, or why the outcome is unknown.
         """
         async with self.book.asking(question):
             if await self.book.open_question(question):
@@ -242,17 +249,17 @@ class Flow:
                 return await self._again(question.key, question.key)
             except StillRunning:
                 if self.clock.now() >= give_up_at:
-                    return None
+                    return Unanswered()
             await asyncio.sleep(gap_s)
             gap_s = min(2 * gap_s, _POLL_MAX_S)
 
     async def change(
         self, question: Question, decide: Decide, shop_key: ShopKey | None = None
-    ) -> KeptAnswer | None:
+    ) -> KeptAnswer | Unanswered:
         """Ask for a change of a payment (a refund, a cancel), once per shop key.
 
         Returns:
-            The provider's answer, or None while the outcome is unknown.
+            The provider's answer, or why the outcome is unknown.
 
         Raises:
             KeyReused: The shop key was used before with another body.
@@ -270,7 +277,7 @@ class Flow:
         with suppress(StillRunning):
             await self.resume(key)
 
-    async def _again(self, key: str, shop_key: str) -> KeptAnswer | None:
+    async def _again(self, key: str, shop_key: str) -> KeptAnswer | Unanswered:
         """Return the kept answer to a question, or take the question over and send it again.
 
         It is taken over if no caller waits for its answer any more.
@@ -279,7 +286,7 @@ class Flow:
         while answer is None:
             now = self.clock.now()
             if now >= stored.opened_at + self.timeouts.key_lifetime:
-                return None  # The provider may have forgotten the key, and would pay again.
+                return Unanswered()  # The provider may have forgotten the key, and would pay again.
             is_leased = now < stored.asked_at + self.timeouts.lease
             if not is_leased or await self.book.is_abandoned(stored):
                 asked = replace(stored, asked_at=now)
@@ -293,11 +300,13 @@ class Flow:
             # Meanwhile the question was answered, released or taken over, so the loop checks again.
         return answer
 
-    async def _ask(self, question: Question, opened: Intent | None = None) -> KeptAnswer | None:
+    async def _ask(
+        self, question: Question, opened: Intent | None = None
+    ) -> KeptAnswer | Unanswered:
         """Send a question, outside any transaction, and store the result."""
         result = await self.provider.ask(question)
         await self.book.record(question, result, self._next_time(question), opened)
-        return result.answer
+        return result.answer or Unanswered(result.error)
 
     def _next_time(self, question: Question) -> datetime | None:
         """When a worker sends an unanswered question again; None if its key may expire by then."""

@@ -80,6 +80,16 @@ class KeptAnswer:
     fields: Mapping[str, Any] | None = field(default=None, repr=False, compare=False)
 
 
+@dataclass(frozen=True, slots=True)
+class Unanswered:
+    """No final answer came: the outcome is unknown.
+
+    `error` describes the provider's error, for people; empty where it did not answer.
+    """
+
+    error: str = ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallResult:
     """The result of sending a question.
@@ -88,11 +98,13 @@ class CallResult:
         answer: The answer to keep; None while the outcome is unknown.
         facts: The facts about a payment that follow from the result.
         clues: What shows which payment the answer belongs to; None without an answer.
+        error: The error that came instead of a final answer, as a sentence; may be empty.
     """
 
     answer: KeptAnswer | None
     facts: tuple[Fact, ...]
     clues: Clues | None = None
+    error: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

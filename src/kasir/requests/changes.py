@@ -36,6 +36,7 @@ from kasir.requests.fields import (
     refuse,
     reject,
     shop_key_of,
+    with_number,
 )
 from kasir.requests.payments import answer_of
 
@@ -74,7 +75,7 @@ class ChangeRequests:
             KeyReused: The shop key was used before with another body.
             StillRunning: The first request with this shop key has no answer yet.
         """
-        fields = body_fields(body)
+        fields = with_number(body_fields(body))
         refuse(
             key_faults(key), account_faults(fields, self.merchant_account), _faults(fields, kind)
         )

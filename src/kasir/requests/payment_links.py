@@ -30,9 +30,11 @@ from kasir.requests.fields import (
     key_faults,
     refuse,
     shop_key_of,
+    with_number,
 )
 from kasir.requests.payment_link_attempts import AttemptTimes
 from kasir.requests.payments import PaymentRequests
+from kasir.shop_identity import link_identity_faults, without_identity
 from kasir.store.links import PostgresLinks
 from kasir.tokens.model import Token
 
@@ -131,6 +133,11 @@ class OpenLink:
         return str(self.link.request.get("shopperReference") or "")
 
     @property
+    def shop_url(self) -> str:
+        """Where the shopper goes afterwards; empty where the shop gave no address."""
+        return str(self.link.request.get("returnUrl") or "")
+
+    @property
     def lets_remove(self) -> bool:
         """Whether the shopper may remove a saved wallet here."""
         return self.link.request.get("showRemovePaymentMethodButton") is not False
@@ -189,7 +196,7 @@ class PaymentLinks:
             InvalidRequest: One or more fields are wrong; nothing was stored.
             KeyReused: The shop key was used before with another body.
         """
-        fields = body_fields(body)
+        fields = with_number(body_fields(body))
         now = self.clock.now()
         shop_key = shop_key_of(key, fields, "/paymentLinks", OWN_VERSION)
         refuse(
@@ -201,8 +208,9 @@ class PaymentLinks:
             gopay_faults(fields),
             saving_faults(fields),
             expiry_faults(fields, now, self.lifetime_max),
+            link_identity_faults(fields),
         )
-        fields.setdefault("merchantAccount", self.merchant_account)
+        fields = {**fields, "merchantAccount": self.merchant_account}
         link = Link(
             id=LinkId(self.ids.new(LINK)),
             request=fields,
@@ -298,6 +306,8 @@ class PaymentLinks:
         """
         request = link.request
         fields: dict[str, Any] = {name: request[name] for name in _SHARED if name in request}
+        if "metadata" in fields:
+            fields["metadata"] = without_identity(fields["metadata"])
         fields |= {
             "merchantAccount": self.merchant_account,
             "amount": request["amount"],

@@ -27,7 +27,7 @@ from kasir.adyen.calls import (
     payment_key,
     redirect_result,
 )
-from kasir.adyen.replies import Answer, ResultCode, Verdict, error, of_fields
+from kasir.adyen.replies import Answer, ResultCode, Verdict, error, error_text, of_fields
 from kasir.clock import Clock
 from kasir.errors import Fault
 from kasir.gateway.methods import GOPAY, Method, method_of, stored_id_of
@@ -38,7 +38,7 @@ from kasir.ledger.tokens import Tokens
 from kasir.money import Money
 from kasir.payments.flow import Flow
 from kasir.payments.payment import Intent
-from kasir.payments.question import KeptAnswer, Kind, Question
+from kasir.payments.question import KeptAnswer, Kind, Question, Unanswered
 from kasir.requests.fields import (
     Fields,
     account_faults,
@@ -47,13 +47,15 @@ from kasir.requests.fields import (
     refuse,
     reject,
     shop_key_of,
+    with_number,
 )
 
 #: The longest time that a shop may give an attempt. A much longer time would overflow the date.
 _LIFETIME_MAX: Final = timedelta(days=3650)
-_NO_ANSWER: Final = (
-    "Adyen has not answered, so the outcome is not known yet. Kasir keeps this payment and will "
-    "not pay it twice: ask again with the same Idempotency-Key, or wait for the notification."
+_NO_ANSWER: Final = "Adyen has not answered."
+_KEPT: Final = (
+    "The outcome is not known yet. Kasir keeps this payment and will not pay it twice: ask again "
+    "with the same Idempotency-Key, or wait for the notification."
 )
 
 
@@ -80,7 +82,8 @@ class PaymentRequests:
             InvalidRequest: A field is wrong; nothing was sent.
         """
         defaults = {"merchantAccount": self.merchant_account, "countryCode": GOPAY.country}
-        fields = {**asked, **{name: own for name, own in defaults.items() if name not in asked}}
+        missing = {name: own for name, own in defaults.items() if not asked.get(name)}
+        fields = {**with_number(asked), **missing}
         amount = fields.get("amount")
         if isinstance(amount, dict) and "currency" not in amount:
             fields["amount"] = {**amount, "currency": GOPAY.currency}
@@ -127,6 +130,7 @@ class PaymentRequests:
             KeyReused: The shop key was used before with another body.
             StillRunning: The first request with this shop key has no answer yet.
         """
+        fields = with_number(fields)
         method = method_of(fields)
         common = *key_faults(shop_key), *account_faults(fields, self.merchant_account)
         if isinstance(method, Fault):
@@ -186,7 +190,7 @@ class PaymentRequests:
             asked_at=now,
         )
         kept = await self.flow.finish(question)
-        if kept is None:
+        if isinstance(kept, Unanswered):
             # No error: the shopper was at the wallet, and a notification will bring the result.
             return of_fields(HTTPStatus.OK, {"resultCode": ResultCode.RECEIVED})
         return answer_of(kept)
@@ -226,7 +230,7 @@ class PaymentRequests:
             reference=fields["reference"],
             amount=Money(method.currency, fields["amount"]["value"]),
             method=method.type,
-            return_url=fields["returnUrl"],
+            return_url=fields.get("returnUrl") or "",
             created_at=now,
             close_at=_close_at(fields, now, now + self.attempt_lifetime),
             captures_itself=not _is_manual(fields),
@@ -255,23 +259,26 @@ class PaymentRequests:
         )
 
 
-def no_answer() -> Answer:
-    """The answer while the outcome is unknown: a transient error in Adyen's form."""
-    return error(503, "703", _NO_ANSWER, "internal", transient=True)
+def no_answer(why: str = _NO_ANSWER) -> Answer:
+    """The answer while the outcome is unknown: a transient error in Adyen's form.
+
+    `why` is a sentence about what came instead of an answer.
+    """
+    return error(503, "703", f"{why} {_KEPT}", "internal", transient=True)
 
 
-def answer_of(kept: KeptAnswer | None) -> Answer:
+def answer_of(kept: KeptAnswer | Unanswered) -> Answer:
     """The answer for the shop: Adyen's answer, or `no_answer` while there is no final one."""
-    if kept is None:
-        return no_answer()
+    if isinstance(kept, Unanswered):
+        return no_answer(kept.error or _NO_ANSWER)
     answer = reply_of(kept)
-    return answer if answer.verdict is not Verdict.UNKNOWN else no_answer()
+    return answer if answer.verdict is not Verdict.UNKNOWN else no_answer(error_text(answer))
 
 
 def _close_at(fields: Fields, now: datetime, default: datetime) -> datetime:
     """When an unfinished attempt is closed: at `sessionValidity`, or without it at `default`."""
     until = fields.get("sessionValidity")
-    if not isinstance(until, str):
+    if not until:
         return default
     return min(max(now, datetime.fromisoformat(until)), now + _LIFETIME_MAX)
 

@@ -190,7 +190,10 @@ class SubscriptionRequests:
                 is not finished.
         """
         fields = own_fields(body)
-        refuse(unknown(fields, frozenset({*SHARED, "merchantAccount"})))
+        refuse(
+            unknown(fields, frozenset({*SHARED, "merchantAccount"})),
+            account_faults(fields, self.merchant_account),
+        )
         pay_key = f"pay-{self.ids.new('try')}"
         now = self.clock.now()
         # The shop's fields are checked before the attempt is stored, with samples for the others.

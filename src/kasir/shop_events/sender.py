@@ -11,7 +11,7 @@ Only the status line of the response is read. So a shop has accepted the event e
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Self
@@ -40,21 +40,15 @@ class SendResult:
         return status is not None and HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES
 
 
-class EventSender:
-    """An HTTP client for the shop's address; use it as an async context manager.
+class ShopClient:
+    """An HTTP client for the shop's addresses; use it as an async context manager.
 
     Args:
-        url: The shop's address for events.
-        secrets: Each signs every event.
         timeout_s: The longest that one try may take, from connecting to the status line.
-        world: Gives real time, never a test clock's.
     """
 
-    def __init__(self, url: str, secrets: Sequence[str], timeout_s: float, world: Clock) -> None:
-        self._url = url
-        self._signers = [Webhook(secret) for secret in secrets]
+    def __init__(self, timeout_s: float) -> None:
         self._timeout = aiohttp.ClientTimeout(total=timeout_s)
-        self._world = world
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
@@ -67,23 +61,51 @@ class EventSender:
         if self._session:
             await self._session.close()
 
-    async def send(self, event: StoredEvent) -> SendResult:
-        """Send an event once. A failed connection or a timeout is a result, not an exception."""
+    async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> SendResult:
+        """Send a request once. A failed connection or a timeout is a result, not an exception.
+
+        The answer's body is not read, and no redirect is followed.
+        """
         if self._session is None:
-            raise RuntimeError("the sender is used inside `async with`")
+            raise RuntimeError("the client is used inside `async with`")
         try:
             async with self._session.post(
-                self._url,
-                data=event.payload,
-                headers=self._headers(event),
-                allow_redirects=False,
+                url, data=body, headers=headers, allow_redirects=False
             ) as response:
-                result = SendResult(status=response.status)
+                return SendResult(status=response.status)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            result = SendResult(error=type(error).__name__)
+            return SendResult(error=type(error).__name__)
+
+
+class EventSender:
+    """Sends events to the shop's address; use it as an async context manager.
+
+    Args:
+        url: The shop's address for events.
+        secrets: Each signs every event.
+        timeout_s: The longest that one try may take, from connecting to the status line.
+        world: Gives real time, never a test clock's.
+    """
+
+    def __init__(self, url: str, secrets: Sequence[str], timeout_s: float, world: Clock) -> None:
+        self._url = url
+        self._signers = [Webhook(secret) for secret in secrets]
+        self._client = ShopClient(timeout_s)
+        self._world = world
+
+    async def __aenter__(self) -> Self:
+        await self._client.__aenter__()
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self._client.__aexit__(*exc)
+
+    async def send(self, event: StoredEvent) -> SendResult:
+        """Send an event once. A failed connection or a timeout is a result, not an exception."""
+        result = await self._client.post(self._url, event.payload, self._headers(event))
+        if result.status is None:
             _log.warning("the shop did not answer", name=event.name, error=result.error)
-            return result
-        if not result.is_taken:
+        elif not result.is_taken:
             _log.warning("the shop refused an event", name=event.name, status=result.status)
         return result
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Annotated
 
 import msgspec
 
@@ -12,6 +13,9 @@ from kasir.payments.facts import Fact
 from kasir.payments.payment import Payment
 from kasir.payments.refunds import Refund
 from kasir.tokens.model import Token
+
+#: A time with its offset. The constraint gives it the format `date-time` in the OpenAPI document.
+Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
 class AmountOut(msgspec.Struct):
@@ -24,7 +28,7 @@ class AmountOut(msgspec.Struct):
 class FactOut(msgspec.Struct, rename="camel", omit_defaults=True):
     """One fact of a payment, and its source."""
 
-    at: datetime
+    at: Moment
     source: str
     says: str
     psp_reference: str = ""
@@ -50,11 +54,11 @@ class DisputeOut(msgspec.Struct, rename="camel", omit_defaults=True):
     reference: str
     amount: AmountOut
     status: str
-    opened_at: datetime
+    opened_at: Moment
     psp_reference: str = ""
     reason: str = ""
     reason_code: str = ""
-    deadline: datetime | None = None
+    deadline: Moment | None = None
     #: The dispute's state at Adyen, by Adyen's name.
     dispute_status: str = ""
 
@@ -68,7 +72,7 @@ class PaymentOut(msgspec.Struct, rename="camel", omit_defaults=True):
     amount: AmountOut
     captured: int
     refunded: int
-    created_at: datetime
+    created_at: Moment
     facts: list[FactOut]
     psp_reference: str = ""
     shopper_reference: str = ""
@@ -88,7 +92,7 @@ class TokenOut(msgspec.Struct, rename="camel"):
     state: str
     recurring_processing_model: str
     psp_reference: str
-    created_at: datetime
+    created_at: Moment
 
     def __repr__(self) -> str:
         """Leave the secret out."""

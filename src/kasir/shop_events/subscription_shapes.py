@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 
 import msgspec
 
 from kasir.money import Money
-from kasir.shop_events.shapes import AmountOut
+from kasir.shop_events.shapes import AmountOut, Moment
 from kasir.subscriptions.events import Event
 from kasir.subscriptions.plan import Plan
 from kasir.subscriptions.renewal import Loss, Outcome, Renewal
@@ -35,7 +34,7 @@ class PlanOut(msgspec.Struct, rename="camel", omit_defaults=True):
     on_dispute: str
     on_full_refund: str
     notice_days: int
-    created_at: datetime
+    created_at: Moment
     cycles: int | None = None
     trial_amount: AmountOut | None = None
 
@@ -43,8 +42,8 @@ class PlanOut(msgspec.Struct, rename="camel", omit_defaults=True):
 class PeriodOut(msgspec.Struct):
     """A period; `end` is the start of the next one."""
 
-    start: datetime
-    end: datetime
+    start: Moment
+    end: Moment
 
 
 class OverpaymentOut(msgspec.Struct, rename="camel"):
@@ -67,12 +66,12 @@ class RenewalOut(msgspec.Struct, rename="camel", omit_defaults=True):
     status: str
     reference: str
     amount: AmountOut
-    due_at: datetime
+    due_at: Moment
     outcome: str
     psp_reference: str = ""
     payment_id: str = ""
     reason: str = ""
-    next_try: datetime | None = None
+    next_try: Moment | None = None
     link_url: str = ""
     overpayments: list[OverpaymentOut] = []
 
@@ -97,18 +96,18 @@ class SubscriptionOut(msgspec.Struct, rename="camel", omit_defaults=True):
     amount: AmountOut
     interval: IntervalOut
     time_zone: str
-    created_at: datetime
+    created_at: Moment
     current_period: PeriodOut | None = None
-    cancel_at: datetime | None = None
-    pause_at: datetime | None = None
-    resumes_at: datetime | None = None
-    past_due_since: datetime | None = None
+    cancel_at: Moment | None = None
+    pause_at: Moment | None = None
+    resumes_at: Moment | None = None
+    past_due_since: Moment | None = None
     token: str = ""
     sign_up: RenewalOut | None = None
     #: In every response over HTTP. An event has only the renewal that it is about, in `renewal`.
     renewals: list[RenewalOut] | msgspec.UnsetType = msgspec.UNSET
     renewal: RenewalOut | None = None
-    due_at: datetime | None = None
+    due_at: Moment | None = None
     reason: str = ""
     #: In an event: the payment that was disputed or refunded, if that is the cause.
     because: TakenBackOut | None = None

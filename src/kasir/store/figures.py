@@ -53,18 +53,18 @@ async def figures(pool: Pool, now: datetime, most: int) -> Figures:
     )
     return Figures(
         notices={state: row[state] for state in counted},
-        unread_s=_since(row["unread_since"], now),
+        unread_s=seconds_since(row["unread_since"], now),
         unknown=row["unknown"],
         unconfirmed=row["unconfirmed"],
-        unconfirmed_s=_since(row["unconfirmed_since"], now),
+        unconfirmed_s=seconds_since(row["unconfirmed_since"], now),
         events=row["events"],
-        events_s=_since(row["events_since"], now),
+        events_s=seconds_since(row["events_since"], now),
         given_up=row["given_up"],
         due=row["due"],
         failed_jobs=row["failed_jobs"],
     )
 
 
-def _since(moment: datetime | None, now: datetime) -> float:
+def seconds_since(moment: datetime | None, now: datetime) -> float:
     """The seconds from a moment to now; 0 without a moment."""
     return max(0.0, (now - moment).total_seconds()) if moment else 0.0

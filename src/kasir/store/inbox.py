@@ -69,6 +69,7 @@ class Notice:
         event_date: When the event happened, by Adyen's clock; None if the item has no date.
         is_live: Whether its envelope says that it is from Adyen's live platform; None if the
             envelope does not say.
+        signature: The header with the signature of a token notification; else empty.
     """
 
     key: bytes
@@ -79,6 +80,7 @@ class Notice:
     received_at: datetime
     event_date: datetime | None = None
     is_live: bool | None = None
+    signature: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,10 +138,19 @@ class GroupInbox:
         vault: Encrypts the items.
         enqueue: Queues the job, in the transaction.
         batch_max: The most calls of `keep` that one transaction serves.
+        relayed: The kinds of notices that are queued for the relay, in the same transaction.
     """
 
-    def __init__(self, pool: Pool, vault: Vault, enqueue: Enqueue, batch_max: int) -> None:
+    def __init__(
+        self,
+        pool: Pool,
+        vault: Vault,
+        enqueue: Enqueue,
+        batch_max: int,
+        relayed: frozenset[NoticeKind] = frozenset(),
+    ) -> None:
         self._pool = pool
+        self._relayed = relayed
         self._vault = vault
         self._enqueue = enqueue
         self._batch_max = batch_max
@@ -195,15 +206,33 @@ class GroupInbox:
     @retried
     async def _write(self, notices: Sequence[Notice]) -> None:
         async with transaction(self._pool) as connection:
-            await keep(connection, self._vault, notices)
+            ids = await keep(connection, self._vault, notices)
+            await self._queue_for_relay(connection, notices, ids)
             await self._enqueue(connection)
 
+    async def _queue_for_relay(
+        self, connection: Connection, notices: Sequence[Notice], ids: Mapping[bytes, int]
+    ) -> None:
+        """Queue the new notices for the relay, in the order in which they came."""
+        queued: dict[int, str] = {}
+        for notice in notices:
+            if notice.kind in self._relayed and notice.key in ids:
+                queued.setdefault(ids[notice.key], notice.signature)
+        if queued:
+            await SQL.queue_for_relay(
+                connection, notice_ids=[*queued], signatures=[*queued.values()]
+            )
 
-async def keep(connection: Connection, vault: Vault, notices: Sequence[Notice]) -> None:
-    """Store notices; those that are stored already are skipped."""
+
+async def keep(connection: Connection, vault: Vault, notices: Sequence[Notice]) -> dict[bytes, int]:
+    """Store notices; those that are stored already are skipped.
+
+    Returns:
+        The id of each notice that was not stored before, by its key.
+    """
     # In the order of their keys, so that two transactions with the same notices cannot deadlock.
     ordered = sorted(notices, key=lambda notice: notice.key)
-    await SQL.keep_notices(
+    kept = SQL.keep_notices(
         connection,
         keys=[notice.key for notice in ordered],
         kinds=[notice.kind for notice in ordered],
@@ -214,6 +243,7 @@ async def keep(connection: Connection, vault: Vault, notices: Sequence[Notice]) 
         names=[" ".join(notice.names) for notice in ordered],
         are_live=[notice.is_live for notice in ordered],
     )
+    return {row["key"]: row["id"] async for row in kept}
 
 
 async def take_unread(connection: Connection, *, most: int, most_bytes: int) -> list[UnreadRow]:

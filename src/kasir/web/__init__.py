@@ -8,6 +8,7 @@ Read it in this order:
 - `webhooks`: receives Adyen's notifications. `health`: liveness, readiness, metrics.
 - `keys`, `query_parameters`, `request_bodies`: the checks of every request.
 - `problems`, `unknown_paths`: errors as HTTP responses.
+- `openapi`: the OpenAPI document, of `documented`, `adyen_shapes`, `request_shapes`, `examples`.
 
 Handlers translate between HTTP and `kasir.requests` and decide nothing about money. Only `app`
 imports `kasir.payment_form`. Only the command line and the demo may import this package.

@@ -2,33 +2,34 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, Final
+from contextlib import asynccontextmanager, nullcontext
+from typing import TYPE_CHECKING, Any
 
 from litestar import Litestar, Response
 from litestar.datastructures import State
 from litestar.di import Provide
-from litestar.openapi import OpenAPIConfig
-from litestar.openapi.plugins import JsonRenderPlugin
-from litestar.openapi.spec import Components, SecurityScheme
 
 from kasir.account_parts import open_accounts
+from kasir.accounts import Accounts
 from kasir.config import Settings
 from kasir.http_types import AnyRequest, chosen_parts, parts_of_link
+from kasir.jobs.account_worker import work_for_all
 from kasir.limits import Limits
 from kasir.payment_form.error_pages import error_page, is_form_path
 from kasir.payment_form.form_requests import FORM_PATH
 from kasir.payment_form.live_updates import ChangePollers
 from kasir.payment_form.rate_limits import VisitorLimits
 from kasir.payment_form.routes import ROUTES as FORM_ROUTES
-from kasir.python_api import kasir_of
+from kasir.python_api.client import kasir_of
 from kasir.shutdown import Shutdown, track_requests
 from kasir.web import (
     checkout_api,
     events_api,
     health,
     notices_api,
+    openapi,
     payments_api,
     recurring_api,
     subscriptions_api,
@@ -40,19 +41,6 @@ from kasir.wiring import Parts, open_parts
 
 if TYPE_CHECKING:
     from litestar.types import Scope
-
-_OPENAPI: Final = OpenAPIConfig(
-    title="Kasir",
-    version="0.1.0",
-    # Litestar answers every path below this one with its own page.
-    path="/api/openapi.json",
-    render_plugins=[JsonRenderPlugin(path="/")],
-    components=Components(
-        security_schemes={
-            "apiKey": SecurityScheme(type="apiKey", name="X-API-Key", security_scheme_in="header")
-        }
-    ),
-)
 
 
 async def parts_of(scope: Scope) -> Parts:
@@ -75,11 +63,12 @@ def respond_to_error(request: AnyRequest, error: Exception) -> Response[Any]:
     return error_page(request, response) if is_form_path(request) else response
 
 
-def create_app(settings: Settings | None = None) -> Litestar:
+def create_app(settings: Settings | None = None, *, with_worker: bool = False) -> Litestar:
     """Build Kasir as an ASGI app; the app's lifespan opens and closes its Kasir.
 
     Args:
         settings: The settings; None reads them from the environment when the lifespan begins.
+        with_worker: Whether the app runs a worker too, for as long as its lifespan.
     """
 
     @asynccontextmanager
@@ -87,7 +76,11 @@ def create_app(settings: Settings | None = None) -> Litestar:
         async with open_parts(settings) as parts, open_accounts(parts) as accounts:
             app.state.parts, app.state.kasir = parts, kasir_of(parts)
             app.state.accounts = accounts
-            yield
+            try:
+                async with _working(parts, accounts) if with_worker else nullcontext():
+                    yield
+            finally:
+                app.state.kasir = None
 
     limits = settings.limits if settings else Limits()
     app = Litestar(
@@ -115,7 +108,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
                 "changes": ChangePollers(limits.follow_poll_s),
             }
         ),
-        openapi_config=_OPENAPI,
+        openapi_config=openapi.CONFIG,
         request_max_body_size=limits.request_bytes_max,
         logging_config=None,
         middleware=[track_requests],
@@ -123,3 +116,16 @@ def create_app(settings: Settings | None = None) -> Litestar:
     # Not a middleware, because Litestar answers unknown paths before it runs middleware.
     app.asgi_handler = draining(app.asgi_handler, limits.drained_bytes_max, limits.drained_s)
     return app
+
+
+@asynccontextmanager
+async def _working(parts: Parts, accounts: Accounts[Parts]) -> AsyncIterator[None]:
+    """Run a worker for as long as the context lasts; its end waits `stop_s` seconds for jobs."""
+    stop, cut = asyncio.Event(), asyncio.Event()
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(work_for_all(parts, accounts, stop, cut))
+        try:
+            yield
+        finally:
+            stop.set()
+            asyncio.get_running_loop().call_later(parts.settings.limits.stop_s, cut.set)

@@ -1,7 +1,8 @@
-"""Adyen's Checkout API for GoPay, under `/v71` and `/v72`: same paths, same JSON, same errors."""
+"""Adyen's Checkout API for GoPay, under `/v68` to `/v72`: same paths, same JSON, same errors."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from litestar import Response, get, patch, post
@@ -11,6 +12,21 @@ from kasir.adyen.calls import VERSIONS
 from kasir.errors import NotFound
 from kasir.http_types import AnyRequest, OurParts
 from kasir.requests.changes import PATHS
+from kasir.web.adyen_shapes import (
+    CancelRequest,
+    CancelResponse,
+    ChangeRequest,
+    ChangeResponse,
+    DetailsRequest,
+    LinkPatch,
+    LinkRequest,
+    LinkResponse,
+    MethodsRequest,
+    MethodsResponse,
+    PaymentRequest,
+    PaymentResponse,
+)
+from kasir.web.documented import Documented
 from kasir.web.keys import idempotency_key, keyed_router
 from kasir.web.problems import response
 from kasir.web.query_parameters import NO_PARAMETERS, check_parameters, check_parameters_and_no_body
@@ -20,20 +36,33 @@ def _versioned(path: str) -> list[str]:
     return [f"/v{version}{path}" for version in VERSIONS]
 
 
+def _call(body: type | None, answer: type, *, once: bool = False) -> Documented:
+    """Document a call of Adyen's Checkout API; with `once`, it takes an idempotency key."""
+    return Documented(body=body, answer=answer, adyen="CheckoutService", is_idempotent=once)
+
+
 def version_of(request: AnyRequest) -> int:
     """Return the Checkout version that the request is for."""
     # Not the URL, because it begins with the prefix that Kasir may be mounted below.
     return int(request.scope["path"].split("/")[1].removeprefix("v"))
 
 
-@post(_versioned("/paymentMethods"), status_code=200)
+@post(
+    _versioned("/paymentMethods"),
+    status_code=200,
+    documented=_call(MethodsRequest, MethodsResponse),
+)
 async def post_payment_methods(request: AnyRequest, parts: OurParts) -> Response[bytes]:
     """List the payment methods that Adyen offers; country, currency and account are filled in."""
     check_parameters(request, NO_PARAMETERS)
     return response(await parts.checkout.payment_methods(await request.body(), version_of(request)))
 
 
-@post(_versioned("/payments"), status_code=200)
+@post(
+    _versioned("/payments"),
+    status_code=200,
+    documented=_call(PaymentRequest, PaymentResponse, once=True),
+)
 async def post_payments(request: AnyRequest, parts: OurParts) -> Response[bytes]:
     """Pay with GoPay. The payment is stored before Adyen is called; the answer is Adyen's."""
     check_parameters(request, NO_PARAMETERS)
@@ -42,7 +71,11 @@ async def post_payments(request: AnyRequest, parts: OurParts) -> Response[bytes]
     return response(answer, idempotency_key=key)
 
 
-@post(_versioned("/payments/details"), status_code=200)
+@post(
+    _versioned("/payments/details"),
+    status_code=200,
+    documented=_call(DetailsRequest, PaymentResponse),
+)
 async def post_payments_details(request: AnyRequest, parts: OurParts) -> Response[bytes]:
     """Finish a payment after the redirect. Adyen is called once; repeats get the same answer."""
     check_parameters(request, NO_PARAMETERS)
@@ -52,7 +85,11 @@ async def post_payments_details(request: AnyRequest, parts: OurParts) -> Respons
     )
 
 
-@post(_versioned("/paymentLinks"), status_code=201)
+@post(
+    _versioned("/paymentLinks"),
+    status_code=201,
+    documented=_call(LinkRequest, LinkResponse, once=True),
+)
 async def post_payment_links(request: AnyRequest, parts: OurParts) -> Response[bytes]:
     """Create a link to Kasir's hosted payment form."""
     check_parameters(request, NO_PARAMETERS)
@@ -60,7 +97,7 @@ async def post_payment_links(request: AnyRequest, parts: OurParts) -> Response[b
     return response(await parts.links.create(await request.body(), key), idempotency_key=key)
 
 
-@get(_versioned("/paymentLinks/{link_id:str}"))
+@get(_versioned("/paymentLinks/{link_id:str}"), documented=_call(None, LinkResponse))
 async def get_payment_link(
     request: AnyRequest, link_id: FromPath[str], parts: OurParts
 ) -> Response[bytes]:
@@ -69,7 +106,7 @@ async def get_payment_link(
     return response(await parts.links.get(link_id))
 
 
-@patch(_versioned("/paymentLinks/{link_id:str}"))
+@patch(_versioned("/paymentLinks/{link_id:str}"), documented=_call(LinkPatch, LinkResponse))
 async def patch_payment_link(
     request: AnyRequest, link_id: FromPath[str], parts: OurParts
 ) -> Response[bytes]:
@@ -78,7 +115,13 @@ async def patch_payment_link(
     return response(await parts.links.update(link_id, await request.body()))
 
 
-@post(_versioned("/payments/{psp_reference:str}/{change:str}"), status_code=201)
+@post(
+    _versioned("/payments/{psp_reference:str}/{change:str}"),
+    status_code=201,
+    documented=replace(
+        _call(ChangeRequest, ChangeResponse, once=True), values={"change": tuple(PATHS)}
+    ),
+)
 async def post_payment_change(
     request: AnyRequest, psp_reference: FromPath[str], change: FromPath[str], parts: OurParts
 ) -> Response[bytes]:
@@ -93,7 +136,11 @@ async def post_payment_change(
     return response(answer, idempotency_key=key)
 
 
-@post(_versioned("/cancels"), status_code=201)
+@post(
+    _versioned("/cancels"),
+    status_code=201,
+    documented=_call(CancelRequest, CancelResponse, once=True),
+)
 async def post_cancels(request: AnyRequest, parts: OurParts) -> Response[bytes]:
     """Cancel a payment by the shop's own reference, while its pspReference is not known."""
     check_parameters(request, NO_PARAMETERS)

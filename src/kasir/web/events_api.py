@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -11,6 +10,7 @@ from litestar.params import QueryParameter
 
 from kasir.errors import Fault, InvalidRequest, NotFound
 from kasir.http_types import AnyRequest, OurParts
+from kasir.shop_events.shapes import Moment
 from kasir.store.outbox import StoredEvent
 from kasir.web.keys import keyed_router
 from kasir.web.query_parameters import check_parameters_and_no_body
@@ -21,7 +21,7 @@ class EventOut(msgspec.Struct):
 
     id: str
     type: str
-    timestamp: datetime
+    timestamp: Moment
     data: dict[str, Any]
 
 
@@ -29,7 +29,7 @@ class _Body(msgspec.Struct):
     """The content of an event's webhook."""
 
     type: str
-    timestamp: datetime
+    timestamp: Moment
     data: dict[str, Any]
 
 

@@ -6,6 +6,7 @@ import hmac
 from collections.abc import Sequence
 from typing import Final
 
+import msgspec
 from litestar import Response, get
 from litestar.exceptions import NotAuthorizedException
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
@@ -13,8 +14,9 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, gen
 from kasir.accounts import Accounts
 from kasir.errors import AccountUnavailable, DatabaseReadOnly, DatabaseUnavailable
 from kasir.http_types import AnyRequest, OurParts, accounts_of
-from kasir.store import database
-from kasir.store.figures import figures
+from kasir.store import database, relay
+from kasir.store.figures import figures, seconds_since
+from kasir.web.documented import Documented
 from kasir.web.keys import WHITESPACE
 from kasir.web.query_parameters import NO_PARAMETERS, check_parameters_and_no_body
 from kasir.wiring import Parts
@@ -23,13 +25,22 @@ from kasir.wiring import Parts
 _CONTENT_TYPE: Final = CONTENT_TYPE_LATEST.removesuffix("; charset=utf-8")
 
 
-@get("/health/live", include_in_schema=False)
+_TAGS: Final = ["Health"]
+
+
+class Health(msgspec.Struct):
+    """`ok`, or what is wrong."""
+
+    status: str
+
+
+@get("/health/live", tags=_TAGS, documented=Documented(answer=Health))
 async def live() -> dict[str, str]:
     """Return 200 as long as the process runs."""
     return {"status": "ok"}
 
 
-@get("/health/ready", include_in_schema=False)
+@get("/health/ready", tags=_TAGS, documented=Documented(answer=Health, unavailable=Health))
 async def ready(parts: OurParts) -> Response[dict[str, str]]:
     """Return 200 while the database accepts writes and its schema is up to date, else 503."""
     try:
@@ -43,7 +54,7 @@ async def ready(parts: OurParts) -> Response[dict[str, str]]:
     return Response({"status": "ok"})
 
 
-@get("/metrics", include_in_schema=False)
+@get("/metrics", tags=_TAGS, security=[{}, {"metricsKey": []}], documented=Documented(answer=str))
 async def metrics(request: AnyRequest, parts: OurParts) -> Response[bytes]:
     """Return the metrics in Prometheus's text format.
 
@@ -96,6 +107,7 @@ async def _set(gauges: _Gauges, parts: Parts) -> None:
     account = parts.settings.merchant_account
     differences = await parts.times.apart()
     counts = await figures(parts.pool, parts.clock.now(), parts.settings.limits.counts_max)
+    relayed = await relay.backlog(parts.pool, parts.settings.limits.counts_max)
     for state, count in counts.notices.items():
         gauges.set("kasir_notices", "Notices by state", account, count, state=state)
     for name, help_text, figure in (
@@ -119,6 +131,13 @@ async def _set(gauges: _Gauges, parts: Parts) -> None:
         ("kasir_events_waiting", "Events that the shop has not accepted", counts.events),
         ("kasir_oldest_waiting_event_seconds", "How old the oldest of them is", counts.events_s),
         ("kasir_events_given_up", "Events given up in the last seven days", counts.given_up),
+        ("kasir_relay_waiting", "Notifications that the relay has not sent", relayed.waiting),
+        (
+            "kasir_oldest_waiting_relay_seconds",
+            "How long ago the oldest of them came",
+            seconds_since(relayed.since, parts.clock.now()),
+        ),
+        ("kasir_relay_failures", "Tries to send the oldest of them that failed", relayed.failures),
         ("kasir_subscriptions_due", "Subscriptions with something to do by now", counts.due),
         ("kasir_jobs_failed", "Jobs that failed: kasir jobs failed", counts.failed_jobs),
     ):

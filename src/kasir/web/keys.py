@@ -1,7 +1,13 @@
-"""API keys: every route that a shop calls requires one in the `X-API-Key` header."""
+"""API keys: every route that a shop calls requires one.
+
+The key is in the header `X-API-Key`, or it is the password of HTTP Basic with any user name. Adyen
+accepts both, too, so a shop that calls Adyen with HTTP Basic need not change its calls.
+"""
 
 from __future__ import annotations
 
+import base64
+import binascii
 from collections.abc import Awaitable, Callable
 from typing import Final
 
@@ -15,11 +21,15 @@ from kasir.http_types import AnyRequest, parts_of_key
 WHITESPACE: Final = " \t"
 #: Adyen's own message. Its client libraries read only the HTTP status, so more text may follow.
 _UNAUTHORIZED: Final = "HTTP Status Response - Unauthorized"
-_MISSING: Final = "give a key of this Kasir in the header X-API-Key"
-_UNKNOWN: Final = "the key in X-API-Key is not a key of this Kasir; keys of Adyen are not accepted"
+_MISSING: Final = (
+    "give a key of this Kasir in the header X-API-Key, or as the password of HTTP Basic"
+)
+_UNKNOWN: Final = "the key in {header} is not a key of this Kasir; keys of Adyen are not accepted"
+_X_API_KEY: Final = "X-API-Key"
+_BASIC: Final = "Authorization: Basic"
 
-#: The security requirement of these routes in the OpenAPI document.
-_SECURITY: Final = [{"apiKey": list[str]()}]
+#: The security requirement of these routes in the OpenAPI document: either of the two.
+_SECURITY: Final = [{"apiKey": list[str]()}, {"basic": list[str]()}]
 
 #: Runs before each request of a route, and raises an error to refuse it.
 Check = Callable[[AnyRequest], Awaitable[None]]
@@ -35,9 +45,24 @@ async def require_api_key(request: AnyRequest) -> None:
         NotAuthorizedException: The key is missing or unknown; the message begins as Adyen's does.
         AccountUnavailable: The settings or the tables of the key's account cannot be used.
     """
-    key = request.headers.get("x-api-key", "").strip(WHITESPACE)
+    key, header = request.headers.get("x-api-key", "").strip(WHITESPACE), _X_API_KEY
+    if not key:
+        key, header = _basic_password(request.headers.get("authorization", "")), _BASIC
     if await parts_of_key(request.scope, key) is None:
-        raise NotAuthorizedException(f"{_UNAUTHORIZED}: {_UNKNOWN if key else _MISSING}.")
+        why = _UNKNOWN.format(header=header) if key else _MISSING
+        raise NotAuthorizedException(f"{_UNAUTHORIZED}: {why}.")
+
+
+def _basic_password(authorization: str) -> str:
+    """Return the password of HTTP Basic credentials; empty if there are none (RFC 7617)."""
+    scheme, _, credentials = authorization.strip(WHITESPACE).partition(" ")
+    if scheme.lower() != "basic":
+        return ""
+    try:
+        text = base64.b64decode(credentials.strip(WHITESPACE), validate=True).decode()
+    except (binascii.Error, UnicodeDecodeError):
+        return ""
+    return text.partition(":")[2]
 
 
 def idempotency_key(request: AnyRequest) -> str | None:

@@ -25,9 +25,20 @@ from kasir.store.subscriptions import SubscriptionFilter
 from kasir.subscriptions.metrics import Day, by_day
 from kasir.subscriptions.plan import HOME_ZONE
 from kasir.subscriptions.states import State
+from kasir.web.adyen_shapes import PaymentResponse
+from kasir.web.documented import Documented
 from kasir.web.keys import idempotency_key, keyed_router, require_api_key
 from kasir.web.problems import response
 from kasir.web.query_parameters import NO_PARAMETERS, check_parameters, check_parameters_and_no_body
+from kasir.web.request_shapes import (
+    CancelCommand,
+    PauseCommand,
+    PayerRequest,
+    PlanRequest,
+    ResumeCommand,
+    SignUpRequest,
+    SubscriptionPatch,
+)
 from kasir.wiring import Parts
 
 _LISTED_MAX: Final = 100
@@ -59,6 +70,12 @@ class SubscriptionsOut(msgspec.Struct):
     next: str | None
 
 
+class SignedUpOut(SubscriptionOut, rename="camel", omit_defaults=True):
+    """A new subscription, and Adyen's answer to its first payment; with `link` there is none."""
+
+    payment: PaymentResponse | msgspec.UnsetType = msgspec.UNSET
+
+
 class DayOut(msgspec.Struct, rename="camel"):
     """One day: the counts at its end, and the changes on it."""
 
@@ -80,7 +97,7 @@ class MetricsOut(msgspec.Struct, rename="camel"):
     days: list[DayOut]
 
 
-@post("/api/plans", status_code=HTTPStatus.CREATED)
+@post("/api/plans", status_code=HTTPStatus.CREATED, documented=Documented(body=PlanRequest))
 async def post_plan(request: AnyRequest, parts: OurParts) -> PlanOut:
     """Create a plan. A plan cannot be changed."""
     return shown_plan(await parts.subscribing.make_plan(await request.body()))
@@ -101,7 +118,11 @@ async def get_plan(parts: OurParts, plan_id: FromPath[str]) -> PlanOut:
     return shown_plan(plan)
 
 
-@post("/api/subscriptions", status_code=HTTPStatus.CREATED)
+@post(
+    "/api/subscriptions",
+    status_code=HTTPStatus.CREATED,
+    documented=Documented(body=SignUpRequest, answer=SignedUpOut, is_idempotent=True),
+)
 async def post_subscription(request: AnyRequest, parts: OurParts) -> Response[bytes]:
     """Sign a shopper up. `payment` is Adyen's answer, whose action the shop has to follow."""
     key = idempotency_key(request)
@@ -179,7 +200,7 @@ async def get_subscription(parts: OurParts, subscription_id: FromPath[str]) -> S
     return await _subscription_out(parts, subscription_id)
 
 
-@patch("/api/subscriptions/{subscription_id:str}")
+@patch("/api/subscriptions/{subscription_id:str}", documented=Documented(body=SubscriptionPatch))
 async def patch_subscription(
     request: AnyRequest, parts: OurParts, subscription_id: FromPath[str]
 ) -> SubscriptionOut:
@@ -188,8 +209,12 @@ async def patch_subscription(
     return await _subscription_out(parts, subscription_id)
 
 
-@post("/api/subscriptions/{subscription_id:str}/cancel", status_code=200)
-async def post_cancel(
+@post(
+    "/api/subscriptions/{subscription_id:str}/cancel",
+    status_code=200,
+    documented=Documented(body=CancelCommand),
+)
+async def post_subscription_cancel(
     request: AnyRequest, parts: OurParts, subscription_id: FromPath[str]
 ) -> SubscriptionOut:
     """Cancel now, or with `{"at": "periodEnd"}` at the end of the paid period.
@@ -200,8 +225,12 @@ async def post_cancel(
     return await _subscription_out(parts, subscription_id)
 
 
-@post("/api/subscriptions/{subscription_id:str}/pause", status_code=200)
-async def post_pause(
+@post(
+    "/api/subscriptions/{subscription_id:str}/pause",
+    status_code=200,
+    documented=Documented(body=PauseCommand),
+)
+async def post_subscription_pause(
     request: AnyRequest, parts: OurParts, subscription_id: FromPath[str]
 ) -> SubscriptionOut:
     """Pause: charge nothing from now on or, with `{"at": "periodEnd"}`, after the paid period.
@@ -213,8 +242,12 @@ async def post_pause(
     return await _subscription_out(parts, subscription_id)
 
 
-@post("/api/subscriptions/{subscription_id:str}/resume", status_code=200)
-async def post_resume(
+@post(
+    "/api/subscriptions/{subscription_id:str}/resume",
+    status_code=200,
+    documented=Documented(body=ResumeCommand),
+)
+async def post_subscription_resume(
     request: AnyRequest, parts: OurParts, subscription_id: FromPath[str]
 ) -> SubscriptionOut:
     """Resume after a pause, now or with `{"at": …}` at that date and time.
@@ -225,8 +258,12 @@ async def post_resume(
     return await _subscription_out(parts, subscription_id)
 
 
-@post("/api/subscriptions/{subscription_id:str}/payment", status_code=200)
-async def post_payment(
+@post(
+    "/api/subscriptions/{subscription_id:str}/payment",
+    status_code=200,
+    documented=Documented(body=PayerRequest, answer=PaymentResponse),
+)
+async def post_subscription_payment(
     request: AnyRequest, parts: OurParts, subscription_id: FromPath[str]
 ) -> Response[bytes]:
     """Start a payment of what is owed that also saves a new token; the answer is Adyen's."""
@@ -241,7 +278,7 @@ Zone = Annotated[
 
 
 @get("/api/subscriptions/metrics", parameters=_METRICS_PARAMETERS)
-async def get_metrics(
+async def get_subscription_metrics(
     parts: OurParts, since: First = "", until: Last = "", zone: Zone = HOME_ZONE
 ) -> MetricsOut:
     """Return the metrics of each day; the default is the last thirty days."""
@@ -311,13 +348,13 @@ ROUTES: Final = keyed_router(
         get_plan,
         post_subscription,
         get_subscriptions,
-        get_metrics,
+        get_subscription_metrics,
         get_subscription,
         patch_subscription,
-        post_cancel,
-        post_pause,
-        post_resume,
-        post_payment,
+        post_subscription_cancel,
+        post_subscription_pause,
+        post_subscription_resume,
+        post_subscription_payment,
     ],
     _check,
 )

@@ -28,5 +28,5 @@ def _hint(segments: list[str]) -> str:
     resource = rest[:1] if has_version else [first]
     is_served_version = first in {f"v{version}" for version in VERSIONS}
     if _CHECKOUT.issuperset(resource) and not is_served_version:
-        return f"Kasir answers Checkout as {' and '.join(f'/v{version}' for version in VERSIONS)}"
+        return f"Kasir answers Checkout as /v{VERSIONS[0]} to /v{VERSIONS[-1]}"
     return _SEE_OPENAPI

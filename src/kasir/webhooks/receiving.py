@@ -113,7 +113,7 @@ async def receive_token(
     try:
         envelope = token_notifications.envelope(body)
     except Unreadable as error:
-        await _keep_unread(body, NoticeKind.TOKENS, error, inbox, received_at)
+        await _keep_unread(body, NoticeKind.TOKENS, error, inbox, received_at, signature.strip())
         return
     notice = Notice(
         key=sha256(body).digest(),
@@ -122,12 +122,18 @@ async def receive_token(
         event_code=_plain(envelope.type),
         names=(_plain(envelope.event_id),) if envelope.event_id else (),
         received_at=received_at,
+        signature=signature.strip(),
     )
     await inbox.keep([notice])
 
 
 async def _keep_unread(
-    body: bytes, kind: NoticeKind, error: Unreadable, inbox: Inbox, received_at: datetime
+    body: bytes,
+    kind: NoticeKind,
+    error: Unreadable,
+    inbox: Inbox,
+    received_at: datetime,
+    signature: str = "",
 ) -> None:
     """Store a body that cannot be parsed. The reader will hold it, with the reason."""
     _log.warning("kept, and cannot be read", kind=kind, bytes=len(body), error=storable(str(error)))
@@ -138,6 +144,7 @@ async def _keep_unread(
         event_code=_UNREADABLE,
         names=(),
         received_at=received_at,
+        signature=signature,
     )
     await inbox.keep([notice])
 

@@ -225,7 +225,8 @@ async def test_a_token_is_charged_only_in_its_model_unless_a_knob_allows_both(
         ({"shopperInteraction": "Ecommerce"}, 422, "187"),
         ({"amount": {"currency": "EUR", "value": 1000}}, 422, "138"),
         ({"amount": {"currency": "IDR", "value": 20_000_001}}, 422, "137"),
-        ({"returnUrl": None}, 422, "14_030"),
+        # The shopper of a CardOnFile charge enters a PIN, and must come back.
+        ({"returnUrl": None, "recurringProcessingModel": "CardOnFile"}, 422, "14_030"),
     ],
 )
 async def test_an_invalid_charge_is_refused(
@@ -235,6 +236,12 @@ async def test_an_invalid_charge_is_refused(
     answer = await charge(twin, token, **changes)
 
     assert (answer.status, answer.body["errorCode"]) == (status, code)
+
+
+async def test_a_subscription_charge_needs_no_return_url(twin: RunningTwin) -> None:
+    answer = await charge(twin, await twin.saved(), returnUrl=None)
+
+    assert answer.body["resultCode"] == "Authorised"
 
 
 @pytest.mark.parametrize(

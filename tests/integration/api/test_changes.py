@@ -103,7 +103,7 @@ async def test_repeated_refunds_with_one_key_are_one_refund(
         ("refunds", rupiah(-1), 422, "amount.value"),
         ("refunds", {"amount": {"currency": "EUR", "value": 1}}, 422, "amount.currency"),
         ("refunds", {"amount": {"currency": "IDR", "value": 1.5}}, 422, "amount.value"),
-        ("refunds", {"amount": {"currency": "IDR", "value": "1"}}, 422, "amount.value"),
+        ("refunds", {"amount": {"currency": "IDR", "value": "1.0"}}, 422, "amount.value"),
         ("refunds", {}, 422, "amount"),
         ("refunds", rupiah(1) | {"merchantAccount": "Another"}, 403, "merchantAccount"),
         ("refunds", rupiah(1) | {"reference": "r" * 81}, 422, "reference"),

@@ -13,9 +13,11 @@ import pytest
 from fake_server import plain, serving
 from fakes import BROWSER, NOW, payment_body
 from kasir.adyen import texts
+from kasir.adyen.calls import OWN_VERSION
 from kasir.money import IDR, Money
-from kasir.python_api import kasir_of
-from kasir.tokens.model import Token, TokenName, TokenState, TokenSummary
+from kasir.python_api.messages import charge_fields
+from kasir.python_api.requests import ChargeRequest
+from kasir.python_api.results import Token
 from opened_kasir import kasir_on
 from served import Served, served
 
@@ -128,17 +130,26 @@ async def test_a_sign_up_decodes_each_text_once(
 async def test_a_charge_decodes_the_reply_only(
     fresh_database: str, counting: CountingDecoder, status: int, reply: bytes
 ) -> None:
-    name = TokenName(merchant_account="TwinMerchant", shopper_reference="s-1", stored_id="TOKEN")
-    summary = TokenSummary(state=TokenState.ACTIVE, first_psp_reference="PSP", created_at=NOW)
-    token = Token(id="tok_1", name=name, method="gopay_wallet", summary=summary)
+    token = Token(
+        id="tok_1",
+        shopper_reference="s-1",
+        is_active=True,
+        model=None,
+        created_at=NOW,
+        stored_id="TOKEN",
+    )
+    request = ChargeRequest(
+        token=token,
+        amount=Money(IDR, 1_000),
+        reference="CHARGE",
+        return_url="https://shop.example/",
+    )
     async with (
         serving() as adyen,
         kasir_on(fresh_database, ADYEN_TWIN_URL=adyen.url) as kasir,
     ):
         adyen.handler = plain(status, reply)
-        answer, _ = await kasir_of(kasir).charge(
-            token, Money(IDR, 1_000), reference="CHARGE", return_url="https://shop.example/"
-        )
+        answer, _ = await kasir.checkout.pay(charge_fields(request), OWN_VERSION)
 
     assert answer.json()
     assert counting.take() == [REPLY]

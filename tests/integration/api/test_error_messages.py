@@ -101,13 +101,13 @@ async def test_a_cancel_by_reference_of_a_refunded_payment_names_the_field_that_
     assert text.startswith("Field 'paymentReference' is not valid: it would undo the whole")
 
 
-@pytest.mark.parametrize("path", ["/v70/payments", "/v73/payments/details", "/v71.1/payments"])
+@pytest.mark.parametrize("path", ["/v67/payments", "/v73/payments/details", "/v71.1/payments"])
 async def test_an_unsupported_version_is_answered_with_the_supported_ones(
     caller: Caller, path: str
 ) -> None:
     text = message(await caller.post(path, payment_body()), 404)
 
-    assert text == f"There is no {path} here: Kasir answers Checkout as /v71 and /v72."
+    assert text == f"There is no {path} here: Kasir answers Checkout as /v68 to /v72."
 
 
 async def test_an_unsupported_classic_version_is_answered_with_the_supported_one(
@@ -122,7 +122,7 @@ async def test_an_unsupported_classic_version_is_answered_with_the_supported_one
 async def test_a_path_without_a_version_is_answered_with_the_supported_ones(caller: Caller) -> None:
     text = message(await caller.post("/payments", payment_body()), 404)
 
-    assert text == "There is no /payments here: Kasir answers Checkout as /v71 and /v72."
+    assert text == "There is no /payments here: Kasir answers Checkout as /v68 to /v72."
 
 
 async def test_the_answer_to_an_unknown_path_names_the_openapi_document(caller: Caller) -> None:
@@ -149,7 +149,8 @@ async def test_the_answer_to_a_call_without_a_key_names_the_header(caller: Calle
     text = message(await caller.call("POST", "/v72/payments", payment_body(), api_key=None), 401)
 
     assert text == (
-        "HTTP Status Response - Unauthorized: give a key of this Kasir in the header X-API-Key."
+        "HTTP Status Response - Unauthorized: give a key of this Kasir in the header X-API-Key, "
+        "or as the password of HTTP Basic."
     )
 
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from schemathesis.core.result import Ok
 
 from fakes import BROWSER, payment_body
+from kasir.adyen.calls import VERSIONS
 from kasir.demo.processes import RunningDemo
 from raw_http import ERROR_TYPES
 
@@ -31,7 +32,10 @@ FEW_EXAMPLES = settings(
 def test_no_request_that_the_document_allows_is_a_server_error(system: RunningDemo) -> None:
     document = schemathesis.openapi.from_url(f"{system.kasir_url}/api/openapi.json")
     results = list(document.get_all_operations())
-    operations = [result.ok() for result in results if isinstance(result, Ok)]
+    described = [result.ok() for result in results if isinstance(result, Ok)]
+    # The document has the same shapes for older versions of Checkout as for the newest.
+    older = tuple(f"/v{version}/" for version in VERSIONS[:-1])
+    operations = [one for one in described if not one.path.startswith(older)]
     status_classes: set[str] = set()
 
     def check_operation(operation: Any) -> None:
@@ -48,7 +52,7 @@ def test_no_request_that_the_document_allows_is_a_server_error(system: RunningDe
     for operation in operations:
         check_operation(operation)
 
-    assert len(operations) == len(results) >= 15
+    assert (len(described), len(operations) >= 15) == (len(results), True)
     # Both valid and invalid requests were sent.
     assert {"2xx", "4xx"} <= status_classes
 

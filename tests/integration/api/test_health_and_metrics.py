@@ -30,6 +30,9 @@ async def test_metrics_are_in_the_format_of_prometheus(caller: Caller) -> None:
         "kasir_events_waiting",
         "kasir_oldest_waiting_event_seconds",
         "kasir_events_given_up",
+        "kasir_relay_waiting",
+        "kasir_oldest_waiting_relay_seconds",
+        "kasir_relay_failures",
         "kasir_subscriptions_due",
         "kasir_jobs_failed",
     ]

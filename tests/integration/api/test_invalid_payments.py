@@ -22,8 +22,8 @@ INVALID: dict[str, tuple[dict[str, Any], str, str, str]] = {
         "137",
         "whole number",
     ),
-    "value as text": (
-        {"amount": {"currency": "IDR", "value": "25000"}},
+    "value as text with a separator": (
+        {"amount": {"currency": "IDR", "value": "25.000"}},
         "amount.value",
         "137",
         "whole number",
@@ -56,11 +56,11 @@ INVALID: dict[str, tuple[dict[str, Any], str, str, str]] = {
         "187",
         "missing",
     ),
-    "an unknown colour depth": (
-        {"browserInfo": BROWSER | {"colorDepth": 25}},
+    "a negative colour depth": (
+        {"browserInfo": BROWSER | {"colorDepth": -24}},
         "browserInfo.colorDepth",
         "187",
-        "24",
+        "from 0",
     ),
     "no reference": ({"reference": None}, "reference", "130", "your own name"),
     "empty reference": ({"reference": ""}, "reference", "130", "your own name"),

@@ -95,7 +95,7 @@ async def test_a_link_can_only_be_withdrawn(caller: Caller, body: dict[str, Any]
         ({"amount": {"currency": "EUR", "value": 1}}, 422, "amount.currency"),
         ({"amount": {"currency": "IDR", "value": 0}}, 422, "amount.value"),
         ({"amount": {"currency": "IDR", "value": 1.5}}, 422, "amount.value"),
-        ({"returnUrl": None}, 422, "returnUrl"),
+        ({"returnUrl": 7}, 422, "returnUrl"),
         ({"returnUrl": "shop.example"}, 422, "returnUrl"),
         ({"countryCode": "NL"}, 422, "countryCode"),
         ({"merchantAccount": "Another"}, 403, "merchantAccount"),

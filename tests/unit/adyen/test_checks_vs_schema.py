@@ -1,4 +1,4 @@
-"""Kasir enforces exactly the limits of Adyen's OpenAPI files."""
+"""Kasir enforces the limits of Adyen's OpenAPI files, but for empty texts and colour depths."""
 
 from typing import Any
 
@@ -31,7 +31,8 @@ def text_limits(version: int, name: str) -> list[tuple[str, str, int]]:
         for field, rule in schema(version, name)["properties"].items()
         if rule.get("type") == "string" and field not in NOT_A_TEXT
         for which in ("minLength", "maxLength")
-        if which in rule and "enum" not in rule
+        # An empty optional text is for Adyen to judge.
+        if which in rule and "enum" not in rule and (which, rule[which]) != ("minLength", 1)
     ]
 
 

@@ -21,6 +21,11 @@ LIVE = IN_LIVE | {
     "KASIR_METRICS_KEY": STRONG,
     "KASIR_WEBHOOK_USER": "adyen",
     "KASIR_WEBHOOK_PASSWORD": "correct horse battery",
+    "KASIR_RELAY_URL": "https://shop.example/adyen",
+    "KASIR_RELAY_HMAC_KEY": OTHER_KEY,
+    "KASIR_RELAY_TOKEN_HMAC_KEY": OTHER_KEY,
+    "KASIR_RELAY_USER": "kasir",
+    "KASIR_RELAY_PASSWORD": "correct horse battery",
     "KASIR_DATA_DIR": "/srv/kasir",
 }
 
@@ -58,6 +63,11 @@ def test_kasir_starts_in_live_with_strong_settings() -> None:
         pytest.param("ADYEN_TOKEN_HMAC_KEY", "00" * 32, id="zeros for tokens"),
         pytest.param("KASIR_EVENTS_URL", "http://shop.example/events", id="events over plain HTTP"),
         pytest.param("KASIR_EVENTS_SECRET", "whsec_c2VjcmV0", id="six bytes for events"),
+        pytest.param("KASIR_RELAY_URL", "http://shop.example", id="the relay over plain HTTP"),
+        pytest.param("KASIR_RELAY_TOKENS_URL", "http://shop.example", id="its tokens the same"),
+        pytest.param("KASIR_RELAY_HMAC_KEY", "00" * 32, id="zeros for the relay"),
+        pytest.param("KASIR_RELAY_TOKEN_HMAC_KEY", "00" * 32, id="zeros for its tokens"),
+        pytest.param("KASIR_RELAY_PASSWORD", "kasir", id="a guessable relay password"),
         pytest.param(
             "KASIR_EVENTS_SECRET",
             f"whsec_{base64.b64encode(bytes(32)).decode()}",

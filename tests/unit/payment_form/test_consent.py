@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
 from typing import cast
 
 from kasir.payment_form.consent import agreed, consent_of
@@ -10,6 +9,7 @@ from kasir.payment_form.pages import Visit
 from kasir.payment_form.texts import LANGUAGES
 from kasir.payments.links import LinkStatus
 from kasir.requests.payment_links import OpenLink
+from kasir.shop_identity import ShopIdentity
 from kasir.wiring import Parts
 from payment_form_fixtures import payment_link
 
@@ -26,10 +26,9 @@ def test_only_the_digest_of_a_shown_text_is_consent() -> None:
         LinkStatus.ACTIVE,
         (),
     )
-    settings = SimpleNamespace(merchant_account="Toko")
+    identity = ShopIdentity(name="Toko {method}")
     visits = [
-        Visit(cast("Parts", SimpleNamespace(settings=settings)), language, "", "/pay/PL_1")
-        for language in LANGUAGES
+        Visit(cast("Parts", None), language, "", "/pay/PL_1", identity) for language in LANGUAGES
     ]
     consents = [consent for visit in visits if (consent := consent_of(visit, open_link))]
     agreements = [agreed(visits[0], open_link, consent.digest) for consent in consents]
@@ -37,6 +36,7 @@ def test_only_the_digest_of_a_shown_text_is_consent() -> None:
     assert agreements == [(True, consent.stored) for consent in consents]
     assert [consent.is_asked for consent in consents] == [True, True]
     # The second language is English.
+    assert consents[1].text.startswith("Save my GoPay. Toko {method} may charge it again")
     assert consents[1].text.endswith("What for: Kopi {shop} <b>. At most once in 30 days.")
     assert agreed(visits[0], open_link, "") == (False, "")
     assert agreed(visits[0], open_link, consents[0].digest[:-1]) == (False, "")

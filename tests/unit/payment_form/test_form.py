@@ -31,6 +31,7 @@ from kasir.payments.fold import fold
 from kasir.payments.links import Link, LinkStatus
 from kasir.payments.payment import Intent, Payment
 from kasir.requests.payment_links import OpenLink
+from kasir.shop_identity import ShopIdentity
 from kasir.web.app import respond_to_error
 from payment_form_fixtures import hang, payment_link
 
@@ -83,7 +84,7 @@ async def form_client(
             addresses=addresses(Environment.LIVE, live_prefix="abc"),
             environment=Environment.LIVE,
             limits=Limits(adyen_timeout_s=0.0, form_wait_s=0.01),
-            merchant_account="Toko",
+            identity=ShopIdentity(name="Toko"),
             public_url="https://shop.example/kasir",
         ),
     )

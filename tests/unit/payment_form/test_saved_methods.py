@@ -14,6 +14,7 @@ from kasir.payment_form.pages import Visit
 from kasir.payment_form.saved_methods import distinct_dates, list_saved, owner_of
 from kasir.payments.links import LinkStatus
 from kasir.requests.payment_links import OpenLink
+from kasir.shop_identity import ShopIdentity
 from kasir.tokens.model import Token, TokenName, TokenState, TokenSummary
 from kasir.wiring import Parts
 from payment_form_fixtures import hang, payment_link
@@ -92,7 +93,7 @@ def test_the_owner_is_shown_by_the_fields_that_adyen_gives(
 
 
 def test_dates_are_made_distinct_by_the_time_and_then_by_a_number() -> None:
-    visit = Visit(cast("Parts", None), "en", "", "/pay/PL_1")
+    visit = Visit(cast("Parts", None), "en", "", "/pay/PL_1", ShopIdentity())
     noon = datetime(2026, 11, 26, 5, 0, tzinfo=UTC)
     later, other = noon + timedelta(hours=1), noon + timedelta(days=1)
     day, at_noon, at_one = "26 Nov 2026", "26 Nov 2026, 12.00 WIB", "26 Nov 2026, 13.00 WIB"

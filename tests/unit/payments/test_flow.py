@@ -21,7 +21,14 @@ from kasir.errors import KeyReused, NotFound, StillRunning
 from kasir.payments.facts import Fact, Says
 from kasir.payments.flow import Flow, Timeouts
 from kasir.payments.payment import Payment
-from kasir.payments.question import CallResult, KeptAnswer, Kind, Question, ShopKey
+from kasir.payments.question import (
+    CallResult,
+    KeptAnswer,
+    Kind,
+    Question,
+    ShopKey,
+    Unanswered,
+)
 from kasir.payments.status import Status
 
 TIMEOUTS = Timeouts(
@@ -40,7 +47,13 @@ def redirected(question: Question) -> CallResult:
 
 
 def no_answer(question: Question) -> CallResult:
-    return CallResult(answer=None, facts=(a_fact(Says.UNKNOWN, about=question.key),))
+    fact = a_fact(Says.UNKNOWN, about=question.key)
+    return CallResult(answer=None, facts=(fact,), error="Adyen answered with an error: HTTP 500.")
+
+
+def body_of(kept: KeptAnswer | Unanswered) -> bytes | None:
+    """The body of an answer; None if the outcome is unknown."""
+    return kept.body if isinstance(kept, KeptAnswer) else None
 
 
 class Setup:
@@ -64,7 +77,7 @@ class Setup:
     async def pay(self, name: str = "pay_1", key: ShopKey | None = KEY) -> object:
         """Request a payment; return its id, and the answer's body or None."""
         payment_id, kept = await self.flow.pay(an_intent(name), a_question(name), key)
-        return payment_id, kept.body if kept else None
+        return payment_id, body_of(kept)
 
     async def status(self, name: str = "pay_1") -> Status:
         """The status of a payment."""
@@ -250,7 +263,7 @@ async def test_a_payment_is_resumed_by_its_own_key() -> None:
     kept = await setup.flow.resume("kasir-pay_1")
     again = await setup.flow.resume("kasir-pay_1")
 
-    assert kept is not None
+    assert isinstance(kept, KeptAnswer)
     assert (kept, kept.body) == (again, BODY)
     assert len(setup.provider.asked) == 2
     with pytest.raises(NotFound):
@@ -268,7 +281,7 @@ async def test_details_are_requested_once_and_answered_every_time() -> None:
     setup = Setup()
     answers = [await setup.flow.finish(details_question()) for _ in range(3)]
 
-    assert [answer.body for answer in answers if answer] == [BODY] * 3
+    assert [body_of(answer) for answer in answers] == [BODY] * 3
     assert len(setup.provider.asked) == 1
 
 
@@ -280,7 +293,7 @@ async def test_concurrent_requests_for_details_get_the_same_answer() -> None:
     setup.provider.may_answer.set()
     answers = await asyncio.gather(*requests)
 
-    assert [answer.body for answer in answers if answer] == [BODY] * 5
+    assert [body_of(answer) for answer in answers] == [BODY] * 5
     assert len(setup.provider.asked) == 1
 
 
@@ -307,8 +320,8 @@ async def test_a_second_caller_waits_for_the_first_no_longer_than_its_timeout() 
     given_up = await impatient.finish(details_question())
     setup.provider.may_answer.set()
 
-    assert given_up is None
-    assert [kept.body for kept in await asyncio.gather(first, second) if kept] == [BODY] * 2
+    assert given_up == Unanswered()
+    assert [body_of(kept) for kept in await asyncio.gather(first, second)] == [BODY] * 2
     assert len(setup.provider.asked) == 1
 
 
@@ -318,8 +331,8 @@ async def test_details_without_an_answer_are_requested_again_for_the_next_caller
     setup.provider.answer = redirected
     result = await setup.flow.finish(details_question())
 
-    assert unanswered is None
-    assert result is not None
+    assert unanswered == Unanswered("Adyen answered with an error: HTTP 500.")
+    assert body_of(result) == BODY
     assert len(setup.provider.asked) == 2
 
 
@@ -351,5 +364,5 @@ async def test_a_change_is_requested_once_per_shop_key() -> None:
         for number in range(3)
     ]
 
-    assert [answer.body for answer in answers if answer] == [BODY] * 3
+    assert [body_of(answer) for answer in answers] == [BODY] * 3
     assert [question.key for question in setup.provider.asked] == ["kasir-pay_1", "kasir-chg-0"]

@@ -64,8 +64,8 @@ document.addEventListener("change", (event) => {
 });
 
 // Hide a logo that does not load; the name is beside it.
-for (const logo of document.querySelectorAll(".logo img")) {
-  const hide = () => logo.closest(".logo").classList.add("gone");
+for (const logo of document.querySelectorAll(".logo img, .shop-logo img")) {
+  const hide = () => logo.parentElement.classList.add("gone");
   logo.addEventListener("error", hide);
   if (logo.complete && logo.naturalWidth === 0) hide();
 }

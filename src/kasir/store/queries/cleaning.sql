@@ -36,11 +36,15 @@ WITH old AS (
 SELECT count(*) AS count, max(at) AS reached FROM old;
 
 -- name: notices(since, now, kept, most)^
--- Removes only the bodies of notices that were read. Notices in other states may be read again.
+-- Removes only the bodies of notices that were read and do not wait for the relay. Notices in other
+-- states may be read again.
 WITH old AS (
     SELECT id, read_at AS at FROM notice
     WHERE state = 'read' AND item <> '' AND read_at >= :since
           AND read_at < least(now(), :now::timestamptz) - :kept::interval
+          AND NOT EXISTS (
+              SELECT FROM relay WHERE notice_id = notice.id AND relay.state = 'waiting'
+          )
     ORDER BY read_at LIMIT :most FOR UPDATE SKIP LOCKED
 ), emptied AS (
     UPDATE notice SET item = '' FROM old WHERE notice.id = old.id

@@ -1,4 +1,4 @@
--- name: has_work(now)$
+-- name: has_work(now, has_relay)$
 -- Whether a worker would find anything to do: one entry of an index for each kind of work.
 SELECT EXISTS (SELECT FROM pgqueuer WHERE status = 'queued' AND execute_after <= now())
     OR EXISTS (
@@ -10,7 +10,12 @@ SELECT EXISTS (SELECT FROM pgqueuer WHERE status = 'queued' AND execute_after <=
     OR EXISTS (SELECT FROM payment WHERE close_due_at <= :now)
     OR EXISTS (SELECT FROM payment WHERE tell_at <= :now)
     OR EXISTS (SELECT FROM shopper WHERE look_at <= :now)
-    OR EXISTS (SELECT FROM subscription WHERE due_at <= :now);
+    OR EXISTS (SELECT FROM subscription WHERE due_at <= :now)
+    OR :has_relay::boolean AND EXISTS (
+        SELECT FROM relay_queue
+        WHERE due_at <= :now AND (holder IS NULL OR held_until < clock_timestamp())
+              AND EXISTS (SELECT FROM relay WHERE state = 'waiting')
+    );
 
 -- due_questions, due_closings and due_events find due rows and postpone them, in the transaction
 -- that queues a job for each row. So no other worker finds these rows, and if a job is lost, its

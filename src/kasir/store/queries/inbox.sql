@@ -1,4 +1,4 @@
--- name: keep_notices(keys, kinds, items, received_ats, event_dates, event_codes, names, are_live)!
+-- name: keep_notices(keys, kinds, items, received_ats, event_dates, event_codes, names, are_live)
 -- `names` has one text for each notice: its pspReferences, joined by spaces, because PostgreSQL has
 -- no array of arrays of unequal length.
 INSERT INTO notice (key, kind, item, received_at, event_date, event_code, names, is_live)
@@ -7,7 +7,15 @@ FROM unnest(:keys::bytea[], :kinds::text[], :items::bytea[], :received_ats::time
             :event_dates::timestamptz[], :event_codes::text[], :names::text[],
             :are_live::boolean[])
     AS came (key, kind, item, received_at, event_date, event_code, joined, is_live)
-ON CONFLICT (key) DO NOTHING;
+ON CONFLICT (key) DO NOTHING
+RETURNING id, key;
+
+-- name: queue_for_relay(notice_ids, signatures)!
+INSERT INTO relay (notice_id, signature)
+SELECT notice_id, signature
+FROM unnest(:notice_ids::bigint[], :signatures::text[])
+    WITH ORDINALITY AS added (notice_id, signature, position)
+ORDER BY position;
 
 -- name: take_unread(most, most_bytes)
 -- A reader locks notices until its transaction ends; another reader locks the next ones. To bound a
@@ -28,14 +36,22 @@ ORDER BY id FOR UPDATE SKIP LOCKED;
 
 -- name: settle(ids, states, payment_ids, errors, are_unclaimed, paid_references, now)!
 -- A `look_after` of 0 makes recheck_unclaimed check a notice again whose pspReferences no payment
--- owns.
+-- owns. A notice that the relay left out as foreign is relayed once it may be Kasir's.
+WITH settled AS (
+    SELECT * FROM unnest(:ids::bigint[], :states::text[], :payment_ids::text[], :errors::text[],
+                         :are_unclaimed::boolean[], :paid_references::text[])
+        AS settled (id, state, payment_id, error, is_unclaimed, paid_reference)
+), ours AS (
+    UPDATE relay SET state = 'waiting', settled_at = NULL
+    FROM settled
+    WHERE relay.notice_id = settled.id AND relay.state = 'skipped'
+          AND settled.state IN ('read', 'held', 'waiting')
+)
 UPDATE notice
 SET state = settled.state, payment_id = settled.payment_id, error = settled.error, read_at = :now,
     paid_reference = settled.paid_reference,
     look_after = CASE WHEN settled.is_unclaimed THEN xid8 '0' END
-FROM unnest(:ids::bigint[], :states::text[], :payment_ids::text[], :errors::text[],
-            :are_unclaimed::boolean[], :paid_references::text[])
-    AS settled (id, state, payment_id, error, is_unclaimed, paid_reference)
+FROM settled
 WHERE notice.id = settled.id;
 
 -- name: recheck_unclaimed(most)!

@@ -1,0 +1,73 @@
+"""A shop in Flask beside Kasir: it calls `kasir serve` over HTTP, and imports nothing of Kasir.
+
+    pip install flask requests gunicorn
+    KASIR_URL=http://127.0.0.1:8000 KASIR_API_KEY=... gunicorn flask_shop:app
+
+Any shop in any language does the same: docs/api.md.
+"""
+
+from __future__ import annotations
+
+import os
+from secrets import token_hex
+from typing import Any
+
+import requests
+from flask import Flask, abort, redirect, request, url_for
+from werkzeug.wrappers import Response
+
+KASIR = os.environ["KASIR_URL"]
+HEADERS = {"X-API-Key": os.environ["KASIR_API_KEY"]}
+
+app = Flask(__name__)
+
+
+@app.post("/buy")
+def buy() -> Response:
+    """Make a payment, and send the shopper to GoPay."""
+    order = f"FLASK-{token_hex(4)}"
+    return_url = url_for("order_page", order=order, _external=True)
+    payment: dict[str, Any] = {
+        "reference": order,
+        "amount": {"currency": "IDR", "value": 25_000},
+        "paymentMethod": {"type": "gopay_wallet"},
+        "channel": "Web",
+        "browserInfo": {
+            "userAgent": request.headers.get("User-Agent", "unknown"),
+            "acceptHeader": "text/html",
+            "language": "id-ID",
+            "colorDepth": 24,
+            "screenHeight": 800,
+            "screenWidth": 360,
+            "timeZoneOffset": -420,
+            "javaEnabled": False,
+        },
+        "returnUrl": return_url,
+    }
+    answer = requests.post(
+        f"{KASIR}/v72/payments",
+        json=payment,
+        headers={**HEADERS, "Idempotency-Key": order},
+        timeout=60,
+    )
+    answer.raise_for_status()
+    action = answer.json().get("action")
+    return redirect(action["url"] if action else return_url, 303)
+
+
+@app.get("/orders/<order>")
+def order_page(order: str) -> str:
+    """Show whether an order is paid; the shopper returns here."""
+    if result := request.args.get("redirectResult"):
+        details = {"details": {"redirectResult": result}}
+        requests.post(
+            f"{KASIR}/v72/payments/details", json=details, headers=HEADERS, timeout=60
+        ).raise_for_status()
+    answer = requests.get(
+        f"{KASIR}/api/payments", params={"reference": order}, headers=HEADERS, timeout=60
+    )
+    answer.raise_for_status()
+    payments = answer.json()["payments"]
+    if not payments:
+        abort(404)
+    return str(payments[0]["status"])

@@ -1,0 +1,61 @@
+"""Adyen's answers and the driver's errors as what the library returns and raises."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from kasir.errors import DatabaseUnavailable, OutcomeUnknown, RefusedByAdyen
+
+if TYPE_CHECKING:
+    from kasir.adyen.replies import Answer
+    from kasir.ids import PaymentId
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Turn the database driver's errors into `DatabaseUnavailable`.
+
+    Raises:
+        DatabaseUnavailable: The driver reported that the database cannot be used.
+    """
+    from kasir.store.database import UNAVAILABLE
+
+    try:
+        yield
+    except UNAVAILABLE as error:
+        # Without the error's text, which may have the database's address.
+        raise DatabaseUnavailable(f"PostgreSQL cannot be used ({type(error).__name__})") from error
+
+
+def accepted(answer: Answer, payment_id: PaymentId | None = None) -> Answer:
+    """The answer, if Adyen executed the request.
+
+    Raises:
+        OutcomeUnknown: Adyen has not answered.
+        RefusedByAdyen: Adyen answered with an error.
+    """
+    from kasir.adyen.replies import Verdict, for_shop
+
+    if answer.status == HTTPStatus.NO_CONTENT or answer.verdict is Verdict.ANSWERED:
+        return answer
+    if answer.verdict is not Verdict.OURS:
+        raise OutcomeUnknown(payment_id)
+    error = for_shop(answer)
+    raise RefusedByAdyen(
+        status=error.status,
+        code=error.error_code,
+        message=str(error.json().get("message", "")),
+        psp_reference=error.psp_reference,
+        payment_id=payment_id,
+    )
+
+
+def redirect_url(answer: Answer) -> str | None:
+    """The address to which Adyen's answer redirects the shopper; None without one."""
+    match answer.json():
+        case {"action": {"url": str(url)}}:
+            return url
+    return None

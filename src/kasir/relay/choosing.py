@@ -1,0 +1,33 @@
+"""Which notices are relayed, by KASIR_RELAY_SEND and by what the reader made of them. Pure.
+
+A notice that may be Kasir's own or another system's is relayed in every mode: a handler must
+tolerate a notification that it does not expect, but cannot act on one that it does not get.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from kasir.relay_settings import RelaySend
+from kasir.store.inbox import NoticeState
+
+#: For each state: whether its notices may be another system's, and whether they may be Kasir's.
+_MAY_BE: Final[Mapping[NoticeState, tuple[bool, bool]]] = {
+    NoticeState.READ: (False, True),
+    NoticeState.FOREIGN: (True, False),
+    NoticeState.IGNORED: (True, False),
+    NoticeState.UNHEARD_OF: (True, False),
+    NoticeState.WAITING: (True, True),
+    NoticeState.HELD: (True, True),
+}
+
+
+def is_wanted(send: RelaySend, state: NoticeState) -> bool | None:
+    """Whether a notice in a state is relayed; None: it must be read first."""
+    if send is RelaySend.ALL:
+        return True
+    if state is NoticeState.UNREAD:
+        return None
+    is_foreign, is_own = _MAY_BE[state]
+    return is_foreign if send is RelaySend.FOREIGN else is_own

@@ -1,0 +1,80 @@
+-- name: take(now, lease)$
+-- Takes the queue for a job, if a notice waits, the next try is due, and no other job has the queue.
+-- `lease` ends by the database's clock, because a test clock may leap.
+UPDATE relay_queue
+SET holder = gen_random_uuid()::text, held_until = clock_timestamp() + :lease::interval
+WHERE is_only IN (
+    SELECT is_only FROM relay_queue
+    WHERE due_at <= :now AND (holder IS NULL OR held_until < clock_timestamp())
+          AND EXISTS (SELECT FROM relay WHERE state = 'waiting')
+    FOR UPDATE SKIP LOCKED
+)
+RETURNING holder;
+
+-- name: first(holder, lease)^
+-- The oldest waiting notice, if this job still has the queue, which is extended. One notice at a
+-- time, so that the length of the queue costs no memory.
+WITH held AS (
+    UPDATE relay_queue SET held_until = clock_timestamp() + :lease::interval
+    WHERE holder = :holder
+    RETURNING failures
+)
+SELECT oldest.id, oldest.signature, held.failures, notice.id AS notice_id, notice.kind,
+       notice.item, notice.is_live, notice.state
+FROM held, (
+    SELECT id, notice_id, signature FROM relay WHERE state = 'waiting' ORDER BY id LIMIT 1
+) AS oldest JOIN notice ON notice.id = oldest.notice_id;
+
+-- name: accept(id, holder, at, status)!
+WITH accepted AS (
+    UPDATE relay SET state = 'accepted', settled_at = :at::timestamptz
+    WHERE id = :id AND state = 'waiting'
+    RETURNING id
+)
+UPDATE relay_queue
+SET failures = 0, tried_at = :at::timestamptz, status = :status, error = ''
+WHERE holder = :holder AND EXISTS (SELECT FROM accepted);
+
+-- name: skip(id, at)!
+UPDATE relay SET state = 'skipped', settled_at = :at WHERE id = :id AND state = 'waiting';
+
+-- name: fail(holder, at, due_at, status, error)!
+-- Records a failed try, and gives the queue back.
+UPDATE relay_queue
+SET failures = failures + 1, due_at = :due_at, tried_at = :at, status = :status, error = :error,
+    holder = NULL
+WHERE holder = :holder;
+
+-- name: release(holder)!
+UPDATE relay_queue SET holder = NULL WHERE holder = :holder;
+
+-- name: backlog(most)^
+-- How many notices wait, up to `most`, when the oldest came, and the result of the last try.
+SELECT waiting.count AS waiting, oldest.id AS notice_id, oldest.received_at AS since,
+       queue.failures, queue.tried_at, queue.status, queue.error
+FROM relay_queue AS queue, (
+    SELECT count(*) AS count FROM (
+        SELECT FROM relay WHERE state = 'waiting' ORDER BY id LIMIT :most
+    ) AS found
+) AS waiting LEFT JOIN (
+    SELECT notice.id, notice.received_at FROM relay JOIN notice ON notice.id = relay.notice_id
+    WHERE relay.state = 'waiting' ORDER BY relay.id LIMIT 1
+) AS oldest ON true;
+
+-- name: drop_waiting(notice_ids, now)$
+-- Removes waiting notices from the queue: these, or all if there are no ids. The next one is then
+-- tried at once.
+WITH dropped AS (
+    UPDATE relay SET state = 'dropped', settled_at = :now::timestamptz
+    WHERE id IN (
+        SELECT id FROM relay
+        WHERE state = 'waiting'
+              AND (cardinality(:notice_ids::bigint[]) = 0 OR notice_id = ANY (:notice_ids::bigint[]))
+        ORDER BY id FOR UPDATE
+    )
+    RETURNING id
+), tried_now AS (
+    UPDATE relay_queue SET due_at = :now::timestamptz, failures = 0
+    WHERE EXISTS (SELECT FROM dropped)
+)
+SELECT count(*) FROM dropped;

@@ -1,0 +1,310 @@
+"""Notifications are relayed in order, each until the handler accepts it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from aiohttp import web
+from structlog.testing import capture_logs
+
+from fake_server import FakeServer, plain, serving
+from fakes import NOW, FrozenClock, notification_item
+from integration.relay.relay_setup import names_in, notify, relaying, run_relay, take
+from integration.shop_events.bad_shops import (
+    Behave,
+    hangs,
+    huge,
+    misbehaving,
+    repeats,
+    resets_after,
+    sends,
+)
+from kasir.shop_events.sender import ShopClient
+from kasir.store import relay
+from kasir.store.inbox import Notice, NoticeKind
+from kasir.store.limited import LimitedConnection
+from kasir.store.relay import Backlog
+from kasir.wiring import Parts
+from opened_kasir import a_database
+
+OK = b"HTTP/1.1 200 OK\r\n"
+#: More than the buffers between a handler and a client that does not read can hold.
+BUFFERS_BYTES = 16 * 1024 * 1024
+
+
+@pytest.fixture
+async def database(postgres_dsn: str) -> AsyncIterator[str]:
+    async with a_database(postgres_dsn) as made:
+        yield made
+
+
+@pytest.fixture
+async def handler() -> AsyncIterator[FakeServer]:
+    async with serving() as server:
+        server.handler = plain(200, b"[accepted]")
+        yield server
+
+
+def a_notice(number: int) -> Notice:
+    return Notice(
+        key=str(number).encode(),
+        kind=NoticeKind.STANDARD,
+        item=json.dumps(notification_item(pspReference=f"PSP{number}")).encode(),
+        event_code="AUTHORISATION",
+        names=(f"PSP{number}",),
+        received_at=NOW,
+    )
+
+
+async def backlog(kasir: Parts) -> Backlog:
+    return await relay.backlog(kasir.pool, 10_000)
+
+
+def relayed(handler: FakeServer) -> list[str]:
+    return names_in([body for _, _, body in handler.asked])
+
+
+async def test_notifications_are_relayed_in_the_order_in_which_they_came(
+    database: str, handler: FakeServer
+) -> None:
+    names = [f"PSP{number}" for number in range(20)]
+    async with relaying(database, f"{handler.url}/adyen?shop=1") as kasir:
+        await notify(kasir, *names)
+        await run_relay(kasir)
+
+        assert relayed(handler) == names
+        assert {asked for asked, _, _ in handler.asked} == {"POST /adyen?shop=1"}
+        assert (await backlog(kasir)).waiting == 0
+        assert not await run_relay(kasir)
+
+
+async def test_a_notification_that_adyen_repeats_is_relayed_once(
+    database: str, handler: FakeServer
+) -> None:
+    async with relaying(database, handler.url) as kasir:
+        await notify(kasir, "PSP1", "PSP1")
+        await run_relay(kasir)
+        await notify(kasir, "PSP1")
+
+        assert not await run_relay(kasir)
+    assert relayed(handler) == ["PSP1"]
+
+
+async def test_while_one_notification_fails_later_ones_wait_and_the_order_is_kept(
+    database: str, handler: FakeServer
+) -> None:
+    statuses = iter([200, 500, 302, 200, 200])
+
+    async def answer(_: web.Request) -> web.Response:
+        return web.Response(status=next(statuses))
+
+    handler.handler, clock = answer, FrozenClock()
+    async with relaying(database, handler.url, clock=clock) as kasir:
+        await notify(kasir, "PSP1", "PSP2", "PSP3")
+        for _ in range(3):
+            await run_relay(kasir)
+            assert not await run_relay(kasir)
+            clock.advance(timedelta(seconds=9))
+
+    assert relayed(handler) == ["PSP1", "PSP2", "PSP2", "PSP2", "PSP3"]
+
+
+@pytest.mark.parametrize("status", [200, 201, 202, 204, 299])
+async def test_any_2xx_accepts_a_notification(
+    database: str, handler: FakeServer, status: int
+) -> None:
+    handler.handler = plain(status, b"")
+    async with relaying(database, handler.url) as kasir:
+        await notify(kasir, "PSP1")
+        with capture_logs() as logs:
+            await run_relay(kasir)
+        left = await backlog(kasir)
+
+    assert (left.waiting, left.answer, left.failures) == (0, str(status), 0)
+    assert logs == []
+
+
+@pytest.mark.parametrize("status", [300, 302, 307, 400, 401, 404, 410, 429, 500, 503])
+async def test_no_other_status_accepts_it_and_no_redirect_is_followed(
+    database: str, handler: FakeServer, status: int
+) -> None:
+    async with serving() as target:
+        target.handler = plain(200, b"")
+        handler.handler = plain(status, b"no", Location=target.url)
+        async with relaying(database, handler.url) as kasir:
+            await notify(kasir, "PSP1")
+            with capture_logs() as logs:
+                await run_relay(kasir)
+            left = await backlog(kasir)
+
+    assert (left.waiting, left.answer, left.failures) == (1, str(status), 1)
+    assert [
+        {"log_level": "warning", "event": "a notification was not relayed", "notice": left.first}
+        | {"status": status, "error": "", "failures": 1}
+    ] == logs
+    assert target.asked == []
+
+
+@pytest.mark.parametrize(
+    ("behave", "error"),
+    [
+        pytest.param(sends(b""), "ServerDisconnectedError", id="hangs up"),
+        pytest.param(sends(b"220 mail.example ESMTP\r\n"), "ClientResponseError", id="no HTTP"),
+        pytest.param(resets_after(b""), "ClientOSError", id="resets"),
+        pytest.param(repeats(OK + b"X: ", b"a" * 999), "ClientResponseError", id="endless header"),
+        pytest.param(hangs, "ServerTimeoutError", id="hangs"),
+    ],
+)
+async def test_a_handler_that_gives_no_answer_has_not_accepted(
+    database: str, behave: Behave, error: str
+) -> None:
+    async with misbehaving(behave) as shop, relaying(database, shop.url) as kasir:
+        await notify(kasir, "PSP1")
+        with capture_logs() as logs:
+            await run_relay(kasir, timeout_s=0.5 if behave is hangs else 15)
+        left = await backlog(kasir)
+
+    assert left.waiting == 1
+    assert left.answer in {error, "TimeoutError"}
+    assert [line["error"] for line in logs] == [left.answer]
+
+
+@pytest.mark.parametrize(("status", "waiting"), [(200, 0), (500, 1)])
+async def test_of_a_huge_answer_the_status_counts_and_the_body_is_not_read(
+    database: str, status: int, waiting: int
+) -> None:
+    async with misbehaving(huge(status)) as shop, relaying(database, shop.url) as kasir:
+        await notify(kasir, "PSP1")
+        await run_relay(kasir)
+
+        assert (await backlog(kasir)).waiting == waiting
+        assert shop.sent < BUFFERS_BYTES
+
+
+async def test_a_failed_notification_is_retried_on_adyens_schedule_and_never_dropped(
+    database: str, handler: FakeServer
+) -> None:
+    handler.handler, clock = plain(500, b""), FrozenClock()
+    minutes, hours = 60, 3600
+    gaps = [9, 9, 9, *(minutes * one for one in (2, 5, 10, 15, 30))]
+    gaps += [hours * one for one in (1, 2, 4, 8, *[8] * 90)]  # More than thirty days.
+    async with relaying(database, handler.url, clock=clock) as kasir:
+        await notify(kasir, "PSP1")
+        for gap in gaps:
+            assert await run_relay(kasir)
+            clock.advance(timedelta(seconds=gap - 1))
+            assert not await run_relay(kasir)
+            clock.advance(timedelta(seconds=1))
+        handler.handler = plain(202, b"")
+        await run_relay(kasir)
+        await notify(kasir, "PSP2")
+        handler.handler = plain(500, b"")
+        await run_relay(kasir)
+
+        assert len(handler.asked) == len(gaps) + 2
+        left = await backlog(kasir)
+        assert (left.waiting, left.failures) == (1, 1)  # The schedule began again.
+
+
+async def test_one_job_at_a_time_has_the_queue(database: str, handler: FakeServer) -> None:
+    async with relaying(database, handler.url) as kasir, relaying(database, handler.url) as other:
+        await notify(kasir, "PSP1")
+        holder = await take(kasir)
+
+        assert holder is not None
+        assert await take(kasir) is None
+        assert await take(other) is None
+        await relay.release(kasir.pool, holder)
+        assert await take(other) is not None
+
+
+async def test_the_job_of_a_dead_worker_loses_the_queue_and_then_has_no_effect(
+    database: str, handler: FakeServer
+) -> None:
+    limits = {"relay_lease_s": 0.0}
+    async with relaying(database, handler.url, limits=limits) as kasir:
+        await notify(kasir, "PSP1")
+        dead, alive = await take(kasir), await take(kasir)
+
+        assert dead
+        assert alive
+        async with ShopClient(15) as client:
+            await kasir.relay.run(dead, client, asyncio.Event())
+            assert handler.asked == []
+            await kasir.relay.run(alive, client, asyncio.Event())
+        assert relayed(handler) == ["PSP1"]
+
+
+async def test_a_run_that_ends_between_request_and_record_is_repeated(
+    database: str, handler: FakeServer
+) -> None:
+    received = asyncio.Event()
+
+    async def answer(request: web.Request) -> web.Response:
+        received.set()
+        await asyncio.sleep(30)  # The worker ends first.
+        return web.Response()
+
+    handler.handler = answer
+    async with relaying(database, handler.url, limits={"relay_lease_s": 0.0}) as kasir:
+        await notify(kasir, "PSP1", "PSP2")
+        running = asyncio.create_task(run_relay(kasir))
+        await received.wait()
+        running.cancel()
+        await asyncio.wait([running])
+        handler.handler = plain(200, b"")
+        await run_relay(kasir)
+
+    assert relayed(handler) == ["PSP1", "PSP1", "PSP2"]
+
+
+async def test_a_run_ends_when_the_worker_stops(database: str, handler: FakeServer) -> None:
+    stop = asyncio.Event()
+
+    async def answer(_: web.Request) -> web.Response:
+        stop.set()
+        return web.Response()
+
+    handler.handler = answer
+    async with relaying(database, handler.url) as kasir:
+        await notify(kasir, "PSP1", "PSP2")
+        holder = await take(kasir)
+        assert holder
+        async with ShopClient(15) as client:
+            await kasir.relay.run(holder, client, stop)
+        assert relayed(handler) == ["PSP1"]
+        assert await take(kasir) is not None  # The next worker goes on at once.
+
+
+async def test_ten_thousand_waiting_notices_are_read_one_at_a_time(
+    database: str, handler: FakeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows: list[int] = []
+    fetch, fetchrow = LimitedConnection.fetch, LimitedConnection.fetchrow
+
+    async def counting_fetch(connection: Any, query: str, *args: Any, **more: Any) -> Any:
+        found = await fetch(connection, query, *args, **more)
+        rows.append(len(found))
+        return found
+
+    async def counting_fetchrow(connection: Any, query: str, *args: Any, **more: Any) -> Any:
+        rows.append(1)
+        return await fetchrow(connection, query, *args, **more)
+
+    async with relaying(database, handler.url, limits={"relay_run_max": 30}) as kasir:
+        await kasir.inbox.keep([a_notice(number) for number in range(10_000)])
+        assert (await backlog(kasir)).waiting == 10_000
+        monkeypatch.setattr(LimitedConnection, "fetch", counting_fetch)
+        monkeypatch.setattr(LimitedConnection, "fetchrow", counting_fetchrow)
+        await run_relay(kasir)
+        monkeypatch.undo()
+
+        assert len(handler.asked) == 30
+        assert len(rows) >= 30
+        assert max(rows) == 1
+        assert (await backlog(kasir)).waiting == 9_970

@@ -1,0 +1,159 @@
+"""Each shop in `examples` runs as a real program, and sells to a shopper who pays with GoPay."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import pytest
+import requests
+
+from command import environment
+from fakes import KEY
+from kasir.demo.processes import RunningDemo, free_port
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+EXAMPLES: Final = ROOT / "examples"
+PATIENCE_S: Final = 300.0
+#: The shops with Kasir inside, and those beside a Kasir that runs as programs of its own.
+INSIDE: Final = ("fastapi_shop", "starlette_shop", "litestar_shop", "django_asgi_shop")
+BESIDE: Final = ("flask_shop", "django_wsgi_shop")
+
+
+@pytest.mark.parametrize(
+    "name", [INSIDE[0], *(pytest.param(name, marks=pytest.mark.long) for name in INSIDE[1:])]
+)
+def test_a_shop_with_kasir_inside_sells(name: str, fresh_database: str) -> None:
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    server = ["-m", "uvicorn", "--app-dir", str(EXAMPLES), "--port", str(port), f"{name}:app"]
+    with _twin() as twin_url:
+        _send_webhooks(twin_url, f"{url}/kasir/webhooks/adyen")
+        settings = {
+            "ADYEN_ENVIRONMENT": "twin",
+            "ADYEN_TWIN_URL": twin_url,
+            "ADYEN_HMAC_KEY": KEY,
+            "KASIR_DATABASE_URL": fresh_database,
+            "KASIR_PUBLIC_URL": f"{url}/kasir",
+        }
+        with _running(server, settings) as program:
+            _until_answered(f"{url}/kasir/health/ready", program)
+            _buy(url, twin_url)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", BESIDE)
+def test_a_shop_beside_kasir_sells(name: str, system: RunningDemo) -> None:
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    server = ["-m", "gunicorn", "--chdir", str(EXAMPLES), "--workers", "2", "--threads", "2"]
+    settings = {**system.environment, "KASIR_URL": system.kasir_url}
+    command = [*server, "--bind", f"127.0.0.1:{port}", f"{name}:app"]
+    with _running(command, settings) as program:
+        _until_answered(f"{url}/orders/none", program)
+        _buy(url, system.twin_url)
+
+
+def test_every_example_is_bought_from_and_has_a_row_on_its_page() -> None:
+    names = {path.stem for path in EXAMPLES.glob("*.py")}
+    page = (EXAMPLES / "README.md").read_text("utf-8")
+
+    assert names == {*INSIDE, *BESIDE}
+    assert names == set(re.findall(r"^\| \[(\w+)\.py\]", page, re.MULTILINE))
+
+
+def _buy(url: str, twin_url: str) -> None:
+    """Buy twice: once the shopper returns, and once only the webhook reports the payment."""
+    for choice in ("approve", "approve_without_return"):
+        bought = requests.post(f"{url}/buy", allow_redirects=False, timeout=PATIENCE_S)
+        wallet = bought.headers.get("Location", "")
+        assert bought.status_code in {302, 303}, bought.text
+        assert wallet.startswith(twin_url), wallet
+        order = f"{url}/orders/{_reference(wallet)}"
+        before = requests.get(order, timeout=PATIENCE_S)
+        assert (before.status_code, before.text) == (200, "awaiting_shopper")
+        done = requests.post(
+            f"{twin_url}/twin/wallet", json={"url": wallet, "do": choice}, timeout=PATIENCE_S
+        ).json()
+        if choice == "approve":
+            returned = requests.get(done["location"], timeout=PATIENCE_S)
+            # The notification may come after the shopper, who then reads that it is not paid yet.
+            assert returned.status_code == 200, returned.text
+        _until_paid(order)
+
+
+def _reference(wallet: str) -> str:
+    """The order's reference, as the wallet's page shows it."""
+    page = requests.get(wallet, timeout=PATIENCE_S)
+    found = re.search(r"\b[A-Z]+(?:-[A-Z]+)?-[0-9a-f]{8}\b", page.text)
+    assert found, page.text
+    return found[0]
+
+
+def _until_paid(order: str) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while (text := requests.get(order, timeout=PATIENCE_S).text) != "authorised":
+        assert time.monotonic() < deadline, f"{order} is still {text}"
+        time.sleep(0.1)
+
+
+@contextmanager
+def _twin() -> Iterator[str]:
+    """A twin as a program of its own; yields its URL."""
+    command = ["-c", "from adyen_twin.cli import main; main()", "serve", "--port", "0"]
+    with _running(command, {}) as program:
+        assert program.stdout
+        line = next(line for line in program.stdout if line.startswith("adyen-twin is at "))
+        yield line.split()[3]
+
+
+def _send_webhooks(twin_url: str, url: str) -> None:
+    answer = requests.put(
+        f"{twin_url}/twin/webhooks/standard",
+        json={"url": url, "hmacKey": KEY},
+        timeout=PATIENCE_S,
+    )
+    answer.raise_for_status()
+
+
+@contextmanager
+def _running(arguments: list[str], settings: Mapping[str, str]) -> Iterator[subprocess.Popen[str]]:
+    """Run a Python program; at the end it gets SIGTERM, and must end without an exception."""
+    with subprocess.Popen(
+        [sys.executable, *arguments],
+        cwd=ROOT,
+        env=environment(dict(settings)) | {"PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as program:
+        try:
+            yield program
+        except BaseException:
+            program.terminate()
+            sys.stderr.write(program.communicate(timeout=PATIENCE_S)[0])
+            raise
+        program.terminate()
+        output, _ = program.communicate(timeout=PATIENCE_S)
+
+    assert "Traceback" not in output, output
+
+
+def _until_answered(url: str, program: subprocess.Popen[str]) -> None:
+    """Wait until the program answers at all, whatever the status."""
+    deadline = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            requests.get(url, timeout=PATIENCE_S)
+        except requests.ConnectionError:
+            assert program.poll() is None, "it stopped"
+            assert time.monotonic() < deadline, "it never answered"
+            time.sleep(0.1)
+        else:
+            return
