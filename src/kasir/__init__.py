@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kasir.errors import (
+    AccountUnavailable,
     CutOff,
     DatabaseReadOnly,
     DatabaseUnavailable,
@@ -70,6 +71,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "IDR",
+    "AccountUnavailable",
     "Browser",
     "Channel",
     "ChargeRequest",

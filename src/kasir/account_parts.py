@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -11,7 +12,7 @@ from kasir.gateway.wire import Wire
 from kasir.ids import AccountIds
 from kasir.shared_parts import Base
 from kasir.store.accounts import Account
-from kasir.store.schemas import schema_pool
+from kasir.store.schemas import reserve, schema_pool
 from kasir.wiring import Parts, milliseconds
 
 
@@ -40,7 +41,18 @@ async def open_accounts(parts: Parts) -> AsyncIterator[Accounts[Parts]]:
             async with own.inbox.writing():
                 yield own
 
-    accounts = Accounts(parts, parts.pool, open_account)
+    # A view of its own: the environment's account may wait for the connections that it may use.
+    accounts = Accounts(parts, schema_pool(parts.pool, "", 1), open_account)
     await accounts.refresh()
-    async with accounts.following():
-        yield accounts
+    reserving = asyncio.create_task(_reserve_when_several(accounts, parts))
+    try:
+        async with accounts.following():
+            yield accounts
+    finally:
+        reserving.cancel()
+
+
+async def _reserve_when_several(accounts: Accounts[Parts], parts: Parts) -> None:
+    """Reserve connections for the accounts of the database once there is one."""
+    await accounts.are_several.wait()
+    await reserve(parts.pool)

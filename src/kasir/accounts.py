@@ -84,6 +84,8 @@ class Accounts(Generic[P]):
 
     def __init__(self, default: P, pool: Pool, open_parts: Open[P]) -> None:
         self.default = default
+        #: Set once an account of the database was read.
+        self.are_several = asyncio.Event()
         self._pool = pool
         self._vault = Vault(default.settings.secrets)
         self._open_parts = open_parts
@@ -109,6 +111,8 @@ class Accounts(Generic[P]):
             {account.tag: account for account in found},
             {account.name: self._settings(account) for account in found},
         )
+        if found:
+            self.are_several.set()
 
     @asynccontextmanager
     async def following(self) -> AsyncIterator[None]:
@@ -165,6 +169,17 @@ class Accounts(Generic[P]):
         if account is None:
             raise AccountUnavailable(name)
         return await self.open(account)
+
+    async def enabled(self, name: str) -> P:
+        """Return the parts of the account with this code.
+
+        Raises:
+            AccountUnavailable: There is none, or it is disabled or cannot be used.
+        """
+        account = await self.by_tag(store.tag_of(name))
+        if account and not account.is_enabled:
+            raise AccountUnavailable(name)
+        return await self.parts_of(name)
 
     async def of_key(self, key: str) -> P | None:
         """Return the parts of the account whose shop has this key; None for an unknown key.
@@ -254,7 +269,7 @@ class Accounts(Generic[P]):
 
     def _settings(self, account: Account) -> Settings | None:
         try:
-            return settings_of(self.default.settings, account.name, account.variables)
+            return settings_of(self.default.settings, account.name, account.opened())
         except SettingError as error:
             _log.error("account cannot be used", account=account.name, error=str(error))
             return None

@@ -63,14 +63,17 @@ async def change_account(
 ) -> None:
     """Change settings of an account; those not given stay as they are.
 
+    All are encrypted with the current KASIR_SECRET_KEY, also if none changes.
+
     Raises:
-        SettingError: A setting is malformed, or there is no such account.
+        SettingError: A setting is malformed, or there is no such account, or its settings cannot be
+            decrypted.
     """
     given = _given(variables, is_from_stdin=is_from_stdin)
     async with _opened() as (settings, pool, vault, _):
         known = {account.name: account for account in await accounts.accounts(pool, vault)}
         before = known.get(name)
-        changed = {**(before.variables if before else {}), **given}
+        changed = {**(before.opened() if before else {}), **given}
         changed = {key: text for key, text in changed.items() if key not in unset}
         if before:
             others = [account for account in known.values() if account.name != name]
@@ -104,11 +107,15 @@ def _default(settings: Settings) -> ShownAccount:
 
 def _shown(account: Account) -> ShownAccount:
     state = "enabled" if account.is_enabled else "disabled"
+    if account.tables != TABLES:
+        state += ", run `kasir migrate`"
+    if account.variables is None:
+        state += ", no KASIR_SECRET_KEY opens its settings"
     return ShownAccount(
         name=account.name,
-        state=state if account.tables == TABLES else f"{state}, run `kasir migrate`",
+        state=state,
         schema=account.schema,
-        settings=sorted(account.variables),
+        settings=sorted(account.variables or ()),
     )
 
 
@@ -156,7 +163,8 @@ def _check(
         raise SettingError("NAME", f"{name!r} is the account of the environment already")
     settings_of(common, name, variables)
     key = variables.get("KASIR_API_KEY")
-    taken = {common.api_key, *(other.variables.get("KASIR_API_KEY") for other in others)}
+    known = [other.variables or {} for other in others]
+    taken = {common.api_key, *(each.get("KASIR_API_KEY") for each in known)}
     if key and key in taken:
         raise SettingError("KASIR_API_KEY", "is the key of another account; each needs its own")
 

@@ -106,7 +106,7 @@ async def work_for_all(
         stop: Set to stop.
         cut: Set to queue running jobs again, for another worker, instead of finishing them.
     """
-    cut_off, listening = cut or asyncio.Event(), Listening(parts.pool)
+    cut_off, listening = cut or asyncio.Event(), Listening(schema_pool(parts.pool, "", 1))
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(work(parts, stop, cut_off))
         tasks.create_task(_work_for_others(parts, accounts, listening, stop, cut_off))
@@ -208,7 +208,7 @@ class _AccountWorker:
 
     async def _has_work(self) -> bool:
         now = self._shared.parts.due.clock.now()
-        has_relay = RELAY_URL in self._account.variables
+        has_relay = RELAY_URL in (self._account.variables or ())
         return bool(await SQL.has_work(self._pool, now=now, has_relay=has_relay))
 
     async def _parts(self) -> WorkerParts:

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     import asyncio
     from datetime import datetime
 
+    from kasir.accounts import Accounts
     from kasir.config import Settings
     from kasir.payments.question import Kind
     from kasir.requests.changes import ChangeRequests
@@ -58,28 +59,37 @@ class Kasir:
     """
 
     _parts: Parts = field(repr=False)
+    _accounts: Accounts[Parts] | None = field(default=None, repr=False)
 
     @classmethod
     @asynccontextmanager
     async def open(
-        cls, settings: Settings | Mapping[str, str] | None = None
+        cls, settings: Settings | Mapping[str, str] | None = None, *, account: str | None = None
     ) -> AsyncIterator[Kasir]:
         """Open Kasir, and close it with the context.
 
         Args:
             settings: The settings by the names of docs/settings.md; None for the environment.
+            account: The merchant account of the database whose payments it is for, as it is when
+                it is opened; None for that of the settings.
 
         Raises:
             SettingError: A setting is missing or malformed.
+            AccountUnavailable: There is no such account, or it is disabled or cannot be used.
             DatabaseUnavailable: PostgreSQL cannot be used.
         """
+        from kasir.account_parts import open_accounts
         from kasir.config import Settings, settings_from
         from kasir.wiring import open_parts
 
         if settings is not None and not isinstance(settings, Settings):
             settings = settings_from(settings)
         async with open_parts(settings) as parts:
-            yield cls(parts)
+            if account is None:
+                yield cls(parts)
+                return
+            async with open_accounts(parts) as accounts:
+                yield cls(await accounts.enabled(account), accounts)
 
     async def pay(self, request: PaymentRequest, *, key: str | None = None) -> StartedPayment:
         """Make a payment. It is stored before Adyen is asked.
@@ -287,10 +297,18 @@ class Kasir:
         return await self.subscription(subscription_id)
 
     async def work(self, stop: asyncio.Event) -> None:
-        """Run a worker until `stop` is set: read notifications, do what is due, deliver events."""
-        from kasir.jobs.worker import work
+        """Run a worker until `stop` is set: read notifications, do what is due, deliver events.
 
-        await work(self._parts, stop)
+        It works for all merchant accounts, as `kasir worker` does.
+        """
+        from kasir.account_parts import open_accounts
+        from kasir.jobs.account_worker import work_for_all
+
+        if self._accounts:
+            await work_for_all(self._accounts.default, self._accounts, stop)
+            return
+        async with open_accounts(self._parts) as accounts:
+            await work_for_all(self._parts, accounts, stop)
 
     @property
     def checkout(self) -> PaymentRequests:

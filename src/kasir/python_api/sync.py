@@ -57,23 +57,27 @@ class SyncKasir:
 
     @classmethod
     @contextmanager
-    def open(cls, settings: Settings | Mapping[str, str] | None = None) -> Iterator[SyncKasir]:
+    def open(
+        cls, settings: Settings | Mapping[str, str] | None = None, *, account: str | None = None
+    ) -> Iterator[SyncKasir]:
         """Open Kasir in a thread of its own; the end of the context waits for calls and closes it.
 
         A server that forks (gunicorn, uWSGI) must open it in each worker process, after the fork.
 
         Args:
             settings: The settings by the names of docs/settings.md; None for the environment.
+            account: As in `Kasir.open`.
 
         Raises:
             SettingError: A setting is missing or malformed.
+            AccountUnavailable: There is no such account, or it is disabled or cannot be used.
             DatabaseUnavailable: PostgreSQL cannot be used.
         """
         from anyio.from_thread import start_blocking_portal
 
         with (
             start_blocking_portal() as portal,
-            portal.wrap_async_context_manager(Kasir.open(settings)) as kasir,
+            portal.wrap_async_context_manager(Kasir.open(settings, account=account)) as kasir,
         ):
             yield cls(kasir, portal, os.getpid())
 

@@ -37,7 +37,8 @@ class Account:
     Attributes:
         name: The merchant account's code at Adyen.
         tag: Its short name: in the ids of its links, in its API keys, in its schema's name.
-        variables: Its settings, as environment variables. Some are secret.
+        variables: Its settings, as environment variables. Some are secret. None if no key of
+            KASIR_SECRET_KEY decrypts them.
         is_enabled: Whether it is served. Notifications of others are kept too.
         tables: The version of its tables; empty before they exist.
         created_at: When it was added.
@@ -45,7 +46,7 @@ class Account:
 
     name: str
     tag: str
-    variables: Mapping[str, str] = field(repr=False)
+    variables: Mapping[str, str] | None = field(repr=False)
     is_enabled: bool
     tables: str
     created_at: datetime
@@ -54,6 +55,17 @@ class Account:
     def schema(self) -> str:
         """The schema of its tables."""
         return schema_of(self.name)
+
+    def opened(self) -> Mapping[str, str]:
+        """Return its settings.
+
+        Raises:
+            SettingError: They cannot be decrypted.
+        """
+        if self.variables is None:
+            cure = "cannot decrypt the account's settings; give the earlier key as the second one"
+            raise SettingError("KASIR_SECRET_KEY", cure)
+        return self.variables
 
 
 def tag_of(name: str) -> str:
@@ -72,18 +84,14 @@ async def state(pool: Pool) -> str:
 
 
 async def accounts(pool: Pool, vault: Vault) -> list[Account]:
-    """Return all accounts, by name.
-
-    Raises:
-        SettingError: The settings cannot be decrypted with the keys of `vault`.
-    """
+    """Return all accounts, by name; `vault` decrypts their settings."""
     if not await SQL.is_made(pool):
         return []
     return [
         Account(
             name=row["name"],
             tag=row["tag"],
-            variables=msgspec.json.decode(vault.open(row["settings"]), type=dict[str, str]),
+            variables=_opened(vault, row["settings"]),
             is_enabled=row["is_enabled"],
             tables=row["tables"],
             created_at=row["created_at"],
@@ -147,6 +155,13 @@ async def migrate_control_table(pool: Pool) -> None:
     if await SQL.is_made(pool):
         async with transaction(pool) as connection:
             await _make_control_table(connection)
+
+
+def _opened(vault: Vault, sealed: bytes) -> dict[str, str] | None:
+    try:
+        return msgspec.json.decode(vault.open(sealed), type=dict[str, str])
+    except SettingError:
+        return None
 
 
 def _sealed(vault: Vault, variables: Mapping[str, str]) -> bytes:

@@ -145,7 +145,10 @@ class LimitedConnection(_Connection):
 
 
 class LimitedPool(_Pool):
-    """A pool whose waits end after the times in its limits."""
+    """A pool whose waits end after the times in its limits.
+
+    `acquire` lends to the environment's account, `lend` to the others and to what they share.
+    """
 
     def __init__(self, dsn: str, limits: Limits, connections_max: int) -> None:
         super().__init__(
@@ -168,6 +171,23 @@ class LimitedPool(_Pool):
             target_session_attrs="read-write",
         )
         self._limits = limits
+        self._connections_max = connections_max
+        #: What the environment's account may still acquire, and what it holds.
+        self._free = asyncio.Semaphore(connections_max)
+        self._acquired: set[_Lent] = set()
+        self._is_reserved = False
+
+    async def reserve(self) -> None:
+        """Reserve a quarter of the connections for `lend`, as soon as they are returned.
+
+        The environment's account then cannot use all of a pool that several accounts share.
+        Further calls do nothing.
+        """
+        if self._is_reserved:
+            return
+        self._is_reserved = True
+        for _ in range(self._connections_max // 4):
+            await self._free.acquire()
 
     @property
     def acquire_s(self) -> float:
@@ -192,7 +212,26 @@ class LimitedPool(_Pool):
 
     async def _acquire(self, timeout: float | None) -> _Lent:  # noqa: ASYNC109
         """Lend a connection that uses the session's own search path; for `acquire`."""
-        return await self.lend("", timeout)
+        wait_s = timeout or self.acquire_s
+        async with asyncio.timeout(wait_s):
+            await self._free.acquire()
+        try:
+            lent = await self.lend("", wait_s)
+        except BaseException:
+            self._free.release()
+            raise
+        self._acquired.add(lent)
+        return lent
+
+    async def release(self, connection: _Lent, *, timeout: float | None = None) -> None:  # noqa: ASYNC109
+        """Take a connection back."""
+        is_acquired = connection in self._acquired
+        self._acquired.discard(connection)
+        try:
+            await super().release(connection, timeout=timeout)
+        finally:
+            if is_acquired:
+                self._free.release()
 
     async def _begin(self, connection: Any) -> None:
         """Set up a new connection, which is a `LimitedConnection`."""

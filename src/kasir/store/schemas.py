@@ -106,6 +106,11 @@ class _Acquired:
         return self._pool.lend(self._seconds).__await__()
 
 
+async def reserve(pool: Pool) -> None:
+    """Reserve a quarter of a pool's connections for its views; see `LimitedPool.reserve`."""
+    await cast("LimitedPool", pool).reserve()
+
+
 def schema_pool(pool: Pool, schema: str, connections_max: int) -> Pool:
     """Return the view of a pool for the account in a schema."""
     return cast("Pool", SchemaPool(cast("LimitedPool", pool), schema, connections_max))
