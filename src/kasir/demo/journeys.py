@@ -20,6 +20,7 @@ from kasir.demo import (
     subscription_commands,
     subscriptions,
     sums,
+    two_accounts,
 )
 from kasir.demo.client import JourneyClient, JourneyError, NotRun, expect, reference, until
 from kasir.demo.processes import RunningDemo
@@ -140,6 +141,7 @@ JOURNEYS: Final[dict[str, Journey]] = {
     **shop_look.JOURNEYS,
     **doctor_check.JOURNEYS,
     **identity.JOURNEYS,  # After the doctor, because they leave a held notice.
+    **two_accounts.JOURNEYS,  # After the doctor, who misses its token notifications.
     **subscriptions.JOURNEYS,
     **subscription_commands.JOURNEYS,
     **renewal_run.JOURNEYS,

@@ -38,6 +38,8 @@ _STOP_S: Final = Limits().stop_s + 10
 _POLL_S: Final = 0.05
 _OUTPUT_MAX: Final = 300
 _HOST: Final = "127.0.0.1"
+#: A further merchant account of the twin, which a journey adds to Kasir's database.
+SECOND_ACCOUNT: Final = "TwinSecondMerchant"
 _SETTINGS_FILE: Final = "shop.env"
 #: The twin prints this once it has bound its port.
 _TWIN_STARTED: Final = "adyen-twin is at "
@@ -195,7 +197,10 @@ def _temporary() -> Iterator[str]:
 def _twin(env: Mapping[str, str], port: int, folder: Path | None) -> list[str]:
     """Return the twin's command. With a folder, the twin keeps its state there."""
     program = Path(sys.executable).with_name("adyen-twin")
-    account = ["--merchant-account", env["ADYEN_MERCHANT_ACCOUNT"]]
+    account = [
+        *("--merchant-account", env["ADYEN_MERCHANT_ACCOUNT"]),
+        *("--more-merchant-accounts", SECOND_ACCOUNT),
+    ]
     state = ["--state", str(folder / "twin.json")] if folder else []
     return [str(program), "serve", "--host", _HOST, "--port", str(port), *account, *state]
 

@@ -8,6 +8,7 @@ other. It is refused or finds nothing, and no row of the other account changes.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -34,7 +35,16 @@ REFERENCE: Final = "ORDER-1001"
 SHOPPER: Final = "shopper-77"
 HMAC_KEYS: Final = {FIRST: KEY, SECOND: OTHER_KEY}
 #: Paths that have nothing of an account, or only what concerns the whole program.
-OF_NO_ACCOUNT: Final = ("/health/", "/metrics", "/pay/static/", "/api/openapi.json")
+OF_NO_ACCOUNT: Final = (
+    "/health/",
+    "/metrics",
+    "/pay/static/",
+    "/pay/colour/",
+    "/pay/logo/",
+    "/api/openapi.json",
+)
+#: How the paths of Adyen's calls begin, whose versions all have the same attempts.
+VERSION: Final = re.compile("^/v[0-9]+")
 #: Paths whose answer is about all that the caller's own account has.
 OF_THE_CALLER: Final = ("/api/plans", "/api/subscriptions/metrics")
 #: The path parameters of a form that name an object of the link's account.
@@ -249,9 +259,7 @@ def attempts(routes: list[tuple[str, str]], caller: Owned, victim: Owned) -> Ite
         elif not path.startswith(OF_NO_ACCOUNT):
             for change in PATHS if "{change}" in path else [""]:
                 filled = path.format(**victim.ids, change=change)
-                for query, body in API[method, path.removeprefix("/v71").removeprefix("/v72")](
-                    victim
-                ):
+                for query, body in API[method, VERSION.sub("", path)](victim):
                     yield Attempt(method, filled, query, body)
 
 
