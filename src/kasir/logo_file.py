@@ -101,7 +101,7 @@ class _SvgCheck:
         """Read all of it; raises ValueError at the first part that is refused."""
         try:
             self._parser.Parse(content, True)
-        except expat.ExpatError as error:
+        except (expat.ExpatError, LookupError) as error:  # LookupError: an unknown encoding.
             raise ValueError("is not a PNG, JPEG, WebP, GIF or SVG; give one of these") from error
 
     def _doctype(self, *_: object) -> None:

@@ -41,8 +41,13 @@ def faults(fields: Mapping[str, Any]) -> Iterator[Fault]:
 
 
 def names_token(wanted: Mapping[str, Any]) -> bool:
-    """Whether a `paymentMethod` names a token to charge, by today's field or the older one."""
-    return any(wanted.get(name) not in (None, "") for name in STORED_NAMES)
+    """Whether a `paymentMethod` is a token to charge, by today's field or the older one.
+
+    Without a type it is one even if the token is empty, so that the error names the token.
+    """
+    if any(wanted.get(name) not in (None, "") for name in STORED_NAMES):
+        return True
+    return wanted.get("type") in (None, "") and bool(wanted.keys() & STORED_NAMES)
 
 
 def saves(fields: Mapping[str, Any]) -> bool:
@@ -81,7 +86,9 @@ def _charge_faults(fields: Mapping[str, Any]) -> Iterator[Fault]:
     """What is wrong with a charge, which requires the token, shopper, model and ContAuth."""
     stored = fields["paymentMethod"]
     older = stored.get("recurringDetailReference") or None
-    stored_id = stored.get("storedPaymentMethodId") or older
+    stored_id = stored.get("storedPaymentMethodId")
+    if stored_id in (None, "") and older:
+        stored_id = older
     if cure := checks.Text(most=64).cure(stored_id):
         yield Fault("paymentMethod.storedPaymentMethodId", cure)
     if older not in (None, stored_id):

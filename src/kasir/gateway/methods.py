@@ -55,7 +55,7 @@ def stored_id_of(fields: Mapping[str, Any]) -> str | None:
     stored_id = method_fields.get("storedPaymentMethodId") or method_fields.get(
         "recurringDetailReference"
     )
-    return stored_id if isinstance(stored_id, str) else None
+    return stored_id if isinstance(stored_id, str) and stored_id else None
 
 
 def method_of(fields: Mapping[str, Any]) -> Method | Fault:

@@ -267,7 +267,7 @@ class Closing:
         """When the notification of an attempt that was paid at the last moment would have come."""
         intent = payment.intent
         question, _ = await self.flow.book.question(payment_key(intent.id))
-        has_end = "sessionValidity" in msgspec.json.decode(question.body)
+        has_end = bool(msgspec.json.decode(question.body).get("sessionValidity"))
         longest = intent.created_at + self.waits.offer_lifetime_max
         payable_until = intent.close_at if has_end else max(intent.close_at, longest)
         return payable_until + self.waits.clock_margin + self.waits.late_after

@@ -7,7 +7,6 @@ accepts both, too, so a shop that calls Adyen with HTTP Basic need not change it
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Awaitable, Callable
 from typing import Final
 
@@ -60,7 +59,7 @@ def _basic_password(authorization: str) -> str:
         return ""
     try:
         text = base64.b64decode(credentials.strip(WHITESPACE), validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:  # Also of binascii and of the decoding.
         return ""
     return text.partition(":")[2]
 

@@ -27,9 +27,12 @@ class AcceptingAdyen:
     adyen: FakeServer
     http: httpx.AsyncClient
 
-    async def post(self, path: str, body: object, **headers: str) -> httpx.Response:
+    async def post(self, path: str, body: object, **headers: str | bytes) -> httpx.Response:
         """Call Kasir; in the name of a header, `_` is written for `-`."""
-        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        named = [
+            (name.replace("_", "-").encode(), value if isinstance(value, bytes) else value.encode())
+            for name, value in headers.items()
+        ]
         return await self.http.post(path, json=body, headers=named)
 
     def last_request(self) -> tuple[str, dict[str, Any]]:

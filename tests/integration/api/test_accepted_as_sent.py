@@ -52,6 +52,11 @@ def app_payment(**changes: Any) -> dict[str, Any]:
             | {"paymentMethod": {"type": "gopay_wallet", "storedPaymentMethodId": ""}},
             id="an empty token",
         ),
+        pytest.param(
+            payment_body()
+            | {"paymentMethod": {"type": "gopay_wallet", "recurringDetailReference": ""}},
+            id="an empty token by its older name",
+        ),
     ],
 )
 async def test_a_payment_that_adyen_may_accept_is_forwarded_unchanged(
@@ -151,12 +156,13 @@ def basic(password: str) -> str:
         (basic(""), 401),
         ("Basic not-base64!", 401),
         ("Basic /w==", 401),  # The byte 0xFF, which is not UTF-8.
+        (b"Basic \xe9", 401),  # Not ASCII.
         ("Bearer shop-key", 401),
         ("", 401),
     ],
 )
 async def test_the_key_may_be_the_password_of_http_basic(
-    accepting_adyen: AcceptingAdyen, authorization: str, status: int
+    accepting_adyen: AcceptingAdyen, authorization: str | bytes, status: int
 ) -> None:
     del accepting_adyen.http.headers["X-API-Key"]
     response = await accepting_adyen.post(

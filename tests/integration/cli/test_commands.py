@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import re
 import secrets
 import subprocess
 import sys
@@ -124,7 +125,8 @@ def with_closed_output(
 def test_the_version_is_printed() -> None:
     result = kasir("--version")
 
-    assert (result.returncode, result.stdout, result.stderr) == (0, "0.1.0\n", "")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert re.fullmatch(r"0\.1\.0 \(commit [0-9a-f]{40}(-dirty)?\)\n", result.stdout)
 
 
 @pytest.mark.parametrize(

@@ -278,6 +278,7 @@ async def test_live_with_a_local_public_url_and_one_key_for_both_webhooks_is_rep
     live = {
         **environ,
         "ADYEN_ENVIRONMENT": "live",
+        "KASIR_RELAY_URL": "",  # The demo's is without TLS.
         "ADYEN_LIVE_PREFIX": "1797a841fbb37ca7-Example",
         "ADYEN_API_KEY": "AQE-live-key",
         "ADYEN_MERCHANT_ACCOUNT": "WarungECOM",
@@ -300,6 +301,7 @@ async def test_live_with_a_test_account_and_no_key_of_the_token_webhook_is_repor
     live = {
         **environ,
         "ADYEN_ENVIRONMENT": "live",
+        "KASIR_RELAY_URL": "",  # The demo's is without TLS.
         "ADYEN_LIVE_PREFIX": "1797a841fbb37ca7-Example",
         "ADYEN_API_KEY": "AQE-live-key",
         "ADYEN_MERCHANT_ACCOUNT": "WarungTestECOM",

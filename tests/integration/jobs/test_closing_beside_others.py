@@ -74,6 +74,25 @@ async def test_a_payment_of_another_system_reported_before_the_upgrade_is_not_ca
     assert shop.cancels == []
 
 
+async def test_an_attempt_with_an_empty_session_validity_ends_as_one_without(
+    shop: ClosingShop,
+) -> None:
+    """The shopper may pay it for as long as the wallet allows, so Kasir waits longer."""
+    attempt = await shop.attempt(sessionValidity="")
+    other = await shop.attempt()
+    await shop.notify("AUTHORISATION", "PSP2", additionalData=metadata_of(other))
+    shop.clock.at += 5 * HOUR
+    refund = {"originalReference": "PSP2", "amount": {"currency": "IDR", "value": 1}}
+    await shop.notify("REFUND", "REFUND1", **refund)
+    await shop.try_to_close(attempt, after=MINUTE)
+    statuses = [(await shop.payment(attempt)).status]
+    shop.clock.at += 2 * DAY
+    await shop.notify("REFUND", "REFUND2", **refund)
+    await shop.try_to_close(attempt, after=MINUTE)
+    statuses.append((await shop.payment(attempt)).status)
+    assert statuses == [Status.AWAITING_SHOPPER, Status.EXPIRED]
+
+
 async def test_an_attempt_ends_although_most_notifications_are_for_other_systems(
     shop: ClosingShop,
 ) -> None:

@@ -96,7 +96,6 @@ BAD_CHARGES: dict[str, tuple[dict[str, Any], str, str, str]] = {
         "50000000",
     ),
     "in euro": ({"amount": {"currency": "EUR", "value": 25}}, "amount.currency", "138", "IDR"),
-    "no return URL": ({"returnUrl": None}, "returnUrl", "14_030", "comes back"),
     "a number as token": (
         {"paymentMethod": {"storedPaymentMethodId": 12345678}},
         *(STORED_ID, "187", "string"),

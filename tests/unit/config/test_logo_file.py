@@ -115,6 +115,7 @@ def test_an_svg_that_could_run_or_load_something_is_refused(
         b"",
         b"MZ\x90\0",
         svg("<g>"),  # Not well-formed.
+        b'<?xml version="1.0" encoding="unknown"?>' + svg(""),
         b"<svg/>",  # Without SVG's namespace a browser does not draw it.
     ],
 )
