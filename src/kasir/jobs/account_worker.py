@@ -178,6 +178,8 @@ class _AccountWorker:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Look for work until `stop` is set, and do it."""
+        # For every line that this task and its jobs log.
+        structlog.contextvars.bind_contextvars(account=self._account.name)
         first_s, longest_s = self._limits.account_look_first_s, self._limits.account_look_longest_s
         gap_s, channel, listening = first_s, self._account.schema, self._shared.listening
         listening.add(channel, self._notified)

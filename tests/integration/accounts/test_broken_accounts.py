@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, Final
 
 import pytest
+import structlog
 from structlog.testing import capture_logs
 
 from adyen_twin.core.settings import Knobs, Settings
@@ -16,6 +17,7 @@ from fakes import KEY, OTHER_KEY, envelope, notification_item
 from kasir.jobs.account_worker import work_for_all
 from kasir.limits import Limits
 from kasir.store import accounts as store
+from kasir.store.database import Pool
 from opened_kasir import until
 from twin_fixtures import RunningTwin, serving
 from two_accounts import FIRST, KEYS, SECOND, Shops, add_account, two_accounts, variables_of
@@ -103,6 +105,34 @@ async def test_a_dead_events_address_and_a_poisoned_notice_delay_no_other_accoun
     assert unread["status"] == "awaiting_shopper"
 
 
+async def test_an_adyen_key_that_is_refused_delays_no_other_account(third: Shops) -> None:
+    second = await third.accounts.parts_of(SECOND)
+    for account in (FIRST, THIRD):
+        await third.pay(account)
+    wrong = variables_of(SECOND, ADYEN_API_KEY="refused-by-adyen")
+    vault, now = third.accounts._vault, second.clock.now()  # noqa: SLF001
+    pool = third.accounts.default.pool
+    await store.change(pool, vault, SECOND, wrong, now, is_enabled=True)
+    await third.accounts.refresh()
+    await second.pool.execute(
+        "INSERT INTO shopper (shopper_reference, look_at) VALUES ('S-1', now())"
+    )
+    with capture_logs(processors=[structlog.contextvars.merge_contextvars]) as logs:
+        refused = await third.pay(SECOND)
+        # A server has a context for each request; here the request was made in the test's own.
+        structlog.contextvars.clear_contextvars()
+        async with working(third):
+            await until(lambda: logged(logs, "Adyen refused our key"))
+            assert await post(third, item(THIRD), item(FIRST, KEY)) == 202
+            await until(lambda: is_paid(third, FIRST))
+            await until(lambda: is_paid(third, THIRD))
+
+    lines = [line for line in logs if line["event"] == "Adyen refused our key"]
+    assert len(lines) > 1
+    assert {line["account"] for line in lines} == {SECOND}
+    assert (refused["status"], refused["errorCode"]) == (401, "000")
+
+
 async def test_an_account_without_its_tables_stops_no_other(third: Shops) -> None:
     await third.pay(THIRD)
     schema = store.schema_of(SECOND)
@@ -134,6 +164,22 @@ async def test_an_account_with_a_missing_setting_is_refused_and_its_notification
         (SECOND, True)
     ]
     assert await logged(logs, "not kept")
+
+
+async def test_an_account_whose_settings_no_key_opens_is_refused_and_stops_no_other(
+    fresh_database: str,
+) -> None:
+    await add_account(fresh_database, SECOND, variables_of(SECOND), secret="forgotten " * 4)
+    with capture_logs() as logs:
+        async with two_accounts(fresh_database) as shops:
+            status = await post(shops, item(SECOND), item(FIRST, KEY))
+            metrics = (await shops.http.get("/metrics")).text
+            listed = await shops.call(FIRST, "GET", "/api/plans")
+
+    assert (status, listed.status_code) == (503, 200)
+    assert f'kasir_account_usable{{account="{SECOND}"}} 0.0' in metrics
+    (unusable,) = [line for line in logs if line["event"] == "account cannot be used"]
+    assert (unusable["account"], "KASIR_SECRET_KEY" in unusable["error"]) == (SECOND, True)
 
 
 async def test_a_disabled_account_is_refused_and_its_notifications_are_kept(
@@ -206,7 +252,32 @@ async def test_a_lost_connection_that_listens_is_opened_again(third: Shops) -> N
             await until(lambda: is_paid(third, THIRD))
 
 
-def test_one_account_may_not_use_all_connections() -> None:
-    limits = Limits()
+async def test_the_environments_account_may_use_all_connections_only_while_it_is_alone(
+    fresh_database: str,
+) -> None:
+    most = Limits().database_connections_max
+    async with two_accounts(fresh_database, limits={"database_acquire_s": 1.0}) as shops:
+        alone = await lendable(shops.accounts.default.pool, most)
+    await add_account(fresh_database, SECOND, variables_of(SECOND))
+    async with two_accounts(fresh_database, limits={"database_acquire_s": 1.0}) as shops:
+        first, second = [(await shops.accounts.parts_of(name)).pool for name in (FIRST, SECOND)]
+        async with AsyncExitStack() as stack:
+            for _ in range(alone - most // 4):
+                await stack.enter_async_context(first.acquire())
+            with pytest.raises(TimeoutError):
+                await first.fetchval("SELECT 1")
 
-    assert 2 * limits.account_connections_max < limits.database_connections_max
+            assert await second.fetchval("SELECT 1") == 1
+        assert await lendable(second, most) == Limits().account_connections_max
+        assert await first.fetchval("SELECT 1") == 1
+
+
+async def lendable(pool: Pool, most: int) -> int:
+    """How many connections a pool lends at a time, up to `most`."""
+    async with AsyncExitStack() as stack:
+        for count in range(most):
+            try:
+                await stack.enter_async_context(pool.acquire())
+            except TimeoutError:
+                return count
+    return most

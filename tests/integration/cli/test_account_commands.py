@@ -89,6 +89,24 @@ def test_an_account_is_added_listed_changed_and_disabled_without_showing_a_secre
         assert not any(secret in one.stdout for one in every)
 
 
+def test_a_change_seals_the_settings_with_the_current_key(
+    fresh_database: str, shell: Shell
+) -> None:
+    earlier, later = "the-earlier-key-of-32-characters", "the-current-key-of-32-characters"
+    common, kasir = TWIN | {"KASIR_DATABASE_URL": fresh_database}, shell.run
+    line = f"ADYEN_HMAC_KEY={OTHER_KEY}\n"
+    kasir("account", "add", NAME, "--from-stdin", stdin=line, KASIR_SECRET_KEY=earlier, **common)
+    listed = [kasir("account", "list", KASIR_SECRET_KEY=later, **common).stdout]
+    refused = kasir("account", "disable", NAME, KASIR_SECRET_KEY=later, **common)
+    kasir("account", "change", NAME, KASIR_SECRET_KEY=f"{later},{earlier}", **common)
+    listed.append(kasir("account", "list", KASIR_SECRET_KEY=later, **common).stdout)
+
+    assert (refused.returncode, is_one_line(refused.stderr)) == (1, True)
+    assert "give the earlier key" in refused.stderr
+    assert ["no KASIR_SECRET_KEY opens its settings" in text for text in listed] == [True, False]
+    assert ["ADYEN_HMAC_KEY" in text for text in listed] == [False, True]
+
+
 def test_a_setting_or_a_name_that_cannot_be_used_is_refused_in_one_line(
     fresh_database: str, shell: Shell
 ) -> None:
