@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     import asyncio
     from datetime import datetime
 
-    from kasir.accounts import Accounts
     from kasir.config import Settings
     from kasir.payments.question import Kind
     from kasir.requests.changes import ChangeRequests
@@ -59,7 +58,8 @@ class Kasir:
     """
 
     _parts: Parts = field(repr=False)
-    _accounts: Accounts[Parts] | None = field(default=None, repr=False)
+    #: Those of the environment's account, if `_parts` are another's.
+    _default: Parts | None = field(default=None, repr=False)
 
     @classmethod
     @asynccontextmanager
@@ -89,7 +89,7 @@ class Kasir:
                 yield cls(parts)
                 return
             async with open_accounts(parts) as accounts:
-                yield cls(await accounts.enabled(account), accounts)
+                yield cls(await accounts.enabled(account), parts)
 
     async def pay(self, request: PaymentRequest, *, key: str | None = None) -> StartedPayment:
         """Make a payment. It is stored before Adyen is asked.
@@ -304,11 +304,10 @@ class Kasir:
         from kasir.account_parts import open_accounts
         from kasir.jobs.account_worker import work_for_all
 
-        if self._accounts:
-            await work_for_all(self._accounts.default, self._accounts, stop)
-            return
-        async with open_accounts(self._parts) as accounts:
-            await work_for_all(self._parts, accounts, stop)
+        parts = self._default or self._parts
+        # Not those of `open`, whose parts stay as they are: a worker uses changed settings.
+        async with open_accounts(parts) as accounts:
+            await work_for_all(parts, accounts, stop)
 
     @property
     def checkout(self) -> PaymentRequests:
