@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 from collections.abc import Sequence
 from typing import Final
@@ -73,11 +74,13 @@ async def metrics(request: AnyRequest, parts: OurParts) -> Response[bytes]:
 
 
 async def _set_others(gauges: _Gauges, accounts: Accounts[Parts]) -> None:
-    """Set the gauges of the accounts of the database; those of a broken one are left out."""
+    """Set the gauges of the database's accounts; those of a broken or slow one are left out."""
+    longest_s = accounts.default.settings.limits.account_figures_s
     for account in accounts.others:
         is_usable = True
         try:
-            await _set(gauges, await accounts.open(account))
+            async with asyncio.timeout(longest_s):
+                await _set(gauges, await accounts.open(account))
         except (AccountUnavailable, *database.DRIVER_ERRORS):
             is_usable = False
         help_text = "Whether an account of the database can be used"

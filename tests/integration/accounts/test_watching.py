@@ -39,6 +39,21 @@ async def test_metrics_say_which_account_is_broken_and_show_the_others(
         assert f'kasir_account_usable{{account="{name}"}} 0.0' in text
 
 
+async def test_metrics_leave_out_an_account_that_does_not_answer_in_time(
+    fresh_database: str,
+) -> None:
+    await add_account(fresh_database, SECOND, variables_of(SECOND))
+    limits = {"account_figures_s": 0.1, "account_connections_max": 1}
+    async with two_accounts(fresh_database, limits=limits) as shops:
+        busy = (await shops.accounts.parts_of(SECOND)).pool
+        async with busy.acquire():
+            text = (await shops.http.get("/metrics")).text
+
+    assert f'kasir_events_waiting{{account="{FIRST}"}} 0.0' in text
+    assert f'kasir_events_waiting{{account="{SECOND}"}}' not in text
+    assert f'kasir_account_usable{{account="{SECOND}"}} 0.0' in text
+
+
 async def test_the_doctor_checks_every_account_and_names_it(fresh_database: str) -> None:
     await add_account(fresh_database, SECOND, variables_of(SECOND))
     await add_account(fresh_database, "Third", {"KASIR_API_KEY": KEYS[SECOND]})
