@@ -160,6 +160,8 @@ class Limits:
     account_jobs_held_max: int = 40
     #: How long the metrics of one account of the database may take; longer ones are left out.
     account_figures_s: float = 2.0
+    #: For how long one answer with metrics reads figures of accounts of the database.
+    accounts_figures_s: float = 3.0
     #: How long connecting to PostgreSQL may take, for all servers of the address together.
     database_connect_s: float = 4.0
     #: How long the wait for a connection of the pool may take, including a new connection.

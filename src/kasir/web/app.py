@@ -35,6 +35,7 @@ from kasir.web import (
     subscriptions_api,
     webhooks,
 )
+from kasir.web.account_figures import AccountFigures
 from kasir.web.problems import error_response
 from kasir.web.request_bodies import draining
 from kasir.wiring import Parts, open_parts
@@ -106,6 +107,7 @@ def create_app(settings: Settings | None = None, *, with_worker: bool = False) -
                 "shutdown": Shutdown(),
                 "visitor_limits": VisitorLimits.of(limits),
                 "changes": ChangePollers(limits.follow_poll_s),
+                "account_figures": AccountFigures(limits),
             }
         ),
         openapi_config=openapi.CONFIG,

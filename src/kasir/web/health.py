@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import hmac
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from time import monotonic
 from typing import Final
 
 import msgspec
@@ -12,11 +12,11 @@ from litestar import Response, get
 from litestar.exceptions import NotAuthorizedException
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
 
-from kasir.accounts import Accounts
-from kasir.errors import AccountUnavailable, DatabaseReadOnly, DatabaseUnavailable
+from kasir.errors import DatabaseReadOnly, DatabaseUnavailable
 from kasir.http_types import AnyRequest, OurParts, accounts_of
 from kasir.store import database, relay
 from kasir.store.figures import figures, seconds_since
+from kasir.web.account_figures import AccountFigures, Figure, KeptFigures
 from kasir.web.documented import Documented
 from kasir.web.keys import WHITESPACE
 from kasir.web.query_parameters import NO_PARAMETERS, check_parameters_and_no_body
@@ -67,24 +67,20 @@ async def metrics(request: AnyRequest, parts: OurParts) -> Response[bytes]:
     accounts = accounts_of(request.scope)
     labels = ["account"] if accounts and accounts.others else []
     gauges = _Gauges(CollectorRegistry(), labels)
-    await _set(gauges, parts)
+    own = [*await _figures(parts), await _clocks_apart(parts)]
+    gauges.set_all(parts.settings.merchant_account, own)
     if accounts and labels:
-        await _set_others(gauges, accounts)
+        others: AccountFigures = request.app.state.account_figures
+        for name, kept in (await others.refreshed(accounts, _figures)).items():
+            gauges.set_all(name, [*kept.figures, *_about(kept)])
     return Response(generate_latest(gauges.registry), media_type=_CONTENT_TYPE)
 
 
-async def _set_others(gauges: _Gauges, accounts: Accounts[Parts]) -> None:
-    """Set the gauges of the database's accounts; those of a broken or slow one are left out."""
-    longest_s = accounts.default.settings.limits.account_figures_s
-    for account in accounts.others:
-        is_usable = True
-        try:
-            async with asyncio.timeout(longest_s):
-                await _set(gauges, await accounts.open(account))
-        except (AccountUnavailable, *database.DRIVER_ERRORS):
-            is_usable = False
-        help_text = "Whether an account of the database can be used"
-        gauges.set("kasir_account_usable", help_text, account.name, is_usable)
+def _about(kept: KeptFigures) -> Iterator[Figure]:
+    """Figures about the figures of an account of the database."""
+    usable, age = "Whether an account of the database can be used", "How old these figures are"
+    yield Figure("kasir_account_usable", usable, kept.is_usable)
+    yield Figure("kasir_account_figures_age_seconds", age, monotonic() - kept.read_at)
 
 
 class _Gauges:
@@ -95,25 +91,38 @@ class _Gauges:
         self._labels = labels
         self._gauges: dict[str, Gauge] = {}
 
-    def set(self, name: str, help_text: str, account: str, figure: float, **more: str) -> None:
-        """Set a gauge, for an account and the further labels."""
-        if name not in self._gauges:
-            names = [*self._labels, *more]
-            self._gauges[name] = Gauge(name, help_text, names, registry=self.registry)
-        values = [*([account] if self._labels else []), *more.values()]
-        gauge = self._gauges[name]
-        (gauge.labels(*values) if values else gauge).set(figure)
+    def set_all(self, account: str, figures: Iterable[Figure]) -> None:
+        """Set the gauges of an account."""
+        for figure in figures:
+            name, more = figure.name, figure.labels
+            if name not in self._gauges:
+                names = [*self._labels, *more]
+                gauge = Gauge(name, figure.help_text, names, registry=self.registry)
+                self._gauges[name] = gauge
+            values = [*([account] if self._labels else []), *more.values()]
+            gauge = self._gauges[name]
+            (gauge.labels(*values) if values else gauge).set(figure.value)
 
 
-async def _set(gauges: _Gauges, parts: Parts) -> None:
-    """Set the gauges of an account."""
-    account = parts.settings.merchant_account
+async def _clocks_apart(parts: Parts) -> Figure:
+    """How far the clocks differ; they are the same for all accounts."""
     differences = await parts.times.apart()
+    return Figure(
+        "kasir_clock_apart_seconds",
+        "Difference between this machine's clock and the database's or Adyen's",
+        max(abs(ahead.total_seconds()) for ahead in differences.values()),
+    )
+
+
+async def _figures(parts: Parts) -> list[Figure]:
+    """Read the figures of an account."""
     counts = await figures(parts.pool, parts.clock.now(), parts.settings.limits.counts_max)
     relayed = await relay.backlog(parts.pool, parts.settings.limits.counts_max)
-    for state, count in counts.notices.items():
-        gauges.set("kasir_notices", "Notices by state", account, count, state=state)
-    for name, help_text, figure in (
+    notices = [
+        Figure("kasir_notices", "Notices by state", count, {"state": state})
+        for state, count in counts.notices.items()
+    ]
+    rows = (
         ("kasir_oldest_unread_notice_seconds", "How long a notice has waited", counts.unread_s),
         ("kasir_payments_unknown", "Payments whose outcome is not known", counts.unknown),
         (
@@ -125,11 +134,6 @@ async def _set(gauges: _Gauges, parts: Parts) -> None:
             "kasir_oldest_unconfirmed_attempt_seconds",
             "How long the oldest of them has waited for that",
             counts.unconfirmed_s,
-        ),
-        (
-            "kasir_clock_apart_seconds",
-            "Difference between this machine's clock and the database's or Adyen's",
-            max(abs(ahead.total_seconds()) for ahead in differences.values()),
         ),
         ("kasir_events_waiting", "Events that the shop has not accepted", counts.events),
         ("kasir_oldest_waiting_event_seconds", "How old the oldest of them is", counts.events_s),
@@ -143,8 +147,8 @@ async def _set(gauges: _Gauges, parts: Parts) -> None:
         ("kasir_relay_failures", "Tries to send the oldest of them that failed", relayed.failures),
         ("kasir_subscriptions_due", "Subscriptions with something to do by now", counts.due),
         ("kasir_jobs_failed", "Jobs that failed: kasir jobs failed", counts.failed_jobs),
-    ):
-        gauges.set(name, help_text, account, figure)
+    )
+    return [*notices, *(Figure(*row) for row in rows)]
 
 
 def _require_metrics_key(request: AnyRequest, key: str | None) -> None:

@@ -54,6 +54,24 @@ async def test_metrics_leave_out_an_account_that_does_not_answer_in_time(
     assert f'kasir_account_usable{{account="{SECOND}"}} 0.0' in text
 
 
+async def test_metrics_read_some_accounts_at_a_time_and_show_the_others_as_they_were(
+    fresh_database: str,
+) -> None:
+    await add_account(fresh_database, SECOND, variables_of(SECOND))
+    await add_account(fresh_database, "Third", variables_of("Third"))
+    async with two_accounts(fresh_database, limits={"accounts_figures_s": 0}) as shops:
+        texts = [(await shops.http.get("/metrics")).text for _ in range(3)]
+    shown = [
+        {name for name in (FIRST, SECOND, "Third") if f'events_waiting{{account="{name}"}}' in text}
+        for text in texts
+    ]
+
+    assert len(shown[0]) == 2
+    assert FIRST in shown[0]
+    assert shown[1] == shown[2] == {FIRST, SECOND, "Third"}
+    assert f'kasir_account_figures_age_seconds{{account="{SECOND}"}}' in texts[2]
+
+
 async def test_the_doctor_checks_every_account_and_names_it(fresh_database: str) -> None:
     await add_account(fresh_database, SECOND, variables_of(SECOND))
     await add_account(fresh_database, "Third", {"KASIR_API_KEY": KEYS[SECOND]})
