@@ -72,7 +72,7 @@ class Relay:
             notice = await relay.first(self.pool, holder, self.lease)
             if notice is None:
                 break
-            is_sent = is_wanted(settings.send, notice.state)
+            is_sent = is_wanted(settings.send, notice.state, notice.kind, notice.event_code)
             if is_sent is None:
                 break  # It is not read yet, so nobody knows whose it is.
             if not is_sent:

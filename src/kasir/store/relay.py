@@ -29,6 +29,7 @@ class WaitingNotice:
         signature: The header `HmacSignature` of a token notification; else empty.
         is_live: The platform that its envelope named; None if it named none.
         state: What the reader made of it.
+        event_code: Its event code, or the type of a token notification; empty if unknown.
         failures: How many tries failed since the last notice was accepted.
     """
 
@@ -39,6 +40,7 @@ class WaitingNotice:
     signature: str
     is_live: bool | None
     state: NoticeState
+    event_code: str
     failures: int
 
 
@@ -82,6 +84,7 @@ async def first(pool: Pool, holder: str, lease: timedelta) -> WaitingNotice | No
         signature=row["signature"],
         is_live=row["is_live"],
         state=NoticeState(row["state"]),
+        event_code=row["event_code"],
         failures=row["failures"],
     )
 

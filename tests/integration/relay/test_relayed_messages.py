@@ -30,6 +30,19 @@ from kasir.wiring import Parts
 from opened_kasir import a_database
 
 TOKEN_BODY = b'{ "type": "recurring.token.created", "eventId": "PSPTOKEN", "data": {} }\n'
+CARD_TOKEN_BODY = json.dumps(
+    {
+        "type": "recurring.token.created",
+        "eventId": "PSPCARDTOKEN",
+        "createdAt": "2026-11-23T10:00:00Z",
+        "data": {
+            "merchantAccount": "TwinMerchant",
+            "shopperReference": "shopper-of-others",
+            "storedPaymentMethodId": "TOKENOFANOTHERCARD",
+            "type": "mc",
+        },
+    }
+).encode()
 
 
 @pytest.fixture
@@ -237,6 +250,33 @@ async def test_the_setting_chooses_whose_notifications_are_relayed(
 
         assert names_in([body for _, _, body in handler.asked]) == wanted
         assert (await relay.backlog(kasir.pool, 10)).waiting == 0
+
+
+@pytest.mark.parametrize("send", ["foreign", "own"])
+async def test_notifications_of_another_systems_tokens_are_relayed_in_every_mode(
+    database: str, handler: FakeServer, send: str
+) -> None:
+    """Kasir records every token of the account, so a token of the handler's is read as its own."""
+    extra = {"shopperReference": "shopper-of-others"}
+    async with relaying(database, handler.url, KASIR_RELAY_SEND=send) as kasir:
+        await notify_token(kasir, CARD_TOKEN_BODY)
+        await notify(
+            kasir,
+            "TOKENOFACARD",
+            eventCode="RECURRING_CONTRACT",
+            paymentMethod="mc",
+            originalReference="PSPOTHER",
+            additionalData=extra,
+        )
+        await notify(kasir, "PSPNEW", eventCode="NOT_IN_THE_SCHEMA")
+        await kasir.reader.read_all()
+        rows = await kasir.pool.fetch("SELECT state FROM notice ORDER BY id")
+        await run_relay(kasir)
+
+    assert [row["state"] for row in rows] == ["read", "read", "unheard_of"]
+    first, *others = [body for _, _, body in handler.asked]
+    assert first == CARD_TOKEN_BODY
+    assert names_in(others) == ["TOKENOFACARD", "PSPNEW"]
 
 
 async def test_a_foreign_notification_that_turns_out_to_be_kasirs_is_relayed_then(

@@ -20,7 +20,7 @@ WITH held AS (
     RETURNING failures
 )
 SELECT oldest.id, oldest.signature, held.failures, notice.id AS notice_id, notice.kind,
-       notice.item, notice.is_live, notice.state
+       notice.item, notice.is_live, notice.state, notice.event_code
 FROM held, (
     SELECT id, notice_id, signature FROM relay WHERE state = 'waiting' ORDER BY id LIMIT 1
 ) AS oldest JOIN notice ON notice.id = oldest.notice_id;
