@@ -45,7 +45,7 @@ class Relay:
         vault: Decrypts notices.
         clock: Kasir's clock.
         gaps: The waits after the first, second, ... failed try; the last one is repeated.
-        lease: For how long a job has the queue without a sign of life.
+        lease: For how long a running job has the queue without a sign of life.
         run_max: The most notices of one run.
         is_live: The platform of an envelope, where the received one named none.
         settings: The handler's addresses and keys; None if nothing is relayed.

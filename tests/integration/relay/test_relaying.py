@@ -28,7 +28,7 @@ from kasir.shop_events.sender import ShopClient
 from kasir.store import relay
 from kasir.store.inbox import Notice, NoticeKind
 from kasir.store.limited import LimitedConnection
-from kasir.store.relay import Backlog
+from kasir.store.relay import SQL, Backlog
 from kasir.wiring import Parts
 from opened_kasir import a_database
 
@@ -223,10 +223,35 @@ async def test_one_job_at_a_time_has_the_queue(database: str, handler: FakeServe
         assert await take(other) is not None
 
 
+async def test_a_job_that_waits_for_a_worker_keeps_the_queue_and_a_running_one_shows_life(
+    database: str, handler: FakeServer
+) -> None:
+    """The search for due work does not queue a second job while the first one waits."""
+    jobs = "SELECT convert_from(payload, 'UTF8') FROM pgqueuer WHERE entrypoint = 'relay'"
+    lease = timedelta(seconds=30)
+    async with relaying(database, handler.url) as kasir:
+        await notify(kasir, "PSP1")
+        await kasir.due.look()
+        await _advance_database(kasir, lease)
+        await kasir.due.look()
+        (row,) = await kasir.pool.fetch(jobs)
+        assert await relay.first(kasir.pool, row[0], lease) is not None
+        await _advance_database(kasir, lease)
+        await kasir.due.look()
+        assert len(await kasir.pool.fetch(jobs)) == 2
+
+
+async def _advance_database(kasir: Parts, by: timedelta) -> None:
+    """Let time pass for the lease, which ends by the database's clock."""
+    await kasir.pool.execute(
+        "UPDATE relay_queue SET held_until = held_until - $1::interval", by + timedelta(seconds=1)
+    )
+
+
 async def test_the_job_of_a_dead_worker_loses_the_queue_and_then_has_no_effect(
     database: str, handler: FakeServer
 ) -> None:
-    limits = {"relay_lease_s": 0.0}
+    limits = {"due_again_s": 0.0}
     async with relaying(database, handler.url, limits=limits) as kasir:
         await notify(kasir, "PSP1")
         dead, alive = await take(kasir), await take(kasir)
@@ -308,3 +333,16 @@ async def test_ten_thousand_waiting_notices_are_read_one_at_a_time(
         assert len(rows) >= 30
         assert max(rows) == 1
         assert (await backlog(kasir)).waiting == 9_970
+
+
+async def test_the_search_for_the_queue_does_not_scan_relayed_notices(database: str) -> None:
+    async with relaying(database, "http://shop.example") as kasir:
+        await kasir.inbox.keep([a_notice(number) for number in range(20_000)])
+        await kasir.pool.execute("UPDATE relay SET state = 'accepted' WHERE id % 2 = 0")
+        await kasir.pool.execute("ANALYZE")
+        rows = await kasir.pool.fetch(f"EXPLAIN {SQL.take.sql}", timedelta(minutes=15), NOW)
+    plan = "\n".join(row[0] for row in rows)
+
+    assert "relay_waiting" in plan
+    assert "Seq Scan on relay\n" not in plan
+    assert "Seq Scan on relay " not in plan

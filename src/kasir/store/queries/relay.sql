@@ -1,18 +1,20 @@
 -- name: take(now, lease)$
 -- Takes the queue for a job, if a notice waits, the next try is due, and no other job has the queue.
--- `lease` ends by the database's clock, because a test clock may leap.
+-- `lease` ends by the database's clock, because a test clock may leap. It covers the time until a
+-- worker runs the job; `first` then replaces it. The subquery has an order and a limit, so that the
+-- planner uses the index of waiting rows; with EXISTS it may scan the table.
 UPDATE relay_queue
 SET holder = gen_random_uuid()::text, held_until = clock_timestamp() + :lease::interval
 WHERE is_only IN (
     SELECT is_only FROM relay_queue
     WHERE due_at <= :now AND (holder IS NULL OR held_until < clock_timestamp())
-          AND EXISTS (SELECT FROM relay WHERE state = 'waiting')
+          AND (SELECT id FROM relay WHERE state = 'waiting' ORDER BY id LIMIT 1) IS NOT NULL
     FOR UPDATE SKIP LOCKED
 )
 RETURNING holder;
 
 -- name: first(holder, lease)^
--- The oldest waiting notice, if this job still has the queue, which is extended. One notice at a
+-- The oldest waiting notice, if this job still has the queue. Sets the lease anew. One notice at a
 -- time, so that the length of the queue costs no memory.
 WITH held AS (
     UPDATE relay_queue SET held_until = clock_timestamp() + :lease::interval
