@@ -94,9 +94,12 @@ async def accept(pool: Pool, relay_id: int, holder: str, at: datetime, status: i
     await SQL.accept(pool, id=relay_id, holder=holder, at=at, status=status)
 
 
-async def skip(pool: Pool, relay_id: int, at: datetime) -> None:
-    """Record that a notice is not relayed, because the settings leave it out."""
-    await SQL.skip(pool, id=relay_id, at=at)
+async def skip(pool: Pool, notice: WaitingNotice, at: datetime) -> None:
+    """Record that a notice is not relayed, because the settings leave it out.
+
+    Does nothing if the reader has changed the notice's state since: then it must be chosen again.
+    """
+    await SQL.skip(pool, id=notice.id, notice_id=notice.notice_id, notice_state=notice.state, at=at)
 
 
 async def fail(

@@ -37,8 +37,15 @@ UPDATE relay_queue
 SET failures = 0, tried_at = :at::timestamptz, status = :status, error = ''
 WHERE holder = :holder AND EXISTS (SELECT FROM accepted);
 
--- name: skip(id, at)!
-UPDATE relay SET state = 'skipped', settled_at = :at WHERE id = :id AND state = 'waiting';
+-- name: skip(id, notice_id, notice_state, at)!
+-- Does nothing if the notice no longer has the state by which it was left out. The lock makes the
+-- statement wait for a reader that settles the notice, and makes a later reader see the result.
+WITH unchanged AS (
+    SELECT id FROM notice WHERE id = :notice_id AND state = :notice_state FOR UPDATE
+)
+UPDATE relay SET state = 'skipped', settled_at = :at
+FROM unchanged
+WHERE relay.notice_id = unchanged.id AND relay.id = :id AND relay.state = 'waiting';
 
 -- name: fail(holder, at, due_at, status, error)!
 -- Records a failed try, and gives the queue back.
