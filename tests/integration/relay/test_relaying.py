@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -172,6 +173,28 @@ async def test_a_handler_that_gives_no_answer_has_not_accepted(
     assert left.waiting == 1
     assert left.answer in {error, "TimeoutError"}
     assert [line["error"] for line in logs] == [left.answer]
+
+
+async def test_an_address_that_the_client_refuses_is_a_failed_try(
+    database: str, handler: FakeServer
+) -> None:
+    """The HTTP client raises a ValueError if the address has a password and a header has one."""
+    user: dict[str, Any] = {"KASIR_RELAY_USER": "kasir", "KASIR_RELAY_PASSWORD": "hunter2"}
+    async with relaying(database, handler.url, **user) as kasir:
+        settings = kasir.relay.settings
+        assert settings
+        url = handler.url.replace("http://", "http://kasir:hunter2@")
+        refused = replace(kasir, relay=replace(kasir.relay, settings=replace(settings, url=url)))
+        await notify(kasir, "PSP1")
+        with capture_logs() as logs:
+            await run_relay(refused)
+        left = await backlog(kasir)
+
+    assert (left.waiting, left.failures, left.answer) == (1, 1, "ValueError")
+    assert [(line["event"], line["error"]) for line in logs] == [
+        ("a notification was not relayed", "ValueError")
+    ]
+    assert handler.asked == []
 
 
 @pytest.mark.parametrize(("status", "waiting"), [(200, 0), (500, 1)])
