@@ -127,6 +127,12 @@ async def backlog(pool: Pool, most: int) -> Backlog:
     )
 
 
-async def drop(pool: Pool, notice_ids: Sequence[int], now: datetime) -> int:
-    """Remove waiting notices from the queue, all if `notice_ids` is empty; returns how many."""
-    return int(await SQL.drop_waiting(pool, notice_ids=list(notice_ids), now=now))
+async def drop(pool: Pool, notice_ids: Sequence[int], now: datetime, *, batch_max: int) -> int:
+    """Remove waiting notices from the queue, all if `notice_ids` is empty; returns how many.
+
+    One statement removes at most `batch_max`, so that a long queue does not exceed its timeout.
+    """
+    ids, total = list(notice_ids), 0
+    while count := await SQL.drop_waiting(pool, notice_ids=ids, now=now, most=batch_max):
+        total += count
+    return total

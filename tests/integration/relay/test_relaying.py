@@ -369,3 +369,20 @@ async def test_the_search_for_the_queue_does_not_scan_relayed_notices(database: 
     assert "relay_waiting" in plan
     assert "Seq Scan on relay\n" not in plan
     assert "Seq Scan on relay " not in plan
+
+
+async def test_a_long_queue_is_dropped_in_batches_the_oldest_first(
+    database: str, handler: FakeServer
+) -> None:
+    async with relaying(database, handler.url) as kasir:
+        await kasir.inbox.keep([a_notice(number) for number in range(25)])
+        one = await SQL.drop_waiting(kasir.pool, notice_ids=[], now=NOW, most=10)
+        left = "SELECT id FROM relay WHERE state = 'waiting' ORDER BY id"
+        ids = [row["id"] for row in await kasir.pool.fetch(left)]
+        total = await relay.drop(kasir.pool, [], NOW, batch_max=4)
+
+        assert (one, len(ids), total) == (10, 15, 15)
+        assert min(ids) > await kasir.pool.fetchval(
+            "SELECT max(id) FROM relay WHERE id <> ALL ($1)", ids
+        )
+        assert (await backlog(kasir)).waiting == 0

@@ -70,16 +70,16 @@ FROM relay_queue AS queue, (
     WHERE relay.state = 'waiting' ORDER BY relay.id LIMIT 1
 ) AS oldest ON true;
 
--- name: drop_waiting(notice_ids, now)$
--- Removes waiting notices from the queue: these, or all if there are no ids. The next one is then
--- tried at once.
+-- name: drop_waiting(notice_ids, now, most)$
+-- Removes the oldest `most` waiting notices from the queue: of these, or of all if there are no ids.
+-- The next one is then tried at once.
 WITH dropped AS (
     UPDATE relay SET state = 'dropped', settled_at = :now::timestamptz
     WHERE id IN (
         SELECT id FROM relay
         WHERE state = 'waiting'
               AND (cardinality(:notice_ids::bigint[]) = 0 OR notice_id = ANY (:notice_ids::bigint[]))
-        ORDER BY id FOR UPDATE
+        ORDER BY id LIMIT :most FOR UPDATE
     )
     RETURNING id
 ), tried_now AS (
