@@ -243,14 +243,10 @@ class _Shared:
             batch_max=limits.due_batch_max,
             late_after=timedelta(seconds=limits.late_after_s),
             behind_max=timedelta(seconds=limits.behind_max_s),
-            relay_lease=self.relay_lease if self.settings.relay else None,
+            relays=self.settings.relay is not None,
             # A jump of the twin's clock does not mean that Kasir was down.
             test_clock_since=self.clock.now() if self.settings.follow_twin_clock else None,
         )
-
-    @property
-    def relay_lease(self) -> timedelta:
-        return timedelta(seconds=self.settings.limits.relay_lease_s)
 
     def inbox(self) -> GroupInbox:
         relay, batch_max = self.settings.relay, self.settings.limits.inbox_batch_max
@@ -267,7 +263,7 @@ class _Shared:
             vault=self.vault,
             clock=self.clock,
             gaps=[timedelta(seconds=gap) for gap in limits.relay_gaps_s],
-            lease=self.relay_lease,
+            lease=timedelta(seconds=limits.relay_lease_s),
             run_max=limits.relay_run_max,
             is_live=self.settings.is_live,
             settings=self.settings.relay,
