@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -42,7 +43,7 @@ def test_a_shop_with_kasir_inside_sells(name: str, fresh_database: str) -> None:
             "KASIR_DATABASE_URL": fresh_database,
             "KASIR_PUBLIC_URL": f"{url}/kasir",
         }
-        with _running(server, settings) as program:
+        with _running(server, settings) as (program, _):
             _until_answered(f"{url}/kasir/health/ready", program)
             _buy(url, twin_url)
 
@@ -55,7 +56,7 @@ def test_a_shop_beside_kasir_sells(name: str, system: RunningDemo) -> None:
     server = ["-m", "gunicorn", "--chdir", str(EXAMPLES), "--workers", "2", "--threads", "2"]
     settings = {**system.environment, "KASIR_URL": system.kasir_url}
     command = [*server, "--bind", f"127.0.0.1:{port}", f"{name}:app"]
-    with _running(command, settings) as program:
+    with _running(command, settings) as (program, _):
         _until_answered(f"{url}/orders/none", program)
         _buy(url, system.twin_url)
 
@@ -107,10 +108,8 @@ def _until_paid(order: str) -> None:
 def _twin() -> Iterator[str]:
     """A twin as a program of its own; yields its URL."""
     command = ["-c", "from adyen_twin.cli import main; main()", "serve", "--port", "0"]
-    with _running(command, {}) as program:
-        assert program.stdout
-        line = next(line for line in program.stdout if line.startswith("adyen-twin is at "))
-        yield line.split()[3]
+    with _running(command, {}) as (program, output):
+        yield _printed(program, output, r"^adyen-twin is at (\S+)\s")
 
 
 def _send_webhooks(twin_url: str, url: str) -> None:
@@ -123,29 +122,52 @@ def _send_webhooks(twin_url: str, url: str) -> None:
 
 
 @contextmanager
-def _running(arguments: list[str], settings: Mapping[str, str]) -> Iterator[subprocess.Popen[str]]:
-    """Run a Python program; at the end it gets SIGTERM, and must end without an exception."""
-    with subprocess.Popen(
-        [sys.executable, *arguments],
-        cwd=ROOT,
-        env=environment(dict(settings)) | {"PYTHONUNBUFFERED": "1"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    ) as program:
+def _running(
+    arguments: list[str], settings: Mapping[str, str]
+) -> Iterator[tuple[subprocess.Popen[bytes], Path]]:
+    """Run a Python program, whose output goes to the file; it must end at SIGTERM, without error.
+
+    The output does not go to a pipe: one that nobody reads fills, and then the program stops.
+    """
+    with (
+        tempfile.NamedTemporaryFile() as file,
+        subprocess.Popen(
+            [sys.executable, *arguments],
+            cwd=ROOT,
+            env=environment(dict(settings)) | {"PYTHONUNBUFFERED": "1"},
+            stdout=file,
+            stderr=subprocess.STDOUT,
+        ) as program,
+    ):
+        output = Path(file.name)
         try:
-            yield program
+            yield program, output
         except BaseException:
-            program.terminate()
-            sys.stderr.write(program.communicate(timeout=PATIENCE_S)[0])
+            sys.stderr.write(_ended(program, output))
             raise
-        program.terminate()
-        output, _ = program.communicate(timeout=PATIENCE_S)
+        text = _ended(program, output)
 
-    assert "Traceback" not in output, output
+    assert "Traceback" not in text, text
 
 
-def _until_answered(url: str, program: subprocess.Popen[str]) -> None:
+def _ended(program: subprocess.Popen[bytes], output: Path) -> str:
+    """End a program with SIGTERM; returns its output."""
+    program.terminate()
+    program.wait(PATIENCE_S)
+    return output.read_text("utf-8")
+
+
+def _printed(program: subprocess.Popen[bytes], output: Path, pattern: str) -> str:
+    """The group of a pattern in a program's output, once the program has printed it."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not (found := re.search(pattern, output.read_text("utf-8"), re.MULTILINE)):
+        assert program.poll() is None, "it stopped"
+        assert time.monotonic() < deadline, "it did not print the line"
+        time.sleep(0.1)
+    return found[1]
+
+
+def _until_answered(url: str, program: subprocess.Popen[bytes]) -> None:
     """Wait until the program answers at all, whatever the status."""
     deadline = time.monotonic() + PATIENCE_S
     while True:

@@ -206,8 +206,14 @@ PROGRAMS = {
     "Java": ("Shop.java", JAVA),
     "curl": ("", ""),
 }
-#: What each client needs on the machine.
-NEEDED = {"Node": "node", "Python": "python", "PHP": "php", "Java": "keytool", "curl": "curl"}
+#: What each client needs on the machine: a command that succeeds if it is there.
+NEEDED = {
+    "Node": "node --version",
+    "Python": "python --version",
+    "PHP": """php -r 'exit(extension_loaded("curl") && extension_loaded("openssl") ? 0 : 1);'""",
+    "Java": "keytool -help && javac -version",
+    "curl": "curl --version",
+}
 
 
 def run(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
@@ -230,8 +236,8 @@ def run(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
 def test_a_client_trusts_the_demo_as_the_demo_prints_it_and_not_without(
     authority: Authority, url: str, client: str, tmp_path: Path
 ) -> None:
-    if shutil.which(NEEDED[client]) is None:
-        pytest.skip(f"{NEEDED[client]} is not installed")
+    if run(NEEDED[client], tmp_path).returncode != 0:
+        pytest.skip(f"not installed here: {NEEDED[client]}")
     name, program = PROGRAMS[client]
     if name:
         (tmp_path / name).write_text(program.format(url=url))
