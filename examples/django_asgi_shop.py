@@ -1,6 +1,6 @@
 """A shop in Django under ASGI, with Kasir and its worker inside: one process does everything.
 
-    pip install kasir django
+    pip install django  # Beside Kasir: see docs/deploy.md.
     uvicorn django_asgi_shop:app --port 8000
 
 Kasir's settings are environment variables. Adyen's webhooks go to `/kasir/webhooks/adyen`, and

@@ -1,7 +1,7 @@
 """A shop in Django under WSGI, with `SyncKasir` beside `kasir serve` and `kasir worker`.
 
-    pip install kasir django gunicorn
-    gunicorn django_wsgi_shop:app
+    pip install django gunicorn  # Beside Kasir: see docs/deploy.md.
+    gunicorn --bind 127.0.0.1:8080 django_wsgi_shop:app
 
 The shop has Kasir's settings as environment variables, and shares its database. `kasir serve`
 receives Adyen's webhooks.

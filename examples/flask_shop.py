@@ -1,7 +1,8 @@
 """A shop in Flask beside Kasir: it calls `kasir serve` over HTTP, and imports nothing of Kasir.
 
     pip install flask requests gunicorn
-    KASIR_URL=http://127.0.0.1:8000 KASIR_API_KEY=... gunicorn flask_shop:app
+    export KASIR_URL=http://127.0.0.1:8000 KASIR_API_KEY=...
+    gunicorn --bind 127.0.0.1:8080 flask_shop:app
 
 Any shop in any language does the same: docs/api.md.
 """

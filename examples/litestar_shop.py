@@ -1,6 +1,7 @@
 """A shop in Litestar, with Kasir and its worker inside: one process does everything.
 
-    pip install kasir
+Litestar is installed with Kasir (docs/deploy.md).
+
     uvicorn litestar_shop:app --port 8000
 
 Kasir's settings are environment variables. Adyen's webhooks go to `/kasir/webhooks/adyen`, and

@@ -1,6 +1,6 @@
 """A shop in Starlette, with Kasir and its worker inside: one process does everything.
 
-    pip install kasir starlette
+    pip install starlette  # Beside Kasir: see docs/deploy.md.
     uvicorn starlette_shop:app --port 8000
 
 Kasir's settings are environment variables. Adyen's webhooks go to `/kasir/webhooks/adyen`, and
