@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
 import requests
@@ -46,6 +46,7 @@ def test_a_shop_with_kasir_inside_sells(name: str, fresh_database: str) -> None:
         with _running(server, settings) as (program, _):
             _until_answered(f"{url}/kasir/health/ready", program)
             _buy(url, twin_url)
+            _buy_without_an_answer(url, twin_url)
 
 
 @pytest.mark.long
@@ -59,6 +60,7 @@ def test_a_shop_beside_kasir_sells(name: str, system: RunningDemo) -> None:
     with _running(command, settings) as (program, _):
         _until_answered(f"{url}/orders/none", program)
         _buy(url, system.twin_url)
+        _buy_without_an_answer(url, system.twin_url)
 
 
 def test_every_example_is_bought_from_and_has_a_row_on_its_page() -> None:
@@ -72,13 +74,14 @@ def test_every_example_is_bought_from_and_has_a_row_on_its_page() -> None:
 def _buy(url: str, twin_url: str) -> None:
     """Buy twice: once the shopper returns, and once only the webhook reports the payment."""
     for choice in ("approve", "approve_without_return"):
-        bought = requests.post(f"{url}/buy", allow_redirects=False, timeout=PATIENCE_S)
-        wallet = bought.headers.get("Location", "")
-        assert bought.status_code in {302, 303}, bought.text
+        pressed = _button(url)
+        wallet = _pressed(pressed)
         assert wallet.startswith(twin_url), wallet
-        order = f"{url}/orders/{_reference(wallet)}"
-        before = requests.get(order, timeout=PATIENCE_S)
-        assert (before.status_code, before.text) == (200, "awaiting_shopper")
+        assert _pressed(pressed) == wallet
+        order = f"{url}/orders/{_order(pressed)}"
+        for query in ("", "?redirectResult=made-up"):
+            before = requests.get(order + query, timeout=PATIENCE_S)
+            assert (before.status_code, before.text) == (200, "awaiting_shopper")
         done = requests.post(
             f"{twin_url}/twin/wallet", json={"url": wallet, "do": choice}, timeout=PATIENCE_S
         ).json()
@@ -89,12 +92,44 @@ def _buy(url: str, twin_url: str) -> None:
         _until_paid(order)
 
 
-def _reference(wallet: str) -> str:
-    """The order's reference, as the wallet's page shows it."""
-    page = requests.get(wallet, timeout=PATIENCE_S)
-    found = re.search(r"\b[A-Z]+(?:-[A-Z]+)?-[0-9a-f]{8}\b", page.text)
-    assert found, page.text
-    return found[0]
+def _buy_without_an_answer(url: str, twin_url: str) -> None:
+    """Press again after Adyen did not answer: the shopper gets the payment of the same order."""
+    pressed = _button(url)
+    order = _order(pressed)
+    faults: list[dict[str, Any]] = [
+        {"fault": "lose_reply_after", "call": "payments", "reference": order, "times": 2}
+    ]
+    requests.put(f"{twin_url}/twin/faults", json=faults, timeout=PATIENCE_S).raise_for_status()
+    shown = _pressed(pressed)
+    page = requests.get(f"{url}/orders/{order}", timeout=PATIENCE_S)
+    deadline = time.monotonic() + PATIENCE_S
+    while not (wallet := _pressed(pressed)).startswith(twin_url):
+        assert time.monotonic() < deadline, wallet
+        time.sleep(0.1)
+    made = requests.get(f"{twin_url}/twin/payments?reference={order}", timeout=PATIENCE_S).json()
+
+    assert shown.endswith(f"/orders/{order}")
+    assert page.status_code == 200, page.text
+    assert made["count"] == 1
+
+
+def _button(url: str) -> str:
+    """The address that the shop's button posts to."""
+    found = re.search(r'action="(/buy/[\w-]+)"', requests.get(url, timeout=PATIENCE_S).text)
+    assert found
+    return url + found[1]
+
+
+def _order(pressed: str) -> str:
+    """The order of a button."""
+    return pressed.rpartition("/")[2]
+
+
+def _pressed(button: str) -> str:
+    """Press a button; returns the address to which the shopper is sent."""
+    bought = requests.post(button, allow_redirects=False, timeout=PATIENCE_S)
+    assert bought.status_code in {302, 303}, bought.text
+    return bought.headers["Location"]
 
 
 def _until_paid(order: str) -> None:
