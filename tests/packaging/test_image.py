@@ -241,13 +241,29 @@ def services() -> dict[str, dict[str, Any]]:
 
 
 def test_no_secret_is_in_the_compose_file_or_the_example_of_settings() -> None:
-    example = (ROOT / "deploy" / "kasir.env.example").read_text()
+    example = "".join(path.read_text() for path in (ROOT / "deploy").glob("*.env.example"))
     secrets = re.findall(r"^(\w+(?:KEY|PASSWORD|SECRET))=(.*)$", example, re.MULTILINE)
     passwords = re.findall(r"PASSWORD: (.*)$", COMPOSE.read_text(), re.MULTILINE)
 
     assert len(secrets) == 4
     assert [name for name, value in secrets if value] == []
     assert [text for text in passwords if not text.startswith("${POSTGRES_PASSWORD:?")] == []
+
+
+def test_the_twin_gets_no_secret_of_kasir_but_the_keys_of_its_webhooks() -> None:
+    texts = {
+        name: (COMPOSE.parent / f"{name}.example").read_text()
+        for name in ("kasir.env", "webhooks.env")
+    }
+    examples = {
+        name: set(re.findall(r"^(\w+)=", text, re.MULTILINE)) for name, text in texts.items()
+    }
+    files = {name: service.get("env_file", []) for name, service in services().items()}
+
+    assert files["server"] == files["worker"] == list(examples)
+    assert (files["twin"], files["twin-webhooks"]) == ([], "webhooks.env")
+    assert examples["webhooks.env"] == {"ADYEN_HMAC_KEY", "ADYEN_TOKEN_HMAC_KEY"}
+    assert "FORWARDED_ALLOW_IPS" in examples["kasir.env"]
 
 
 def test_kasir_and_the_twin_run_without_privileges_and_are_not_open_to_the_network() -> None:
