@@ -144,7 +144,14 @@ def contents(wheel: Path) -> dict[str, bytes]:
         return {name: packed.read(name) for name in names}
 
 
-def test_a_build_without_a_repository_does_not_know_the_commit(tmp_path: Path) -> None:
+@pytest.mark.parametrize("is_in_another", [False, True])
+def test_a_build_without_its_own_repository_does_not_know_the_commit(
+    tmp_path: Path, is_in_another: bool
+) -> None:
+    if is_in_another:
+        author = "-c", "user.name=another", "-c", "user.email=another@shop.example"
+        run("git", "init", "--quiet", str(tmp_path))
+        run("git", "-C", str(tmp_path), *author, "commit", "--quiet", "--allow-empty", "-m", "1")
     project = tmp_path / "copy"
     shutil.copytree(ROOT / "twin", project, ignore=shutil.ignore_patterns("__pycache__"))
     build(project, tmp_path, "--target", "wheel")
