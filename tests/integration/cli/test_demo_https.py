@@ -78,6 +78,16 @@ def test_files_that_do_not_belong_together_are_made_anew(
     assert stat.S_IMODE(authority.server_key.stat().st_mode) == 0o600
 
 
+def test_a_key_that_others_may_read_is_made_anew(tmp_path: Path) -> None:
+    authority = authority_in(tmp_path, NOW)
+    first = contents(authority)
+    authority.server_key.chmod(0o640)
+    second = contents(authority_in(tmp_path, NOW))
+
+    assert all(new != old for new, old in zip(second, first, strict=True))
+    assert stat.S_IMODE(authority.server_key.stat().st_mode) == 0o600
+
+
 def test_the_authority_is_for_this_machine_only_and_its_key_is_nowhere(tmp_path: Path) -> None:
     authority = authority_in(tmp_path, NOW)
     certificate = x509.load_pem_x509_certificate(authority.certificate.read_bytes())
