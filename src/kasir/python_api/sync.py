@@ -2,19 +2,22 @@
 
 It runs a `Kasir` on an event loop in one thread of its own. Any number of threads may call it; each
 waits for its own call only. A process that was forked has no copy of that thread, so a `SyncKasir`
-belongs to the process that opened it.
+belongs to the process that opened it, and another process neither calls nor closes it.
 """
 
 from __future__ import annotations
 
+import asyncio
 import os
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from concurrent.futures import CancelledError, Future, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, ParamSpec, TypeVar
+from threading import Lock, Thread
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
-from kasir.errors import NotOpen
+from kasir.errors import CutOff, NotOpen
 from kasir.ids import PaymentId
 from kasir.money import Money
 from kasir.python_api.client import Kasir
@@ -35,8 +38,6 @@ from kasir.subscriptions.subscription import SubscriptionId
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from anyio.from_thread import BlockingPortal
-
     from kasir.config import Settings
 
 P = ParamSpec("P")
@@ -48,17 +49,20 @@ class SyncKasir:
     """An open Kasir for threads, from `with SyncKasir.open() as kasir`.
 
     Every call does what the one of the same name of `Kasir` does, raises the same errors, and may
-    also raise `NotOpen`.
+    also raise `NotOpen`, or `CutOff` if the end of the context was interrupted.
     """
 
     _kasir: Kasir = field(repr=False)
-    _portal: BlockingPortal = field(repr=False)
+    _calls: _Calls = field(repr=False)
     _process: int
 
     @classmethod
     @contextmanager
     def open(cls, settings: Settings | Mapping[str, str] | None = None) -> Iterator[SyncKasir]:
-        """Open Kasir in a thread of its own; the end of the context waits for calls and closes it.
+        """Open Kasir in a thread of its own; the end of the context closes it.
+
+        The end refuses new calls, and waits for the calls of other threads, so that each of them
+        gets its answer.
 
         A server that forks (gunicorn, uWSGI) must open it in each worker process, after the fork.
 
@@ -69,13 +73,18 @@ class SyncKasir:
             SettingError: A setting is missing or malformed.
             DatabaseUnavailable: PostgreSQL cannot be used.
         """
-        from anyio.from_thread import start_blocking_portal
-
-        with (
-            start_blocking_portal() as portal,
-            portal.wrap_async_context_manager(Kasir.open(settings)) as kasir,
-        ):
-            yield cls(kasir, portal, os.getpid())
+        thread = _KasirThread(settings)
+        kasir, loop = thread.opened()
+        process, calls = os.getpid(), _Calls(loop)
+        try:
+            yield cls(kasir, calls, process)
+        finally:
+            # A forked process has no copy of the thread, and would wait for it without end.
+            if os.getpid() == process:
+                try:
+                    calls.close()
+                finally:
+                    thread.close(loop)
 
     def pay(self, request: PaymentRequest, *, key: str | None = None) -> StartedPayment:
         """Make a payment. It is stored before Adyen is asked."""
@@ -157,16 +166,103 @@ class SyncKasir:
         """End a pause now."""
         return self._call(self._kasir.resume_subscription, subscription_id)
 
-    def _call(self, call: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> T:
+    def _call(
+        self, call: Callable[P, Coroutine[Any, Any, T]], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
         """Run a call on the event loop of the thread, and wait for its result.
 
         Raises:
             NotOpen: It is closed, or was opened in another process.
+            CutOff: The end of the context was interrupted while it waited for this call.
         """
         if os.getpid() != self._process:
             raise NotOpen("this SyncKasir was opened before the fork; open one in each process")
+        running = self._calls.start(partial(call, *args, **kwargs))
         try:
-            running = self._portal.start_task_soon(partial(call, *args, **kwargs))
-        except RuntimeError as error:
-            raise NotOpen("this SyncKasir is closed") from error
-        return running.result()
+            return running.result()
+        except CancelledError:
+            raise CutOff from None
+
+
+class _Calls:
+    """Starts calls on an event loop, and knows those in flight, so that the end can wait."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._lock = Lock()
+        self._in_flight: set[Future[Any]] = set()
+        self._is_closed = False
+
+    def start(self, call: Callable[[], Coroutine[Any, Any, T]]) -> Future[T]:
+        """Start a call.
+
+        Raises:
+            NotOpen: `close` was called.
+        """
+        with self._lock:
+            if self._is_closed:
+                raise NotOpen("this SyncKasir is closed")
+            running = asyncio.run_coroutine_threadsafe(call(), self._loop)
+            self._in_flight.add(running)
+        running.add_done_callback(self._in_flight.discard)
+        return running
+
+    def close(self) -> None:
+        """Refuse new calls, and wait for those in flight; an interruption cancels them."""
+        with self._lock:
+            self._is_closed = True
+            in_flight = self._in_flight.copy()
+        try:
+            wait(in_flight)
+        finally:
+            for running in in_flight:
+                running.cancel()
+
+
+class _KasirThread:
+    """Runs a `Kasir` on an event loop in a thread of its own.
+
+    The thread is a daemon, so that a process that never closes it can end. anyio's blocking portal
+    is not used, because in a forked process its own clean-up waits for the thread without end.
+    """
+
+    def __init__(self, settings: Settings | Mapping[str, str] | None) -> None:
+        self._settings = settings
+        self._thread = Thread(target=self._run, name="kasir", daemon=True)
+        self._is_stopping = asyncio.Event()
+        self._opened: Future[tuple[Kasir, asyncio.AbstractEventLoop]] = Future()
+        self._error: BaseException | None = None
+
+    def _run(self) -> None:
+        try:
+            asyncio.run(self._work())
+        except BaseException as error:  # noqa: BLE001  # The thread that waits raises it.
+            if self._opened.done():
+                self._error = error
+            else:
+                self._opened.set_exception(error)
+
+    async def _work(self) -> None:
+        async with Kasir.open(self._settings) as kasir:
+            self._opened.set_result((kasir, asyncio.get_running_loop()))
+            await self._is_stopping.wait()
+
+    def opened(self) -> tuple[Kasir, asyncio.AbstractEventLoop]:
+        """Start the thread, and wait until Kasir is open.
+
+        Raises:
+            KasirError: What `Kasir.open` raised.
+        """
+        self._thread.start()
+        return self._opened.result()
+
+    def close(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Close Kasir, and wait for the end of the thread.
+
+        Raises:
+            Exception: What Kasir raised while it was closed.
+        """
+        loop.call_soon_threadsafe(self._is_stopping.set)
+        self._thread.join()
+        if self._error:
+            raise self._error
