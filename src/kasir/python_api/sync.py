@@ -7,17 +7,14 @@ belongs to the process that opened it, and another process neither calls nor clo
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import Callable, Coroutine, Iterator, Mapping
-from concurrent.futures import CancelledError, Future, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from threading import Lock, Thread
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
-from kasir.errors import CutOff, NotOpen
+from kasir.errors import NotOpen
 from kasir.ids import PaymentId
 from kasir.money import Money
 from kasir.python_api.client import Kasir
@@ -39,6 +36,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from kasir.config import Settings
+    from kasir.python_api.loop_thread import Calls
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -53,7 +51,7 @@ class SyncKasir:
     """
 
     _kasir: Kasir = field(repr=False)
-    _calls: _Calls = field(repr=False)
+    _calls: Calls = field(repr=False)
     _process: int
 
     @classmethod
@@ -73,9 +71,11 @@ class SyncKasir:
             SettingError: A setting is missing or malformed.
             DatabaseUnavailable: PostgreSQL cannot be used.
         """
-        thread = _KasirThread(settings)
+        from kasir.python_api.loop_thread import Calls, KasirThread
+
+        thread = KasirThread(settings)
         kasir, loop = thread.opened()
-        process, calls = os.getpid(), _Calls(loop)
+        process, calls = os.getpid(), Calls(loop)
         try:
             yield cls(kasir, calls, process)
         finally:
@@ -177,92 +177,4 @@ class SyncKasir:
         """
         if os.getpid() != self._process:
             raise NotOpen("this SyncKasir was opened before the fork; open one in each process")
-        running = self._calls.start(partial(call, *args, **kwargs))
-        try:
-            return running.result()
-        except CancelledError:
-            raise CutOff from None
-
-
-class _Calls:
-    """Starts calls on an event loop, and knows those in flight, so that the end can wait."""
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
-        self._lock = Lock()
-        self._in_flight: set[Future[Any]] = set()
-        self._is_closed = False
-
-    def start(self, call: Callable[[], Coroutine[Any, Any, T]]) -> Future[T]:
-        """Start a call.
-
-        Raises:
-            NotOpen: `close` was called.
-        """
-        with self._lock:
-            if self._is_closed:
-                raise NotOpen("this SyncKasir is closed")
-            running = asyncio.run_coroutine_threadsafe(call(), self._loop)
-            self._in_flight.add(running)
-        running.add_done_callback(self._in_flight.discard)
-        return running
-
-    def close(self) -> None:
-        """Refuse new calls, and wait for those in flight; an interruption cancels them."""
-        with self._lock:
-            self._is_closed = True
-            in_flight = self._in_flight.copy()
-        try:
-            wait(in_flight)
-        finally:
-            for running in in_flight:
-                running.cancel()
-
-
-class _KasirThread:
-    """Runs a `Kasir` on an event loop in a thread of its own.
-
-    The thread is a daemon, so that a process that never closes it can end. anyio's blocking portal
-    is not used, because in a forked process its own clean-up waits for the thread without end.
-    """
-
-    def __init__(self, settings: Settings | Mapping[str, str] | None) -> None:
-        self._settings = settings
-        self._thread = Thread(target=self._run, name="kasir", daemon=True)
-        self._is_stopping = asyncio.Event()
-        self._opened: Future[tuple[Kasir, asyncio.AbstractEventLoop]] = Future()
-        self._error: BaseException | None = None
-
-    def _run(self) -> None:
-        try:
-            asyncio.run(self._work())
-        except BaseException as error:  # noqa: BLE001  # The thread that waits raises it.
-            if self._opened.done():
-                self._error = error
-            else:
-                self._opened.set_exception(error)
-
-    async def _work(self) -> None:
-        async with Kasir.open(self._settings) as kasir:
-            self._opened.set_result((kasir, asyncio.get_running_loop()))
-            await self._is_stopping.wait()
-
-    def opened(self) -> tuple[Kasir, asyncio.AbstractEventLoop]:
-        """Start the thread, and wait until Kasir is open.
-
-        Raises:
-            KasirError: What `Kasir.open` raised.
-        """
-        self._thread.start()
-        return self._opened.result()
-
-    def close(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Close Kasir, and wait for the end of the thread.
-
-        Raises:
-            Exception: What Kasir raised while it was closed.
-        """
-        loop.call_soon_threadsafe(self._is_stopping.set)
-        self._thread.join()
-        if self._error:
-            raise self._error
+        return self._calls.result_of(partial(call, *args, **kwargs))
