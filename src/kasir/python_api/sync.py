@@ -90,7 +90,7 @@ class SyncKasir:
         """Make a payment. It is stored before Adyen is asked."""
         return self._call(self._kasir.pay, request, key=key)
 
-    def charge(self, request: ChargeRequest, *, key: str | None = None) -> StartedPayment:
+    def charge(self, request: ChargeRequest, *, key: str) -> StartedPayment:
         """Charge a saved wallet. The result is final only when the payment's status is."""
         return self._call(self._kasir.charge, request, key=key)
 
@@ -134,9 +134,7 @@ class SyncKasir:
         """Make a plan for subscriptions."""
         return self._call(self._kasir.make_plan, request)
 
-    def subscribe(
-        self, request: SubscribeRequest, *, key: str | None = None
-    ) -> StartedSubscription:
+    def subscribe(self, request: SubscribeRequest, *, key: str) -> StartedSubscription:
         """Sign a shopper up to a plan, with a first payment that saves the wallet."""
         return self._call(self._kasir.subscribe, request, key=key)
 
