@@ -54,9 +54,8 @@ class Kasir:
     """An open Kasir, from `async with Kasir.open() as kasir`.
 
     Every call may raise `DatabaseUnavailable`, which a closed Kasir raises too, and every call that
-    writes `DatabaseReadOnly`. A `key` is an idempotency key of up to 64
-    characters: a second call with the same key and the same request does nothing and returns the
-    first result.
+    writes `DatabaseReadOnly`. A `key` is an idempotency key of up to 64 characters: a second call
+    with the same key and the same request does nothing and returns the first result.
     """
 
     _parts: Parts = field(repr=False)
@@ -125,7 +124,7 @@ class Kasir:
             answer = accepted(await self.checkout.finish(fields, _version()))
         shown = answer.json()
         return ReturnedShopper(
-            result_code=_result_code(str(shown["resultCode"])),
+            result_code=_result_code(str(shown.get("resultCode", ""))),
             psp_reference=str(shown.get("pspReference", "")),
         )
 

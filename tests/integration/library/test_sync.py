@@ -9,7 +9,9 @@ import socket
 import subprocess
 import sys
 import threading
+from collections.abc import AsyncIterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -132,6 +134,19 @@ def test_an_interrupted_end_of_the_context_cuts_calls_in_flight_off(fresh_databa
         interrupting.result()
         with pytest.raises(CutOff):
             paying.result()
+
+
+def test_an_error_of_the_close_is_raised_at_the_end_of_the_context(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    @asynccontextmanager
+    async def failing(_: object) -> AsyncIterator[None]:
+        yield
+        raise OSError("the close failed")
+
+    monkeypatch.setattr(Kasir, "open", failing)
+    with pytest.raises(OSError, match="the close failed"), SyncKasir.open({}):
+        pass
 
 
 def test_a_forked_process_ends_without_closing_the_kasir_of_its_parent(
