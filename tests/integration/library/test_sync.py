@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import signal
+import socket
+import subprocess
+import sys
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import AsyncIterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
+from aiohttp import web
 
+from fake_server import serving
 from integration.library.library_shop import request, settings
 from kasir import (
+    CutOff,
     InvalidRequest,
     Kasir,
     NotFound,
@@ -22,6 +33,15 @@ from kasir import (
     SyncKasir,
 )
 from opened_kasir import NOWHERE
+
+
+def call_until_closed(kasir: SyncKasir) -> None:
+    """Call Kasir again and again, until it refuses a call because it is closed."""
+    while True:
+        try:
+            kasir.payments("ORDER-1")
+        except NotOpen:
+            return
 
 
 def test_many_threads_call_one_kasir_and_the_same_key_pays_once(fresh_database: str) -> None:
@@ -59,6 +79,95 @@ def test_the_end_of_the_context_stops_the_thread_and_later_calls_raise(
         kasir.payments("ORDER-1")
 
     assert threading.active_count() == before
+
+
+async def test_the_end_of_the_context_waits_for_calls_in_flight_and_refuses_new_ones(
+    fresh_database: str,
+) -> None:
+    is_asked, may_answer = threading.Event(), asyncio.Event()
+
+    async def answer(_: web.Request) -> web.StreamResponse:
+        is_asked.set()
+        await may_answer.wait()
+        action = {"type": "redirect", "url": "https://wallet.example/"}
+        return web.json_response({"resultCode": "RedirectShopper", "action": action})
+
+    def open_and_leave() -> None:
+        with SyncKasir.open(settings(fresh_database, adyen.url)) as kasir:
+            opened.set_result(kasir)
+            is_asked.wait()
+
+    with ThreadPoolExecutor() as threads:
+        async with serving() as adyen:
+            adyen.handler = answer
+            opened: Future[SyncKasir] = Future()
+            leaving = threads.submit(open_and_leave)
+            kasir = await asyncio.wrap_future(opened)
+            paying = threads.submit(kasir.pay, request(), key="one")
+            await asyncio.to_thread(is_asked.wait)
+            await asyncio.to_thread(call_until_closed, kasir)
+            may_answer.set()
+            started = await asyncio.wrap_future(paying)
+            await asyncio.wrap_future(leaving)
+
+    assert started.payment.status is PaymentStatus.AWAITING_SHOPPER
+    assert started.redirect_url == "https://wallet.example/"
+
+
+def test_an_interrupted_end_of_the_context_cuts_calls_in_flight_off(fresh_database: str) -> None:
+    def interrupt(kasir: SyncKasir) -> None:
+        call_until_closed(kasir)
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+
+    def open_and_leave(url: str) -> None:
+        with SyncKasir.open(settings(fresh_database, url)) as kasir:
+            submitted.append(threads.submit(kasir.pay, request(), key="one"))
+            accepted.append(adyen.accept())
+            submitted.append(threads.submit(interrupt, kasir))
+
+    submitted: list[Future[Any]] = []
+    accepted: list[object] = []
+    with socket.create_server(("127.0.0.1", 0)) as adyen, ThreadPoolExecutor() as threads:
+        with pytest.raises(KeyboardInterrupt):
+            open_and_leave(f"http://127.0.0.1:{adyen.getsockname()[1]}")
+        paying, interrupting = submitted
+        interrupting.result()
+        with pytest.raises(CutOff):
+            paying.result()
+
+
+def test_an_error_of_the_close_is_raised_at_the_end_of_the_context(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    @asynccontextmanager
+    async def failing(_: object) -> AsyncIterator[None]:
+        yield
+        raise OSError("the close failed")
+
+    monkeypatch.setattr(Kasir, "open", failing)
+    with pytest.raises(OSError, match="the close failed"), SyncKasir.open({}):
+        pass
+
+
+def test_a_forked_process_ends_without_closing_the_kasir_of_its_parent(
+    fresh_database: str,
+) -> None:
+    program = """
+import os, sys
+from kasir import SyncKasir
+with SyncKasir.open() as kasir:
+    child = os.fork()
+    if child == 0:
+        sys.exit(7)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), kasir.payments("ORDER-1"))
+"""
+    command = [sys.executable, "-W", "ignore", "-c", program]
+    environ = {**os.environ, **settings(fresh_database, NOWHERE)}
+    done = subprocess.run(
+        command, env=environ, timeout=50, check=False, capture_output=True, text=True
+    )
+
+    assert (done.stdout, done.stderr, done.returncode) == ("7 []\n", "", 0)
 
 
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
