@@ -18,7 +18,7 @@ import pytest
 from aiohttp import web
 
 from fake_server import serving
-from integration.library.library_shop import request, settings
+from integration.python_api.python_shop import request, settings
 from kasir import (
     CutOff,
     InvalidRequest,

@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 
 from fake_server import plain, serving
-from integration.library.library_shop import RETURN_URL, request, settings, shop_with
+from integration.python_api.python_shop import RETURN_URL, request, settings, shop_with
 from kasir import (
     IDR,
     Browser,
