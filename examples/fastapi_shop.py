@@ -1,6 +1,6 @@
 """A shop in FastAPI, with Kasir and its worker inside: one process does everything.
 
-    pip install kasir fastapi
+    pip install fastapi  # Beside Kasir: see docs/deploy.md.
     uvicorn fastapi_shop:app --port 8000
 
 Kasir's settings are environment variables. Adyen's webhooks go to `/kasir/webhooks/adyen`, and
@@ -10,13 +10,23 @@ Kasir's settings are environment variables. Adyen's webhooks go to `/kasir/webho
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from secrets import token_hex
 
 from fastapi import FastAPI, HTTPException, Request, status
-from fastapi.responses import PlainTextResponse, RedirectResponse
+from fastapi.responses import HTMLResponse, PlainTextResponse, RedirectResponse
 
-from kasir import IDR, Browser, InvalidRequest, Money, PaymentRequest, create_app
+from kasir import (
+    IDR,
+    Browser,
+    InvalidRequest,
+    KasirError,
+    Money,
+    OutcomeUnknown,
+    PaymentRequest,
+    StillRunning,
+    create_app,
+)
 
 kasir_app = create_app(with_worker=True)
 
@@ -32,10 +42,16 @@ app = FastAPI(lifespan=lifespan)
 app.mount("/kasir", kasir_app)
 
 
-@app.post("/buy")
-async def buy(request: Request) -> RedirectResponse:
-    """Make a payment, and send the shopper to GoPay."""
+@app.get("/", response_class=HTMLResponse)
+async def shop() -> str:
+    """Make an order, before the shopper presses the button: a second press repeats it."""
     order = f"FASTAPI-{token_hex(4)}"
+    return f'<form method="post" action="/buy/{order}"><button>Buy</button></form>'
+
+
+@app.post("/buy/{order}")
+async def buy(request: Request, order: str) -> RedirectResponse:
+    """Make the payment of an order, and send the shopper to GoPay; again if pressed again."""
     payment = PaymentRequest(
         reference=order,
         amount=Money(IDR, 25_000),
@@ -46,6 +62,9 @@ async def buy(request: Request) -> RedirectResponse:
         started = await kasir_app.kasir.pay(payment, key=order)
     except InvalidRequest as error:
         raise HTTPException(status.HTTP_422_UNPROCESSABLE_CONTENT, str(error)) from error
+    except (OutcomeUnknown, StillRunning):
+        # It is not known yet whether it is paid: the order's page shows it later.
+        return RedirectResponse(payment.return_url, status.HTTP_303_SEE_OTHER)
     return RedirectResponse(started.redirect_url or payment.return_url, status.HTTP_303_SEE_OTHER)
 
 
@@ -53,7 +72,8 @@ async def buy(request: Request) -> RedirectResponse:
 async def order_page(order: str, redirectResult: str = "") -> str:  # noqa: N803  # Adyen's name.
     """Show whether an order is paid; the shopper returns here."""
     if redirectResult:
-        await kasir_app.kasir.returned(redirectResult)
+        with suppress(KasirError):  # The payment's status says what is known.
+            await kasir_app.kasir.returned(redirectResult)
     payments = await kasir_app.kasir.payments(order)
     if not payments:
         raise HTTPException(status.HTTP_404_NOT_FOUND)

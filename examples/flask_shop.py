@@ -1,7 +1,8 @@
 """A shop in Flask beside Kasir: it calls `kasir serve` over HTTP, and imports nothing of Kasir.
 
     pip install flask requests gunicorn
-    KASIR_URL=http://127.0.0.1:8000 KASIR_API_KEY=... gunicorn flask_shop:app
+    export KASIR_URL=http://127.0.0.1:8000 KASIR_API_KEY=...
+    gunicorn --bind 127.0.0.1:8080 flask_shop:app
 
 Any shop in any language does the same: docs/api.md.
 """
@@ -22,10 +23,16 @@ HEADERS = {"X-API-Key": os.environ["KASIR_API_KEY"]}
 app = Flask(__name__)
 
 
-@app.post("/buy")
-def buy() -> Response:
-    """Make a payment, and send the shopper to GoPay."""
+@app.get("/")
+def shop() -> str:
+    """Make an order, before the shopper presses the button: a second press repeats it."""
     order = f"FLASK-{token_hex(4)}"
+    return f'<form method="post" action="/buy/{order}"><button>Buy</button></form>'
+
+
+@app.post("/buy/<order>")
+def buy(order: str) -> Response:
+    """Make the payment of an order, and send the shopper to GoPay; again if pressed again."""
     return_url = url_for("order_page", order=order, _external=True)
     payment: dict[str, Any] = {
         "reference": order,
@@ -50,6 +57,9 @@ def buy() -> Response:
         headers={**HEADERS, "Idempotency-Key": order},
         timeout=60,
     )
+    if answer.status_code in {409, 503}:
+        # It is not known yet whether it is paid: the order's page shows it later.
+        return redirect(return_url, 303)
     answer.raise_for_status()
     action = answer.json().get("action")
     return redirect(action["url"] if action else return_url, 303)
@@ -60,9 +70,8 @@ def order_page(order: str) -> str:
     """Show whether an order is paid; the shopper returns here."""
     if result := request.args.get("redirectResult"):
         details = {"details": {"redirectResult": result}}
-        requests.post(
-            f"{KASIR}/v72/payments/details", json=details, headers=HEADERS, timeout=60
-        ).raise_for_status()
+        # Whatever the answer: the payment's status says what is known.
+        requests.post(f"{KASIR}/v72/payments/details", json=details, headers=HEADERS, timeout=60)
     answer = requests.get(
         f"{KASIR}/api/payments", params={"reference": order}, headers=HEADERS, timeout=60
     )

@@ -33,6 +33,10 @@ MACHINE: Final = (
 AUTHORITIES: Final = "/etc/machine-authorities.pem"
 
 
+class UnavailableError(Exception):
+    """This machine cannot make a bare Debian; the text is the reason."""
+
+
 @dataclass(slots=True)
 class Stage:
     """A stage of the Dockerfile: its folder, and what its instructions say about its programs."""
@@ -83,16 +87,18 @@ def bare_debian(folder: Path) -> Path:
     """Make a bare Debian, of the release that the Dockerfile names, with debootstrap.
 
     Raises:
-        subprocess.CalledProcessError: A package cannot be fetched.
+        UnavailableError: This machine cannot make one: packages cannot be fetched, debootstrap has
+            no right to mount, or there is no file of certificate authorities.
     """
+    authorities = _machine_authorities()
     fetched, root = folder / "debootstrap", folder / "debian"
     fetched.mkdir()
-    _checked("apt-get", "download", "debootstrap", cwd=fetched)
+    _available("apt-get", "download", "debootstrap", cwd=fetched)
     (package,) = fetched.glob("*.deb")
     _checked("dpkg", "-x", str(package), str(fetched))
     program = fetched / "usr" / "sbin" / "debootstrap"
     environ = os.environ | {"DEBOOTSTRAP_DIR": str(fetched / "usr" / "share" / "debootstrap")}
-    _checked(str(program), "--variant=minbase", "bookworm", str(root), env=environ)
+    _available(str(program), "--variant=minbase", "bookworm", str(root), env=environ)
     for source in (*map(Path, MACHINE), *Path("/etc").glob("pip.*")):
         target = root / source.relative_to("/")
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -100,8 +106,29 @@ def bare_debian(folder: Path) -> Path:
             shutil.copytree(source, target, dirs_exist_ok=True)
         elif source.exists():
             shutil.copy(source, target)
-    shutil.copy(_machine_authorities(), root / AUTHORITIES.lstrip("/"))
+    shutil.copy(authorities, root / AUTHORITIES.lstrip("/"))
     return root
+
+
+def remove(folder: Path, mounts: Path = Path("/proc/mounts")) -> None:
+    """Remove a folder, after what an interrupted debootstrap left mounted in it is unmounted.
+
+    Raises:
+        RuntimeError: Something is still mounted in it, which root must not delete; it is left.
+    """
+    for point in reversed(_mounted_in(folder, mounts)):
+        subprocess.run(
+            ["umount", point], stderr=subprocess.DEVNULL, timeout=STEP_S_MAX, check=False
+        )
+    if left := _mounted_in(folder, mounts):
+        raise RuntimeError(f"unmount {', '.join(map(str, left))}, then remove {folder}")
+    shutil.rmtree(folder)
+
+
+def _mounted_in(folder: Path, mounts: Path) -> list[Path]:
+    """The mount points in a folder, in the order in which they were mounted."""
+    points = [Path(line.split()[1]) for line in mounts.read_text("utf-8").splitlines()]
+    return [point for point in points if point.is_relative_to(folder.resolve())]
 
 
 def built(
@@ -183,7 +210,8 @@ def _copy(stage: Stage, words: list[str], context: Path, stages: dict[str, Stage
 def _machine_authorities() -> str:
     """The file of the certificate authorities that this machine trusts."""
     path = ssl.get_default_verify_paths().cafile
-    assert path is not None, "this machine has no file of certificate authorities"
+    if path is None:
+        raise UnavailableError("this machine has no file of certificate authorities")
     return path
 
 
@@ -192,6 +220,18 @@ def _pip_settings() -> dict[str, str]:
     settings = {name: text for name, text in os.environ.items() if name.startswith("PIP_")}
     settings.pop("PIP_FIND_LINKS", None)
     return settings | {"PIP_CERT": AUTHORITIES}
+
+
+def _available(*command: str, **options: object) -> None:
+    """Run a program that needs the network and rights of this machine.
+
+    Raises:
+        UnavailableError: It failed, or did not end in time.
+    """
+    try:
+        _checked(*command, **options)
+    except (AssertionError, subprocess.TimeoutExpired) as error:
+        raise UnavailableError(str(error)) from error
 
 
 def _checked(*command: str | Path, **options: object) -> None:

@@ -41,7 +41,14 @@ class CommitHook(BuildHookInterface[Any]):
 
 
 def _commit(root: Path) -> str:
-    """The commit of the checkout, with `-dirty` if a file differs; empty if it is not known."""
+    """The commit of the checkout, with `-dirty` if a file differs; empty if it is not known.
+
+    Git also finds a repository of somebody else around a copy of the source, so it is not asked
+    unless the repository begins here or, for the twin, in the folder above.
+    """
+    is_twin = (root.parent / "src" / "kasir").is_dir()
+    if not ((root.parent if is_twin else root) / ".git").exists():
+        return ""
     describe = ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=40"]
     try:
         done = subprocess.run(

@@ -194,7 +194,8 @@ def _relay_cures(relay: RelaySettings, maker: str) -> Iterator[tuple[str, str | 
     yield "KASIR_RELAY_TOKENS_URL", _open_cure(relay.tokens_url)
     yield from _weak("KASIR_RELAY_HMAC_KEY", relay.hmac_keys, 0, maker)
     yield from _weak("KASIR_RELAY_TOKEN_HMAC_KEY", relay.token_hmac_keys, 0, maker)
-    yield from _weak("KASIR_RELAY_PASSWORD", [relay.password], _PASSWORD_LETTERS_MIN, maker)
+    # The handler's password is older than Kasir, and may be short.
+    yield "KASIR_RELAY_PASSWORD", published(relay.password or "")
 
 
 def _weak(
@@ -359,17 +360,18 @@ def _events_key(secret: str) -> bytes:
 
 def _relay(env: Mapping[str, str]) -> RelaySettings | None:
     """Where notifications are relayed to; None if they are not."""
-    url = _url(env, "KASIR_RELAY_URL", "")
+    url = _relay_url(env, "KASIR_RELAY_URL", "")
     if not url:
         return None
     send = env.get("KASIR_RELAY_SEND") or RelaySend.ALL
     if send not in {*RelaySend}:
         raise SettingError("KASIR_RELAY_SEND", f"{send!r} is not all, foreign or own")
     has_tokens = env.get("KASIR_RELAY_TOKENS_URL") != "none"
-    default = f"{url.rstrip('/')}/tokens"
+    parts = urlsplit(url)
+    default = parts._replace(path=f"{parts.path.rstrip('/')}/tokens").geturl()
     return RelaySettings(
         url=url,
-        tokens_url=_url(env, "KASIR_RELAY_TOKENS_URL", default) if has_tokens else None,
+        tokens_url=_relay_url(env, "KASIR_RELAY_TOKENS_URL", default) if has_tokens else None,
         send=RelaySend(send),
         hmac_keys=_hmac_keys(env, "KASIR_RELAY_HMAC_KEY"),
         token_hmac_keys=_hmac_keys(env, "KASIR_RELAY_TOKEN_HMAC_KEY"),
@@ -378,15 +380,20 @@ def _relay(env: Mapping[str, str]) -> RelaySettings | None:
     )
 
 
+def _relay_url(env: Mapping[str, str], name: str, default: str) -> str:
+    """As `_url`; a user in it is refused, as the HTTP client refuses it beside a header."""
+    if "@" in urlsplit(env.get(name) or default).netloc:
+        cure = "give the user and password in KASIR_RELAY_USER and KASIR_RELAY_PASSWORD"
+        raise SettingError(name, f"{cure}, not in the address")
+    return _url(env, name, default)
+
+
 def _data_dir(env: Mapping[str, str]) -> Path:
     return Path(env.get("KASIR_DATA_DIR") or _default_data_dir()).expanduser().absolute()
 
 
 def _default_data_dir() -> str:
-    """The folder of the embedded database.
-
-    For root it is outside root's home, because other users cannot enter root's home.
-    """
+    """The folder of the embedded database; not in root's home, which no other user may enter."""
     if sys.platform != "win32" and os.geteuid() == 0:
         return "/var/lib/kasir"
     return os.environ.get("XDG_DATA_HOME", "~/.local/share") + "/kasir"

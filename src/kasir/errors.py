@@ -11,7 +11,7 @@ The type of an error shows who must act. A refusal by the wallet is a status, no
     ├── NotFound              the shop: no such payment or link
     ├── OutcomeUnknown        the shop: Adyen has not answered; retry with the same key, or wait
     ├── RefusedByAdyen        the shop, or the operator: Adyen refused the request
-    ├── NotOpen               the shop: this Kasir is closed, or belongs to another process
+    ├── NotOpen               the shop: a SyncKasir is closed, or belongs to another process
     ├── CutOff                the shop: Kasir was stopped before it had the answer; retry
     ├── DatabaseUnavailable   the operator: PostgreSQL does not answer
     │   └── DatabaseReadOnly  the operator: PostgreSQL accepts no writes
@@ -128,19 +128,27 @@ class NotFound(KasirError):
 
 
 class OutcomeUnknown(KasirError):
-    """Adyen has not answered, so the request may have been executed or not.
+    """The request may have been executed or not: Adyen, or the database after it, has not answered.
 
     Kasir repeats a payment by itself. Retry with the same key, never with a new one, or wait for
     the notification.
 
     Attributes:
         payment_id: Kasir's id of the payment; None where the call is not about one payment.
+        subscription_id: Kasir's id of the subscription, if the call made one.
     """
 
-    def __init__(self, payment_id: str | None = None) -> None:
-        named = f" of {payment_id}" if payment_id else ""
-        super().__init__(f"Adyen has not answered; the outcome{named} is not known yet")
-        self.payment_id = payment_id
+    def __init__(
+        self,
+        payment_id: str | None = None,
+        *,
+        subscription_id: str | None = None,
+        why: str = "Adyen has not answered",
+    ) -> None:
+        name = payment_id or subscription_id
+        named = f" of {name}" if name else ""
+        super().__init__(f"{why}; the outcome{named} is not known yet")
+        self.payment_id, self.subscription_id = payment_id, subscription_id
 
 
 class RefusedByAdyen(KasirError):
@@ -163,7 +171,7 @@ class RefusedByAdyen(KasirError):
 
 
 class NotOpen(KasirError):
-    """The Kasir is closed, or it was opened in another process, before a fork."""
+    """A `SyncKasir` is closed or was opened before a fork, or a mounted app does not run."""
 
 
 class CutOff(KasirError):

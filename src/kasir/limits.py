@@ -116,7 +116,8 @@ class Limits:
         *(120, 300, 600, 900, 1800),
         *(3600, 7200, 14_400, 28_800),
     )
-    #: How long a job has the relay's queue without a sign of life: longer than `event_timeout_s`.
+    #: How long a running job has the relay's queue without a sign of life: longer than
+    #: `event_timeout_s`.
     relay_lease_s: float = 30.0
     #: The most notifications that one job relays.
     relay_run_max: int = 200

@@ -143,15 +143,10 @@ class SharedParts:
             batch_max=limits.due_batch_max,
             late_after=timedelta(seconds=limits.late_after_s),
             behind_max=timedelta(seconds=limits.behind_max_s),
-            relay_lease=self.relay_lease if self.settings.relay else None,
+            relays=self.settings.relay is not None,
             # A jump of the twin's clock does not mean that Kasir was down.
             test_clock_since=self.clock.now() if self.settings.follow_twin_clock else None,
         )
-
-    @property
-    def relay_lease(self) -> timedelta:
-        """For how long a job has the relay's queue."""
-        return timedelta(seconds=self.settings.limits.relay_lease_s)
 
     def inbox(self) -> GroupInbox:
         """Build the store of notifications, which queues those to be relayed."""
@@ -170,7 +165,7 @@ class SharedParts:
             vault=self.vault,
             clock=self.clock,
             gaps=[timedelta(seconds=gap) for gap in limits.relay_gaps_s],
-            lease=self.relay_lease,
+            lease=timedelta(seconds=limits.relay_lease_s),
             run_max=limits.relay_run_max,
             is_live=self.settings.is_live,
             settings=self.settings.relay,

@@ -70,4 +70,5 @@ async def test_no_notification_is_skipped_when_workers_are_killed_before_they_re
                 await handler.has_received(len(sent) + kill + 1)
 
     assert [name for name, _ in groupby(handler.received)] == sent
-    assert len(handler.received) == len(sent) + KILLS
+    # Under load a try may time out too, and the notification is then sent once more.
+    assert len(handler.received) >= len(sent) + KILLS

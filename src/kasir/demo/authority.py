@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import shlex
 import ssl
+import stat
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -33,6 +34,8 @@ _ADDRESSES: Final = (ip_address("127.0.0.1"), ip_address("::1"))
 _NAME: Final = "localhost"
 _PRIVATE_FILE: Final = 0o600
 _PUBLIC_FILE: Final = 0o644
+#: The permissions that the key's file must not give.
+_OF_OTHERS: Final = 0o077
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +90,8 @@ class Authority:
 def authority_in(folder: Path, now: datetime) -> Authority:
     """Return the authority of a folder: the one that is there, or a new one.
 
-    A new one is made if a file is missing or damaged, or if the certificate will soon end.
+    A new one is made if a file is missing or damaged, if others could read the key, or if the
+    certificate will soon end.
     """
     files = Authority(folder)
     with suppress(OSError, ValueError, TypeError, InvalidSignature):
@@ -98,12 +102,14 @@ def authority_in(folder: Path, now: datetime) -> Authority:
 
 
 def _is_usable(files: Authority, now: datetime) -> bool:
-    """Whether the files belong together and are valid for long enough.
+    """Whether the files belong together, the key is private, and they are valid for long enough.
 
     Raises:
         OSError: A file cannot be read.
         ValueError, TypeError, InvalidSignature: A file is damaged, or another authority signed it.
     """
+    if stat.S_IMODE(files.server_key.stat().st_mode) & _OF_OTHERS:
+        return False
     authority = x509.load_pem_x509_certificate(files.certificate.read_bytes())
     server = x509.load_pem_x509_certificate(files.server.read_bytes())
     key = serialization.load_pem_private_key(files.server_key.read_bytes(), None)

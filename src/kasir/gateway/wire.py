@@ -138,6 +138,8 @@ class Wire:
             return NoAnswer(type(error).__name__)
 
     async def _send(self, call: Call) -> Answer | NoAnswer:
+        if self._open().closed:  # Kasir is being closed, perhaps between the two tries.
+            return NoAnswer("SessionClosed")
         url = f"{self._bases[call.api]}/v{call.version}{call.path}"
         headers = {"Idempotency-Key": call.key} if call.key else None
         async with self._open().request(

@@ -60,7 +60,7 @@ class Due:
         batch_max: The most rows of each kind that one search returns.
         late_after: A notification that comes longer than this after its event is late.
         behind_max: The longest that a held-back event waits for Adyen's late notifications.
-        relay_lease: For how long a job has the relay's queue; None if nothing is relayed.
+        relays: Whether notifications are relayed.
         test_clock_since: When Kasir began to follow a test clock; None with a real clock. A gap
             after this time is a leap of the test clock, and no downtime.
     """
@@ -73,7 +73,7 @@ class Due:
     batch_max: int
     late_after: timedelta
     behind_max: timedelta
-    relay_lease: timedelta | None = None
+    relays: bool = False
     test_clock_since: datetime | None = None
 
     @retried
@@ -101,10 +101,13 @@ class Due:
         return len(payloads)
 
     async def _take_relay(self, connection: Connection, now: datetime) -> int:
-        """Queue a job for the relay, if a notification waits and no other job has its queue."""
-        if self.relay_lease is None:
+        """Queue a job for the relay, if a notification waits and no other job has its queue.
+
+        The job has the queue for `again_after` at first, because it may wait long for a worker.
+        """
+        if not self.relays:
             return 0
-        holder = await relay.take(connection, now, self.relay_lease)
+        holder = await relay.take(connection, now, self.again_after)
         if holder is None:
             return 0
         await self.enqueue(connection, JobKind.RELAY, [holder.encode()])

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, Final
 from kasir.errors import Fault, InvalidRequest, NotFound
 from kasir.ids import PaymentId
 from kasir.money import Money
-from kasir.python_api.answers import accepted, redirect_url, translated
-from kasir.python_api.enums import ResultCode, When
+from kasir.python_api.answers import accepted, named, redirect_url, result_code, translated
+from kasir.python_api.enums import When
 from kasir.python_api.requests import ChargeRequest, PaymentRequest, PlanRequest, SubscribeRequest
 from kasir.python_api.results import (
     Payment,
@@ -46,15 +46,16 @@ if TYPE_CHECKING:
     from kasir.wiring import Parts
 
 _LISTED_MAX: Final = 100
+_LIMIT_MAX: Final = 2**31 - 1
 
 
 @dataclass(frozen=True, slots=True)
 class Kasir:
     """An open Kasir, from `async with Kasir.open() as kasir`.
 
-    Every call may raise `DatabaseUnavailable`. A `key` is an idempotency key of up to 64
-    characters: a second call with the same key and the same request does nothing and returns the
-    first result.
+    Every call may raise `DatabaseUnavailable`, which a closed Kasir raises too, and every call that
+    writes `DatabaseReadOnly`. A `key` is an idempotency key of up to 64 characters: a second call
+    with the same key and the same request does nothing and returns the first result.
     """
 
     _parts: Parts = field(repr=False)
@@ -70,8 +71,7 @@ class Kasir:
 
         Args:
             settings: The settings by the names of docs/settings.md; None for the environment.
-            account: The merchant account of the database whose payments it is for, as it is when
-                it is opened; None for that of the settings.
+            account: A merchant account of the database, as it is now; None for the settings' own.
 
         Raises:
             SettingError: A setting is missing or malformed.
@@ -96,7 +96,7 @@ class Kasir:
 
         Raises:
             InvalidRequest: One or more fields are wrong; nothing was sent or stored.
-            OutcomeUnknown: Adyen has not answered; its `payment_id` is the payment.
+            OutcomeUnknown: The outcome is not known; its `payment_id` is the payment.
             RefusedByAdyen: Adyen refused the request; the payment is `FAILED`.
             KeyReused: The key was used before with another request.
             StillRunning: The first call with this key has no answer yet.
@@ -105,8 +105,10 @@ class Kasir:
 
         return await self._pay(payment_fields(request), key)
 
-    async def charge(self, request: ChargeRequest, *, key: str | None = None) -> StartedPayment:
+    async def charge(self, request: ChargeRequest, *, key: str) -> StartedPayment:
         """Charge a saved wallet. The result is final only when the payment's status is.
+
+        The key is required, because a repeated call without one is a second charge.
 
         Raises:
             InvalidRequest: The token is disabled or something else is wrong; nothing was sent.
@@ -119,18 +121,19 @@ class Kasir:
     async def returned(self, redirect_result: str) -> ReturnedShopper:
         """Pass Adyen the `redirectResult` with which a shopper returned; each is sent only once.
 
+        If Adyen does not answer, the result code is `RECEIVED`, and a notification brings the
+        result.
+
         Raises:
             InvalidRequest: The text is not a `redirectResult`; nothing was sent.
-            OutcomeUnknown: Adyen has not answered; a notification brings the result.
             RefusedByAdyen: Adyen refused the text.
-            StillRunning: Another call with the same text has no answer yet.
         """
         with translated():
             fields = {"details": {"redirectResult": redirect_result}}
             answer = accepted(await self.checkout.finish(fields, _version()))
         shown = answer.json()
         return ReturnedShopper(
-            result_code=ResultCode(shown["resultCode"]),
+            result_code=result_code(str(shown.get("resultCode", ""))),
             psp_reference=str(shown.get("pspReference", "")),
         )
 
@@ -147,7 +150,13 @@ class Kasir:
         return payment_of(stored)
 
     async def payments(self, reference: str, *, limit: int = _LISTED_MAX) -> list[Payment]:
-        """The newest payments with the shop's `reference`, newest first."""
+        """The newest payments with the shop's `reference`, newest first; at most `limit`.
+
+        Raises:
+            InvalidRequest: The limit is negative, or more than PostgreSQL can count.
+        """
+        if not 0 <= limit <= _LIMIT_MAX:
+            raise InvalidRequest([Fault("limit", f"must be 0 to {_LIMIT_MAX}.")])
         with translated():
             stored = await self._parts.payments.payments_of(reference, limit)
         return [payment_of(each) for each in stored]
@@ -225,23 +234,27 @@ class Kasir:
             plan = await self._parts.subscribing.make_plan(_json(plan_fields(request)))
         return Plan(id=plan.id, reference=plan.reference, amount=plan.amount)
 
-    async def subscribe(
-        self, request: SubscribeRequest, *, key: str | None = None
-    ) -> StartedSubscription:
+    async def subscribe(self, request: SubscribeRequest, *, key: str) -> StartedSubscription:
         """Sign a shopper up to a plan, with a first payment that saves the wallet.
+
+        The key is required, because a repeated call without one is a second subscription.
 
         Raises:
             InvalidRequest: One or more fields are wrong; nothing was sent or stored.
-            OutcomeUnknown, RefusedByAdyen, KeyReused, StillRunning: As in `pay`.
+            OutcomeUnknown: The outcome is not known; its `subscription_id` is the subscription.
+            RefusedByAdyen, KeyReused, StillRunning: As in `pay`.
         """
         from kasir.python_api.messages import sign_up_fields
 
         with translated():
             subscription_id, answer = await self._parts.subscribing.sign_up(
-                _json(sign_up_fields(request)), key
+                _json(sign_up_fields(request)), key, is_typed=True
             )
-        wallet = redirect_url(accepted(answer)) if answer else None
-        subscription = await self.subscription(subscription_id)
+        wallet = None
+        if answer:
+            wallet = redirect_url(accepted(answer, subscription_id=subscription_id))
+        with named(subscription_id=subscription_id):
+            subscription = await self.subscription(subscription_id)
         return StartedSubscription(subscription=subscription, redirect_url=wallet)
 
     async def subscription(self, subscription_id: SubscriptionId) -> Subscription:
@@ -336,9 +349,11 @@ class Kasir:
 
     async def _pay(self, fields: Mapping[str, Any], key: str | None) -> StartedPayment:
         with translated():
-            answer, payment_id = await self.checkout.pay(fields, _version(), key)
+            answer, payment_id = await self.checkout.pay(fields, _version(), key, is_typed=True)
         wallet = redirect_url(accepted(answer, payment_id))
-        return StartedPayment(payment=await self.payment(payment_id), redirect_url=wallet)
+        with named(payment_id):
+            payment = await self.payment(payment_id)
+        return StartedPayment(payment=payment, redirect_url=wallet)
 
     async def _change(
         self,
@@ -360,7 +375,7 @@ class Kasir:
         }
         with translated():
             answer = await self.changes.ask(
-                kind, payment.psp_reference, _json(fields), _version(), key
+                kind, payment.psp_reference, _json(fields), _version(), key, is_typed=True
             )
         change = accepted(answer, payment_id).json()
         return RequestedChange(

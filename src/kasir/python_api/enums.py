@@ -91,6 +91,8 @@ class ResultCode(_Named):
     RECEIVED = "Received"
     REDIRECT_SHOPPER = "RedirectShopper"
     REFUSED = "Refused"
+    #: A code that GoPay does not have: a shopper may bring the result of another payment.
+    OTHER = "Other"
 
 
 class Channel(_Named):

@@ -2,17 +2,17 @@
 
 It runs a `Kasir` on an event loop in one thread of its own. Any number of threads may call it; each
 waits for its own call only. A process that was forked has no copy of that thread, so a `SyncKasir`
-belongs to the process that opened it.
+belongs to the process that opened it, and another process neither calls nor closes it.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from kasir.errors import NotOpen
 from kasir.ids import PaymentId
@@ -35,9 +35,8 @@ from kasir.subscriptions.subscription import SubscriptionId
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from anyio.from_thread import BlockingPortal
-
     from kasir.config import Settings
+    from kasir.python_api.loop_thread import Calls
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -48,11 +47,11 @@ class SyncKasir:
     """An open Kasir for threads, from `with SyncKasir.open() as kasir`.
 
     Every call does what the one of the same name of `Kasir` does, raises the same errors, and may
-    also raise `NotOpen`.
+    also raise `NotOpen`, or `CutOff` if the end of the context was interrupted.
     """
 
     _kasir: Kasir = field(repr=False)
-    _portal: BlockingPortal = field(repr=False)
+    _calls: Calls = field(repr=False)
     _process: int
 
     @classmethod
@@ -60,7 +59,10 @@ class SyncKasir:
     def open(
         cls, settings: Settings | Mapping[str, str] | None = None, *, account: str | None = None
     ) -> Iterator[SyncKasir]:
-        """Open Kasir in a thread of its own; the end of the context waits for calls and closes it.
+        """Open Kasir in a thread of its own; the end of the context closes it.
+
+        The end refuses new calls, and waits for the calls of other threads, so that each of them
+        gets its answer.
 
         A server that forks (gunicorn, uWSGI) must open it in each worker process, after the fork.
 
@@ -73,19 +75,26 @@ class SyncKasir:
             AccountUnavailable: There is no such account, or it is disabled or cannot be used.
             DatabaseUnavailable: PostgreSQL cannot be used.
         """
-        from anyio.from_thread import start_blocking_portal
+        from kasir.python_api.loop_thread import Calls, KasirThread
 
-        with (
-            start_blocking_portal() as portal,
-            portal.wrap_async_context_manager(Kasir.open(settings, account=account)) as kasir,
-        ):
-            yield cls(kasir, portal, os.getpid())
+        thread = KasirThread(settings, account)
+        kasir, loop = thread.opened()
+        process, calls = os.getpid(), Calls(loop)
+        try:
+            yield cls(kasir, calls, process)
+        finally:
+            # A forked process has no copy of the thread, and would wait for it without end.
+            if os.getpid() == process:
+                try:
+                    calls.close()
+                finally:
+                    thread.close(loop)
 
     def pay(self, request: PaymentRequest, *, key: str | None = None) -> StartedPayment:
         """Make a payment. It is stored before Adyen is asked."""
         return self._call(self._kasir.pay, request, key=key)
 
-    def charge(self, request: ChargeRequest, *, key: str | None = None) -> StartedPayment:
+    def charge(self, request: ChargeRequest, *, key: str) -> StartedPayment:
         """Charge a saved wallet. The result is final only when the payment's status is."""
         return self._call(self._kasir.charge, request, key=key)
 
@@ -129,9 +138,7 @@ class SyncKasir:
         """Make a plan for subscriptions."""
         return self._call(self._kasir.make_plan, request)
 
-    def subscribe(
-        self, request: SubscribeRequest, *, key: str | None = None
-    ) -> StartedSubscription:
+    def subscribe(self, request: SubscribeRequest, *, key: str) -> StartedSubscription:
         """Sign a shopper up to a plan, with a first payment that saves the wallet."""
         return self._call(self._kasir.subscribe, request, key=key)
 
@@ -161,16 +168,15 @@ class SyncKasir:
         """End a pause now."""
         return self._call(self._kasir.resume_subscription, subscription_id)
 
-    def _call(self, call: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> T:
+    def _call(
+        self, call: Callable[P, Coroutine[Any, Any, T]], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
         """Run a call on the event loop of the thread, and wait for its result.
 
         Raises:
             NotOpen: It is closed, or was opened in another process.
+            CutOff: The end of the context was interrupted while it waited for this call.
         """
         if os.getpid() != self._process:
             raise NotOpen("this SyncKasir was opened before the fork; open one in each process")
-        try:
-            running = self._portal.start_task_soon(partial(call, *args, **kwargs))
-        except RuntimeError as error:
-            raise NotOpen("this SyncKasir is closed") from error
-        return running.result()
+        return self._calls.result_of(partial(call, *args, **kwargs))

@@ -9,25 +9,33 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from kasir.adyen.notifications import EventCode
 from kasir.relay_settings import RelaySend
-from kasir.store.inbox import NoticeState
+from kasir.store.inbox import NoticeKind, NoticeState
 
 #: For each state: whether its notices may be another system's, and whether they may be Kasir's.
 _MAY_BE: Final[Mapping[NoticeState, tuple[bool, bool]]] = {
     NoticeState.READ: (False, True),
     NoticeState.FOREIGN: (True, False),
     NoticeState.IGNORED: (True, False),
-    NoticeState.UNHEARD_OF: (True, False),
+    NoticeState.UNHEARD_OF: (True, True),
     NoticeState.WAITING: (True, True),
     NoticeState.HELD: (True, True),
 }
+#: A notice about a token gets these states whether Kasir saved the token or another system did.
+_OF_ANY_TOKEN: Final = frozenset({NoticeState.READ, NoticeState.IGNORED})
 
 
-def is_wanted(send: RelaySend, state: NoticeState) -> bool | None:
-    """Whether a notice in a state is relayed; None: it must be read first."""
+def is_wanted(
+    send: RelaySend, state: NoticeState, kind: NoticeKind, event_code: str
+) -> bool | None:
+    """Whether a notice is relayed; None: it must be read first."""
     if send is RelaySend.ALL:
         return True
     if state is NoticeState.UNREAD:
         return None
+    is_of_token = kind is NoticeKind.TOKENS or event_code == EventCode.RECURRING_CONTRACT
+    if is_of_token and state in _OF_ANY_TOKEN:
+        return True
     is_foreign, is_own = _MAY_BE[state]
     return is_foreign if send is RelaySend.FOREIGN else is_own

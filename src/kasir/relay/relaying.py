@@ -45,7 +45,7 @@ class Relay:
         vault: Decrypts notices.
         clock: Kasir's clock.
         gaps: The waits after the first, second, ... failed try; the last one is repeated.
-        lease: For how long a job has the queue without a sign of life.
+        lease: For how long a running job has the queue without a sign of life.
         run_max: The most notices of one run.
         is_live: The platform of an envelope, where the received one named none.
         settings: The handler's addresses and keys; None if nothing is relayed.
@@ -72,20 +72,27 @@ class Relay:
             notice = await relay.first(self.pool, holder, self.lease)
             if notice is None:
                 break
-            is_sent = is_wanted(settings.send, notice.state)
-            if is_sent is None:
+            url = _address(settings, notice.kind)
+            is_sent = is_wanted(settings.send, notice.state, notice.kind, notice.event_code)
+            if url and is_sent is None:
                 break  # It is not read yet, so nobody knows whose it is.
-            if not is_sent:
-                await relay.skip(self.pool, notice.id, self.clock.now())
-            elif not await self._is_accepted(notice, holder, settings, client):
+            if not url or not is_sent:
+                # Nothing changes if the notice was read again meanwhile. It is chosen again then.
+                await relay.skip(self.pool, notice, self.clock.now())
+            elif not await self._is_accepted(notice, holder, url, settings, client):
                 return
         await relay.release(self.pool, holder)
 
     async def _is_accepted(
-        self, notice: WaitingNotice, holder: str, settings: RelaySettings, client: ShopClient
+        self,
+        notice: WaitingNotice,
+        holder: str,
+        url: str,
+        settings: RelaySettings,
+        client: ShopClient,
     ) -> bool:
         """Send a notice and record the result; return whether the handler accepted it."""
-        result = await self._send(notice, settings, client)
+        result = await self._send(notice, url, settings, client)
         now, status = self.clock.now(), result.status
         if result.is_taken and status is not None:
             await relay.accept(self.pool, notice.id, holder, now, status)
@@ -104,7 +111,7 @@ class Relay:
         return False
 
     async def _send(
-        self, notice: WaitingNotice, settings: RelaySettings, client: ShopClient
+        self, notice: WaitingNotice, url: str, settings: RelaySettings, client: ShopClient
     ) -> SendResult:
         try:
             message = self._message(notice, settings)
@@ -112,9 +119,6 @@ class Relay:
             return SendResult(error=_SEALED)
         except (KasirError, RecursionError):
             return SendResult(error=_UNSIGNABLE)
-        url = settings.url
-        if notice.kind is NoticeKind.TOKENS:
-            url = settings.tokens_url or f"{url}/tokens"
         return await client.post(url, message.body, {**message.headers, **_basic(settings)})
 
     def _message(self, notice: WaitingNotice, settings: RelaySettings) -> Message:
@@ -125,6 +129,11 @@ class Relay:
             is_live=self.is_live if notice.is_live is None else notice.is_live,
             keys=(_current(settings.hmac_keys), _current(settings.token_hmac_keys)),
         )
+
+
+def _address(settings: RelaySettings, kind: NoticeKind) -> str | None:
+    """The handler's address for notices of a kind; None if they are not relayed."""
+    return settings.tokens_url if kind is NoticeKind.TOKENS else settings.url
 
 
 def _current(keys: Sequence[bytes]) -> bytes | None:

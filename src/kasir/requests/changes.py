@@ -63,9 +63,19 @@ class ChangeRequests:
     merchant_account: str
 
     async def ask(
-        self, kind: Kind, psp_reference: str, body: bytes, version: int, key: str | None
+        self,
+        kind: Kind,
+        psp_reference: str,
+        body: bytes,
+        version: int,
+        key: str | None,
+        *,
+        is_typed: bool = False,
     ) -> Answer:
         """Request a change: `POST /payments/{psp}/captures|refunds|cancels|reversals`.
+
+        With `is_typed` it is a typed call of the library. That names a payment by Kasir's id, and
+        is the same call if meanwhile the payment has another pspReference.
 
         Raises:
             InvalidRequest: A field is wrong, no payment of Kasir's has this pspReference, or the
@@ -89,9 +99,10 @@ class ChangeRequests:
         path = f"/payments/{psp_reference}/{kind}"
         question = self._question(kind, payment, path, fields, version)
         decide = _DECIDES[kind](question, psp_reference, fields)
-        kept_answer = await self.flow.change(
-            question, decide, shop_key_of(key, fields, path, version)
-        )
+        shop_key = shop_key_of(key, fields, path, version)
+        if is_typed:
+            shop_key = shop_key_of(key, fields, f"/{payment.intent.id}/{kind}", None)
+        kept_answer = await self.flow.change(question, decide, shop_key)
         return answer_of(kept_answer)
 
     async def cancel_by_reference(self, body: bytes, version: int, key: str | None) -> Answer:

@@ -96,7 +96,7 @@ def key_faults(key: str | None) -> Iterator[Fault]:
         )
 
 
-def shop_key_of(key: str | None, same: object, path: str, version: int) -> ShopKey | None:
+def shop_key_of(key: str | None, same: object, path: str, version: int | None) -> ShopKey | None:
     """The shop's key, with a fingerprint of its request; None without a key.
 
     Args:
@@ -104,7 +104,9 @@ def shop_key_of(key: str | None, same: object, path: str, version: int) -> ShopK
         same: The value that must be equal in a repeated request, such as its fields. The order of
             JSON fields does not matter.
         path: The path that was called.
-        version: The Checkout version that was called.
+        version: The Checkout version that was called; None for a typed call of the library, where
+            Kasir chooses the version, so that the same call after an upgrade has the same
+            fingerprint.
     """
     if key is None:
         return None

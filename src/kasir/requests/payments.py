@@ -107,6 +107,7 @@ class PaymentRequests:
         link_id: LinkId | None = None,
         return_url: Callable[[PaymentId], str] | None = None,
         consent: str = "",
+        is_typed: bool = False,
     ) -> tuple[Answer, PaymentId]:
         """Make a payment, once per shop key. The payment is stored before it is sent to Adyen.
 
@@ -120,6 +121,7 @@ class PaymentRequests:
             return_url: Makes the address to which the shopper returns, from the payment's id; None
                 if the fields have the address.
             consent: The text about saving to which the shopper agreed, as it was shown.
+            is_typed: Whether it is a typed call of the library; see `shop_key_of`.
 
         Returns:
             Adyen's unchanged answer and the payment's id. If the shop key was used before, the
@@ -138,7 +140,8 @@ class PaymentRequests:
         refuse(common, method.faults(fields), checks.payment_faults(fields, version))
         await self._guard_token(fields)
         payment_id = PaymentId(self.ids.new("pay"))
-        key = shop_key_of(shop_key, link_id or fields, "/payments", version)
+        key_version = None if is_typed else version
+        key = shop_key_of(shop_key, link_id or fields, "/payments", key_version)
         if return_url:
             fields = {**fields, "returnUrl": return_url(payment_id)}
         intent = self._intent(payment_id, fields, method, link_id, consent)

@@ -144,8 +144,12 @@ class SubscriptionRequests:
         await self.plans.add_plan(plan)
         return plan
 
-    async def sign_up(self, body: bytes, key: str | None) -> tuple[SubscriptionId, Answer | None]:
+    async def sign_up(
+        self, body: bytes, key: str | None, *, is_typed: bool = False
+    ) -> tuple[SubscriptionId, Answer | None]:
         """Sign a shopper up: `POST /api/subscriptions`, once per shop key.
+
+        With `is_typed` it is a typed call of the library; see `shop_key_of`.
 
         Returns:
             The subscription, and Adyen's answer to the first payment; None instead of the answer
@@ -172,13 +176,15 @@ class SubscriptionRequests:
         payment = _first_payment(fields, subscription)
         if not by_link:
             refuse(GOPAY.faults(payment), checks.payment_faults(payment, OWN_VERSION))
-        shop_key = shop_key_of(key, fields, "/api/subscriptions", OWN_VERSION)
+        key_version = None if is_typed else OWN_VERSION
+        shop_key = shop_key_of(key, fields, "/api/subscriptions", key_version)
         stored_id = await self.turns.sign_up(subscription, _pay_key(subscription.id), shop_key)
         if by_link:
             return stored_id, None
         if not fields.get("reference"):
             payment["reference"] = stored_id  # In a repeated request, the first subscription's id.
-        answer, _ = await self.payments.pay(payment, OWN_VERSION, _pay_key(stored_id))
+        pay_key = _pay_key(stored_id)
+        answer, _ = await self.payments.pay(payment, OWN_VERSION, pay_key, is_typed=is_typed)
         return stored_id, answer
 
     async def pay_again(self, subscription_id: str, body: bytes) -> Answer:

@@ -64,7 +64,8 @@ class ShopClient:
     async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> SendResult:
         """Send a request once. A failed connection or a timeout is a result, not an exception.
 
-        The answer's body is not read, and no redirect is followed.
+        So is a request that the HTTP client refuses to make. The answer's body is not read, and no
+        redirect is followed.
         """
         if self._session is None:
             raise RuntimeError("the client is used inside `async with`")
@@ -73,7 +74,7 @@ class ShopClient:
                 url, data=body, headers=headers, allow_redirects=False
             ) as response:
                 return SendResult(status=response.status)
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             return SendResult(error=type(error).__name__)
 
 

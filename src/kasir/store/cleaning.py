@@ -11,11 +11,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+import structlog
+
 from kasir.clock import Clock, pause
 from kasir.config import Retention
 from kasir.store.database import Pool, queries
 
 SQL: Final = queries("cleaning")
+_log = structlog.get_logger("kasir.cleaning")
 
 #: A time before every row.
 _BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -44,6 +47,8 @@ class Cleaning:
     async def clean(self, stop: asyncio.Event) -> dict[str, int]:
         """Remove old rows until none is left or `stop` is set.
 
+        If rows of one kind cannot be removed, that is logged, and the other kinds are removed.
+
         Returns:
             How many rows of each kind were removed; kinds without removed rows are left out.
         """
@@ -55,7 +60,12 @@ class Cleaning:
             ("notices", SQL.notices, kept.notices),
             ("events", SQL.events, kept.events),
         )
-        counts = {name: await self._clean(statement, age, stop) for name, statement, age in steps}
+        counts: dict[str, int] = {}
+        for name, statement, age in steps:
+            try:
+                counts[name] = await self._clean(statement, age, stop)
+            except Exception as error:  # noqa: BLE001  # The others are removed all the same.
+                _log.warning("old rows were not removed", rows=name, error=type(error).__name__)
         return {name: count for name, count in counts.items() if count}
 
     async def _clean(self, statement: _Statement, age: timedelta, stop: asyncio.Event) -> int:

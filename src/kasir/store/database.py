@@ -69,6 +69,9 @@ UniqueViolation = asyncpg.UniqueViolationError
 StatementTimeout = asyncpg.QueryCanceledError
 ValueRefused = asyncpg.DataError
 
+#: Those of `UNAVAILABLE` that mean that the server takes no writes.
+READ_ONLY: Final = (asyncpg.ReadOnlySQLTransactionError, asyncpg.TargetServerAttributeNotMatched)
+
 #: The key of an advisory lock that no other program on the same server uses: "kasir" in ASCII.
 MIGRATION_LOCK: Final = 0x6B61_7369_72
 _DEFAULT_LIMITS: Final = Limits()

@@ -29,6 +29,7 @@ class WaitingNotice:
         signature: The header `HmacSignature` of a token notification; else empty.
         is_live: The platform that its envelope named; None if it named none.
         state: What the reader made of it.
+        event_code: Its event code, or the type of a token notification; empty if unknown.
         failures: How many tries failed since the last notice was accepted.
     """
 
@@ -39,6 +40,7 @@ class WaitingNotice:
     signature: str
     is_live: bool | None
     state: NoticeState
+    event_code: str
     failures: int
 
 
@@ -82,6 +84,7 @@ async def first(pool: Pool, holder: str, lease: timedelta) -> WaitingNotice | No
         signature=row["signature"],
         is_live=row["is_live"],
         state=NoticeState(row["state"]),
+        event_code=row["event_code"],
         failures=row["failures"],
     )
 
@@ -91,9 +94,12 @@ async def accept(pool: Pool, relay_id: int, holder: str, at: datetime, status: i
     await SQL.accept(pool, id=relay_id, holder=holder, at=at, status=status)
 
 
-async def skip(pool: Pool, relay_id: int, at: datetime) -> None:
-    """Record that a notice is not relayed, because the settings leave it out."""
-    await SQL.skip(pool, id=relay_id, at=at)
+async def skip(pool: Pool, notice: WaitingNotice, at: datetime) -> None:
+    """Record that a notice is not relayed, because the settings leave it out.
+
+    Does nothing if the reader has changed the notice's state since: then it must be chosen again.
+    """
+    await SQL.skip(pool, id=notice.id, notice_id=notice.notice_id, notice_state=notice.state, at=at)
 
 
 async def fail(
@@ -121,6 +127,12 @@ async def backlog(pool: Pool, most: int) -> Backlog:
     )
 
 
-async def drop(pool: Pool, notice_ids: Sequence[int], now: datetime) -> int:
-    """Remove waiting notices from the queue, all if `notice_ids` is empty; returns how many."""
-    return int(await SQL.drop_waiting(pool, notice_ids=list(notice_ids), now=now))
+async def drop(pool: Pool, notice_ids: Sequence[int], now: datetime, *, batch_max: int) -> int:
+    """Remove waiting notices from the queue, all if `notice_ids` is empty; returns how many.
+
+    One statement removes at most `batch_max`, so that a long queue does not exceed its timeout.
+    """
+    ids, total = list(notice_ids), 0
+    while count := await SQL.drop_waiting(pool, notice_ids=ids, now=now, most=batch_max):
+        total += count
+    return total

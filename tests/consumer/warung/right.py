@@ -113,7 +113,8 @@ async def subscribe(kasir: Kasir) -> bool:
             shopper_reference="shopper-1",
             return_url="https://shop.example/",
             browser=Browser(user_agent="Mozilla/5.0"),
-        )
+        ),
+        key="s-1",
     )
     ending = await kasir.cancel_subscription(started.subscription.id, When.PERIOD_END)
     return ending.status in {SubscriptionStatus.ACTIVE, SubscriptionStatus.TRIALING}

@@ -13,6 +13,7 @@ from kasir import (
     PaymentRequest,
     PaymentStatus,
     RecurringModel,
+    SubscribeRequest,
     Subscription,
     SubscriptionStatus,
     SyncKasir,
@@ -39,6 +40,11 @@ async def statuses(kasir: Kasir, payment_id: PaymentId, subscription: Subscripti
     (await kasir.tokens("shopper-1")).stored_id  # mypy: attr-defined, pyright: reportAttributeAccessIssue
 
 
+async def keys(kasir: Kasir, charge: ChargeRequest, sign_up: SubscribeRequest) -> None:
+    await kasir.charge(charge)  # mypy: call-arg, pyright: reportCallIssue
+    await kasir.subscribe(sign_up)  # mypy: call-arg, pyright: reportCallIssue
+
+
 async def calls(kasir: Kasir, request: PaymentRequest, payment_id: PaymentId) -> None:
     kasir.pay(request)  # mypy: unused-coroutine, pyright: reportUnusedCoroutine
     await kasir.pay({"reference": "ORDER-1"})  # mypy: arg-type, pyright: reportArgumentType
@@ -46,7 +52,7 @@ async def calls(kasir: Kasir, request: PaymentRequest, payment_id: PaymentId) ->
     await kasir.payment("ORDER-1")  # mypy: arg-type, pyright: reportArgumentType
     await kasir.refund(payment_id, 25_000)  # mypy: arg-type, pyright: reportArgumentType
     await kasir.refund(payment_id)  # mypy: call-arg, pyright: reportCallIssue
-    await kasir.charge("TOKEN")  # mypy: arg-type, pyright: reportArgumentType
+    await kasir.charge("TOKEN", key="c-1")  # mypy: arg-type, pyright: reportArgumentType
     await kasir.cancel_subscription(payment_id)  # mypy: arg-type, pyright: reportArgumentType
     await kasir.refnud(payment_id, Money(IDR, 1))  # mypy: attr-defined, pyright: reportAttributeAccessIssue
     library.pay(request)  # mypy: attr-defined, pyright: reportAttributeAccessIssue

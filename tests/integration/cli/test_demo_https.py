@@ -78,6 +78,16 @@ def test_files_that_do_not_belong_together_are_made_anew(
     assert stat.S_IMODE(authority.server_key.stat().st_mode) == 0o600
 
 
+def test_a_key_that_others_may_read_is_made_anew(tmp_path: Path) -> None:
+    authority = authority_in(tmp_path, NOW)
+    first = contents(authority)
+    authority.server_key.chmod(0o640)
+    second = contents(authority_in(tmp_path, NOW))
+
+    assert all(new != old for new, old in zip(second, first, strict=True))
+    assert stat.S_IMODE(authority.server_key.stat().st_mode) == 0o600
+
+
 def test_the_authority_is_for_this_machine_only_and_its_key_is_nowhere(tmp_path: Path) -> None:
     authority = authority_in(tmp_path, NOW)
     certificate = x509.load_pem_x509_certificate(authority.certificate.read_bytes())
@@ -206,8 +216,14 @@ PROGRAMS = {
     "Java": ("Shop.java", JAVA),
     "curl": ("", ""),
 }
-#: What each client needs on the machine.
-NEEDED = {"Node": "node", "Python": "python", "PHP": "php", "Java": "keytool", "curl": "curl"}
+#: What each client needs on the machine: a command that succeeds if it is there.
+NEEDED = {
+    "Node": "node --version",
+    "Python": "python --version",
+    "PHP": """php -r 'exit(extension_loaded("curl") && extension_loaded("openssl") ? 0 : 1);'""",
+    "Java": "keytool -help && javac -version",
+    "curl": "curl --version",
+}
 
 
 def run(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
@@ -230,8 +246,8 @@ def run(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
 def test_a_client_trusts_the_demo_as_the_demo_prints_it_and_not_without(
     authority: Authority, url: str, client: str, tmp_path: Path
 ) -> None:
-    if shutil.which(NEEDED[client]) is None:
-        pytest.skip(f"{NEEDED[client]} is not installed")
+    if run(NEEDED[client], tmp_path).returncode != 0:
+        pytest.skip(f"not installed here: {NEEDED[client]}")
     name, program = PROGRAMS[client]
     if name:
         (tmp_path / name).write_text(program.format(url=url))

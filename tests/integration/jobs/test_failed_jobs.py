@@ -197,8 +197,8 @@ async def test_restarted_workers_do_not_retry_a_job_that_failed_just_now(
 
 
 async def test_a_clean_up_that_fails_is_logged_and_the_work_goes_on(kasir_of_jobs: Parts) -> None:
-    # The clean-up needs this column.
-    await kasir_of_jobs.pool.execute("ALTER TABLE event RENAME COLUMN delivered_at TO taken_at")
+    # The clean-up begins with links that have this column.
+    await kasir_of_jobs.pool.execute("ALTER TABLE payment_link RENAME COLUMN request TO asked")
     async with kasir_of_jobs.pool.acquire() as connection:
         await engine.enqueue(connection, JobKind.CLOSE, [b"pay_none"])
     logs = await _run_worker_until(kasir_of_jobs, "SELECT NOT EXISTS (SELECT FROM pgqueuer)")

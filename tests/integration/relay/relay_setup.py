@@ -61,7 +61,7 @@ async def notify_token(kasir: Parts, body: bytes, *, key: str = OTHER_KEY) -> No
 async def take(kasir: Parts) -> str | None:
     """Take the queue, as the search for due work does."""
     async with transaction(kasir.pool) as connection:
-        return await relay.take(connection, kasir.clock.now(), kasir.relay.lease)
+        return await relay.take(connection, kasir.clock.now(), kasir.due.again_after)
 
 
 async def run_relay(kasir: Parts, timeout_s: float = 15.0) -> bool:

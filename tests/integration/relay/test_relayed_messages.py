@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
 
@@ -14,7 +16,7 @@ from structlog.testing import capture_logs
 
 from app_client import app_client
 from fake_server import FakeServer, plain, serving
-from fakes import KEY, OTHER_KEY, a_question, an_intent, envelope, notification_item
+from fakes import KEY, NOW, OTHER_KEY, a_question, an_intent, envelope, notification_item
 from integration.relay.relay_setup import (
     RELAY_KEY,
     names_in,
@@ -22,14 +24,30 @@ from integration.relay.relay_setup import (
     notify_token,
     relaying,
     run_relay,
+    take,
 )
+from integration.shop_events.event_setup import until
 from kasir.jobs.engine import enqueue_reading
 from kasir.store import relay
+from kasir.store.database import Pool, transaction
 from kasir.webhooks import notices
 from kasir.wiring import Parts
 from opened_kasir import a_database
 
 TOKEN_BODY = b'{ "type": "recurring.token.created", "eventId": "PSPTOKEN", "data": {} }\n'
+CARD_TOKEN_BODY = json.dumps(
+    {
+        "type": "recurring.token.created",
+        "eventId": "PSPCARDTOKEN",
+        "createdAt": "2026-11-23T10:00:00Z",
+        "data": {
+            "merchantAccount": "TwinMerchant",
+            "shopperReference": "shopper-of-others",
+            "storedPaymentMethodId": "TOKENOFANOTHERCARD",
+            "type": "mc",
+        },
+    }
+).encode()
 
 
 @pytest.fixture
@@ -239,6 +257,33 @@ async def test_the_setting_chooses_whose_notifications_are_relayed(
         assert (await relay.backlog(kasir.pool, 10)).waiting == 0
 
 
+@pytest.mark.parametrize("send", ["foreign", "own"])
+async def test_notifications_of_another_systems_tokens_are_relayed_in_every_mode(
+    database: str, handler: FakeServer, send: str
+) -> None:
+    """Kasir records every token of the account, so a token of the handler's is read as its own."""
+    extra = {"shopperReference": "shopper-of-others"}
+    async with relaying(database, handler.url, KASIR_RELAY_SEND=send) as kasir:
+        await notify_token(kasir, CARD_TOKEN_BODY)
+        await notify(
+            kasir,
+            "TOKENOFACARD",
+            eventCode="RECURRING_CONTRACT",
+            paymentMethod="mc",
+            originalReference="PSPOTHER",
+            additionalData=extra,
+        )
+        await notify(kasir, "PSPNEW", eventCode="NOT_IN_THE_SCHEMA")
+        await kasir.reader.read_all()
+        rows = await kasir.pool.fetch("SELECT state FROM notice ORDER BY id")
+        await run_relay(kasir)
+
+    assert [row["state"] for row in rows] == ["read", "read", "unheard_of"]
+    first, *others = [body for _, _, body in handler.asked]
+    assert first == CARD_TOKEN_BODY
+    assert names_in(others) == ["TOKENOFACARD", "PSPNEW"]
+
+
 async def test_a_foreign_notification_that_turns_out_to_be_kasirs_is_relayed_then(
     database: str, handler: FakeServer
 ) -> None:
@@ -312,3 +357,70 @@ async def test_a_stored_item_that_cannot_be_signed_waits_and_is_shown(
 
     assert (left.waiting, left.answer) == (1, "it cannot be signed anew")
     assert [line["error"] for line in logs] == [left.answer]
+
+
+async def test_a_notice_that_becomes_kasirs_before_it_is_left_out_is_relayed(
+    database: str, handler: FakeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The relay has read the state `foreign`; then a replay and the reader settle it as `read`."""
+    first = relay.first
+    async with relaying(database, handler.url, KASIR_RELAY_SEND="own") as kasir:
+        await notify(kasir, "PSP1", merchantReference="ORDER-1001")
+        await kasir.reader.read_all()
+        await kasir.payments.open(an_intent("pay_1"), a_question("pay_1"), None)
+        seen: list[str] = []
+
+        async def first_before_a_replay(
+            pool: Pool, holder: str, lease: timedelta
+        ) -> relay.WaitingNotice | None:
+            notice = await first(pool, holder, lease)
+            if notice and not seen:
+                await notices.replay(kasir.pool, [notice.notice_id], enqueue_reading)
+                await kasir.reader.read_all()
+            seen.extend([notice.state] if notice else [])
+            return notice
+
+        monkeypatch.setattr(relay, "first", first_before_a_replay)
+        await run_relay(kasir)
+
+    assert seen == ["foreign", "read"]
+    assert names_in([body for _, _, body in handler.asked]) == ["PSP1"]
+
+
+async def test_a_notice_that_is_read_again_while_it_is_left_out_is_relayed(
+    database: str, handler: FakeServer
+) -> None:
+    """The reader holds the notice, so the relay waits, and then does not leave it out."""
+    async with relaying(database, handler.url, KASIR_RELAY_SEND="own") as kasir:
+        await notify(kasir, "PSP1", merchantReference="ORDER-1001")
+        await kasir.reader.read_all()
+        holder = await take(kasir)
+        assert holder
+        notice = await relay.first(kasir.pool, holder, timedelta(seconds=30))
+        assert notice
+        async with transaction(kasir.pool) as connection:
+            await connection.execute("UPDATE notice SET state = 'read'")
+            leaving_out = asyncio.create_task(relay.skip(kasir.pool, notice, NOW))
+            await until(lambda: _is_blocked(kasir.pool))
+        await leaving_out
+
+        assert await kasir.pool.fetchval("SELECT state FROM relay") == "waiting"
+
+
+async def _is_blocked(pool: Pool) -> bool:
+    """Whether a statement waits for a lock."""
+    return bool(await pool.fetchval("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)"))
+
+
+async def test_token_notifications_that_wait_are_left_out_when_they_are_no_longer_relayed(
+    database: str, handler: FakeServer
+) -> None:
+    async with relaying(database, handler.url) as kasir:
+        await notify_token(kasir, TOKEN_BODY)
+        await notify(kasir, "PSP1")
+    async with relaying(database, handler.url, KASIR_RELAY_TOKENS_URL="none") as kasir:
+        await run_relay(kasir)
+        states = await kasir.pool.fetch("SELECT state FROM relay ORDER BY id")
+
+    assert names_in([body for _, _, body in handler.asked]) == ["PSP1"]
+    assert [row["state"] for row in states] == ["skipped", "accepted"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -28,7 +29,7 @@ from kasir.shop_events.sender import ShopClient
 from kasir.store import relay
 from kasir.store.inbox import Notice, NoticeKind
 from kasir.store.limited import LimitedConnection
-from kasir.store.relay import Backlog
+from kasir.store.relay import SQL, Backlog
 from kasir.wiring import Parts
 from opened_kasir import a_database
 
@@ -174,6 +175,28 @@ async def test_a_handler_that_gives_no_answer_has_not_accepted(
     assert [line["error"] for line in logs] == [left.answer]
 
 
+async def test_an_address_that_the_client_refuses_is_a_failed_try(
+    database: str, handler: FakeServer
+) -> None:
+    """The HTTP client raises a ValueError if the address has a password and a header has one."""
+    user: dict[str, Any] = {"KASIR_RELAY_USER": "kasir", "KASIR_RELAY_PASSWORD": "hunter2"}
+    async with relaying(database, handler.url, **user) as kasir:
+        settings = kasir.relay.settings
+        assert settings
+        url = handler.url.replace("http://", "http://kasir:hunter2@")
+        refused = replace(kasir, relay=replace(kasir.relay, settings=replace(settings, url=url)))
+        await notify(kasir, "PSP1")
+        with capture_logs() as logs:
+            await run_relay(refused)
+        left = await backlog(kasir)
+
+    assert (left.waiting, left.failures, left.answer) == (1, 1, "ValueError")
+    assert [(line["event"], line["error"]) for line in logs] == [
+        ("a notification was not relayed", "ValueError")
+    ]
+    assert handler.asked == []
+
+
 @pytest.mark.parametrize(("status", "waiting"), [(200, 0), (500, 1)])
 async def test_of_a_huge_answer_the_status_counts_and_the_body_is_not_read(
     database: str, status: int, waiting: int
@@ -223,10 +246,35 @@ async def test_one_job_at_a_time_has_the_queue(database: str, handler: FakeServe
         assert await take(other) is not None
 
 
+async def test_a_job_that_waits_for_a_worker_keeps_the_queue_and_a_running_one_shows_life(
+    database: str, handler: FakeServer
+) -> None:
+    """The search for due work does not queue a second job while the first one waits."""
+    jobs = "SELECT convert_from(payload, 'UTF8') FROM pgqueuer WHERE entrypoint = 'relay'"
+    lease = timedelta(seconds=30)
+    async with relaying(database, handler.url) as kasir:
+        await notify(kasir, "PSP1")
+        await kasir.due.look()
+        await _advance_database(kasir, lease)
+        await kasir.due.look()
+        (row,) = await kasir.pool.fetch(jobs)
+        assert await relay.first(kasir.pool, row[0], lease) is not None
+        await _advance_database(kasir, lease)
+        await kasir.due.look()
+        assert len(await kasir.pool.fetch(jobs)) == 2
+
+
+async def _advance_database(kasir: Parts, by: timedelta) -> None:
+    """Let time pass for the lease, which ends by the database's clock."""
+    await kasir.pool.execute(
+        "UPDATE relay_queue SET held_until = held_until - $1::interval", by + timedelta(seconds=1)
+    )
+
+
 async def test_the_job_of_a_dead_worker_loses_the_queue_and_then_has_no_effect(
     database: str, handler: FakeServer
 ) -> None:
-    limits = {"relay_lease_s": 0.0}
+    limits = {"due_again_s": 0.0}
     async with relaying(database, handler.url, limits=limits) as kasir:
         await notify(kasir, "PSP1")
         dead, alive = await take(kasir), await take(kasir)
@@ -308,3 +356,33 @@ async def test_ten_thousand_waiting_notices_are_read_one_at_a_time(
         assert len(rows) >= 30
         assert max(rows) == 1
         assert (await backlog(kasir)).waiting == 9_970
+
+
+async def test_the_search_for_the_queue_does_not_scan_relayed_notices(database: str) -> None:
+    async with relaying(database, "http://shop.example") as kasir:
+        await kasir.inbox.keep([a_notice(number) for number in range(20_000)])
+        await kasir.pool.execute("UPDATE relay SET state = 'accepted' WHERE id % 2 = 0")
+        await kasir.pool.execute("ANALYZE")
+        rows = await kasir.pool.fetch(f"EXPLAIN {SQL.take.sql}", timedelta(minutes=15), NOW)
+    plan = "\n".join(row[0] for row in rows)
+
+    assert "relay_waiting" in plan
+    assert "Seq Scan on relay\n" not in plan
+    assert "Seq Scan on relay " not in plan
+
+
+async def test_a_long_queue_is_dropped_in_batches_the_oldest_first(
+    database: str, handler: FakeServer
+) -> None:
+    async with relaying(database, handler.url) as kasir:
+        await kasir.inbox.keep([a_notice(number) for number in range(25)])
+        one = await SQL.drop_waiting(kasir.pool, notice_ids=[], now=NOW, most=10)
+        left = "SELECT id FROM relay WHERE state = 'waiting' ORDER BY id"
+        ids = [row["id"] for row in await kasir.pool.fetch(left)]
+        total = await relay.drop(kasir.pool, [], NOW, batch_max=4)
+
+        assert (one, len(ids), total) == (10, 15, 15)
+        assert min(ids) > await kasir.pool.fetchval(
+            "SELECT max(id) FROM relay WHERE id <> ALL ($1)", ids
+        )
+        assert (await backlog(kasir)).waiting == 0

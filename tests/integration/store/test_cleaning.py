@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from fakes import NOW, FrozenClock
 from integration.webhooks.test_attribution import Account
@@ -268,6 +269,31 @@ async def test_rows_with_a_time_in_the_future_stay(kasir: Parts) -> None:
     await age_rows(kasir, -OLD)
 
     assert await clean(kasir) == {}
+
+
+@pytest.mark.parametrize(
+    ("broken", "rows"),
+    [
+        ("ALTER TABLE notice RENAME COLUMN read_at TO settled_at", "notices"),
+        ("ALTER TABLE pgqueuer_log RENAME COLUMN created TO made", "log"),
+    ],
+)
+async def test_rows_that_cannot_be_removed_are_logged_and_the_others_are_removed(
+    kasir: Parts, broken: str, rows: str
+) -> None:
+    await insert_notices(kasir, 1)
+    await insert_log(kasir, 1)
+    await insert_events(kasir, delivered=1)
+    await age_rows(kasir)
+    await kasir.pool.execute(broken)
+    with capture_logs() as logs:
+        removed = await clean(kasir)
+
+    assert removed == {name: 1 for name in ("log", "notices", "events") if name != rows}
+    assert logs == [
+        {"event": "old rows were not removed", "log_level": "warning"}
+        | {"rows": rows, "error": "UndefinedColumnError"}
+    ]
 
 
 async def test_a_stop_takes_effect_between_two_batches(kasir: Parts) -> None:

@@ -79,6 +79,14 @@ async def test_an_answer_is_returned_unchanged_with_its_psp_reference(
     assert answer == Answer(200, body, "JLCMPCQ8HXSKGK82", transient=False)
 
 
+async def test_a_closed_wire_has_no_answer(fake_server: FakeServer) -> None:
+    async with wire_to(fake_server.url) as wire:
+        pass
+
+    assert await wire.send(CALL) == NoAnswer("SessionClosed")
+    assert fake_server.asked == []
+
+
 async def test_an_error_of_adyens_is_an_answer(fake_server: FakeServer) -> None:
     body = b'{"status":422,"errorCode":"14_030","message":"m","errorType":"validation"}'
     answer = await send_call(fake_server, plain(422, body, psp_reference="ignored"))

@@ -28,7 +28,9 @@ def test_missing_packages_are_named_with_the_command_that_installs_them(
         refuse_missing_packages(is_database_given=False)
 
     assert "(adyen_twin, flask)" in str(caught.value)
-    assert str(caught.value).endswith('pip install "kasir[demo]"')
+    assert str(caught.value).endswith(
+        "install kasir[demo] from its wheels, as docs/deploy.md shows"
+    )
 
 
 def test_with_a_database_of_the_operator_no_embedded_postgresql_is_needed(

@@ -67,7 +67,7 @@ def test_kasir_starts_in_live_with_strong_settings() -> None:
         pytest.param("KASIR_RELAY_TOKENS_URL", "http://shop.example", id="its tokens the same"),
         pytest.param("KASIR_RELAY_HMAC_KEY", "00" * 32, id="zeros for the relay"),
         pytest.param("KASIR_RELAY_TOKEN_HMAC_KEY", "00" * 32, id="zeros for its tokens"),
-        pytest.param("KASIR_RELAY_PASSWORD", "kasir", id="a guessable relay password"),
+        pytest.param("KASIR_RELAY_PASSWORD", "demo-api-key", id="a published relay password"),
         pytest.param(
             "KASIR_EVENTS_SECRET",
             f"whsec_{base64.b64encode(bytes(32)).decode()}",
@@ -84,6 +84,14 @@ def test_kasir_does_not_start_in_live_with_a_guessable_setting(name: str, text: 
     assert "\n" not in str(fault)
     # A single letter is part of every message.
     assert len(text) == 1 or text not in str(fault)
+
+
+@pytest.mark.parametrize("password", ["adyen", "hook7", "aaaaaaaaaaaa"])
+def test_the_password_of_an_existing_handler_is_accepted_in_live(password: str) -> None:
+    relay = settings_from(LIVE | {"KASIR_RELAY_PASSWORD": password}).relay
+
+    assert relay
+    assert relay.password == password
 
 
 @pytest.mark.parametrize("environment", ["test", "twin"])

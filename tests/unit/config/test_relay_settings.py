@@ -48,6 +48,35 @@ def test_each_setting_is_read() -> None:
     assert (relay.user, relay.password) == ("kasir", "secret")
 
 
+@pytest.mark.parametrize(
+    ("url", "tokens_url"),
+    [
+        ("https://shop.example", "https://shop.example/tokens"),
+        ("https://shop.example/", "https://shop.example/tokens"),
+        ("https://shop.example/adyen/", "https://shop.example/adyen/tokens"),
+        ("https://shop/?wc-api=adyen", "https://shop/tokens?wc-api=adyen"),
+        ("https://shop.example/adyen?shop=1", "https://shop.example/adyen/tokens?shop=1"),
+    ],
+)
+def test_tokens_go_to_a_path_below_the_handlers_and_the_query_stays(
+    url: str, tokens_url: str
+) -> None:
+    relay = relay_of(KASIR_RELAY_URL=url)
+
+    assert (relay.url, relay.tokens_url) == (url, tokens_url)
+
+
+@pytest.mark.parametrize("name", ["KASIR_RELAY_URL", "KASIR_RELAY_TOKENS_URL"])
+@pytest.mark.parametrize("user", ["kasir:hunter2", "hunter2", ":hunter2", ""])
+def test_an_address_with_a_user_name_is_refused_with_its_cure(name: str, user: str) -> None:
+    with pytest.raises(SettingError) as caught:
+        relay_of(**{name: f"https://{user}@shop.example/adyen"})
+
+    assert caught.value.name == name
+    assert "KASIR_RELAY_USER and KASIR_RELAY_PASSWORD" in str(caught.value)
+    assert "hunter2" not in str(caught.value)
+
+
 def test_token_notifications_can_be_left_out() -> None:
     assert relay_of(KASIR_RELAY_TOKENS_URL="none").tokens_url is None
 

@@ -27,8 +27,9 @@ PAIRS: dict[type[Enum], type[StrEnum]] = {
 @pytest.mark.parametrize("public", PAIRS)
 def test_an_enum_of_the_library_has_the_members_of_kasirs_own(public: type[Enum]) -> None:
     own = PAIRS[public]
+    members = {each.name: each.value for each in public if each is not enums.ResultCode.OTHER}
 
-    assert {each.name: each.value for each in own} == {each.name: each.value for each in public}
+    assert {each.name: each.value for each in own} == members
 
 
 def test_channels_and_models_are_those_that_are_accepted() -> None:

@@ -14,7 +14,7 @@ SELECT EXISTS (SELECT FROM pgqueuer WHERE status = 'queued' AND execute_after <=
     OR :has_relay::boolean AND EXISTS (
         SELECT FROM relay_queue
         WHERE due_at <= :now AND (holder IS NULL OR held_until < clock_timestamp())
-              AND EXISTS (SELECT FROM relay WHERE state = 'waiting')
+              AND (SELECT id FROM relay WHERE state = 'waiting' ORDER BY id LIMIT 1) IS NOT NULL
     );
 
 -- due_questions, due_closings and due_events find due rows and postpone them, in the transaction

@@ -1,18 +1,20 @@
 -- name: take(now, lease)$
 -- Takes the queue for a job, if a notice waits, the next try is due, and no other job has the queue.
--- `lease` ends by the database's clock, because a test clock may leap.
+-- `lease` ends by the database's clock, because a test clock may leap. It covers the time until a
+-- worker runs the job; `first` then replaces it. The subquery has an order and a limit, so that the
+-- planner uses the index of waiting rows; with EXISTS it may scan the table.
 UPDATE relay_queue
 SET holder = gen_random_uuid()::text, held_until = clock_timestamp() + :lease::interval
 WHERE is_only IN (
     SELECT is_only FROM relay_queue
     WHERE due_at <= :now AND (holder IS NULL OR held_until < clock_timestamp())
-          AND EXISTS (SELECT FROM relay WHERE state = 'waiting')
+          AND (SELECT id FROM relay WHERE state = 'waiting' ORDER BY id LIMIT 1) IS NOT NULL
     FOR UPDATE SKIP LOCKED
 )
 RETURNING holder;
 
 -- name: first(holder, lease)^
--- The oldest waiting notice, if this job still has the queue, which is extended. One notice at a
+-- The oldest waiting notice, if this job still has the queue. Sets the lease anew. One notice at a
 -- time, so that the length of the queue costs no memory.
 WITH held AS (
     UPDATE relay_queue SET held_until = clock_timestamp() + :lease::interval
@@ -20,7 +22,7 @@ WITH held AS (
     RETURNING failures
 )
 SELECT oldest.id, oldest.signature, held.failures, notice.id AS notice_id, notice.kind,
-       notice.item, notice.is_live, notice.state
+       notice.item, notice.is_live, notice.state, notice.event_code
 FROM held, (
     SELECT id, notice_id, signature FROM relay WHERE state = 'waiting' ORDER BY id LIMIT 1
 ) AS oldest JOIN notice ON notice.id = oldest.notice_id;
@@ -35,8 +37,15 @@ UPDATE relay_queue
 SET failures = 0, tried_at = :at::timestamptz, status = :status, error = ''
 WHERE holder = :holder AND EXISTS (SELECT FROM accepted);
 
--- name: skip(id, at)!
-UPDATE relay SET state = 'skipped', settled_at = :at WHERE id = :id AND state = 'waiting';
+-- name: skip(id, notice_id, notice_state, at)!
+-- Does nothing if the notice no longer has the state by which it was left out. The lock makes the
+-- statement wait for a reader that settles the notice, and makes a later reader see the result.
+WITH unchanged AS (
+    SELECT id FROM notice WHERE id = :notice_id AND state = :notice_state FOR UPDATE
+)
+UPDATE relay SET state = 'skipped', settled_at = :at
+FROM unchanged
+WHERE relay.notice_id = unchanged.id AND relay.id = :id AND relay.state = 'waiting';
 
 -- name: fail(holder, at, due_at, status, error)!
 -- Records a failed try, and gives the queue back.
@@ -61,16 +70,16 @@ FROM relay_queue AS queue, (
     WHERE relay.state = 'waiting' ORDER BY relay.id LIMIT 1
 ) AS oldest ON true;
 
--- name: drop_waiting(notice_ids, now)$
--- Removes waiting notices from the queue: these, or all if there are no ids. The next one is then
--- tried at once.
+-- name: drop_waiting(notice_ids, now, most)$
+-- Removes the oldest `most` waiting notices from the queue: of these, or of all if there are no ids.
+-- The next one is then tried at once.
 WITH dropped AS (
     UPDATE relay SET state = 'dropped', settled_at = :now::timestamptz
     WHERE id IN (
         SELECT id FROM relay
         WHERE state = 'waiting'
               AND (cardinality(:notice_ids::bigint[]) = 0 OR notice_id = ANY (:notice_ids::bigint[]))
-        ORDER BY id FOR UPDATE
+        ORDER BY id LIMIT :most FOR UPDATE
     )
     RETURNING id
 ), tried_now AS (

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from urllib.parse import parse_qs, urlsplit
 
 import asyncpg
 import pytest
 
 from fake_server import plain, serving
-from integration.library.library_shop import RETURN_URL, request, settings, shop_with
+from integration.python_api.python_shop import RETURN_URL, request, settings, shop_with
 from kasir import (
     IDR,
     Browser,
     ChargeRequest,
+    DatabaseReadOnly,
     DatabaseUnavailable,
     IntervalUnit,
     InvalidRequest,
@@ -30,12 +32,18 @@ from kasir import (
     RefundStatus,
     RefusedByAdyen,
     ResultCode,
+    ReturnedShopper,
     SubscribeRequest,
+    SubscriptionId,
     SubscriptionStatus,
     When,
     create_app,
 )
-from opened_kasir import NOWHERE
+from kasir.adyen.calls import OWN_VERSION
+from kasir.payments.facts import Fact, Says, Source
+from kasir.python_api.client import kasir_of
+from kasir.wiring import Parts
+from opened_kasir import NOWHERE, kasir_on
 from twin_fixtures import RunningTwin
 
 
@@ -189,6 +197,157 @@ async def test_a_payment_that_adyen_does_not_answer_is_unknown_and_has_an_id(
 
     assert unknown.value.payment_id == payment.id
     assert payment.status is PaymentStatus.UNKNOWN
+
+
+async def test_a_sign_up_that_adyen_does_not_answer_names_its_subscription(
+    fresh_database: str,
+) -> None:
+    async with Kasir.open(settings(fresh_database, NOWHERE)) as kasir:
+        sign_up = await _sign_up(kasir)
+        with pytest.raises(OutcomeUnknown) as unknown:
+            await kasir.subscribe(sign_up, key="s-1")
+        subscription_id = unknown.value.subscription_id
+        assert subscription_id
+        stored = await kasir.subscription(SubscriptionId(subscription_id))
+
+    assert stored.shopper_reference == sign_up.shopper_reference
+    assert subscription_id in str(unknown.value)
+
+
+async def test_a_call_that_cannot_read_what_it_made_names_it(
+    postgres_dsn: str, fresh_database: str
+) -> None:
+    name = urlsplit(fresh_database).path.removeprefix("/")
+    connection = await asyncpg.connect(fresh_database)
+    try:
+        await connection.execute(f"ALTER DATABASE {name} SET lock_timeout = '50ms'")
+        async with serving() as adyen, Kasir.open(settings(fresh_database, adyen.url)) as kasir:
+            adyen.handler = plain(200, b'{"resultCode":"Pending"}')
+            sign_up = await _sign_up(kasir)
+            started = await kasir.pay(request(), key="one")
+            signed_up = await kasir.subscribe(sign_up, key="s-1")
+            async with connection.transaction():
+                await connection.execute("LOCK TABLE fact, renewal")
+                with pytest.raises(OutcomeUnknown) as paid:
+                    await kasir.pay(request(), key="one")
+                with pytest.raises(OutcomeUnknown) as subscribed:
+                    await kasir.subscribe(sign_up, key="s-1")
+    finally:
+        await connection.close()
+
+    assert paid.value.payment_id == started.payment.id
+    assert subscribed.value.subscription_id == signed_up.subscription.id
+
+
+async def test_a_call_is_repeated_with_its_key_after_an_upgrade_and_another_attempt(
+    fresh_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with (
+        serving() as adyen,
+        kasir_on(fresh_database, ADYEN_TWIN_URL=adyen.url) as parts,
+    ):
+        kasir = kasir_of(parts)
+        adyen.handler = plain(200, b'{"resultCode":"Authorised","pspReference":"PSP-B"}')
+        sign_up = await _sign_up(kasir)
+        paid = (await kasir.pay(request(), key="one")).payment
+        subscribed = await kasir.subscribe(sign_up, key="s-1")
+        await _authorise(parts, paid.id, "PSP-B")
+        adyen.handler = plain(201, b'{"status":"received","pspReference":"PSP-C"}')
+        refund = await kasir.refund(paid.id, Money(IDR, 1_000), key="r-1")
+        await _authorise(parts, paid.id, "PSP-A")
+        now = await kasir.payment(paid.id)
+        for module in ("kasir.adyen.calls", "kasir.requests.subscriptions"):
+            monkeypatch.setattr(f"{module}.OWN_VERSION", OWN_VERSION + 1)
+        sent = len(adyen.asked)
+        paid_again = await kasir.pay(request(), key="one")
+        refund_again = await kasir.refund(paid.id, Money(IDR, 1_000), key="r-1")
+        subscribed_again = await kasir.subscribe(sign_up, key="s-1")
+
+    assert (now.psp_reference, len(adyen.asked)) == ("PSP-A", sent)
+    assert paid_again.payment.id == paid.id
+    assert refund_again == refund
+    assert subscribed_again.subscription.id == subscribed.subscription.id
+
+
+async def test_a_return_with_another_result_code_or_without_an_answer_is_no_error(
+    fresh_database: str,
+) -> None:
+    async def returned(status: int, body: bytes) -> ReturnedShopper:
+        adyen.handler = plain(status, body)
+        return await kasir.returned(f"result-{len(adyen.asked)}")
+
+    async with serving() as adyen, Kasir.open(settings(fresh_database, adyen.url)) as kasir:
+        other = await returned(200, b'{"resultCode":"ChallengeShopper","pspReference":"PSP-1"}')
+        unanswered = [await returned(200, b"{}"), await returned(500, b"")]
+
+    assert other == ReturnedShopper(result_code=ResultCode.OTHER, psp_reference="PSP-1")
+    assert [each.result_code for each in unanswered] == [ResultCode.RECEIVED] * 2
+
+
+@pytest.mark.parametrize("limit", [-1, 2**63])
+async def test_a_limit_that_is_out_of_range_is_an_invalid_request(
+    fresh_database: str, limit: int
+) -> None:
+    async with Kasir.open(settings(fresh_database, NOWHERE)) as kasir:
+        with pytest.raises(InvalidRequest, match="limit"):
+            await kasir.payments("ORDER-1", limit=limit)
+        none = await kasir.payments("ORDER-1", limit=0)
+
+    assert none == []
+
+
+async def test_a_database_that_takes_no_writes_has_an_error_of_its_own(
+    fresh_database: str,
+) -> None:
+    name = urlsplit(fresh_database).path.removeprefix("/")
+    setting = "default_transaction_read_only"
+    connection = await asyncpg.connect(fresh_database)
+    async with kasir_on(fresh_database) as parts:
+        try:
+            await connection.execute(f"ALTER DATABASE {name} SET {setting} = on")
+            await parts.pool.expire_connections()
+            with pytest.raises(DatabaseReadOnly, match="no writes"):
+                await kasir_of(parts).pay(request(), key="one")
+        finally:
+            await connection.execute(f"ALTER DATABASE {name} RESET {setting}")
+            await connection.close()
+            await parts.pool.expire_connections()
+
+
+async def test_a_closed_kasir_raises_that_its_database_is_unavailable(fresh_database: str) -> None:
+    async with Kasir.open(settings(fresh_database, NOWHERE)) as kasir:
+        pass
+    with pytest.raises(DatabaseUnavailable):
+        await kasir.payments("ORDER-1")
+
+
+async def _sign_up(kasir: Kasir) -> SubscribeRequest:
+    """Make a plan; returns a sign-up to it."""
+    plan = await kasir.make_plan(
+        PlanRequest(reference="COFFEE", amount=Money(IDR, 50_000), unit=IntervalUnit.MONTH)
+    )
+    return SubscribeRequest(
+        plan=plan.id,
+        shopper_reference="shopper-2",
+        return_url=RETURN_URL,
+        browser=Browser(user_agent="Mozilla/5.0"),
+    )
+
+
+async def _authorise(parts: Parts, payment_id: PaymentId, psp_reference: str) -> None:
+    """Record that an attempt of a payment is authorised."""
+    now = datetime.now(UTC)
+    amount = Money(IDR, 25_000)
+    fact = Fact(
+        key=f"test:{psp_reference}",
+        says=Says.AUTHORISED,
+        source=Source.NOTIFICATION,
+        at=now,
+        about=psp_reference,
+        psp_reference=psp_reference,
+        amount=amount,
+    )
+    await parts.payments.add_facts(payment_id, [fact])
 
 
 async def test_a_payment_that_adyen_refuses_has_adyens_code_and_message(
