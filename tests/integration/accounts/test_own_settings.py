@@ -11,7 +11,7 @@ import pytest
 
 from fake_server import plain, serving
 from fakes import KEY, OTHER_KEY, envelope, notification_item
-from kasir import AccountUnavailable, Kasir, SyncKasir
+from kasir import AccountUnavailable, Kasir, SyncKasir, create_app
 from kasir.cli import operator
 from kasir.cli.doctor import findings_of
 from kasir.errors import SettingError
@@ -154,6 +154,17 @@ async def test_the_library_opens_an_account_of_the_database(fresh_database: str)
                     pass
 
     assert accounts == [FIRST, SECOND, FIRST]
+
+
+async def test_a_mounted_app_with_a_worker_works_for_every_account(fresh_database: str) -> None:
+    await add_account(fresh_database, SECOND, variables_of(SECOND))
+    async with two_accounts(fresh_database) as shops:
+        app = create_app(shops.accounts.default.settings.environ, with_worker=True)
+        async with app.lifespan():
+            await notify(shops)
+            await until(lambda: are_read(shops))
+
+            assert app.kasir.links.merchant_account == FIRST
 
 
 async def are_read(shops: Shops) -> bool:
