@@ -122,17 +122,17 @@ def test_an_interrupted_end_of_the_context_cuts_calls_in_flight_off(fresh_databa
     def open_and_leave(url: str) -> None:
         with SyncKasir.open(settings(fresh_database, url)) as kasir:
             submitted.append(threads.submit(kasir.pay, request(), key="one"))
-            accepted.append(adyen.accept())
+            accepted.append(adyen.accept()[0])
             submitted.append(threads.submit(interrupt, kasir))
 
     submitted: list[Future[Any]] = []
-    accepted: list[object] = []
+    accepted: list[socket.socket] = []
     with socket.create_server(("127.0.0.1", 0)) as adyen, ThreadPoolExecutor() as threads:
         with pytest.raises(KeyboardInterrupt):
             open_and_leave(f"http://127.0.0.1:{adyen.getsockname()[1]}")
         paying, interrupting = submitted
         interrupting.result()
-        with pytest.raises(CutOff):
+        with accepted[0], pytest.raises(CutOff):
             paying.result()
 
 
