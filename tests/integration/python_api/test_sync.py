@@ -140,7 +140,7 @@ def test_an_error_of_the_close_is_raised_at_the_end_of_the_context(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     @asynccontextmanager
-    async def failing(_: object) -> AsyncIterator[None]:
+    async def failing(_: object, **_more: object) -> AsyncIterator[None]:
         yield
         raise OSError("the close failed")
 
