@@ -33,7 +33,7 @@ async def one_of_two_killed(client: JourneyClient) -> None:
     gate = asyncio.Semaphore(_SIGN_UPS_AT_ONCE)
     await asyncio.gather(*(_sign_up(client, gate, plan, f"{run}-{n}") for n in range(_RENEWALS)))
     await client.advance(_MINUTE_S)
-    await _wait_until_active(client, run)
+    await _wait_until_active(client, plan)
     second = _start_worker(client)
     try:
         await asyncio.sleep(1)  # By then the second worker takes jobs too.
@@ -78,14 +78,22 @@ def _start_worker(client: JourneyClient) -> subprocess.Popen[bytes]:
         )
 
 
-async def _wait_until_active(client: JourneyClient, run: str) -> None:
-    """Wait until every subscription of the run is active."""
+async def _wait_until_active(client: JourneyClient, plan: str) -> None:
+    """Wait until every subscription of the plan is active.
+
+    Only those of this plan count. One that becomes active later is due later too, after the end of
+    this journey.
+    """
 
     async def read() -> int:
-        page = await client.call("GET", "/api/subscriptions/metrics")
-        return int(page.json["days"][-1]["active"])
+        active, after = 0, ""
+        while after is not None:
+            query = f"?plan={plan}&status=active" + (f"&after={after}" if after else "")
+            page = (await client.call("GET", f"/api/subscriptions{query}")).json
+            active, after = active + len(page["subscriptions"]), page.get("next")
+        return active
 
-    await _until_at_least(client, read, _RENEWALS, f"{_RENEWALS} active subscriptions of {run}")
+    await _until_at_least(client, read, _RENEWALS, f"{_RENEWALS} active subscriptions of {plan}")
 
 
 async def _wait_for_charges(client: JourneyClient, run: str, count: int) -> None:
