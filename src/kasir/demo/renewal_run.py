@@ -86,14 +86,23 @@ async def _wait_until_active(client: JourneyClient, plan: str) -> None:
     """
 
     async def read() -> int:
-        active, after = 0, ""
-        while after is not None:
-            query = f"?plan={plan}&status=active" + (f"&after={after}" if after else "")
-            page = (await client.call("GET", f"/api/subscriptions{query}")).json
-            active, after = active + len(page["subscriptions"]), page.get("next")
-        return active
+        return _RENEWALS - len(await _not_active(client, plan))
 
-    await _until_at_least(client, read, _RENEWALS, f"{_RENEWALS} active subscriptions of {plan}")
+    try:
+        await _until_at_least(client, read, _RENEWALS, f"{_RENEWALS} active subscriptions")
+    except JourneyError as error:
+        raise JourneyError(f"{error}; not active: {await _not_active(client, plan)}") from error
+
+
+async def _not_active(client: JourneyClient, plan: str) -> list[Mapping[str, Any]]:
+    """The subscriptions of the plan that are not active."""
+    found, after = [], ""
+    while after is not None:
+        query = f"?plan={plan}" + (f"&after={after}" if after else "")
+        page = (await client.call("GET", f"/api/subscriptions{query}")).json
+        found += [one for one in page["subscriptions"] if one["status"] != "active"]
+        after = page.get("next")
+    return found
 
 
 async def _wait_for_charges(client: JourneyClient, run: str, count: int) -> None:
