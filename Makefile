@@ -14,7 +14,7 @@ ready := .venv/ready
 # Checks run one after the other, so that the last line of the output is pytest's.
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check test torture coverage bench lint types browser node dist lock clean
+.PHONY: help setup demo check test torture coverage bench lint types browser node dist images lock clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -55,7 +55,12 @@ test: $(ready) browser node lint types  ## All checks and all tests but those of
 # These tests run one at a time, because each of them loads the whole machine.
 torture: export KASIR_SEEDS = $(SEEDS)
 torture: $(ready) browser  ## Programs killed, connections cut, every page, many seeds: `make torture SEEDS=1-300`
-	@$(bin)/python -m pytest -m long $(PYTEST_ARGS)
+	@$(bin)/python -m pytest -m long --ignore=$(images) $(PYTEST_ARGS)
+
+# Needs root, Debian's package index and some minutes.
+images := tests/packaging/test_image.py
+images: $(ready)  ## Run every step of the Dockerfile in a bare Debian, and what the images serve
+	@$(bin)/python -m pytest $(images) $(PYTEST_ARGS)
 
 # The tests of `make test`, and which branches of the source they ran.
 coverage: $(ready) browser node  ## The share of the source that `make test` runs, lowest files first

@@ -16,6 +16,7 @@ from typing import Final
 import asyncpg
 
 from fakes import KEY
+from kasir.demo.journeys import JOURNEYS
 
 KASIR: Final = [sys.executable, "-c", "from kasir.cli.main import main; main()"]
 #: The time after which a test that waits for a program fails; a loaded machine needs far less.
@@ -55,8 +56,13 @@ def is_one_line(text: str) -> bool:
 
 def verdicts(out: str) -> dict[str, str]:
     """The rows of `kasir demo --check`: by journey `ok`, `FAIL` or `skip`."""
-    rows = (line for line in out.splitlines() if line.startswith(("ok ", "FAIL ", "skip ")))
-    return {row[6:].partition(": ")[0]: row.split()[0] for row in rows}
+    rows = [line for line in out.splitlines() if line.startswith(("ok ", "FAIL ", "skip "))]
+    # The reason of a row that is not `ok` follows the name, which may contain a colon too.
+    return {_journey_of(row[6:]): row.split()[0] for row in rows}
+
+
+def _journey_of(row: str) -> str:
+    return next((name for name in JOURNEYS if row == name or row.startswith(f"{name}: ")), row)
 
 
 @contextmanager

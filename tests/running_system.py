@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import AsyncIterator, Iterator
 
 import aiohttp
 import pytest
 import pytest_asyncio
 
+from command import environment
 from kasir.demo.client import JourneyClient
 from kasir.demo.processes import RunningDemo, free_port, running_demo
 
@@ -18,12 +18,8 @@ __all__ = ["journey_client", "system"]
 @pytest.fixture(scope="session")
 def system() -> Iterator[RunningDemo]:
     """One system for the whole session; each test uses its own references."""
-    # Kasir's settings in the environment of the test run are not passed on.
-    given = {
-        name: text for name, text in os.environ.items() if not name.startswith(("ADYEN_", "KASIR_"))
-    }
     with running_demo(
-        port=free_port(), twin_port=free_port(), shop_port=free_port(), given=given
+        port=free_port(), twin_port=free_port(), shop_port=free_port(), given=environment({})
     ) as running:
         yield running
 

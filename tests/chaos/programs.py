@@ -6,7 +6,6 @@ A test calls them over HTTP through `Programs.journey_client`, as a shop and a s
 from __future__ import annotations
 
 import asyncio
-import os
 import secrets
 import signal
 import subprocess
@@ -19,6 +18,7 @@ from typing import Final, TypeVar
 
 import aiohttp
 
+from command import environment
 from kasir.demo.client import JourneyClient
 from kasir.demo.processes import RunningDemo, free_port
 
@@ -105,12 +105,7 @@ async def programs(
     """Run a twin, a server and workers on a database while the context lasts."""
     port, twin_port = free_port(), free_port()
     kasir_url, twin_url = (f"http://127.0.0.1:{number}" for number in (port, twin_port))
-    # Kasir's settings in the environment of the test run are not passed on.
     given = {
-        name: text for name, text in os.environ.items() if not name.startswith(("ADYEN_", "KASIR_"))
-    }
-    environment = {
-        **given,
         "ADYEN_ENVIRONMENT": "twin",
         "ADYEN_TWIN_URL": twin_url,
         "ADYEN_HMAC_KEY": ",".join(secrets.token_hex(32) for _ in range(2)),
@@ -123,7 +118,11 @@ async def programs(
         **settings,
     }
     system = RunningDemo(
-        kasir_url=kasir_url, twin_url=twin_url, shop_url="", environment=environment, logs=logs
+        kasir_url=kasir_url,
+        twin_url=twin_url,
+        shop_url="",
+        environment=environment(given),
+        logs=logs,
     )
     names = [f"worker-{number}" for number in range(workers)]
     commands = {

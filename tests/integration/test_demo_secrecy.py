@@ -12,6 +12,7 @@ from typing import Final
 
 import pytest
 
+from command import environment
 from kasir.demo.processes import RunningDemo, free_port, running_demo
 
 PROC: Final = Path("/proc")
@@ -34,15 +35,12 @@ def folder() -> Iterator[Path]:
 @pytest.fixture(scope="module")
 def demo(folder: Path) -> Iterator[RunningDemo]:
     """A demo that is started with keys in its environment."""
-    without_settings = {
-        name: text for name, text in os.environ.items() if not name.startswith(("ADYEN_", "KASIR_"))
-    }
     with running_demo(
         port=free_port(),
         twin_port=free_port(),
         shop_port=free_port(),
         data=folder,
-        given=without_settings | KEYS,
+        given=environment(KEYS),
     ) as running:
         yield running
 

@@ -33,7 +33,7 @@ async def one_of_two_killed(client: JourneyClient) -> None:
     gate = asyncio.Semaphore(_SIGN_UPS_AT_ONCE)
     await asyncio.gather(*(_sign_up(client, gate, plan, f"{run}-{n}") for n in range(_RENEWALS)))
     await client.advance(_MINUTE_S)
-    await _wait_until_active(client, run)
+    await _wait_until_active(client, plan)
     second = _start_worker(client)
     try:
         await asyncio.sleep(1)  # By then the second worker takes jobs too.
@@ -78,14 +78,31 @@ def _start_worker(client: JourneyClient) -> subprocess.Popen[bytes]:
         )
 
 
-async def _wait_until_active(client: JourneyClient, run: str) -> None:
-    """Wait until every subscription of the run is active."""
+async def _wait_until_active(client: JourneyClient, plan: str) -> None:
+    """Wait until every subscription of the plan is active.
+
+    Only those of this plan count. One that becomes active later is due later too, after the end of
+    this journey.
+    """
 
     async def read() -> int:
-        page = await client.call("GET", "/api/subscriptions/metrics")
-        return int(page.json["days"][-1]["active"])
+        return _RENEWALS - len(await _not_active(client, plan))
 
-    await _until_at_least(client, read, _RENEWALS, f"{_RENEWALS} active subscriptions of {run}")
+    try:
+        await _until_at_least(client, read, _RENEWALS, f"{_RENEWALS} active subscriptions")
+    except JourneyError as error:
+        raise JourneyError(f"{error}; not active: {await _not_active(client, plan)}") from error
+
+
+async def _not_active(client: JourneyClient, plan: str) -> list[Mapping[str, Any]]:
+    """The subscriptions of the plan that are not active."""
+    found, after = [], ""
+    while after is not None:
+        query = f"?plan={plan}" + (f"&after={after}" if after else "")
+        page = (await client.call("GET", f"/api/subscriptions{query}")).json
+        found += [one for one in page["subscriptions"] if one["status"] != "active"]
+        after = page.get("next")
+    return found
 
 
 async def _wait_for_charges(client: JourneyClient, run: str, count: int) -> None:

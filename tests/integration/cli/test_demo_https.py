@@ -20,6 +20,7 @@ import aiohttp
 import pytest
 from cryptography import x509
 
+from command import environment
 from kasir.demo.authority import Authority, authority_in
 from kasir.demo.client import JourneyClient
 from kasir.demo.doctor_check import doctor
@@ -109,16 +110,13 @@ def test_the_authority_is_for_this_machine_only_and_its_key_is_nowhere(tmp_path:
 def demo() -> Iterator[RunningDemo]:
     """A demo over HTTPS, in a folder that PostgreSQL's account may enter."""
     folder = Path(tempfile.mkdtemp(prefix="kasir-test-https-"))
-    given = {
-        name: text for name, text in os.environ.items() if not name.startswith(("ADYEN_", "KASIR_"))
-    }
     with running_demo(
         port=free_port(),
         twin_port=free_port(),
         shop_port=free_port(),
         data=folder,
         https=True,
-        given=given,
+        given=environment({}),
     ) as running:
         yield running
     shutil.rmtree(folder)

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
-import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from app_client import app_client
 from command import TWIN, kasir
-from fake_server import FakeServer, plain, serving
+from fake_server import FakeServer, plain
 from fakes import a_question, an_intent
 from integration.relay.relay_setup import names_in, notify, relaying, run_relay
 from integration.shop_events.bad_shops import hangs, misbehaving
@@ -22,31 +20,18 @@ from kasir.cli.doctor import findings_of
 from kasir.store import relay
 from kasir.store.inbox import NoticeState
 from kasir.wiring import Parts
-from opened_kasir import NOWHERE, a_database
+from opened_kasir import NOWHERE
 
 WHAT = "the shop's Adyen handler takes relayed notifications"
-
-
-@pytest.fixture
-async def database(postgres_dsn: str) -> AsyncIterator[str]:
-    async with a_database(postgres_dsn) as made:
-        yield made
-
-
-@pytest.fixture
-async def handler() -> AsyncIterator[FakeServer]:
-    async with serving() as server:
-        server.handler = plain(200, b"")
-        yield server
 
 
 async def waiting(kasir: Parts) -> int:
     return (await relay.backlog(kasir.pool, 10_000)).waiting
 
 
-async def test_a_worker_relays_what_comes(database: str, handler: FakeServer) -> None:
+async def test_a_worker_relays_what_comes(fresh_database: str, handler: FakeServer) -> None:
     names = [f"PSP{number}" for number in range(30)]
-    async with relaying(database, handler.url) as kasir, working(kasir), working(kasir):
+    async with relaying(fresh_database, handler.url) as kasir, working(kasir), working(kasir):
         await notify(kasir, *names)
         await until(lambda: len(handler.asked) >= len(names))
         await until(lambda: _is_empty(kasir))
@@ -59,13 +44,13 @@ async def _is_empty(kasir: Parts) -> bool:
 
 
 async def test_a_handler_that_hangs_delays_neither_reading_nor_events(
-    database: str, handler: FakeServer
+    fresh_database: str, handler: FakeServer
 ) -> None:
     events: dict[str, Any] = {"KASIR_EVENTS_URL": handler.url, "KASIR_EVENTS_SECRET": SECRET}
     async with misbehaving(hangs) as hanging:
         limits = {"event_timeout_s": 3600.0, "relay_lease_s": 7200.0}
         async with (
-            relaying(database, hanging.url, limits=limits, **events) as kasir,
+            relaying(fresh_database, hanging.url, limits=limits, **events) as kasir,
             working(kasir),
         ):
             await kasir.payments.open(an_intent("pay_1"), a_question("pay_1"), None)
@@ -79,9 +64,9 @@ async def test_a_handler_that_hangs_delays_neither_reading_nor_events(
 
 
 async def test_a_notice_that_waits_for_the_relay_keeps_its_body(
-    database: str, handler: FakeServer
+    fresh_database: str, handler: FakeServer
 ) -> None:
-    async with relaying(database, handler.url) as kasir:
+    async with relaying(fresh_database, handler.url) as kasir:
         await kasir.payments.open(an_intent("pay_1"), a_question("pay_1"), None)
         await notify(kasir, "PSP1", merchantReference="ORDER-1001")
         await kasir.reader.read_all()
@@ -93,22 +78,22 @@ async def test_a_notice_that_waits_for_the_relay_keeps_its_body(
         assert (await clean(kasir))["notices"] == 1
 
 
-async def finding(database: str, url: str | None) -> tuple[bool, str]:
+async def finding(fresh_database: str, url: str | None) -> tuple[bool, str]:
     """The doctor's finding about the relay."""
-    environ = {**TWIN, "ADYEN_TWIN_URL": NOWHERE, "KASIR_DATABASE_URL": database}
+    environ = {**TWIN, "ADYEN_TWIN_URL": NOWHERE, "KASIR_DATABASE_URL": fresh_database}
     found = await findings_of(environ | ({"KASIR_RELAY_URL": url} if url else {}))
     (one,) = [finding for finding in found if finding.what == WHAT]
     return one.is_well, one.says
 
 
 async def test_the_doctor_shows_what_waits_since_when_and_the_last_answer(
-    database: str, handler: FakeServer
+    fresh_database: str, handler: FakeServer
 ) -> None:
-    assert await finding(database, None) == (True, "no relay is set")
-    assert await finding(database, handler.url) == (True, "none waits")
-    async with relaying(database, handler.url) as kasir:
+    assert await finding(fresh_database, None) == (True, "no relay is set")
+    assert await finding(fresh_database, handler.url) == (True, "none waits")
+    async with relaying(fresh_database, handler.url) as kasir:
         await notify(kasir, "PSP1", "PSP2")
-        is_well, says = await finding(database, handler.url)
+        is_well, says = await finding(fresh_database, handler.url)
         (row, _) = await kasir.pool.fetch("SELECT id, received_at FROM notice ORDER BY id")
         since = row["received_at"].isoformat(timespec="seconds")
         expected = f"2 wait, the first ({row['id']}) since {since}"
@@ -117,32 +102,35 @@ async def test_the_doctor_shows_what_waits_since_when_and_the_last_answer(
         await run_relay(kasir)
         cure = "see `The relay's queue is waiting` in the runbook"
         refused = f"{expected}; the last answer was 503"
-        assert await finding(database, handler.url) == (False, f"{refused}; {cure}")
+        assert await finding(fresh_database, handler.url) == (False, f"{refused}; {cure}")
         unset = "KASIR_RELAY_URL is not set, so they are kept and not sent"
-        assert await finding(database, None) == (False, f"{refused}; {unset}; {cure}")
+        assert await finding(fresh_database, None) == (False, f"{refused}; {unset}; {cure}")
         await kasir.pool.execute("UPDATE relay_queue SET due_at = '-infinity'")
         handler.handler = plain(204, b"")
         await run_relay(kasir)
-    assert await finding(database, handler.url) == (True, "none waits; the last answer was 204")
+    assert await finding(fresh_database, handler.url) == (
+        True,
+        "none waits; the last answer was 204",
+    )
 
 
 async def test_the_doctor_shows_a_queue_that_nobody_works_on(
-    database: str, handler: FakeServer
+    fresh_database: str, handler: FakeServer
 ) -> None:
-    async with relaying(database, handler.url) as kasir:
+    async with relaying(fresh_database, handler.url) as kasir:
         await notify(kasir, "PSP1")
         await kasir.pool.execute("UPDATE notice SET received_at = now() - interval '2 minutes'")
-    is_well, says = await finding(database, handler.url)
+    is_well, says = await finding(fresh_database, handler.url)
 
     assert not is_well
     assert says.startswith("1 wait, the first (")
 
 
 async def test_the_metrics_have_the_length_the_age_and_the_failures_of_the_queue(
-    database: str, handler: FakeServer
+    fresh_database: str, handler: FakeServer
 ) -> None:
     handler.handler = plain(500, b"")
-    async with relaying(database, handler.url) as kasir, app_client(kasir) as client:
+    async with relaying(fresh_database, handler.url) as kasir, app_client(kasir) as client:
         await notify(kasir, "PSP1", "PSP2")
         await run_relay(kasir)
         await kasir.pool.execute(
@@ -161,11 +149,11 @@ async def test_the_metrics_have_the_length_the_age_and_the_failures_of_the_queue
 
 
 async def test_an_operator_removes_notifications_from_the_queue(
-    database: str, handler: FakeServer
+    fresh_database: str, handler: FakeServer
 ) -> None:
     handler.handler = plain(500, b"")
-    environ = {**TWIN, "KASIR_DATABASE_URL": database}
-    async with relaying(database, handler.url) as kasir_parts:
+    environ = {**TWIN, "KASIR_DATABASE_URL": fresh_database}
+    async with relaying(fresh_database, handler.url) as kasir_parts:
         await notify(kasir_parts, "PSP1", "PSP2", "PSP3")
         await run_relay(kasir_parts)
         first = (await relay.backlog(kasir_parts.pool, 10)).first

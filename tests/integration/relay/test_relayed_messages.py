@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
@@ -15,7 +14,7 @@ from Adyen.util import is_valid_hmac_notification, is_valid_hmac_payload
 from structlog.testing import capture_logs
 
 from app_client import app_client
-from fake_server import FakeServer, plain, serving
+from fake_server import FakeServer, plain
 from fakes import KEY, NOW, OTHER_KEY, a_question, an_intent, envelope, notification_item
 from integration.relay.relay_setup import (
     RELAY_KEY,
@@ -32,7 +31,6 @@ from kasir.store import relay
 from kasir.store.database import Pool, transaction
 from kasir.webhooks import notices
 from kasir.wiring import Parts
-from opened_kasir import a_database
 
 TOKEN_BODY = b'{ "type": "recurring.token.created", "eventId": "PSPTOKEN", "data": {} }\n'
 CARD_TOKEN_BODY = json.dumps(
@@ -50,19 +48,6 @@ CARD_TOKEN_BODY = json.dumps(
 ).encode()
 
 
-@pytest.fixture
-async def database(postgres_dsn: str) -> AsyncIterator[str]:
-    async with a_database(postgres_dsn) as made:
-        yield made
-
-
-@pytest.fixture
-async def handler() -> AsyncIterator[FakeServer]:
-    async with serving() as server:
-        server.handler = plain(202, b"")
-        yield server
-
-
 def items_in(handler: FakeServer) -> list[dict[str, object]]:
     return [
         json.loads(body)["notificationItems"][0]["NotificationRequestItem"]
@@ -71,10 +56,10 @@ def items_in(handler: FakeServer) -> list[dict[str, object]]:
 
 
 async def test_adyens_library_accepts_a_verbatim_notification_under_the_shared_key(
-    database: str, handler: FakeServer
+    fresh_database: str, handler: FakeServer
 ) -> None:
     body = envelope(notification_item(reason="é  \t")).replace(b", ", b" ,\n ")
-    async with relaying(database, handler.url) as kasir:
+    async with relaying(fresh_database, handler.url) as kasir:
         async with app_client(kasir) as client:
             await client.post("/webhooks/adyen", content=body)
         await run_relay(kasir)
@@ -87,10 +72,10 @@ async def test_adyens_library_accepts_a_verbatim_notification_under_the_shared_k
 
 
 async def test_a_notification_is_signed_anew_with_the_current_key(
-    database: str, handler: FakeServer
+    fresh_database: str, handler: FakeServer
 ) -> None:
     keys: dict[str, Any] = {"KASIR_RELAY_HMAC_KEY": f"{RELAY_KEY},{OTHER_KEY}"}
-    async with relaying(database, handler.url, **keys) as kasir:
+    async with relaying(fresh_database, handler.url, **keys) as kasir:
         await notify(kasir, "PSP1")
         await run_relay(kasir)
 
@@ -100,11 +85,11 @@ async def test_a_notification_is_signed_anew_with_the_current_key(
 
 
 async def test_every_item_of_an_envelope_is_relayed_in_an_envelope_of_its_own(
-    database: str, handler: FakeServer
+    fresh_database: str, handler: FakeServer
 ) -> None:
     names = ["PSP9", "PSP1", "PSP5"]
     body = envelope(*(notification_item(pspReference=name) for name in names))
-    async with relaying(database, handler.url) as kasir:
+    async with relaying(fresh_database, handler.url) as kasir:
         async with app_client(kasir) as client:
             await client.post("/webhooks/adyen", content=body)
         await run_relay(kasir)
@@ -113,11 +98,11 @@ async def test_every_item_of_an_envelope_is_relayed_in_an_envelope_of_its_own(
 
 
 async def test_a_token_notification_keeps_the_signature_with_which_it_came(
-    database: str, handler: FakeServer
+    fresh_database: str, handler: FakeServer
 ) -> None:
     """The previous key's signature stays, though Kasir knows the current key too."""
     keys: dict[str, Any] = {"ADYEN_TOKEN_HMAC_KEY": f"{RELAY_KEY},{OTHER_KEY}"}
-    async with relaying(database, f"{handler.url}/adyen/", **keys) as kasir:
+    async with relaying(fresh_database, f"{handler.url}/adyen/", **keys) as kasir:
         await notify_token(kasir, TOKEN_BODY, key=OTHER_KEY)
         await run_relay(kasir)
 
@@ -128,13 +113,13 @@ async def test_a_token_notification_keeps_the_signature_with_which_it_came(
 
 
 async def test_a_token_notification_is_signed_anew_and_sent_to_its_own_address(
-    database: str, handler: FakeServer
+    fresh_database: str, handler: FakeServer
 ) -> None:
     settings: dict[str, Any] = {
         "KASIR_RELAY_TOKEN_HMAC_KEY": RELAY_KEY,
         "KASIR_RELAY_TOKENS_URL": f"{handler.url}/wallets",
     }
-    async with relaying(database, handler.url, **settings) as kasir:
+    async with relaying(fresh_database, handler.url, **settings) as kasir:
         await notify(kasir, "PSP1")
         await notify_token(kasir, TOKEN_BODY)
         await notify_token(kasir, b"not JSON")
@@ -148,9 +133,9 @@ async def test_a_token_notification_is_signed_anew_and_sent_to_its_own_address(
 
 
 async def test_a_handler_without_token_notifications_gets_none(
-    database: str, handler: FakeServer
+    fresh_database: str, handler: FakeServer
 ) -> None:
-    async with relaying(database, handler.url, KASIR_RELAY_TOKENS_URL="none") as kasir:
+    async with relaying(fresh_database, handler.url, KASIR_RELAY_TOKENS_URL="none") as kasir:
         await notify_token(kasir, TOKEN_BODY)
         await notify(kasir, "PSP1")
         await run_relay(kasir)
@@ -159,14 +144,14 @@ async def test_a_handler_without_token_notifications_gets_none(
 
 
 async def test_a_form_is_relayed_as_json_whose_signature_is_valid(
-    database: str, handler: FakeServer
+    fresh_database: str, handler: FakeServer
 ) -> None:
     item = notification_item()
     fields = {name: text for name, text in item.items() if isinstance(text, str)}
     extra = {f"additionalData.{name}": text for name, text in item["additionalData"].items()}
     form = urlencode({**fields, "value": "25000", "currency": "IDR", "live": "false", **extra})
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
-    async with relaying(database, handler.url) as kasir:
+    async with relaying(fresh_database, handler.url) as kasir:
         async with app_client(kasir) as client:
             response = await client.post("/webhooks/adyen", content=form, headers=headers)
         assert response.status_code == 202
@@ -176,13 +161,15 @@ async def test_a_form_is_relayed_as_json_whose_signature_is_valid(
 
 
 async def test_a_body_that_kasir_kept_and_cannot_parse_is_relayed_as_it_came(
-    database: str, handler: FakeServer
+    fresh_database: str, handler: FakeServer
 ) -> None:
     admitted: dict[str, Any] = {
         "KASIR_WEBHOOK_USER": "adyen",
         "KASIR_WEBHOOK_PASSWORD": "a-long-password",
     }
-    async with relaying(database, handler.url, KASIR_RELAY_HMAC_KEY=RELAY_KEY, **admitted) as kasir:
+    async with relaying(
+        fresh_database, handler.url, KASIR_RELAY_HMAC_KEY=RELAY_KEY, **admitted
+    ) as kasir:
         async with app_client(kasir) as client:
             client.auth = ("adyen", "a-long-password")
             response = await client.post("/webhooks/adyen", content=b'{"new": 1}')
@@ -192,10 +179,12 @@ async def test_a_body_that_kasir_kept_and_cannot_parse_is_relayed_as_it_came(
     assert [body for _, _, body in handler.asked] == [b'{"new": 1}']
 
 
-async def test_what_is_not_authentic_is_not_relayed(database: str, handler: FakeServer) -> None:
+async def test_what_is_not_authentic_is_not_relayed(
+    fresh_database: str, handler: FakeServer
+) -> None:
     bad = notification_item(pspReference="PSPBAD", key=OTHER_KEY)
     body = envelope(bad, notification_item(pspReference="PSPGOOD"))
-    async with relaying(database, handler.url) as kasir:
+    async with relaying(fresh_database, handler.url) as kasir:
         async with app_client(kasir) as client:
             assert (await client.post("/webhooks/adyen", content=body)).status_code == 401
         await run_relay(kasir)
@@ -204,7 +193,7 @@ async def test_what_is_not_authentic_is_not_relayed(database: str, handler: Fake
 
 
 async def test_the_password_is_sent_and_never_printed(
-    database: str, handler: FakeServer, capsys: pytest.CaptureFixture[str]
+    fresh_database: str, handler: FakeServer, capsys: pytest.CaptureFixture[str]
 ) -> None:
     handler.handler = plain(401, b"")
     secret: dict[str, Any] = {
@@ -213,7 +202,7 @@ async def test_the_password_is_sent_and_never_printed(
         "KASIR_RELAY_HMAC_KEY": RELAY_KEY,
         "KASIR_RELAY_TOKEN_HMAC_KEY": OTHER_KEY,
     }
-    async with relaying(database, handler.url, **secret) as kasir:
+    async with relaying(fresh_database, handler.url, **secret) as kasir:
         await notify(kasir, "PSP1")
         await run_relay(kasir)
         shown = f"{kasir.settings!r} {kasir.relay!r} {capsys.readouterr()}"
@@ -243,9 +232,9 @@ async def own_and_foreign(kasir: Parts) -> None:
     ],
 )
 async def test_the_setting_chooses_whose_notifications_are_relayed(
-    database: str, handler: FakeServer, send: str, wanted: list[str]
+    fresh_database: str, handler: FakeServer, send: str, wanted: list[str]
 ) -> None:
-    async with relaying(database, handler.url, KASIR_RELAY_SEND=send) as kasir:
+    async with relaying(fresh_database, handler.url, KASIR_RELAY_SEND=send) as kasir:
         await own_and_foreign(kasir)
         if send != "all":  # Until the reader has read them, nobody knows whose they are.
             await run_relay(kasir)
@@ -259,11 +248,11 @@ async def test_the_setting_chooses_whose_notifications_are_relayed(
 
 @pytest.mark.parametrize("send", ["foreign", "own"])
 async def test_notifications_of_another_systems_tokens_are_relayed_in_every_mode(
-    database: str, handler: FakeServer, send: str
+    fresh_database: str, handler: FakeServer, send: str
 ) -> None:
     """Kasir records every token of the account, so a token of the handler's is read as its own."""
     extra = {"shopperReference": "shopper-of-others"}
-    async with relaying(database, handler.url, KASIR_RELAY_SEND=send) as kasir:
+    async with relaying(fresh_database, handler.url, KASIR_RELAY_SEND=send) as kasir:
         await notify_token(kasir, CARD_TOKEN_BODY)
         await notify(
             kasir,
@@ -285,9 +274,9 @@ async def test_notifications_of_another_systems_tokens_are_relayed_in_every_mode
 
 
 async def test_a_foreign_notification_that_turns_out_to_be_kasirs_is_relayed_then(
-    database: str, handler: FakeServer
+    fresh_database: str, handler: FakeServer
 ) -> None:
-    async with relaying(database, handler.url, KASIR_RELAY_SEND="own") as kasir:
+    async with relaying(fresh_database, handler.url, KASIR_RELAY_SEND="own") as kasir:
         await notify(kasir, "PSP1", merchantReference="ORDER-1001")
         await kasir.reader.read_all()
         await run_relay(kasir)
@@ -302,11 +291,11 @@ async def test_a_foreign_notification_that_turns_out_to_be_kasirs_is_relayed_the
 
 
 async def test_only_notifications_since_the_relay_was_set_are_relayed(
-    database: str, handler: FakeServer
+    fresh_database: str, handler: FakeServer
 ) -> None:
-    async with relaying(database, None) as kasir:
+    async with relaying(fresh_database, None) as kasir:
         await notify(kasir, "PSPBEFORE")
-    async with relaying(database, handler.url) as kasir:
+    async with relaying(fresh_database, handler.url) as kasir:
         await notify(kasir, "PSPBEFORE", "PSPSINCE")
         await run_relay(kasir)
 
@@ -314,27 +303,27 @@ async def test_only_notifications_since_the_relay_was_set_are_relayed(
 
 
 async def test_what_waits_survives_a_restart_and_the_removal_of_the_setting(
-    database: str, handler: FakeServer
+    fresh_database: str, handler: FakeServer
 ) -> None:
-    async with relaying(database, handler.url) as kasir:
+    async with relaying(fresh_database, handler.url) as kasir:
         await notify(kasir, "PSP1", "PSP2")
-    async with relaying(database, None) as kasir:
+    async with relaying(fresh_database, None) as kasir:
         await run_relay(kasir)
         await notify(kasir, "PSPWITHOUT")
         assert (await relay.backlog(kasir.pool, 10)).waiting == 2
         assert handler.asked == []
-    async with relaying(database, handler.url) as kasir:
+    async with relaying(fresh_database, handler.url) as kasir:
         await run_relay(kasir)
 
     assert names_in([body for _, _, body in handler.asked]) == ["PSP1", "PSP2"]
 
 
 async def test_a_notice_that_no_key_opens_waits_and_is_shown(
-    database: str, handler: FakeServer
+    fresh_database: str, handler: FakeServer
 ) -> None:
-    async with relaying(database, handler.url, KASIR_SECRET_KEY="a" * 40) as kasir:
+    async with relaying(fresh_database, handler.url, KASIR_SECRET_KEY="a" * 40) as kasir:
         await notify(kasir, "PSP1")
-    async with relaying(database, handler.url, KASIR_SECRET_KEY="b" * 40) as kasir:
+    async with relaying(fresh_database, handler.url, KASIR_SECRET_KEY="b" * 40) as kasir:
         with capture_logs() as logs:
             await run_relay(kasir)
         left = await relay.backlog(kasir.pool, 10)
@@ -345,9 +334,9 @@ async def test_a_notice_that_no_key_opens_waits_and_is_shown(
 
 
 async def test_a_stored_item_that_cannot_be_signed_waits_and_is_shown(
-    database: str, handler: FakeServer
+    fresh_database: str, handler: FakeServer
 ) -> None:
-    async with relaying(database, handler.url, KASIR_RELAY_HMAC_KEY=RELAY_KEY) as kasir:
+    async with relaying(fresh_database, handler.url, KASIR_RELAY_HMAC_KEY=RELAY_KEY) as kasir:
         await notify(kasir, "PSP1")
         sealed = kasir.relay.vault.seal(b'{"eventCode":"AUTHORISATION"}')
         await kasir.pool.execute("UPDATE notice SET item = $1", sealed)
@@ -360,11 +349,11 @@ async def test_a_stored_item_that_cannot_be_signed_waits_and_is_shown(
 
 
 async def test_a_notice_that_becomes_kasirs_before_it_is_left_out_is_relayed(
-    database: str, handler: FakeServer, monkeypatch: pytest.MonkeyPatch
+    fresh_database: str, handler: FakeServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The relay has read the state `foreign`; then a replay and the reader settle it as `read`."""
     first = relay.first
-    async with relaying(database, handler.url, KASIR_RELAY_SEND="own") as kasir:
+    async with relaying(fresh_database, handler.url, KASIR_RELAY_SEND="own") as kasir:
         await notify(kasir, "PSP1", merchantReference="ORDER-1001")
         await kasir.reader.read_all()
         await kasir.payments.open(an_intent("pay_1"), a_question("pay_1"), None)
@@ -388,10 +377,10 @@ async def test_a_notice_that_becomes_kasirs_before_it_is_left_out_is_relayed(
 
 
 async def test_a_notice_that_is_read_again_while_it_is_left_out_is_relayed(
-    database: str, handler: FakeServer
+    fresh_database: str, handler: FakeServer
 ) -> None:
     """The reader holds the notice, so the relay waits, and then does not leave it out."""
-    async with relaying(database, handler.url, KASIR_RELAY_SEND="own") as kasir:
+    async with relaying(fresh_database, handler.url, KASIR_RELAY_SEND="own") as kasir:
         await notify(kasir, "PSP1", merchantReference="ORDER-1001")
         await kasir.reader.read_all()
         holder = await take(kasir)
@@ -413,12 +402,12 @@ async def _is_blocked(pool: Pool) -> bool:
 
 
 async def test_token_notifications_that_wait_are_left_out_when_they_are_no_longer_relayed(
-    database: str, handler: FakeServer
+    fresh_database: str, handler: FakeServer
 ) -> None:
-    async with relaying(database, handler.url) as kasir:
+    async with relaying(fresh_database, handler.url) as kasir:
         await notify_token(kasir, TOKEN_BODY)
         await notify(kasir, "PSP1")
-    async with relaying(database, handler.url, KASIR_RELAY_TOKENS_URL="none") as kasir:
+    async with relaying(fresh_database, handler.url, KASIR_RELAY_TOKENS_URL="none") as kasir:
         await run_relay(kasir)
         states = await kasir.pool.fetch("SELECT state FROM relay ORDER BY id")
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -31,24 +30,10 @@ from kasir.store.inbox import Notice, NoticeKind
 from kasir.store.limited import LimitedConnection
 from kasir.store.relay import SQL, Backlog
 from kasir.wiring import Parts
-from opened_kasir import a_database
 
 OK = b"HTTP/1.1 200 OK\r\n"
 #: More than the buffers between a handler and a client that does not read can hold.
 BUFFERS_BYTES = 16 * 1024 * 1024
-
-
-@pytest.fixture
-async def database(postgres_dsn: str) -> AsyncIterator[str]:
-    async with a_database(postgres_dsn) as made:
-        yield made
-
-
-@pytest.fixture
-async def handler() -> AsyncIterator[FakeServer]:
-    async with serving() as server:
-        server.handler = plain(200, b"[accepted]")
-        yield server
 
 
 def a_notice(number: int) -> Notice:
@@ -71,10 +56,10 @@ def relayed(handler: FakeServer) -> list[str]:
 
 
 async def test_notifications_are_relayed_in_the_order_in_which_they_came(
-    database: str, handler: FakeServer
+    fresh_database: str, handler: FakeServer
 ) -> None:
     names = [f"PSP{number}" for number in range(20)]
-    async with relaying(database, f"{handler.url}/adyen?shop=1") as kasir:
+    async with relaying(fresh_database, f"{handler.url}/adyen?shop=1") as kasir:
         await notify(kasir, *names)
         await run_relay(kasir)
 
@@ -85,9 +70,9 @@ async def test_notifications_are_relayed_in_the_order_in_which_they_came(
 
 
 async def test_a_notification_that_adyen_repeats_is_relayed_once(
-    database: str, handler: FakeServer
+    fresh_database: str, handler: FakeServer
 ) -> None:
-    async with relaying(database, handler.url) as kasir:
+    async with relaying(fresh_database, handler.url) as kasir:
         await notify(kasir, "PSP1", "PSP1")
         await run_relay(kasir)
         await notify(kasir, "PSP1")
@@ -97,7 +82,7 @@ async def test_a_notification_that_adyen_repeats_is_relayed_once(
 
 
 async def test_while_one_notification_fails_later_ones_wait_and_the_order_is_kept(
-    database: str, handler: FakeServer
+    fresh_database: str, handler: FakeServer
 ) -> None:
     statuses = iter([200, 500, 302, 200, 200])
 
@@ -105,7 +90,7 @@ async def test_while_one_notification_fails_later_ones_wait_and_the_order_is_kep
         return web.Response(status=next(statuses))
 
     handler.handler, clock = answer, FrozenClock()
-    async with relaying(database, handler.url, clock=clock) as kasir:
+    async with relaying(fresh_database, handler.url, clock=clock) as kasir:
         await notify(kasir, "PSP1", "PSP2", "PSP3")
         for _ in range(3):
             await run_relay(kasir)
@@ -117,10 +102,10 @@ async def test_while_one_notification_fails_later_ones_wait_and_the_order_is_kep
 
 @pytest.mark.parametrize("status", [200, 201, 202, 204, 299])
 async def test_any_2xx_accepts_a_notification(
-    database: str, handler: FakeServer, status: int
+    fresh_database: str, handler: FakeServer, status: int
 ) -> None:
     handler.handler = plain(status, b"")
-    async with relaying(database, handler.url) as kasir:
+    async with relaying(fresh_database, handler.url) as kasir:
         await notify(kasir, "PSP1")
         with capture_logs() as logs:
             await run_relay(kasir)
@@ -132,12 +117,12 @@ async def test_any_2xx_accepts_a_notification(
 
 @pytest.mark.parametrize("status", [300, 302, 307, 400, 401, 404, 410, 429, 500, 503])
 async def test_no_other_status_accepts_it_and_no_redirect_is_followed(
-    database: str, handler: FakeServer, status: int
+    fresh_database: str, handler: FakeServer, status: int
 ) -> None:
     async with serving() as target:
         target.handler = plain(200, b"")
         handler.handler = plain(status, b"no", Location=target.url)
-        async with relaying(database, handler.url) as kasir:
+        async with relaying(fresh_database, handler.url) as kasir:
             await notify(kasir, "PSP1")
             with capture_logs() as logs:
                 await run_relay(kasir)
@@ -162,9 +147,9 @@ async def test_no_other_status_accepts_it_and_no_redirect_is_followed(
     ],
 )
 async def test_a_handler_that_gives_no_answer_has_not_accepted(
-    database: str, behave: Behave, error: str
+    fresh_database: str, behave: Behave, error: str
 ) -> None:
-    async with misbehaving(behave) as shop, relaying(database, shop.url) as kasir:
+    async with misbehaving(behave) as shop, relaying(fresh_database, shop.url) as kasir:
         await notify(kasir, "PSP1")
         with capture_logs() as logs:
             await run_relay(kasir, timeout_s=0.5 if behave is hangs else 15)
@@ -176,11 +161,11 @@ async def test_a_handler_that_gives_no_answer_has_not_accepted(
 
 
 async def test_an_address_that_the_client_refuses_is_a_failed_try(
-    database: str, handler: FakeServer
+    fresh_database: str, handler: FakeServer
 ) -> None:
     """The HTTP client raises a ValueError if the address has a password and a header has one."""
     user: dict[str, Any] = {"KASIR_RELAY_USER": "kasir", "KASIR_RELAY_PASSWORD": "hunter2"}
-    async with relaying(database, handler.url, **user) as kasir:
+    async with relaying(fresh_database, handler.url, **user) as kasir:
         settings = kasir.relay.settings
         assert settings
         url = handler.url.replace("http://", "http://kasir:hunter2@")
@@ -199,9 +184,9 @@ async def test_an_address_that_the_client_refuses_is_a_failed_try(
 
 @pytest.mark.parametrize(("status", "waiting"), [(200, 0), (500, 1)])
 async def test_of_a_huge_answer_the_status_counts_and_the_body_is_not_read(
-    database: str, status: int, waiting: int
+    fresh_database: str, status: int, waiting: int
 ) -> None:
-    async with misbehaving(huge(status)) as shop, relaying(database, shop.url) as kasir:
+    async with misbehaving(huge(status)) as shop, relaying(fresh_database, shop.url) as kasir:
         await notify(kasir, "PSP1")
         await run_relay(kasir)
 
@@ -210,13 +195,13 @@ async def test_of_a_huge_answer_the_status_counts_and_the_body_is_not_read(
 
 
 async def test_a_failed_notification_is_retried_on_adyens_schedule_and_never_dropped(
-    database: str, handler: FakeServer
+    fresh_database: str, handler: FakeServer
 ) -> None:
     handler.handler, clock = plain(500, b""), FrozenClock()
     minutes, hours = 60, 3600
     gaps = [9, 9, 9, *(minutes * one for one in (2, 5, 10, 15, 30))]
     gaps += [hours * one for one in (1, 2, 4, 8, *[8] * 90)]  # More than thirty days.
-    async with relaying(database, handler.url, clock=clock) as kasir:
+    async with relaying(fresh_database, handler.url, clock=clock) as kasir:
         await notify(kasir, "PSP1")
         for gap in gaps:
             assert await run_relay(kasir)
@@ -234,8 +219,11 @@ async def test_a_failed_notification_is_retried_on_adyens_schedule_and_never_dro
         assert (left.waiting, left.failures) == (1, 1)  # The schedule began again.
 
 
-async def test_one_job_at_a_time_has_the_queue(database: str, handler: FakeServer) -> None:
-    async with relaying(database, handler.url) as kasir, relaying(database, handler.url) as other:
+async def test_one_job_at_a_time_has_the_queue(fresh_database: str, handler: FakeServer) -> None:
+    async with (
+        relaying(fresh_database, handler.url) as kasir,
+        relaying(fresh_database, handler.url) as other,
+    ):
         await notify(kasir, "PSP1")
         holder = await take(kasir)
 
@@ -247,12 +235,12 @@ async def test_one_job_at_a_time_has_the_queue(database: str, handler: FakeServe
 
 
 async def test_a_job_that_waits_for_a_worker_keeps_the_queue_and_a_running_one_shows_life(
-    database: str, handler: FakeServer
+    fresh_database: str, handler: FakeServer
 ) -> None:
     """The search for due work does not queue a second job while the first one waits."""
     jobs = "SELECT convert_from(payload, 'UTF8') FROM pgqueuer WHERE entrypoint = 'relay'"
     lease = timedelta(seconds=30)
-    async with relaying(database, handler.url) as kasir:
+    async with relaying(fresh_database, handler.url) as kasir:
         await notify(kasir, "PSP1")
         await kasir.due.look()
         await _advance_database(kasir, lease)
@@ -272,10 +260,10 @@ async def _advance_database(kasir: Parts, by: timedelta) -> None:
 
 
 async def test_the_job_of_a_dead_worker_loses_the_queue_and_then_has_no_effect(
-    database: str, handler: FakeServer
+    fresh_database: str, handler: FakeServer
 ) -> None:
     limits = {"due_again_s": 0.0}
-    async with relaying(database, handler.url, limits=limits) as kasir:
+    async with relaying(fresh_database, handler.url, limits=limits) as kasir:
         await notify(kasir, "PSP1")
         dead, alive = await take(kasir), await take(kasir)
 
@@ -289,7 +277,7 @@ async def test_the_job_of_a_dead_worker_loses_the_queue_and_then_has_no_effect(
 
 
 async def test_a_run_that_ends_between_request_and_record_is_repeated(
-    database: str, handler: FakeServer
+    fresh_database: str, handler: FakeServer
 ) -> None:
     received = asyncio.Event()
 
@@ -299,7 +287,7 @@ async def test_a_run_that_ends_between_request_and_record_is_repeated(
         return web.Response()
 
     handler.handler = answer
-    async with relaying(database, handler.url, limits={"relay_lease_s": 0.0}) as kasir:
+    async with relaying(fresh_database, handler.url, limits={"relay_lease_s": 0.0}) as kasir:
         await notify(kasir, "PSP1", "PSP2")
         running = asyncio.create_task(run_relay(kasir))
         await received.wait()
@@ -311,7 +299,7 @@ async def test_a_run_that_ends_between_request_and_record_is_repeated(
     assert relayed(handler) == ["PSP1", "PSP1", "PSP2"]
 
 
-async def test_a_run_ends_when_the_worker_stops(database: str, handler: FakeServer) -> None:
+async def test_a_run_ends_when_the_worker_stops(fresh_database: str, handler: FakeServer) -> None:
     stop = asyncio.Event()
 
     async def answer(_: web.Request) -> web.Response:
@@ -319,7 +307,7 @@ async def test_a_run_ends_when_the_worker_stops(database: str, handler: FakeServ
         return web.Response()
 
     handler.handler = answer
-    async with relaying(database, handler.url) as kasir:
+    async with relaying(fresh_database, handler.url) as kasir:
         await notify(kasir, "PSP1", "PSP2")
         holder = await take(kasir)
         assert holder
@@ -330,7 +318,7 @@ async def test_a_run_ends_when_the_worker_stops(database: str, handler: FakeServ
 
 
 async def test_ten_thousand_waiting_notices_are_read_one_at_a_time(
-    database: str, handler: FakeServer, monkeypatch: pytest.MonkeyPatch
+    fresh_database: str, handler: FakeServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows: list[int] = []
     fetch, fetchrow = LimitedConnection.fetch, LimitedConnection.fetchrow
@@ -344,7 +332,7 @@ async def test_ten_thousand_waiting_notices_are_read_one_at_a_time(
         rows.append(1)
         return await fetchrow(connection, query, *args, **more)
 
-    async with relaying(database, handler.url, limits={"relay_run_max": 30}) as kasir:
+    async with relaying(fresh_database, handler.url, limits={"relay_run_max": 30}) as kasir:
         await kasir.inbox.keep([a_notice(number) for number in range(10_000)])
         assert (await backlog(kasir)).waiting == 10_000
         monkeypatch.setattr(LimitedConnection, "fetch", counting_fetch)
@@ -358,8 +346,8 @@ async def test_ten_thousand_waiting_notices_are_read_one_at_a_time(
         assert (await backlog(kasir)).waiting == 9_970
 
 
-async def test_the_search_for_the_queue_does_not_scan_relayed_notices(database: str) -> None:
-    async with relaying(database, "http://shop.example") as kasir:
+async def test_the_search_for_the_queue_does_not_scan_relayed_notices(fresh_database: str) -> None:
+    async with relaying(fresh_database, "http://shop.example") as kasir:
         await kasir.inbox.keep([a_notice(number) for number in range(20_000)])
         await kasir.pool.execute("UPDATE relay SET state = 'accepted' WHERE id % 2 = 0")
         await kasir.pool.execute("ANALYZE")
@@ -372,9 +360,9 @@ async def test_the_search_for_the_queue_does_not_scan_relayed_notices(database: 
 
 
 async def test_a_long_queue_is_dropped_in_batches_the_oldest_first(
-    database: str, handler: FakeServer
+    fresh_database: str, handler: FakeServer
 ) -> None:
-    async with relaying(database, handler.url) as kasir:
+    async with relaying(fresh_database, handler.url) as kasir:
         await kasir.inbox.keep([a_notice(number) for number in range(25)])
         one = await SQL.drop_waiting(kasir.pool, notice_ids=[], now=NOW, most=10)
         left = "SELECT id FROM relay WHERE state = 'waiting' ORDER BY id"
