@@ -42,7 +42,7 @@ ORDER: Final = (
 #: The tables whose locks a statement may wait for, by the statement's file and name.
 WAITS: Final = {
     "tokens.watch": ("shopper",),
-    "tokens.looked": ("shopper",),
+    "tokens.count_comparison": ("shopper",),
     "questions.claim_shop_key": ("shop_request",),
     "payments.open_payment_once": ("shop_request",),
     "subscriptions.drop_unopened": ("shop_request",),

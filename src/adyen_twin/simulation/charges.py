@@ -32,7 +32,7 @@ def chargeable(twin: Twin, body: Body, token_id: str) -> Token:
 def start(twin: Twin, body: Body, token: Token) -> Payment:
     """Create a payment that charges a token; a Subscription needs no decision of the shopper."""
     payment = payments.create(twin, body)
-    payment.token, payment.charges = token.id, True
+    payment.token, payment.is_token_charge = token.id, True
     if body["recurringProcessingModel"] == "CardOnFile":
         payments.await_shopper(twin, payment)
     elif twin.knobs.charge_result == "decided":

@@ -30,7 +30,7 @@ def use_account(twin: Twin, payment: Payment, account: str) -> None:
 
     """
     _require_awaiting(payment)
-    if payment.shopper_reference is not None and not payment.charges:
+    if payment.shopper_reference is not None and not payment.is_token_charge:
         twin.state.shoppers[payment.shopper_reference] = account
 
 

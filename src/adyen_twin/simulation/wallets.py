@@ -29,7 +29,7 @@ def of_shopper(twin: Twin, shopper_reference: str | None) -> Wallet:
 
 def of_payment(twin: Twin, payment: Payment) -> Wallet:
     """Return the wallet that pays: that of the charged token, else that of the shopper."""
-    if payment.charges and payment.token is not None:
+    if payment.is_token_charge and payment.token is not None:
         return _of_account(twin, twin.state.tokens[payment.token].wallet_account)
     return of_shopper(twin, payment.shopper_reference)
 
@@ -50,7 +50,7 @@ def refusal(twin: Twin, wallet: Wallet, payment: Payment) -> Refusal | None:
         return Refusal(fault.reason, fault.code)
     if wallet.state is WalletState.BLOCKED:
         return BLOCKED
-    if wallet.state is WalletState.UNLINKED and payment.charges:
+    if wallet.state is WalletState.UNLINKED and payment.is_token_charge:
         return UNLINKED
     if payment.amount.value > balance(twin, wallet):
         return NOT_ENOUGH_BALANCE

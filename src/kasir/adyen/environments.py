@@ -28,15 +28,15 @@ class Addresses:
 
     checkout: str
     recurring: str
-    shopper: str
+    checkout_shopper: str
 
     def logo(self, method: str) -> str:
         """Address of a payment method's logo (SVG).
 
         Source: Adyen's pages on building a payment form, which give
-        `{shopper}/checkoutshopper/images/logos/{type}.svg`.
+        `{checkout_shopper}/checkoutshopper/images/logos/{type}.svg`.
         """
-        return f"{self.shopper}/checkoutshopper/images/logos/{method}.svg"
+        return f"{self.checkout_shopper}/checkoutshopper/images/logos/{method}.svg"
 
 
 def addresses(environment: Environment, *, live_prefix: str = "", twin_url: str = "") -> Addresses:
@@ -52,17 +52,17 @@ def addresses(environment: Environment, *, live_prefix: str = "", twin_url: str 
             return Addresses(
                 checkout="https://checkout-test.adyen.com",
                 recurring="https://pal-test.adyen.com/pal/servlet/Recurring",
-                shopper="https://checkoutshopper-test.adyen.com",
+                checkout_shopper="https://checkoutshopper-test.adyen.com",
             )
         case Environment.LIVE:
             return Addresses(
                 checkout=f"https://{live_prefix}-checkout-live.adyenpayments.com/checkout",
                 recurring=f"https://{live_prefix}-pal-live.adyenpayments.com/pal/servlet/Recurring",
-                shopper="https://checkoutshopper-live.adyen.com",
+                checkout_shopper="https://checkoutshopper-live.adyen.com",
             )
         case Environment.TWIN:
             return Addresses(
                 checkout=twin_url,
                 recurring=f"{twin_url}/pal/servlet/Recurring",
-                shopper=twin_url,
+                checkout_shopper=twin_url,
             )

@@ -60,9 +60,9 @@ class Verdict(StrEnum):
     #: Adyen executed the request, or refused the payment. The result code shows which.
     ANSWERED = "answered"
     #: The request is wrong and must be corrected. Nothing was executed.
-    OURS = "ours"
+    INVALID = "invalid"
     #: Adyen could not execute the request. Send it again with the same key.
-    THEIRS = "theirs"
+    TRANSIENT = "transient"
     #: The request may have been executed. Send it again with the same key, never with a new key.
     UNKNOWN = "unknown"
 
@@ -117,14 +117,14 @@ class Answer:
         if str(fields.get("errorCode", "")) == ALREADY_PROCESSED:
             return Verdict.UNKNOWN
         if self.transient or self.status == HTTPStatus.TOO_MANY_REQUESTS:
-            return Verdict.THEIRS
+            return Verdict.TRANSIENT
         if self.status == HTTPStatus.REQUEST_TIMEOUT:
             return Verdict.UNKNOWN
         if HTTPStatus.BAD_REQUEST <= self.status < HTTPStatus.INTERNAL_SERVER_ERROR:
-            return Verdict.OURS
+            return Verdict.INVALID
         # 500 with a configuration error (905, "Payment details are not supported") is final. After
         # any other 5xx the money may have moved or not.
-        return Verdict.OURS if fields.get("errorType") == "configuration" else Verdict.UNKNOWN
+        return Verdict.INVALID if fields.get("errorType") == "configuration" else Verdict.UNKNOWN
 
 
 def error_text(answer: Answer) -> str:
@@ -144,7 +144,7 @@ def for_shop(answer: Answer) -> Answer:
     """
     if answer.is_adyens:
         return answer
-    if answer.verdict is not Verdict.OURS:
+    if answer.verdict is not Verdict.INVALID:
         message = _UNKNOWN_OUTCOME.format(status=answer.status)
         return error(
             HTTPStatus.SERVICE_UNAVAILABLE,

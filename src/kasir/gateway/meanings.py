@@ -165,11 +165,11 @@ def of_reply(question: Question, answer: Answer, at: datetime) -> CallResult:
     """The facts in an answer to a question, and the answer itself where it is final."""
     fields = answer.json()
     verdict = answer.verdict
-    if question.was_sent_before and verdict is Verdict.OURS and not _is_about(answer):
+    if question.was_sent_before and verdict is Verdict.INVALID and not _is_about(answer):
         # This try was refused, but an earlier try may have moved money. If the error were kept as
         # the final answer, the shop would pay again with another key.
         verdict = Verdict.UNKNOWN
-    if verdict in {Verdict.THEIRS, Verdict.UNKNOWN}:
+    if verdict in {Verdict.TRANSIENT, Verdict.UNKNOWN}:
         why = f"HTTP {answer.status} {fields.get('errorCode', '')}"
         return unanswered(question, at, why, error_text(answer))
     kept = KeptAnswer(
@@ -179,9 +179,9 @@ def of_reply(question: Question, answer: Answer, at: datetime) -> CallResult:
         fields=answer.fields,
     )
     if question.kind in {Kind.PAYMENTS, Kind.DETAILS}:
-        fact = _payment_fact(question, answer, at, is_ours=verdict is Verdict.OURS)
+        fact = _payment_fact(question, answer, at, is_ours=verdict is Verdict.INVALID)
     else:
-        fact = _change_fact(question, fields, at, is_ours=verdict is Verdict.OURS)
+        fact = _change_fact(question, fields, at, is_ours=verdict is Verdict.INVALID)
     return CallResult(answer=kept, facts=(fact,), clues=_clues_of_reply(question, fields, fact))
 
 

@@ -71,4 +71,4 @@ def reply_of(kept: KeptAnswer) -> Answer:
 
 
 def _is_transient(answer: Answer | NoAnswer) -> bool:
-    return isinstance(answer, Answer) and answer.verdict is Verdict.THEIRS
+    return isinstance(answer, Answer) and answer.verdict is Verdict.TRANSIENT

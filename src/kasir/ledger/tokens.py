@@ -150,13 +150,13 @@ class Tokens:
             shoppers = await self._ledger.record(connection, reports)
             await schedule_subscriptions(connection, Changed(shoppers), self._ledger.clock.now())
 
-    async def looks(self, shopper_reference: str) -> int:
+    async def comparisons(self, shopper_reference: str) -> int:
         """How many times a shopper's tokens were compared with the provider's list."""
-        return await tokens.looks(self._pool, shopper_reference)
+        return await tokens.comparisons(self._pool, shopper_reference)
 
-    async def looked(self, shopper_reference: str, look_at: datetime) -> None:
-        """Count a comparison with the provider's list; the next one is due at `look_at`."""
-        await tokens.looked(self._pool, shopper_reference, look_at)
+    async def count_comparison(self, shopper_reference: str, compare_at: datetime) -> None:
+        """Count a comparison with the provider's list; the next one is due at `compare_at`."""
+        await tokens.count_comparison(self._pool, shopper_reference, compare_at)
 
     async def watched(self, most: int) -> list[str]:
         """Return `most` shoppers whose tokens are to be compared with the provider's list.

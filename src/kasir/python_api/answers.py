@@ -66,7 +66,7 @@ def accepted(
 
     if answer.status == HTTPStatus.NO_CONTENT or answer.verdict is Verdict.ANSWERED:
         return answer
-    if answer.verdict is not Verdict.OURS:
+    if answer.verdict is not Verdict.INVALID:
         raise OutcomeUnknown(payment_id, subscription_id=subscription_id)
     error = for_shop(answer)
     raise RefusedByAdyen(

@@ -133,9 +133,9 @@ class StoredMethods:
         """Compare a shopper's tokens with Adyen's list, and store when to compare them again."""
         if await self.reconcile(shopper_reference) is None:
             return  # The comparison stays due.
-        count = await self.tokens.looks(shopper_reference)
+        count = await self.tokens.comparisons(shopper_reference)
         gap = self.check_gaps[min(count + 1, len(self.check_gaps) - 1)]
-        await self.tokens.looked(shopper_reference, self.clock.now() + gap)
+        await self.tokens.count_comparison(shopper_reference, self.clock.now() + gap)
 
     async def reconcile(
         self, shopper_reference: str, by_shop: Collection[str] = ()

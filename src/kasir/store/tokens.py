@@ -114,22 +114,22 @@ async def stored_as(pool: Pool, vault: Vault, stored_id: str) -> list[Token]:
     return [token_of(row, vault) async for row in rows]
 
 
-async def watch(connection: Connection, shopper_reference: str, look_at: datetime) -> None:
-    """Schedule a comparison of a shopper's tokens with the provider's list, for `look_at`.
+async def watch(connection: Connection, shopper_reference: str, compare_at: datetime) -> None:
+    """Schedule a comparison of a shopper's tokens with the provider's list, for `compare_at`.
 
     If one is scheduled for an earlier time, that time is kept. The count begins again.
     """
-    await SQL.watch(connection, shopper_reference=shopper_reference, look_at=look_at)
+    await SQL.watch(connection, shopper_reference=shopper_reference, compare_at=compare_at)
 
 
-async def looks(pool: Pool, shopper_reference: str) -> int:
+async def comparisons(pool: Pool, shopper_reference: str) -> int:
     """How often a shopper's tokens were compared with the provider's list since `watch`."""
-    return int(await SQL.looks(pool, shopper_reference=shopper_reference) or 0)
+    return int(await SQL.comparisons(pool, shopper_reference=shopper_reference) or 0)
 
 
-async def looked(pool: Pool, shopper_reference: str, look_at: datetime) -> None:
-    """Count a comparison with the provider's list; the next one is due at `look_at`."""
-    await SQL.looked(pool, shopper_reference=shopper_reference, look_at=look_at)
+async def count_comparison(pool: Pool, shopper_reference: str, compare_at: datetime) -> None:
+    """Count a comparison with the provider's list; the next one is due at `compare_at`."""
+    await SQL.count_comparison(pool, shopper_reference=shopper_reference, compare_at=compare_at)
 
 
 async def watched(pool: Pool, most: int) -> list[str]:

@@ -113,7 +113,9 @@ def change_amount(subscription: Subscription, now: datetime, amount: Money) -> T
     _refuse_if_over(subscription)
     change = Change(at=now, was=subscription.state, now_is=subscription.state)
     subscription = replace(
-        subscription, amount=amount, noticed=min(subscription.noticed, subscription.period)
+        subscription,
+        amount=amount,
+        announced_period=min(subscription.announced_period, subscription.period),
     )
     return _due_now(Turn(subscription=subscription, changes=(change,)), now)
 

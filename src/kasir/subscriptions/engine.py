@@ -95,17 +95,23 @@ class _Position:
             return ended(self.subscription, Move.CANCEL, min(cancel_at, self.now))
         if self.subscription.state is State.PAUSED and not (renewal and renewal.paid):
             return self._pausing()
-        if pause_at and self._is_planned_due(pause_at) and not self.subscription.is_last:
+        if (
+            pause_at
+            and self._is_planned_due(pause_at)
+            and not self.subscription.all_periods_settled
+        ):
             return paused(self.subscription, min(pause_at, self.now))
         if renewal:
             return self._settling(renewal)
-        return self._between_periods()
+        return self._next_period()
 
     def _pausing(self) -> _Step:
         """The next step of a paused subscription: resume it as planned, or wait."""
         resumes_at = self.subscription.resumes_at
         if resumes_at and resumes_at <= self.now:
-            return resumed(self.subscription, self.rules.catch_up.moment(resumes_at, self.now))
+            return resumed(
+                self.subscription, self.rules.catch_up.effective_time(resumes_at, self.now)
+            )
         # A cancel that is planned for the end of a trial waits while the trial is paused.
         cancel_at = None if self.subscription.trial_left else self.subscription.cancel_at
         return _Wait(min((when for when in (resumes_at, cancel_at) if when), default=None))
@@ -131,49 +137,49 @@ class _Position:
             settled_period=sign_up.period,
             renewal=None,
         )
-        begun = replace(begun, noticed=sign_up.period)
+        begun = replace(begun, announced_period=sign_up.period)
         move = Move.BEGIN_TRIAL if begun.plan.trial_days else Move.COMPLETE
         turn = after_move(begun, move, paid.paid_at or self.now, renewal=paid_sign_up)
         return replace(turn, renewals=(paid_sign_up,))
 
     # Between periods ----------------------------------------------------------------------------
 
-    def _between_periods(self) -> _Step:
+    def _next_period(self) -> _Step:
         """The next step while no renewal is open: the next period begins, or there is none."""
         period = self.subscription.settled_period + 1
         start = self.subscription.start_of(period)
-        if self.subscription.is_last:
+        if self.subscription.all_periods_settled:
             if self.now < start:
                 return self._wait(start)
-            at = self.rules.catch_up.moment(start, self.now)
+            at = self.rules.catch_up.effective_time(start, self.now)
             return ended(self.subscription, Move.END, at)
-        if notice := self._notice(period, start):
-            return notice
+        if announced := self._announce(period, start):
+            return announced
         if self.now < start:
-            return self._wait(start, self._notice_at(period, start))
+            return self._wait(start, self._announcement_at(period, start))
         if self.subscription.state is State.TRIALING:
             return after_move(self.subscription, Move.END_TRIAL, start, renewal=None)
-        at = self.rules.catch_up.moment(start, self.now)
+        at = self.rules.catch_up.effective_time(start, self.now)
         if self.subscription.start_of(period + 1) <= at:
             return self._missed(period, start)
-        return self._charged(self._renewal(period, start), at)
+        return self._charge(self._renewal(period, start), at)
 
-    def _notice_at(self, period: int, start: datetime) -> datetime | None:
+    def _announcement_at(self, period: int, start: datetime) -> datetime | None:
         """When to announce a period that begins at `start`; None if it is not to be announced."""
         days = self.subscription.plan.notice_days
-        if not days or self.subscription.noticed >= period or self._is_to_stop:
+        if not days or self.subscription.announced_period >= period or self._is_to_stop:
             return None
         return start - timedelta(days=days)
 
-    def _notice(self, period: int, start: datetime) -> Turn | None:
+    def _announce(self, period: int, start: datetime) -> Turn | None:
         """Announce a period, once, and only before it begins."""
-        notice_at = self._notice_at(period, start)
-        if notice_at is None or self.now < notice_at:
+        announce_at = self._announcement_at(period, start)
+        if announce_at is None or self.now < announce_at:
             return None
-        noticed = replace(self.subscription, noticed=period)
-        if self.rules.catch_up.moment(notice_at, self.now) >= start:
-            return Turn(subscription=noticed)
-        at = self.rules.catch_up.moment(notice_at, self.now)
+        announced = replace(self.subscription, announced_period=period)
+        if self.rules.catch_up.effective_time(announce_at, self.now) >= start:
+            return Turn(subscription=announced)
+        at = self.rules.catch_up.effective_time(announce_at, self.now)
         coming = self._renewal(period, start)
         event = Event(
             kind=SubscriptionEvent.RENEWAL_DUE,
@@ -182,14 +188,16 @@ class _Position:
             due_at=start,
             reason=None if self._may_charge else Reason.TOKEN_GONE,
         )
-        return Turn(subscription=noticed, events=(event,))
+        return Turn(subscription=announced, events=(event,))
 
     def _missed(self, period: int, start: datetime) -> Turn:
         """Report a period that passed entirely before a worker noticed it; it is not charged."""
         missed = replace(self._renewal(period, start), outcome=Outcome.MISSED)
         event = Event(kind=SubscriptionEvent.RENEWAL_MISSED, at=self.now, renewal=missed)
         subscription = replace(
-            self.subscription, settled_period=period, noticed=max(self.subscription.noticed, period)
+            self.subscription,
+            settled_period=period,
+            announced_period=max(self.subscription.announced_period, period),
         )
         return Turn(subscription=subscription, events=(event,), renewals=(missed,))
 
@@ -278,36 +286,36 @@ class _Position:
             self.subscription.start_of(renewal.period + 1),
             attempt.asked_at + self.rules.unresolved_for,
         )
-        return self._given_up(renewal) if self.now >= given_up_at else self._wait(given_up_at)
+        return self._give_up(renewal) if self.now >= given_up_at else self._wait(given_up_at)
 
     def _retrying(self, renewal: Renewal) -> _Step:
         """All attempts were refused: end, retry, or begin the next period, whichever is first."""
         last = renewal.last
         if last is None or (last.payment_id is None and self._may_charge):
             # Nothing was sent to Adyen yet, and now there is a token to charge.
-            return self._charged(renewal, self.now)
+            return self._charge(renewal, self.now)
         next_start = self.subscription.start_of(renewal.period + 1)
         ends_at = self._ends_at(renewal, last)
         next_try = renewal.next_try if self._may_charge else None
         first_at = min(when for when in (ends_at, next_try, next_start) if when is not None)
         if self.now < first_at:
             is_lost = last.payment_id is not None and not self._may_charge
-            return self._lost(renewal, last) if is_lost else self._wait(first_at)
-        at = self.rules.catch_up.moment(first_at, self.now)
+            return self._record_lost_token(renewal, last) if is_lost else self._wait(first_at)
+        at = self.rules.catch_up.effective_time(first_at, self.now)
         if first_at == ends_at:
-            return self._exhausted(renewal, at)
+            return self._end_retries(renewal, at)
         if next_start <= at:
-            return self._given_up(renewal)
-        return self._charged(renewal, at)
+            return self._give_up(renewal)
+        return self._charge(renewal, at)
 
-    def _lost(self, renewal: Renewal, last: Attempt) -> Turn:
+    def _record_lost_token(self, renewal: Renewal, last: Attempt) -> Turn:
         """Record a failed attempt, because the token was lost after the last attempt.
 
         The new attempt is handled like a refused one: the shopper gets a link, the shop an event.
         When there is a token again, it is charged at once. If the last attempt was refused for a
         lost token, the link and the event were sent then, and are not sent again.
         """
-        turn = self._charged(renewal, self.now)
+        turn = self._charge(renewal, self.now)
         if last.reason is not Reason.TOKEN_GONE:
             return turn
         (opened,) = turn.renewals
@@ -331,14 +339,14 @@ class _Position:
             return last.at
         return limit if renewal.next_try > limit else None
 
-    def _exhausted(self, renewal: Renewal, at: datetime) -> Turn:
+    def _end_retries(self, renewal: Renewal, at: datetime) -> Turn:
         """Handle a renewal that is unpaid after its last retry, as the plan says."""
         if self.subscription.plan.when_unpaid is WhenUnpaid.CANCEL:
             return ended(self.subscription, Move.GIVE_UP, at)
-        turn = self._given_up(renewal)  # The next period has a timetable of its own.
+        turn = self._give_up(renewal)  # The next period has a timetable of its own.
         return replace(turn, subscription=replace(turn.subscription, behind_since=None))
 
-    def _given_up(self, renewal: Renewal) -> Turn:
+    def _give_up(self, renewal: Renewal) -> Turn:
         """Close a renewal as unpaid. If it is paid later, that payment is settled then."""
         unpaid = closed(renewal, Outcome.UNPAID)
         event = Event(kind=SubscriptionEvent.RENEWAL_UNPAID, at=self.now, renewal=unpaid)
@@ -356,7 +364,7 @@ class _Position:
         """Whether nothing is to be charged after the end of the paid time."""
         return self.subscription.cancel_at is not None or self.subscription.pause_at is not None
 
-    def _charged(self, renewal: Renewal, at: datetime) -> Turn:
+    def _charge(self, renewal: Renewal, at: datetime) -> Turn:
         """A turn that adds an attempt to a renewal, and charges it if there is a token."""
         attempt = Attempt(
             number=len(renewal.attempts) + 1, at=at, asked_at=self.now, status=Status.CREATED

@@ -90,5 +90,5 @@ def _with_trial_until(subscription: Subscription, ends_at: datetime) -> Subscrip
         anchor=ends_at,
         trial_left=None,
         cancel_at=cancel_at,
-        noticed=subscription.settled_period,
+        announced_period=subscription.settled_period,
     )

@@ -186,7 +186,7 @@ class CatchUp:
 
     test_clock_since: datetime | None = None
 
-    def moment(self, due_at: datetime, now: datetime) -> datetime:
+    def effective_time(self, due_at: datetime, now: datetime) -> datetime:
         """The time at which something that was due at `due_at` counts as happening."""
         if self.test_clock_since is not None and self.test_clock_since <= due_at <= now:
             return due_at

@@ -55,7 +55,7 @@ class Subscription:
         anchor: When the period `anchor_period` begins; None until it is complete.
         anchor_period: The number of the period that begins at `anchor`: 1, or more after a pause.
         settled_period: The number of the last period that was paid, missed or given up.
-        noticed: The number of the last period that an event announced.
+        announced_period: The number of the last period that an event announced.
         cancel_at: When it is to be cancelled; None if that is not planned.
         pause_at: When it is to be paused; None if that is not planned.
         resumes_at: When it is to be resumed; None if that is not planned.
@@ -81,7 +81,7 @@ class Subscription:
     anchor: datetime | None = None
     anchor_period: int = 1
     settled_period: int = 0
-    noticed: int = 0
+    announced_period: int = 0
     cancel_at: datetime | None = None
     pause_at: datetime | None = None
     resumes_at: datetime | None = None
@@ -155,7 +155,7 @@ class Subscription:
         return self
 
     @property
-    def is_last(self) -> bool:
+    def all_periods_settled(self) -> bool:
         """Whether the last period of the plan is settled."""
         return self.plan.cycles is not None and self.settled_period >= self.plan.cycles
 

@@ -92,7 +92,7 @@ async def test_an_error_of_adyens_is_an_answer(fake_server: FakeServer) -> None:
     answer = await send_call(fake_server, plain(422, body, psp_reference="ignored"))
 
     assert answer == Answer(422, body)
-    assert answer.verdict == Verdict.OURS
+    assert answer.verdict == Verdict.INVALID
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ async def test_an_error_of_adyens_is_an_answer(fake_server: FakeServer) -> None:
         (502, b"<html><h1>502 Bad Gateway</h1></html>", Verdict.UNKNOWN),
         (500, b"", Verdict.UNKNOWN),
         (503, b"upstream \xff\xfe", Verdict.UNKNOWN),
-        (401, b"<html>", Verdict.OURS),
+        (401, b"<html>", Verdict.INVALID),
         (200, b"<html>Welcome</html>", Verdict.UNKNOWN),
         (200, b"", Verdict.UNKNOWN),
     ],
@@ -125,7 +125,7 @@ async def test_a_transient_error_is_recognised_by_its_header(
     result = await send_call(fake_server, answer)
 
     assert isinstance(result, Answer)
-    assert (result.transient, result.verdict) == (True, Verdict.THEIRS)
+    assert (result.transient, result.verdict) == (True, Verdict.TRANSIENT)
 
 
 @pytest.mark.parametrize("value", ["false", "", "0"])

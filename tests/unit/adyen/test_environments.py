@@ -10,7 +10,7 @@ def test_the_test_environment_has_adyens_test_addresses() -> None:
 
     assert found.checkout == "https://checkout-test.adyen.com"
     assert found.recurring == "https://pal-test.adyen.com/pal/servlet/Recurring"
-    assert found.shopper == "https://checkoutshopper-test.adyen.com"
+    assert found.checkout_shopper == "https://checkoutshopper-test.adyen.com"
 
 
 def test_live_addresses_have_the_merchants_prefix_and_one_more_segment() -> None:
@@ -22,7 +22,7 @@ def test_live_addresses_have_the_merchants_prefix_and_one_more_segment() -> None
     assert found.recurring == (
         "https://1797a841fbb37ca7-Warung-pal-live.adyenpayments.com/pal/servlet/Recurring"
     )
-    assert found.shopper == "https://checkoutshopper-live.adyen.com"
+    assert found.checkout_shopper == "https://checkoutshopper-live.adyen.com"
 
 
 def test_the_twin_has_one_address_for_everything() -> None:
@@ -30,7 +30,7 @@ def test_the_twin_has_one_address_for_everything() -> None:
 
     assert found.checkout == "http://127.0.0.1:8700"
     assert found.recurring == "http://127.0.0.1:8700/pal/servlet/Recurring"
-    assert found.shopper == "http://127.0.0.1:8700"
+    assert found.checkout_shopper == "http://127.0.0.1:8700"
 
 
 @pytest.mark.parametrize("environment", Environment)
@@ -38,7 +38,7 @@ def test_every_environment_has_addresses_without_a_trailing_slash(
     environment: Environment,
 ) -> None:
     found = addresses(environment, live_prefix="prefix", twin_url="http://twin")
-    urls = [found.checkout, found.recurring, found.shopper]
+    urls = [found.checkout, found.recurring, found.checkout_shopper]
 
     assert [url for url in urls if url.endswith("/") or not url.startswith("http")] == []
 

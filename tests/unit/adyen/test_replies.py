@@ -7,7 +7,12 @@ import pytest
 from kasir.adyen.replies import Answer, Verdict, error, invalid
 from kasir.errors import Fault, InvalidRequest
 
-ANSWERED, OURS, THEIRS, UNKNOWN = Verdict.ANSWERED, Verdict.OURS, Verdict.THEIRS, Verdict.UNKNOWN
+ANSWERED, OURS, THEIRS, UNKNOWN = (
+    Verdict.ANSWERED,
+    Verdict.INVALID,
+    Verdict.TRANSIENT,
+    Verdict.UNKNOWN,
+)
 
 BODY = b'{"status":0,"errorCode":"%s","message":"m","errorType":"%s"}'
 HTML = b"<html><body>Bad gateway</body></html>"

@@ -99,13 +99,13 @@ class FakeTokens:
             self.facts.setdefault(report.name.stored_id, []).append(report.fact)
             self.methods.setdefault(report.name.stored_id, report.method)
 
-    async def looks(self, shopper_reference: str) -> int:
+    async def comparisons(self, shopper_reference: str) -> int:
         """Return how often the tokens were compared."""
         return len(self.next_due)
 
-    async def looked(self, shopper_reference: str, look_at: datetime) -> None:
+    async def count_comparison(self, shopper_reference: str, compare_at: datetime) -> None:
         """Store when the next comparison is due."""
-        self.next_due.append(look_at)
+        self.next_due.append(compare_at)
 
 
 def token_name(stored_id: str) -> TokenName:

@@ -49,10 +49,10 @@ ORDER BY token.created_at DESC, token.id;
 -- name: tokens_stored_as(stored_hash)
 SELECT token.*, '' AS model FROM token WHERE stored_hash = :stored_hash;
 
--- name: watch(shopper_reference, look_at)!
--- Schedules a comparison of a shopper's tokens with Adyen's list: `look_at` is when, `looks` how
--- often one was made.
-INSERT INTO shopper (shopper_reference, look_at) VALUES (:shopper_reference, :look_at)
+-- name: watch(shopper_reference, compare_at)!
+-- Schedules a comparison of a shopper's tokens with Adyen's list. The columns: `look_at` is when the
+-- next one is due, `looks` how many were made.
+INSERT INTO shopper (shopper_reference, look_at) VALUES (:shopper_reference, :compare_at)
 ON CONFLICT (shopper_reference) DO UPDATE
 SET look_at = LEAST(shopper.look_at, EXCLUDED.look_at), looks = 0;
 
@@ -64,11 +64,11 @@ WHERE shopper_reference IN (
 )
 RETURNING shopper_reference;
 
--- name: looks(shopper_reference)$
+-- name: comparisons(shopper_reference)$
 SELECT looks FROM shopper WHERE shopper_reference = :shopper_reference;
 
--- name: looked(shopper_reference, look_at)!
-UPDATE shopper SET look_at = :look_at, looks = looks + 1
+-- name: count_comparison(shopper_reference, compare_at)!
+UPDATE shopper SET look_at = :compare_at, looks = looks + 1
 WHERE shopper_reference = :shopper_reference;
 
 -- name: watched(most)
