@@ -196,7 +196,9 @@ class Ledger:
             *fact_events([*new.values()]),
             *summary_events(before.summary, after.summary),
         )
-        return _Entry(change, events, _outcome(after.summary) != _outcome(before.summary))
+        # A token's fact may name a pspReference that this payment owns only from now on.
+        schedules = _outcome(after.summary) != _outcome(before.summary) or bool(change.claims)
+        return _Entry(change, events, schedules)
 
     def _held_back(self, locked_payment: LockedPayment) -> _Entry:
         """The rows to write for a payment whose event was delayed until now."""
