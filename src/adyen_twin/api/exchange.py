@@ -176,7 +176,7 @@ class _Idempotency:
         )
 
     def store(self, response: HttpResponse, psp_reference: str | None) -> None:
-        """Store the first answer to this key; until `finish`, its call counts as running."""
+        """Store the first answer to this key. Until `finish`, a repeat with this key gets 409."""
         if self.key is None:
             return
         self._delete_expired()

@@ -99,7 +99,10 @@ async def get_payments(request: HttpRequest) -> HttpResponse:
 
 @get("/payments/{name:str}")
 async def get_payment(request: HttpRequest) -> HttpResponse:
-    """Report on one payment, named by its own pspReference or that of its offer."""
+    """Report on one payment, found by its pspReference or by that of its offer.
+
+    The offer is what `/payments` answered, before the shopper paid.
+    """
     name = request.path_part("name")
     payment = request.twin.memory.payment(name)
     if payment is None:
@@ -110,7 +113,7 @@ async def get_payment(request: HttpRequest) -> HttpResponse:
 
 @post("/payments/{name:str}/disputes", status_code=200)
 async def post_dispute(request: HttpRequest) -> HttpResponse:
-    """Send an event of a payment's dispute."""
+    """Send a notification of a dispute, such as CHARGEBACK, for a paid payment."""
     twin = request.twin
     dispute = read(await request.body() or b"{}", disputes.DisputeEvent)
     name = request.path_part("name")

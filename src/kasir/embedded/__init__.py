@@ -3,7 +3,7 @@
 Read in this order:
 
 - `server`: starting, sharing, restarting and stopping the server (`embedded`, `kept_running`).
-- `folder`: the data folder, the account that PostgreSQL runs as, and its programs.
+- `folder`: the data folder, the OS user that PostgreSQL runs as, and its programs.
 
 Imports nothing of Kasir but `errors`, and knows no table. `wiring` uses it.
 """

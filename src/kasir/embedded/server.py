@@ -8,10 +8,10 @@ Every process that uses a data folder holds a shared lock on `users.lock`; the l
 the server. The process that starts the server locks `server.lock`, and every process of the server
 inherits that lock. So the lock shows whether one of them is alive, even if a pid was reused, or if
 a backend outlives its postmaster. The kernel releases the locks of a process that dies, even after
-`kill -9`. PostgreSQL listens on a Unix socket in a directory that only its account and root can
+`kill -9`. PostgreSQL listens on a Unix socket in a directory that only its user and root can
 enter, so PostgreSQL trusts every connection. It does not listen on the network.
 
-The server never runs as root, and this module adds no system account and changes no folder above
+The server never runs as root, and this module adds no OS user and changes no folder above
 the data folder.
 """
 
@@ -229,7 +229,7 @@ def _stop(folder: Folder) -> None:
             )
         if not signalled and (signalled := _postmaster(folder)):
             # SIGINT is a "fast" shutdown: connections end, commits are kept. It is sent
-            # as the account that wrote the pid, so a wrong pid harms no other account's process.
+            # as the user that wrote the pid, so a wrong pid harms no other user's process.
             folder.run("/bin/sh", "-c", 'kill -s INT "$0"', str(signalled.pid))
         time.sleep(POLL_S)
     os.close(server)
@@ -317,18 +317,18 @@ def _sockets(folder: Folder) -> Path:
     if (earlier := _pid_file(folder)) and _is_ours(folder, earlier.sockets):
         return earlier.sockets
     short = Path(tempfile.mkdtemp(prefix="kasir-"))
-    if folder.account:
-        os.chown(short, folder.account.uid, folder.account.gid)
+    if folder.user:
+        os.chown(short, folder.user.uid, folder.user.gid)
     return short
 
 
 def _is_ours(folder: Folder, sockets: Path) -> bool:
-    """Whether the account owns a directory and no other account may enter it."""
+    """Whether the user owns a directory and no other user may enter it."""
     try:
         status = sockets.lstat()
     except OSError:
         return False
-    owner = folder.account.uid if folder.account else os.geteuid()
+    owner = folder.user.uid if folder.user else os.geteuid()
     return stat.S_ISDIR(status.st_mode) and status.st_uid == owner and not status.st_mode & 0o077
 
 
@@ -353,20 +353,20 @@ def _prepare(folder: Folder, server: int) -> Path:
 
 
 def _make_home(folder: Folder) -> None:
-    """Make the private folder, and let its account enter the data folder if only Kasir uses it."""
+    """Make the private folder, and let its user enter the data folder if only Kasir uses it."""
     if not folder.home.exists():
         folder.home.mkdir(mode=0o700)
-        if folder.account:
-            os.chown(folder.home, folder.account.uid, folder.account.gid, follow_symlinks=False)
-    if not folder.account or folder.may("-w", folder.home):
+        if folder.user:
+            os.chown(folder.home, folder.user.uid, folder.user.gid, follow_symlinks=False)
+    if not folder.user or folder.may("-w", folder.home):
         return
     closed = [path for path in (*folder.path.parents, folder.path) if not folder.may("-x", path)]
     if closed == [folder.path] and {path.name for path in folder.path.iterdir()} <= OURS:
-        os.chown(folder.path, -1, folder.account.gid)
+        os.chown(folder.path, -1, folder.user.gid)
         folder.path.chmod(folder.path.stat().st_mode | 0o010)
     else:
         raise EmbeddedDatabaseError(
-            f"PostgreSQL runs as user {folder.account.uid}, who may not enter"
+            f"PostgreSQL runs as user {folder.user.uid}, who may not enter"
             f" {closed[0] if closed else folder.home}: set KASIR_DATA_DIR to a folder elsewhere,"
             " such as /var/lib/kasir."
         )

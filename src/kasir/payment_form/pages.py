@@ -170,7 +170,9 @@ class Visit:
         return urlsplit(self.parts.settings.public_url).path.rstrip("/")
 
     def _headers(self) -> dict[str, str]:
-        return page_headers(self.parts.settings.addresses.checkout_shopper, self.identity.logo_origin)
+        return page_headers(
+            self.parts.settings.addresses.checkout_shopper, self.identity.logo_origin
+        )
 
 
 def rupiah(amount: Money | int) -> str:

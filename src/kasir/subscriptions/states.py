@@ -18,7 +18,7 @@ class State(StrEnum):
 
     #: Signed up for, but the first payment or the token is still missing.
     INCOMPLETE = "incomplete"
-    #: Agreed, and not charged yet.
+    #: In its trial: no regular period is charged yet.
     TRIALING = "trialing"
     #: Paid, and to be charged again.
     ACTIVE = "active"

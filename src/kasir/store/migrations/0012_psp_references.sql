@@ -1,10 +1,12 @@
--- Whose each pspReference is, of an attempt or of a change: the payment that claimed it first. It is
--- claimed in the transaction that writes the fact which names it; the key refuses a second owner.
+-- The owner of each pspReference, of a payment attempt or of a modification: the payment that
+-- claimed it first. The transaction that writes a fact with a new pspReference claims it; the primary
+-- key refuses a second owner. `name` is the pspReference.
 CREATE TABLE psp_reference (
     name       text PRIMARY KEY,
     payment_id text NOT NULL REFERENCES payment (id)
 );
--- Of what was there before this table: payments that bear a name which another one claimed earlier.
+-- Conflicts in data older than this table: payments with a pspReference that another payment claimed
+-- first.
 -- `kasir doctor` lists them; a person decides what they mean.
 CREATE TABLE psp_reference_conflict (
     name       text NOT NULL,
@@ -27,11 +29,11 @@ WITH claim AS (
 INSERT INTO psp_reference_conflict (name, payment_id)
 SELECT name, payment_id FROM ranked WHERE place > 1;
 
--- Names are found by their owner now.
+-- The payment of a pspReference is now looked up in `psp_reference`, so these indexes are not needed.
 DROP INDEX fact_psp_reference;
 DROP INDEX fact_modification;
 
--- A notice that may be one of several payments' is held, and read again when its name is claimed.
+-- A notice that belongs to no payment yet is read again when a payment claims one of its pspReferences.
 DROP INDEX notice_unplaced;
 CREATE INDEX notice_unplaced ON notice USING gin (names) WITH (fastupdate = off)
     WHERE state IN ('waiting', 'foreign', 'held') AND payment_id IS NULL;

@@ -1,12 +1,13 @@
--- The reference of a payment that was made and is not ours, as far as is known: another system's on
--- the merchant account. A cancel by reference would undo it. Null in every other notice.
+-- The merchantReference of a paid payment that, as far as is known, belongs to another system on the
+-- merchant account. Kasir must not cancel by this reference, because that would cancel the other
+-- system's payment. Null in every other notice.
 ALTER TABLE notice ADD COLUMN paid_reference text;
 CREATE INDEX notice_paid_reference ON notice (paid_reference) WHERE paid_reference IS NOT NULL;
--- What came from others before this column: it is read anew once, and then has it. Attempts do not
--- live longer than this.
+-- Older notices of other systems are read once more, which fills the column. 60 days are enough,
+-- because no attempt stays open longer.
 UPDATE notice SET state = 'unread'
 WHERE state = 'foreign' AND event_code = 'AUTHORISATION'
       AND received_at > now() - interval '60 days';
 
--- The newest of our own payments' notices, on an account that is mostly others'.
+-- Finds the newest notice of a Kasir payment fast, even if most notices are other systems'.
 CREATE INDEX notice_of_payment ON notice (id) WHERE payment_id IS NOT NULL AND kind = 'standard';
