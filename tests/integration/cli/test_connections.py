@@ -107,7 +107,7 @@ async def test_small_chunks_of_a_body_do_not_count_as_a_long_head(
 async def test_a_connection_without_a_complete_request_is_closed_and_others_can_pay(
     fresh_database: str, sent: bytes, statuses: set[int]
 ) -> None:
-    async with served(fresh_database, request_head_s=1, request_body_s=1) as kasir:
+    async with served(fresh_database, request_head_s=2, request_body_s=2) as kasir:
         connections = [await kasir.connect() for _ in range(50)]
         for connection in connections:
             connection.send(sent)
