@@ -1,4 +1,4 @@
-"""Migrations correct older rows: keys with spaces, unsure tokens, given-up events."""
+"""Migrations correct older rows: keys, unsure tokens, given-up events, stuck sign-ups."""
 
 from __future__ import annotations
 
@@ -104,3 +104,29 @@ async def test_an_earlier_given_up_event_counts_as_given_up_at_its_own_time(
         )
 
     assert [row["name"] for row in recent] == ["evt_new"]
+
+
+async def test_a_migration_makes_every_incomplete_subscription_without_a_turn_due(
+    old_database: Pool,
+) -> None:
+    await old_database.execute(
+        "INSERT INTO plan (id, reference, currency, minor_units, unit, count, time_zone,"
+        " trial_days, trial_minor_units, when_unpaid, notice_days, created_at)"
+        " VALUES ('pln', 'GOLD', 'IDR', 1, 'month', 1, 'UTC', 0, 1, 'cancel', 0, now())"
+    )
+    in_a_day = "now() + interval '1 day'"
+    for name, state, due_at in [
+        ("stuck", "incomplete", "NULL"),
+        ("lapses-later", "incomplete", in_a_day),
+        ("ended", "ended", "NULL"),
+    ]:
+        await old_database.execute(
+            "INSERT INTO subscription (id, plan_id, reference, shopper_reference, return_url,"
+            " created_at, state, minor_units, due_at)"
+            f" VALUES ($1, 'pln', $1, 's', '', now(), $2, 1, {due_at})",
+            *(name, state),
+        )
+    await database.migrate(old_database)
+    due = await old_database.fetch("SELECT id FROM subscription WHERE due_at <= now()")
+
+    assert [row["id"] for row in due] == ["stuck"]
