@@ -122,8 +122,8 @@ async def test_a_migration_makes_every_incomplete_subscription_without_a_turn_du
     ]:
         await old_database.execute(
             "INSERT INTO subscription (id, plan_id, reference, shopper_reference, return_url,"
-            " created_at, state, minor_units, due_at)"
-            f" VALUES ($1, 'pln', $1, 's', '', now(), $2, 1, {due_at})",
+            " created_at, state, minor_units, dealt, due_at)"
+            f" VALUES ($1, 'pln', $1, 's', '', now(), $2, 1, 0, {due_at})",
             *(name, state),
         )
     await database.migrate(old_database)
