@@ -124,9 +124,8 @@ IGNORED: Final[Mapping[EventCode, str]] = {
     EventCode.REPORT_AVAILABLE: "about a report; its address is in the reason",
 }
 
-#: Event codes of notifications whose pspReference is that of an attempt. Every other notification
-#: is about a change: its pspReference is that of the change, its originalReference that of the
-#: attempt.
+#: Event codes whose pspReference is that of an attempt. With every other event code, pspReference
+#: is that of a change, and originalReference is that of the changed attempt.
 _IS_ATTEMPT: Final = frozenset({EventCode.AUTHORISATION, EventCode.OFFER_CLOSED})
 
 #: Event codes of notifications about a dispute, in any stage.
@@ -237,10 +236,7 @@ def _payment_fact(question: Question, answer: Answer, at: datetime, *, is_ours: 
 def _change_fact(
     question: Question, fields: Mapping[str, Any], at: datetime, *, is_ours: bool
 ) -> Fact:
-    """The fact in Adyen's answer to a request for a change.
-
-    Adyen answers `received` and a pspReference. The result follows in a notification.
-    """
+    """The fact in Adyen's answer to a change: `received` and a pspReference, without a result."""
     is_refund = question.kind in {Kind.REFUNDS, Kind.REVERSALS}
     if is_ours:
         says = Says.REFUND_DECLINED if is_refund else Says.CHANGE_DECLINED

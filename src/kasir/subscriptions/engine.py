@@ -145,11 +145,7 @@ class _Position:
     # Between periods ----------------------------------------------------------------------------
 
     def _next_period(self) -> _Step:
-        """The next step while no renewal is open.
-
-        The next period is announced, charged or missed, the trial or the subscription ends, or
-        nothing is due yet.
-        """
+        """The next step while no renewal is open: announce or begin a period, end, or wait."""
         period = self.subscription.settled_period + 1
         start = self.subscription.start_of(period)
         if self.subscription.all_periods_settled:
@@ -225,15 +221,11 @@ class _Position:
         return self._retrying(renewal)
 
     def _unhandled_refusal(self, renewal: Renewal) -> Attempt | None:
-        """The first attempt that ended unpaid and is not handled yet, if there is one."""
         refused = (one for one in renewal.attempts if one.is_final and not one.refusal_handled)
         return next(refused, None)
 
     def _refused(self, renewal: Renewal, attempt: Attempt) -> Turn:
-        """Handle a refused attempt: plan the retry, send the event, become past due.
-
-        If only the shopper can pay now, the renewal gets a payment link.
-        """
+        """Handle a refused attempt: plan the retry or make a link, send the event, fall behind."""
         attempts = tuple(
             replace(one, refusal_handled=True) if one.number == attempt.number else one
             for one in renewal.attempts
@@ -263,7 +255,6 @@ class _Position:
         return turn.then(after_move(behind, Move.FALL_BEHIND, attempt.at, renewal=planned))
 
     def _next_try(self, renewal: Renewal, attempt: Attempt) -> datetime | None:
-        """When a renewal is retried after this refused attempt; None if it is not retried."""
         if self._needs_shopper(attempt) or self._is_to_stop:
             return None
         return dunning.next_try(
@@ -298,10 +289,7 @@ class _Position:
         return self._give_up(renewal) if self.now >= given_up_at else self._wait(given_up_at)
 
     def _retrying(self, renewal: Renewal) -> _Step:
-        """The next step after all attempts were refused: the retries end, a retry, or a new period.
-
-        The one that is due first is done.
-        """
+        """The step due first after all attempts failed: end the retries, retry, or give up."""
         last = renewal.last
         if last is None or (last.payment_id is None and self._may_charge):
             # There is no attempt yet, or the last attempt had no token; now there is a token.
@@ -325,8 +313,7 @@ class _Position:
 
         The new attempt is handled like a refused attempt: the shopper gets a link, the shop an
         event. When there is a token again, the renewal is charged at once. If the last attempt was
-        refused because of a lost token, the link and the event were sent then, and are not sent
-        again.
+        refused for a lost token, link and event were sent then, and are not sent again.
         """
         turn = self._charge(renewal, self.now)
         if last.reason is not Reason.TOKEN_GONE:
