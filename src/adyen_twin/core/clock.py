@@ -1,6 +1,6 @@
 """The twin's clock: the machine's time, plus the seconds by which controls advanced it.
 
-The clock never runs backwards, even if the machine's wall clock does. So a task that is due
+The clock never runs backwards, even if the machine's wall clock is set back. So a due task
 stays due.
 """
 
@@ -26,7 +26,8 @@ class Clock:
         wall: Callable[[], float] = time.time,
         ticks: Callable[[], float] = time.monotonic,
     ) -> None:
-        # Later times come from the monotonic clock, because the wall clock can be set back.
+        # The wall clock is read only once, because it can be set back. Then the monotonic clock
+        # counts.
         self._start = wall() - ticks()
         self._ticks = ticks
         self.advanced_s = advanced_s

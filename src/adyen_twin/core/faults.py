@@ -1,10 +1,10 @@
-"""Faults: failures that the twin simulates on request, each one observed in practice.
+"""Faults: failures that the twin simulates on request. Each was observed in practice.
 
-PUT /twin/faults plans them. The target of a fault is a call, a webhook, a payment or a
-modification. A fault matches its targets by the payment's reference, and is limited by count
-(`skip`, `times`) and by probability. The random draw depends on the seed and the target, but
-not on the order of calls, so the same seed triggers the same faults. This module selects the
-faults to trigger; the code that handles the target applies them.
+PUT /twin/faults plans faults. The target of a fault is a call, a webhook, a payment or a
+modification. A fault matches its targets by the payment's merchantReference, and is limited by
+count (`skip`, `times`) and by probability. The random draw depends on the seed and the target,
+but not on the order of calls, so the same seed triggers the same faults. This module selects
+the faults to trigger; the code that handles the target applies the faults.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Fault(
 
     #: Match only payments with this merchantReference.
     reference: str | None = None
-    #: Do not trigger for this many first matches.
+    #: How many matches pass before the first trigger.
     skip: Count = 0
     #: Trigger at most this often; None: no limit.
     times: Positive | None = None
@@ -70,18 +70,18 @@ class WebhookFault(Fault):
 class DuplicateWebhook(WebhookFault, tag="duplicate_notice"):
     """The same webhook is sent more than once."""
 
-    #: How many more times it is sent.
+    #: How many more times the webhook is sent.
     copies: Positive = 1
 
 
 class ReorderWebhook(WebhookFault, tag="reorder_notice"):
-    """The webhook is sent after the next one of its endpoint, or after `seconds`."""
+    """The webhook is sent after the next webhook of its endpoint, or after `seconds`."""
 
     seconds: Seconds = 60.0
 
 
 class DelayWebhook(WebhookFault, kw_only=True, tag="delay_notice"):
-    """The webhook is sent `seconds` later; other webhooks do not wait for it."""
+    """The webhook is sent `seconds` later; the other webhooks do not wait."""
 
     seconds: Seconds
 
@@ -91,7 +91,7 @@ class LoseWebhook(WebhookFault, tag="lose_notice"):
 
 
 class WrongSignature(WebhookFault, tag="wrong_seal"):
-    """The first tries of the webhook are signed with a wrong key."""
+    """The first tries of the webhook are signed with a wrong HMAC key."""
 
     tries: Positive = 1
 
@@ -103,7 +103,7 @@ class NoSignature(WebhookFault, tag="no_seal"):
 
 
 class PreviousKey(WebhookFault, tag="previous_key"):
-    """The webhook is signed with the previous key."""
+    """The webhook is signed with the endpoint's previous HMAC key."""
 
 
 class CallFault(Fault):
@@ -121,9 +121,9 @@ class LoseReplyAfter(CallFault, tag="lose_reply_after"):
 
 
 class ErrorReply(CallFault):
-    """The answer is an error; the docstrings of its kinds name the status/errorCode.
+    """The answer is an error; the subclasses name its status and errorCode.
 
-    With `after`, the call is executed first.
+    With `after`, the call is executed before the error is answered.
     """
 
     after: bool = False
@@ -190,7 +190,7 @@ class TrueThenFalse(Fault, tag="true_then_false"):
 class OfferClosedAfterPaid(Fault, tag="offer_closed_after_paid"):
     """OFFER_CLOSED is sent although the payment is paid."""
 
-    #: How long after the decision it is sent.
+    #: How long after the decision OFFER_CLOSED is sent.
     seconds: Seconds = 0.0
 
 
@@ -258,10 +258,10 @@ AnyKind = TypeVar("AnyKind", bound=Fault)
 def triggered(
     planned: Iterable[PlannedFault], kind: type[AnyKind], *, target: str, reference: str | None
 ) -> AnyKind | None:
-    """Return the first fault of a kind that this target triggers; its counts are updated.
+    """Return the first fault of a kind that this target triggers, and update the counts.
 
     `target` is the name of a call or an event, and is part of the random draw. If faults of
-    this kind match by other fields than `reference` too, the caller filters `planned` by them.
+    this kind have other fields to match than `reference`, the caller filters `planned` first.
     """
     return next(iter(_all_triggered(planned, kind, target=target, reference=reference)), None)
 
@@ -306,6 +306,7 @@ def _all_triggered(
 
 
 def _is_triggered(plan: PlannedFault, target: str) -> bool:
+    """Return whether a matching fault is triggered, and update its counts."""
     fault = plan.fault
     plan.match_count += 1
     is_used_up = fault.times is not None and plan.trigger_count >= fault.times

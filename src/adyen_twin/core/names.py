@@ -19,16 +19,16 @@ def token() -> str:
 
 
 def redirect_data() -> str:
-    """Return the redirectData of an action.url. Its prefix is that of Adyen's own tests.
+    """Return the redirectData of an action.url, with the prefix of Adyen's tests.
 
-    Its `!` must be percent-encoded in a URL, so a client that encodes twice or not at all
+    The `!` must be percent-encoded in a URL, so a client that encodes twice or not at all
     fails a test.
     """
     return f"X3XtfGC9!H4s{secrets.token_urlsafe(30)}"
 
 
 def redirect_result() -> str:
-    """Return the redirectResult of a return address. It has a `!` too, see `redirect_data`."""
+    """Return the redirectResult of a return address, with a `!` as in `redirect_data`."""
     return f"X6XtfGC3!Y{secrets.token_urlsafe(45)}"
 
 

@@ -17,7 +17,7 @@ Positive = Annotated[int, msgspec.Meta(ge=1)]
 
 
 class Answer(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
-    """The error to answer for a broken rule, instead of the rule's own error."""
+    """The error to answer for a broken rule, instead of the rule's default error."""
 
     status: Annotated[int, msgspec.Meta(ge=400, le=599)]
     error_code: str
@@ -28,13 +28,13 @@ class Answer(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
 class Knobs(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_only=True):
     """The settings that PUT /twin/knobs can change while the twin runs."""
 
-    #: True: GoPay requires both `browserInfo` and `channel`, and ContAuth for a charge. False: it
-    #: requires only one of the two, and no ContAuth.
+    #: True: GoPay requires both `browserInfo` and `channel`, and ContAuth for a charge. False:
+    #: GoPay requires only `browserInfo` or `channel`, and no ContAuth.
     strict: bool = True
     #: The limits of a GoPay payment, in rupiah.
     amount_min: Positive = 1
     amount_max: Positive = 20_000_000
-    #: The name of a rule -> the error to answer instead of the rule's own.
+    #: The name of a rule -> the error to answer instead of the rule's default error.
     answers: dict[str, Answer] = {}
     #: Other types that /paymentMethods lists for Indonesia; the twin accepts no payments with them.
     also_listed: list[str] = []
@@ -53,7 +53,8 @@ class Knobs(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_only=
     #: "detailed": the reason and code of Adyen's table of refusal reasons.
     refusal_reasons: Literal["recorded", "detailed"] = "recorded"
     idempotency_days: Positive = 7
-    #: A used key with another body: "replay": the first answer; "refuse": the error 422/704.
+    #: A used idempotency key with another body: "replay": the first answer; "refuse": the error
+    #: 422/704.
     idempotency_other_body: Literal["replay", "refuse"] = "replay"
     #: A second /payments/details: "refuse": the error 422/704; "replay": the first answer.
     details_repeat: Literal["refuse", "replay"] = "refuse"
@@ -68,7 +69,7 @@ class Knobs(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_only=
 
     #: "automatic": a payment is captured when it is authorised; "manual": by POST /captures.
     capture: Literal["automatic", "manual"] = "automatic"
-    #: Whether several partial captures are possible; if not, the first one releases the rest.
+    #: Whether several partial captures are possible; if not, the first capture releases the rest.
     several_captures: bool = False
     #: After this many days, the uncaptured rest of a payment expires.
     authorisation_days: Positive = 28
@@ -76,8 +77,8 @@ class Knobs(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_only=
     modification_s: Annotated[float, msgspec.Meta(ge=0)] = 1.0
     #: A cancel of a captured payment: "fail": it fails; "cancel": it cancels the payment.
     cancel_of_captured: Literal["fail", "cancel"] = "fail"
-    #: The merchantReference in a modification's webhook: that of the payment, or the
-    #: modification's own if it has one.
+    #: The merchantReference in a modification's webhook: "payment": the payment's;
+    #: "modification": the modification's, if it has one.
     modification_reference: Literal["payment", "modification"] = "payment"
 
     #: When recurring.token.* is sent: "after": `settlementS` after AUTHORISATION; "before": before
@@ -86,7 +87,8 @@ class Knobs(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_only=
         default="after", name="tokensTold"
     )
     settlement_s: Annotated[float, msgspec.Meta(ge=0)] = 10.0
-    #: "created": a token can be charged only in the models it was saved for; "both": in both.
+    #: "created": a token can be charged only in the models for which it was saved; "both": in
+    #: both models.
     tokens_charged: Literal["created", "both"] = "created"
     #: Whether AUTHORISATION and the answer to /payments/details have tokenization.* fields.
     tokens_in_authorisation: bool = False
@@ -118,6 +120,6 @@ class Settings:
     merchant_account: str = "TwinMerchant"
     #: Further merchant accounts, with the same API key and webhooks.
     more_merchant_accounts: tuple[str, ...] = ()
-    #: The base URL that shoppers use; None: that of the current request.
+    #: The base URL that shoppers use; None: the base URL of the current request.
     public_url: str | None = None
     state_file: Path | None = None

@@ -33,7 +33,7 @@ class Kind(StrEnum):
     REFUND = "refund"
     CANCEL = "cancel"
     REVERSAL = "reversal"
-    #: A cancel by the shop's own reference.
+    #: A cancel by merchantReference.
     TECHNICAL_CANCEL = "technicalCancel"
 
 
@@ -82,7 +82,7 @@ class Modification(msgspec.Struct, kw_only=True):
     kind: Kind
     amount: Amount
     at: float
-    #: The shop's own reference for the modification, if it gave one.
+    #: The shop's reference of the modification, if the shop gave one.
     reference: str | None = None
     outcome: Outcome = Outcome.RECEIVED
     reason: str = ""
@@ -90,7 +90,7 @@ class Modification(msgspec.Struct, kw_only=True):
     action: Literal["cancel", "refund"] | None = None
     #: True for a capture that the shop did not request.
     automatic: bool = False
-    #: True for a capture of an already captured payment: it succeeds, but changes nothing.
+    #: True for a capture of an already captured payment; such a capture succeeds without effect.
     idle: bool = False
 
 
@@ -132,7 +132,7 @@ class Token(msgspec.Struct, kw_only=True):
 class Payment(msgspec.Struct, kw_only=True):
     """A payment with its modifications and events.
 
-    Until the shopper's decision, it is an offer, which has a pspReference of its own.
+    Until the shopper's decision, the payment is an offer, which has another pspReference.
     """
 
     #: The payment's pspReference, which /payments/details and AUTHORISATION have.
@@ -185,10 +185,10 @@ class Payment(msgspec.Struct, kw_only=True):
 
 
 class Endpoint(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
-    """The address for webhooks of one kind, and the keys that sign them."""
+    """The address for webhooks of one kind, and the HMAC keys that sign the webhooks."""
 
     url: str
-    #: As hex digits; None: webhooks are not signed, as at Adyen before a key is generated.
+    #: As hex digits; None: webhooks are not signed, as at Adyen before an HMAC key is generated.
     hmac_key: str | None
     username: str | None = None
     password: str | None = None
@@ -257,7 +257,7 @@ class StoredReply(msgspec.Struct, kw_only=True):
     at: float
     status: int = 0
     body: bytes = b""
-    #: Whether the first call still runs; until its end, the same key is answered 704.
+    #: Whether the first call is running; until its end, a call with the same key is answered 704.
     running: bool = True
     headers: dict[str, str] = {}
     #: The payment that the call created or changed; warnings are added to it.
@@ -265,7 +265,7 @@ class StoredReply(msgspec.Struct, kw_only=True):
 
 
 class Task(msgspec.Struct, rename={"arguments": "subject"}):
-    """A function call that is due at a moment; `simulation.tasks` maps `kind` to the function."""
+    """A function call that is due at a moment; `simulation.tasks` has the function of `kind`."""
 
     due_at: float
     #: Orders the tasks that are due at the same moment.
@@ -327,8 +327,8 @@ class Memory:
     def payment(self, name: str) -> Payment | None:
         """Return the payment with this name, if there is one.
 
-        A name is a payment's pspReference, offer reference, redirectData, redirectResult or page
-        key.
+        A name is a pspReference of a payment or an offer, a redirectData, a redirectResult or a
+        page key.
         """
         return self._by_name.get(name)
 

@@ -42,7 +42,7 @@ def load(path: Path) -> State:
 
 
 def save(twin: Twin, path: Path) -> None:
-    """Write the state; a reader sees the whole old file or the whole new one."""
+    """Write the state. A reader sees either the whole old file or the whole new file."""
     twin.state.advanced_s = twin.clock.advanced_s
     new_file = path.with_name(f"{path.name}.new")
     new_file.write_bytes(msgspec.json.encode(twin.state))

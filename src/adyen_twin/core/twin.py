@@ -1,7 +1,7 @@
 """The twin's settings, knobs, clock and state in one object.
 
-All packages of the twin share this object. The engine delivers webhooks and runs tasks. It
-sets `on_change`, and so learns when there is new work.
+All packages of the twin share this object. The engine delivers webhooks and runs tasks. The
+engine sets `on_change`, so that it is notified of new work.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 The body is {status, errorCode, message, errorType, pspReference?}. The codes come from
 Adyen's OpenAPI files, its libraries' tests and recorded answers. A code that could not be
 established is marked GUESS, and docs/twin.md lists all guesses. Each function returns an
-error to raise; its docstring names the fault of the request.
+error to raise; the docstring of the function names the fault of the request.
 """
 
 from __future__ import annotations
@@ -61,12 +61,12 @@ def wrong_merchant() -> AdyenError:
 
 
 def invalid(path: str) -> AdyenError:
-    """A field breaks the schema, or a rule that has no error code of its own."""
+    """A field breaks the schema, or a rule without a special error code."""
     return AdyenError(422, "187", f"Field '{path}' is not valid.")
 
 
 def no_reference() -> AdyenError:
-    """The shop's own reference is missing."""
+    """The merchant reference is missing."""
     return AdyenError(422, "130", "Reference Missing")
 
 
@@ -96,12 +96,12 @@ def unsupported_currency() -> AdyenError:
 
 
 def metadata_too_large() -> AdyenError:
-    """The metadata has over 20 pairs, a key over 20 characters or a value over 80."""
+    """The metadata has over 20 pairs, a name over 20 characters or a value over 80."""
     return AdyenError(422, "177", "Metadata size exceeds limit")
 
 
 def unsupported() -> AdyenError:
-    """The account does not support this payment method, or not with these other fields."""
+    """The merchant account does not support this payment method, or not with these fields."""
     return AdyenError(500, "905", "Payment details are not supported", "configuration")
 
 
@@ -116,12 +116,12 @@ def invalid_payload() -> AdyenError:
 
 
 def no_original() -> AdyenError:
-    """The modification names a payment that this account does not have."""
+    """The modification names a payment that does not exist."""
     return AdyenError(422, "167", "Original pspReference required for this operation")
 
 
 def no_contract() -> AdyenError:
-    """The token belongs to another shopper or another account."""
+    """The token belongs to another shopper or another merchant account."""
     return AdyenError(422, "800", "Contract not found")
 
 
@@ -131,7 +131,7 @@ def no_detail() -> AdyenError:
 
 
 def unavailable() -> AdyenError:
-    """The store of idempotency keys is down; the caller can retry with the same key."""
+    """The store of idempotency keys is down; the caller can retry with the same idempotency key."""
     return AdyenError(
         503,
         "703",

@@ -15,11 +15,11 @@ INT32: Final = range(-(2**31), 2**31)
 INT64: Final = range(-(2**63), 2**63)
 
 CHANNELS: Final = ("iOS", "Android", "Web")
-#: GUESS that these need no `browserInfo`; see `payment_checks.gopay_browser`.
+#: GUESS: payments in these channels need no `browserInfo`; see `payment_checks.gopay_browser`.
 APP_CHANNELS: Final = ("iOS", "Android")
 INTERACTIONS: Final = ("Ecommerce", "ContAuth", "Moto", "POS")
 MODELS: Final = ("CardOnFile", "Subscription", "UnscheduledCardOnFile")
-#: GoPay's page names these two; UnscheduledCardOnFile is not among them.
+#: The models on Adyen's page about GoPay; UnscheduledCardOnFile is not among them.
 GOPAY_MODELS: Final = ("CardOnFile", "Subscription")
 COLOUR_DEPTHS: Final = (1, 4, 8, 15, 16, 24, 30, 32, 48)
 BROWSER_TEXTS: Final = ("acceptHeader", "language", "userAgent")
@@ -69,7 +69,7 @@ TEXTS: Final[dict[str, tuple[int, int | None]]] = {
     "shopperStatement": (0, 10_000),
     "store": (1, 64),
 }
-#: Fields of /payments with a fixed list of values: field -> its values.
+#: Fields of /payments with a fixed list of values: field -> values.
 CHOICES: Final[dict[str, tuple[str, ...]]] = {
     "channel": CHANNELS,
     "entityType": ("NaturalPerson", "CompanyName"),

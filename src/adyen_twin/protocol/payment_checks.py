@@ -22,7 +22,7 @@ def reference(request: rules.Request) -> None:
 def return_url(request: rules.Request) -> None:
     """The request has a `returnUrl`; on the web it is an http or https address.
 
-    GUESS: a charge by token without a shopper needs none.
+    GUESS: a charge of a token without a shopper needs no `returnUrl`.
     """
     url = request.body.get("returnUrl")
     if url in (None, "") and is_charged_alone(request.body):
@@ -53,7 +53,7 @@ def payment_method(request: rules.Request) -> None:
 
 
 def only_gopay(request: rules.Request) -> None:
-    """The method is GoPay, because the account has no other method."""
+    """The method is GoPay, because the merchant account has no other method."""
     method = request.body["paymentMethod"]
     kind = method.get("type")
     if kind != limits.GOPAY and not (kind is None and stored_token(method)):
@@ -115,10 +115,10 @@ def gopay_country(request: rules.Request) -> None:
 
 
 def gopay_browser(request: rules.Request) -> None:
-    """The request has `browserInfo` and `channel`; a lenient twin requires only one of them.
+    """The request has `browserInfo` and `channel`; a lenient twin requires only one field.
 
-    Adyen's page on GoPay requires both, except in a payment with a token. An older copy of the
-    page requires one of them. An implementer reported that browserInfo is mandatory. GUESS: the
+    Adyen's page on GoPay requires both fields, except in a payment with a token. An older copy of
+    the page requires one field. An implementer reported that browserInfo is mandatory. GUESS: the
     error code, and that an app needs no browserInfo, which Adyen's page on GoPay in Android apps
     does not send.
     """
@@ -144,7 +144,7 @@ def texts(request: rules.Request) -> None:
 
 
 def choices(request: rules.Request) -> None:
-    """Fields with a fixed list of values have one of them."""
+    """Each field with a fixed list of values has one of these values."""
     for name, allowed in limits.CHOICES.items():
         if request.body.get(name) is not None and request.body[name] not in allowed:
             raise errors.invalid(name)

@@ -1,4 +1,4 @@
-"""Runs the rules for a request; also has the rules that many calls share.
+"""Runs the rules for a request, and has the rules of several calls.
 
 A rule is a function that raises an error if the request breaks it, and changes nothing. The
 error of the first broken rule is the answer. The name of a rule must not change, because the
@@ -29,7 +29,7 @@ class Request:
     strict: bool
     #: The amounts that GoPay accepts, in minor units.
     amounts: range
-    #: The name of a rule -> the error to answer instead of the rule's own.
+    #: The name of a rule -> the error to answer instead of the rule's default error.
     answers: Mapping[str, AdyenError]
 
 
@@ -51,7 +51,7 @@ def check(rules: tuple[Rule, ...], request: Request) -> None:
 
 
 def merchant_account(request: Request) -> None:
-    """`merchantAccount` is one of the twin's. GUESS: a missing one has the same answer."""
+    """The twin has this `merchantAccount`. GUESS: the same error if the field is missing."""
     if request.body.get("merchantAccount") not in request.merchant_accounts:
         raise errors.wrong_merchant()
 

@@ -3,7 +3,8 @@
 The signature of a standard notification covers eight fields of its item, joined by colons
 without escaping; a missing field is empty. It is sent in additionalData.hmacSignature. The
 signature of any other webhook covers the raw body, and is sent in the header HmacSignature.
-Both are HMAC-SHA256 with the hex-decoded key, in Base64. Source: Adyen's libraries;
+Both signatures are an HMAC-SHA256 with the hex-decoded HMAC key, in Base64. Source: Adyen's
+libraries;
 tests/oracle/test_twin_vs_adyen_client.py checks the signatures with Adyen's Python library.
 """
 
@@ -17,7 +18,7 @@ from typing import Any
 
 
 def sign_item(item: Mapping[str, Any], hex_key: str) -> str:
-    """Return the hmacSignature of a NotificationRequestItem; `hex_key` is the key as hex digits."""
+    """Return the hmacSignature of an item; `hex_key` is the HMAC key as hex digits."""
     amount = item["amount"]
     fields = (
         item["pspReference"],
@@ -33,6 +34,6 @@ def sign_item(item: Mapping[str, Any], hex_key: str) -> str:
 
 
 def sign_bytes(message: bytes, hex_key: str) -> str:
-    """Return the HmacSignature of raw bytes; `hex_key` is the key as hex digits."""
+    """Return the HmacSignature of raw bytes; `hex_key` is the HMAC key as hex digits."""
     digest = hmac.digest(bytes.fromhex(hex_key), message, hashlib.sha256)
     return base64.b64encode(digest).decode()

@@ -3,8 +3,8 @@
 Read in this order: `payments` (from the request to the result), `wallets` and `shopper`
 (which wallet pays, and the shopper's actions), `modifications`, `tokens`, `charges`
 (payments with a token), `disputes`, `other_system` (events of payments outside the twin).
-`tasks` runs what is due by the twin's clock; `engine` runs tasks and deliveries in the
-background, and advances the clock.
+`tasks` runs functions that are due by the twin's clock; `engine` runs tasks and deliveries in
+the background, and advances the clock.
 
 This package changes payments and tokens, and calls `webhooks` to notify the shop.
 May import: `core`, `protocol`, `webhooks`; only `engine` does I/O.

@@ -1,6 +1,6 @@
-"""Payments with a token: Subscription without the shopper, CardOnFile with their PIN.
+"""Payments with a token: Subscription without the shopper, CardOnFile with the shopper's PIN.
 
-Source: Adyen's page on GoPay. A Subscription payment has no redirect: its answer has a
+Source: Adyen's page on GoPay. A Subscription payment has no redirect: the answer has a
 resultCode, but only AUTHORISATION is final. A CardOnFile payment redirects to GoPay.
 """
 
@@ -48,7 +48,7 @@ def start(twin: Twin, body: Body, token: Token) -> Payment:
 
 
 def decide_if_open(twin: Twin, *, psp_reference: str) -> None:
-    """Decide a charge if it is still open; it may have been cancelled."""
+    """Decide a charge if it is still open, because it may have been cancelled."""
     payment = twin.memory.payment(psp_reference)
     if payment is not None and payment.status is Status.AWAITING:
         payments.decide_by_wallet(twin, payment)

@@ -1,4 +1,4 @@
-"""Disputes of a payment: the notifications that Adyen sends about them.
+"""Disputes of a payment: the notifications that Adyen sends about a dispute.
 
 All events of one dispute have the same pspReference; the originalReference is the payment's.
 Source: Adyen's page on dispute notifications, and its Webhooks schema for
@@ -45,7 +45,7 @@ class DisputeEvent(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
         "PREARBITRATION_WON",
         "PREARBITRATION_LOST",
     ] = "NOTIFICATION_OF_CHARGEBACK"
-    #: The dispute's pspReference; None: that of the payment's newest dispute, or a new one.
+    #: The dispute's pspReference; None: the payment's newest dispute, or a new dispute.
     psp_reference: Annotated[str, msgspec.Meta(min_length=1)] | None = None
     #: In minor units; None: the amount of the payment.
     value: Annotated[int, msgspec.Meta(ge=0)] | None = None

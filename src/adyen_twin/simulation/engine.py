@@ -48,9 +48,10 @@ class Engine:
             await asyncio.gather(*background_tasks, return_exceptions=True)
 
     async def advance(self, seconds: float) -> None:
-        """Advance the clock, and run each task, delivery and retry at its own moment.
+        """Advance the clock, and run each task, delivery and retry at its due moment.
 
-        When this returns, everything that became due is done, including the consequences.
+        When this method returns, all due tasks and deliveries are done, also those that other
+        tasks caused.
         """
         async with self._advancing:
             target = self._twin.now() + seconds
@@ -66,7 +67,7 @@ class Engine:
             self._notify_loops()
 
     async def deliver_before_reply(self, reference: str) -> None:
-        """Deliver the webhooks about payments with this reference, before a call is answered."""
+        """Deliver the webhooks about payments with this merchantReference before an answer."""
         tasks.run_before_reply(self._twin, reference)
         await self._deliver()
 

@@ -1,9 +1,9 @@
 """Modifications of a payment: captures, refunds, cancels, reversals.
 
 Every request is answered 201 with `received` and decided a moment later; only a webhook has
-the outcome. Sources: Adyen's OpenAPI file of Checkout; its page on cancels (a captured
+the outcome. Sources: Adyen's OpenAPI file of Checkout; Adyen's page on cancels (a captured
 payment cannot be cancelled); a failed CAPTURE that a shop recorded ("Insufficient balance on
-payment"). The captured and the refunded sum are not stored, but computed from the list of
+payment"). The captured sum and the refunded sum are not stored, but computed from the list of
 modifications.
 """
 
@@ -41,10 +41,10 @@ class NotPossibleError(Exception):
 
 
 def find_payment(twin: Twin, psp_reference: str) -> Payment:
-    """Return the payment to modify, by its own pspReference.
+    """Return the payment with this pspReference, which is to be modified.
 
     Raises:
-        AdyenError: There is no such payment. GUESS: 422/167, also for the reference of an offer.
+        AdyenError: There is no such payment. GUESS: 422/167, also for the pspReference of an offer.
 
     """
     payment = twin.memory.payment(psp_reference)
@@ -85,11 +85,11 @@ def receive(twin: Twin, payment: Payment, kind: Kind, body: Mapping[str, Any]) -
 
 
 def cancel_by_reference(twin: Twin, body: Mapping[str, Any]) -> str:
-    """Cancel by the shop's own reference; return the pspReference of the request.
+    """Cancel by merchantReference; return the pspReference of the cancel.
 
-    GUESS: every open payment with the reference is cancelled, each with its own webhook. If no
-    payment is open, the cancel of the newest payment fails. If the reference is unknown, a
-    failed TECHNICAL_CANCEL without originalReference is sent.
+    GUESS: every open payment with the merchantReference is cancelled, and a webhook is sent for
+    each of them. If no payment is open, the cancel of the newest payment fails. If no payment has
+    the merchantReference, a failed TECHNICAL_CANCEL without originalReference is sent.
     """
     payments = twin.memory.payments_with(body["paymentReference"])
     to_cancel = [payment for payment in payments if _is_open(payment)] or payments[-1:]
@@ -108,7 +108,7 @@ def cancel_by_reference(twin: Twin, body: Mapping[str, Any]) -> str:
 
 
 def send_nothing_to_cancel(twin: Twin, *, payment_reference: str, psp_reference: str) -> None:
-    """Notify the shop that no payment has the reference of its cancel."""
+    """Notify the shop that no payment has the merchantReference of its cancel."""
     payment_notifications.nothing_to_cancel(
         twin, payment_reference, psp_reference, UNKNOWN_REFERENCE
     )
@@ -163,7 +163,7 @@ def refunded(payment: Payment) -> int:
 
 
 def capture_automatically(twin: Twin, payment: Payment) -> None:
-    """Capture an authorised payment without a request and a webhook, as is Adyen's default."""
+    """Capture an authorised payment without a request and without a webhook: Adyen's default."""
     modification = Modification(
         psp_reference=names.psp_reference(),
         kind=Kind.CAPTURE,
@@ -200,7 +200,7 @@ def _capture(twin: Twin, payment: Payment, mod: Modification) -> None:
     if payment.status is not Status.AUTHORISED:
         raise NotPossibleError(NOT_AUTHORISED)
     if any(other.automatic and _is_effective_capture(other) for other in payment.modifications):
-        # The payment is captured already, so this succeeds and changes nothing.
+        # The payment is captured already, so this capture succeeds without effect.
         mod.idle = True
         return
     if _nothing_to_capture(payment) or captured(payment) + mod.amount.value > payment.amount.value:

@@ -1,4 +1,4 @@
-"""Another system that uses the same merchant account, and perhaps the same references.
+"""Another system that uses the same merchant account, and perhaps the same merchantReferences.
 
 Shops use their other payment methods at Adyen too, with the same order numbers, and one
 webhook endpoint receives the notifications of all methods. The twin has no such payments,
@@ -36,12 +36,12 @@ class OtherSystemEvent(msgspec.Struct, rename="camel", forbid_unknown_fields=Tru
         "AUTHORISATION"
     )
     success: bool = True
-    #: The pspReference of the changed payment; None: that of a payment of the other system.
+    #: The pspReference of the changed payment; None: a random pspReference.
     original_reference: Annotated[str, msgspec.Meta(min_length=1)] | None = None
 
 
 def send(twin: Twin, other: OtherSystemEvent) -> str:
-    """Send an event of the other system; return its pspReference."""
+    """Send an event of the other system; return the event's pspReference."""
     amount = _amount(other)
     event = Event(
         at=twin.now(),
@@ -65,7 +65,7 @@ def _amount(other: OtherSystemEvent) -> Amount:
 
 
 def _original(other: OtherSystemEvent) -> str | None:
-    """Return the originalReference; if a modification has none, a random one."""
+    """Return the originalReference; a random one if a modification has none."""
     if other.original_reference is not None or other.event == "AUTHORISATION":
         return other.original_reference
     return names.psp_reference()

@@ -1,8 +1,8 @@
 """A payment at Adyen: the offer, the wallet's decision, and the answer to /payments/details.
 
-An offer is a payment that the shopper has not decided yet.
+An offer is a payment that the shopper has neither approved nor cancelled yet.
 
-Sources: Adyen's OpenAPI file of Checkout, its docs on redirects, answers that plugins
+Sources: Adyen's OpenAPI file of Checkout, Adyen's docs on redirects, answers that plugins
 recorded. A behaviour that could not be established is marked GUESS, or is a knob.
 """
 
@@ -35,7 +35,7 @@ RESULT_CODES: Final = {
     Status.EXPIRED: "Cancelled",
 }
 
-#: The address of the app. GUESS: the address is from other providers' pages.
+#: The address of the app. GUESS, from other providers' pages.
 APP_PAGE: Final = "gojek://gopay/merchanttransfer"
 
 
@@ -55,7 +55,7 @@ class ShopperReturn:
 def methods(twin: Twin, body: rules.Body) -> list[dict[str, str]]:
     """Return the payment methods for this country, currency, amount and channel.
 
-    Adyen's page on GoPay requires all four; a lenient twin does not require the channel.
+    Adyen's page on GoPay requires all four fields; a lenient twin does not require the channel.
     """
     if not _gopay_is_available(twin, body):
         return []
@@ -91,7 +91,7 @@ def start(twin: Twin, body: rules.Body) -> Payment:
 
 
 def await_shopper(twin: Twin, payment: Payment) -> None:
-    """Schedule the expiry of the offer; after a decision, the offer no longer expires."""
+    """Schedule the expiry of the offer; it has no effect after a decision."""
     twin.schedule("expire_payment", payment.expires_at, psp_reference=payment.psp_reference)
 
 
@@ -156,7 +156,7 @@ def action(payment: Payment, public_url: str, *, app: bool = False) -> dict[str,
 
 
 def decide(twin: Twin, payment: Payment, status: Status, refusal: Refusal | None = None) -> None:
-    """Record the decision, and send it to the shop."""
+    """Record the decision about a payment, and notify the shop."""
     payment.status = status
     payment.refusal = refusal
     if status is Status.AUTHORISED:
@@ -166,7 +166,7 @@ def decide(twin: Twin, payment: Payment, status: Status, refusal: Refusal | None
 
 
 def decide_by_wallet(twin: Twin, payment: Payment) -> None:
-    """Decide an approved payment: its wallet pays or refuses."""
+    """Decide an approved payment: the wallet pays or refuses."""
     wallet = wallets.of_payment(twin, payment)
     payment.wallet_account = wallet.account
     refusal = wallets.refusal(twin, wallet, payment)
@@ -232,7 +232,7 @@ def _send_later(twin: Twin, payment: Payment, kind: str, seconds: float, **more:
 
 
 def send_authorisation(twin: Twin, *, psp_reference: str) -> None:
-    """Send the decision, which a fault delayed."""
+    """Send an AUTHORISATION that a fault delayed."""
     if payment := twin.memory.payment(psp_reference):
         payment_notifications.authorisation(twin, payment)
 
@@ -264,7 +264,7 @@ def expire(twin: Twin, payment: Payment) -> None:
 
 
 def shopper_return(twin: Twin, payment: Payment) -> ShopperReturn:
-    """Return the request of the shopper's return; it keeps the query of the returnUrl."""
+    """Return the request of the shopper's return, which keeps the query of the returnUrl."""
     separator = "&&" if twin.knobs.return_double_ampersand else "&"
     parts = urlsplit(payment.return_url)
     result = f"redirectResult={quote(payment.redirect_result, safe='')}"
@@ -282,7 +282,7 @@ def details(twin: Twin, redirect_result: str) -> tuple[Payment, dict[str, Any]]:
 
     Raises:
         AdyenError: The redirectResult is unknown, or its payment is not decided yet. Error
-            704: it was used before, and the knob `detailsRepeat` is `refuse`.
+            704: the redirectResult was used before, and the knob `detailsRepeat` is `refuse`.
 
     """
     payment = twin.memory.payment(redirect_result)

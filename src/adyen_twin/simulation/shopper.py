@@ -23,7 +23,7 @@ class AlreadyDecidedError(Exception):
 
 
 def use_account(twin: Twin, payment: Payment, account: str) -> None:
-    """Make the shopper use another GoPay account; a payment with a token ignores this.
+    """Make the shopper use another GoPay wallet; no effect on a payment with a token.
 
     Raises:
         AlreadyDecidedError: The payment is no longer waiting for the shopper.
@@ -51,7 +51,7 @@ def enter_pin(twin: Twin, payment: Payment, pin: str, *, comes_back: bool = True
 
 
 def act(twin: Twin, payment: Payment, action: str, pin: str) -> payments.ShopperReturn | None:
-    """Act as the shopper; return the request of their return, or None if they do not return.
+    """Act as the shopper, and return the request with which the shopper returns, if any.
 
     Raises:
         WrongPinError: The PIN is wrong, but the shopper has tries left.

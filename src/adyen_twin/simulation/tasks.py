@@ -42,13 +42,13 @@ def next_due(twin: Twin) -> float | None:
 
 
 def run_due(twin: Twin) -> None:
-    """Run every task that is due, in the order of their moments."""
+    """Run every due task, in the order of the due moments."""
     while twin.state.tasks and twin.state.tasks[0].due_at <= twin.now():
         _run(twin, heapq.heappop(twin.state.tasks))
 
 
 def run_before_reply(twin: Twin, reference: str) -> None:
-    """Run the tasks that cause webhooks about payments with this reference, even if not due."""
+    """Run the tasks that cause webhooks about this merchantReference, even if not due."""
     tasks = twin.state.tasks
     early_tasks = [
         task for task in tasks if task.kind in BEFORE_REPLY and task.reference == reference

@@ -3,7 +3,7 @@
 A token has one or more models (recurring processing models). If a shopper saves the same
 wallet twice, the result is one token.
 
-Sources: Adyen's page on GoPay (Subscription and CardOnFile; the token is sent by webhook), its
+Sources: Adyen's page on GoPay (Subscription and CardOnFile; the token is sent by webhook), Adyen's
 OpenAPI files of Checkout, Recurring and the token webhooks. GUESS: that the token exists as
 soon as the payment is authorised, and that `updated` is sent when the same wallet is saved for
 another model.
@@ -21,7 +21,7 @@ from adyen_twin.protocol import errors
 from adyen_twin.protocol.limits import GOPAY_MODELS
 from adyen_twin.webhooks import payment_notifications, token_notifications
 
-#: A model -> its contracts in the classic Recurring API. GUESS: all of them.
+#: A model -> its contracts in the classic Recurring API. GUESS: all of these contracts.
 CONTRACTS: Final = {"Subscription": ("RECURRING",), "CardOnFile": ("ONECLICK", "RECURRING")}
 #: A classic contract -> the model that ends when the contract is disabled.
 MODEL_OF_CONTRACT: Final = {"ONECLICK": "CardOnFile", "RECURRING": "Subscription"}

@@ -1,4 +1,4 @@
-"""GoPay wallets: the wallet that pays, its balance, and its refusal."""
+"""GoPay wallets: which wallet pays, its balance, and why it refuses a payment."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from adyen_twin.core import faults, names
 from adyen_twin.core.state import Payment, Refusal, Wallet, WalletState
 from adyen_twin.core.twin import Twin
 
-#: The account of shoppers without a shopperReference.
+#: The wallet's account number for shoppers without a shopperReference.
 ANONYMOUS_ACCOUNT: Final = "100000000001"
 
 # Adyen's table of refusal reasons. GUESS: the reason for each state.
@@ -18,7 +18,7 @@ BLOCKED: Final = Refusal("Transaction Not Permitted", "23")
 
 
 def of_shopper(twin: Twin, shopper_reference: str | None) -> Wallet:
-    """Return the wallet of a shopper; all shoppers without a reference share one."""
+    """Return the wallet of a shopper; all shoppers without a shopperReference share a wallet."""
     if shopper_reference is None:
         return _of_account(twin, ANONYMOUS_ACCOUNT)
     account = twin.state.shoppers.get(shopper_reference)
@@ -28,7 +28,7 @@ def of_shopper(twin: Twin, shopper_reference: str | None) -> Wallet:
 
 
 def of_payment(twin: Twin, payment: Payment) -> Wallet:
-    """Return the wallet that pays: that of the charged token, else that of the shopper."""
+    """Return the wallet that pays: the wallet of the charged token, else of the shopper."""
     if payment.is_token_charge and payment.token is not None:
         return _of_account(twin, twin.state.tokens[payment.token].wallet_account)
     return of_shopper(twin, payment.shopper_reference)

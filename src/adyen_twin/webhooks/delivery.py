@@ -1,10 +1,10 @@
 """Delivery of webhooks: one queue per endpoint, retried for thirty days.
 
-An endpoint's webhooks are delivered in order; while the first one fails, the others wait.
-Any 2xx within ten seconds accepts a webhook. A failed webhook is retried 9, 18 and 27 seconds
-after its first try, then after 2, 5, 10, 15 and 30 minutes and 1, 2, 4 and 8 hours. Source:
-Adyen's page on troubleshooting webhooks. GUESS: that later retries come every 8 hours, and
-that the first three are counted from the first try.
+An endpoint's webhooks are delivered in order; while the first webhook fails, the others wait.
+A webhook is accepted by any 2xx within ten seconds. A failed webhook is retried 9, 18 and 27
+seconds after its first try, then after 2, 5, 10, 15 and 30 minutes and 1, 2, 4 and 8 hours.
+Source: Adyen's page on troubleshooting webhooks. GUESS: that later retries come every 8 hours,
+and that the times of the first three retries are counted from the first try.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from adyen_twin.core.state import (
 )
 from adyen_twin.core.twin import Twin
 
-#: Seconds after the first try.
+#: The first retries, in seconds after the first try.
 FIRST_RETRIES_S: Final = (9, 18, 27)
-#: Seconds after the previous try; the last one repeats.
+#: The later retries, in seconds after the previous try; the last wait repeats.
 LATER_RETRIES_S: Final = tuple(
     [minutes * 60 for minutes in (2, 5, 10, 15, 30)] + [hours * 3600 for hours in (1, 2, 4, 8)]
 )

@@ -1,7 +1,7 @@
-"""The outbox: signs a webhook, applies planned faults, and adds it to its endpoint's queue.
+"""The outbox: signs a webhook, applies planned faults, and queues the webhook for its endpoint.
 
-A webhook is signed when it is queued. So after a change of keys, the queued webhooks still
-have the signature of the old key, as Adyen's pages warn.
+A webhook is signed when it is queued. So after a change of the HMAC key, the queued webhooks
+still have signatures of the old HMAC key, as Adyen's pages warn.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from adyen_twin.core.clock import format_utc
 from adyen_twin.core.state import Attempt, Endpoint, EndpointName, Message, Webhook
 from adyen_twin.core.twin import Twin
 
-#: Builds the message of a webhook, signed with this key; None: not signed.
+#: Builds the message of a webhook, signed with this HMAC key; None: not signed.
 BuildMessage = Callable[[str | None], Message]
 
-#: A key that no endpoint has, for wrong signatures.
+#: An HMAC key that no endpoint has, for wrong signatures.
 WRONG_KEY: Final = "0" * 64
 
 
 class Subject(msgspec.Struct, frozen=True, kw_only=True):
-    """The event and payment of a webhook; faults and /twin/deliveries select webhooks by them."""
+    """The event and the payment of a webhook, by which faults and /twin/deliveries select it."""
 
     #: An eventCode, or the type of a token webhook.
     event_code: str
@@ -110,7 +110,7 @@ def _with_copies(
 
 
 def _queue(twin: Twin, name: EndpointName, webhooks: list[Webhook]) -> None:
-    """Queue the webhooks, and after them those that a fault held back."""
+    """Queue these webhooks, and after them the webhooks that a fault held back."""
     _append(twin, name, webhooks)
     release_held(twin, name=name)
 

@@ -1,7 +1,7 @@
 """The standard webhooks: one function per event, and the JSON of a notification.
 
 Each event is stored with its payment, even if no webhook is configured. Source of the
-format: Adyen's OpenAPI file of webhooks and its examples.
+format: Adyen's OpenAPI file of webhooks and Adyen's examples.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def offer_closed(twin: Twin, payment: Payment) -> None:
 
 
 def authorisation_expired(twin: Twin, payment: Payment) -> None:
-    """Notify the shop that the uncaptured rest expired; the amount is that of the payment."""
+    """Notify the shop that the uncaptured rest expired; the event has the payment's amount."""
     event = _event(twin, payment, "EXPIRE", names.psp_reference())
     event.original_reference = payment.psp_reference
     _send(twin, payment, event)
@@ -85,7 +85,7 @@ def undone(twin: Twin, payment: Payment, mod: Modification, code: str) -> None:
 
 
 def nothing_to_cancel(twin: Twin, reference: str, psp_reference: str, reason: str) -> None:
-    """Notify the shop that no payment has the reference to cancel. GUESS: the fields."""
+    """Notify the shop that no payment has the merchantReference to cancel. GUESS: the fields."""
     event = Event(
         at=twin.now(),
         code="TECHNICAL_CANCEL",
@@ -100,7 +100,7 @@ def nothing_to_cancel(twin: Twin, reference: str, psp_reference: str, reason: st
 
 
 def other_system(twin: Twin, event: Event, amount: Amount, *, reference: str, method: str) -> None:
-    """Send an event of another system on the same account; it is not stored."""
+    """Send an event of another system on the same merchant account. The event is not stored."""
     item = _item(event, amount, account=twin.settings.merchant_account, reference=reference)
     _enqueue(twin, item | {"paymentMethod": method}, {}, reference=reference)
 
@@ -141,7 +141,7 @@ def tokenization(twin: Twin, payment: Payment) -> dict[str, str]:
 
 
 def message(item: dict[str, Any], additional_data: dict[str, str], key: str | None) -> Message:
-    """Return a standard notification, signed with this key; None: not signed."""
+    """Return a standard notification, signed with this HMAC key; None: not signed."""
     if key is not None:
         additional_data = additional_data | {"hmacSignature": signing.sign_item(item, key)}
     if additional_data:
@@ -180,7 +180,7 @@ def _event(
 
 
 def _reference_of(twin: Twin, payment: Payment, mod: Modification) -> str:
-    """Return the merchantReference of a modification's event, as a knob requires it.
+    """Return the merchantReference of a modification's event, by the knob `modificationReference`.
 
     GUESS: the default of the knob.
     """

@@ -1,9 +1,9 @@
 """Test notifications, as Customer Area and the Management API send them.
 
 Source: Adyen's OpenAPI file of Management, "test a webhook": four notifications per event
-code, for success and failure in EUR and GBP. Adyen's published sample is not signed, and it
-is not known whether real test notifications are, so this is a knob. Test notifications are
-sent at once, outside the queues, and never retried.
+code, for success and failure in EUR and GBP. Adyen's published sample is not signed. It is not
+known whether Adyen signs its test notifications, so a knob decides. Test notifications are sent
+at once, outside the queues, and never retried.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ OUTCOMES: Final = ("true", "false")
 async def send(
     twin: Twin, sender: Sender, endpoint: Endpoint, event_codes: list[str]
 ) -> dict[str, Any]:
-    """Send the test notifications of these events; return their answers in Management's format."""
+    """Send the test notifications of these events; return the answers in Management's format."""
     results = []
     for event_code in event_codes:
         for message in _messages(twin, endpoint, event_code):

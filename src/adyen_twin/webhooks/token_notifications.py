@@ -1,8 +1,8 @@
 """The token webhooks: one function per kind of event, and their JSON.
 
 A token webhook is one JSON object. The header HmacSignature has the signature of its bytes,
-made with the key of the endpoint `tokens`. Source: Adyen's OpenAPI file of token webhooks, and
-its libraries. GUESS: that `data.type` is gopay_wallet.
+made with the HMAC key of the endpoint `tokens`. Source: Adyen's OpenAPI file of token webhooks,
+and Adyen's libraries. GUESS: that `data.type` is gopay_wallet.
 """
 
 from __future__ import annotations

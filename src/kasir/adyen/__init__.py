@@ -8,5 +8,5 @@ Read in this order:
 - `signing`: the HMAC signatures of notifications.
 - `texts`: decodes JSON, and makes text storable.
 
-May import `errors` and the other modules of plain values in `kasir`, and nothing else of Kasir.
+May import only `errors` and the other modules of `kasir` that define plain values.
 """

@@ -12,17 +12,19 @@ from hashlib import sha256
 from typing import Final
 from urllib.parse import unquote
 
-#: The versions of Checkout that shops may call at Kasir, and the version that Kasir calls at Adyen.
-#: Adyen's older pages about GoPay call v68 to v70.
+#: The versions of Adyen's Checkout API in which shops may call Kasir. Adyen's older pages about
+#: GoPay call v68 to v70.
 VERSIONS: Final = (68, 69, 70, 71, 72)
+#: The version of Adyen's Checkout API that Kasir itself calls.
 OWN_VERSION: Final = 72
-#: The version of the classic Recurring API, for shops and for Kasir's own calls.
+#: The version of the classic Recurring API, for calls of shops and of Kasir itself.
 RECURRING_VERSION: Final = 68
 
 #: The longest idempotency key that Adyen accepts (API idempotency page).
 IDEMPOTENCY_KEY_MAX: Final = 64
 
-#: The key in `metadata` of Kasir's own payment id; Adyen repeats metadata in notifications.
+#: The name in `metadata` under which Kasir sends its id of the payment. Adyen repeats the metadata
+#: in notifications.
 METADATA_PAYMENT_ID: Final = "kasirPaymentId"
 
 #: A percent-encoded byte.
@@ -42,7 +44,7 @@ class Api(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call to Adyen. It is complete before it is sent, and never changes."""
+    """One call to Adyen, complete before it is sent. `key` is the idempotency key."""
 
     path: str
     body: bytes = b""
@@ -67,15 +69,15 @@ def redirect_result(text: str) -> str:
 
 
 def payment_key(payment_id: str) -> str:
-    """The idempotency key of a payment, which never changes."""
+    """The idempotency key of a payment; the same for every try."""
     return f"kasir-{payment_id}"
 
 
 def change_key(change_id: str) -> str:
-    """The idempotency key of a refund, capture or cancel, which never changes."""
+    """The idempotency key of a refund, capture or cancel; the same for every try."""
     return f"kasir-{change_id}"
 
 
 def details_key(result: str) -> str:
-    """The idempotency key of a redirectResult, which never changes."""
+    """The idempotency key of a `/payments/details` call with this redirectResult."""
     return f"kasir-det-{sha256(result.encode()).hexdigest()[:40]}"

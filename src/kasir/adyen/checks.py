@@ -1,11 +1,11 @@
 """Checks a request before it is sent to Adyen, by the limits of Adyen's schema, per version.
 
-Each rule is for one field, and its message explains how to correct the field. A field without a
-rule is passed on to Adyen unchecked; calls that are not passed on are checked by known_fields.py
-too. A request is refused only if Adyen surely refuses it: an empty optional text, for example, is
-passed on. Source: Adyen's Checkout OpenAPI files, v71 and v72. Older versions are checked by the
-rules of v71 (GUESS). The error codes are from Adyen's libraries and recorded errors; docs/adyen.md
-lists the guesses.
+Each rule is for one field, and the message of the rule explains how to correct the field. A field
+without a rule is passed on to Adyen unchecked. known_fields.py also checks the calls that Kasir
+does not pass on. A request is refused only if Adyen surely refuses it: an empty optional text, for
+example, is passed on. Source: Adyen's Checkout OpenAPI files, v71 and v72. Older versions are
+checked by the rules of v71 (GUESS). The error codes are from Adyen's libraries and recorded errors;
+docs/adyen.md lists the guesses.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _INT32_MAX: Final = 2**31 - 1
 INT64_MAX: Final = 2**63 - 1
 _CURRENCY: Final = re.compile(r"[A-Z]{3}")
 
-#: The most pairs of metadata, and the most characters of a key and of a value.
+#: The most pairs of `metadata`, and the most characters of a name and of a value in a pair.
 METADATA_PAIRS_MAX: Final = 20
 METADATA_KEY_MAX: Final = 20
 METADATA_VALUE_MAX: Final = 80
@@ -31,7 +31,7 @@ METADATA_VALUE_MAX: Final = 80
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A JSON string of `least` to `most` characters, or one of `words` where those are given."""
+    """A JSON string of `least` to `most` characters; with `words`, one of these words."""
 
     least: int = 1
     most: int = 0  # 0: the schema sets no limit.
@@ -79,7 +79,7 @@ class Flag:
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """An ISO 8601 date and time with its offset."""
+    """An ISO 8601 date and time with an offset from UTC."""
 
     def cure(self, value: object) -> str | None:
         """What is wrong with `value`, as a message; None where it is valid."""
@@ -92,12 +92,12 @@ MOMENT_CURE: Final = (
 
 
 def moment_of(value: object) -> datetime | None:
-    """The time of an ISO 8601 text with an offset; None where `value` is anything else."""
+    """The time of an ISO 8601 text with an offset; None if `value` is anything else."""
     try:
         moment = datetime.fromisoformat(value) if isinstance(value, str) else None
         if moment is None or moment.tzinfo is None:
             return None
-        moment.astimezone(UTC)  # Fails for a time that UTC moves out of the calendar.
+        moment.astimezone(UTC)  # Fails if the time in UTC is not in the years 1 to 9999.
     except (ValueError, OverflowError):
         return None
     return moment
@@ -111,7 +111,7 @@ MODELS: Final = ("CardOnFile", "Subscription", "UnscheduledCardOnFile")
 #: The fields of a complete browserInfo, and the rule for each.
 BROWSER_INFO: Final[Mapping[str, Rule]] = {
     "acceptHeader": Text(),
-    "colorDepth": Whole(least=0),  # An example of Adyen's has 10, which its own list lacks.
+    "colorDepth": Whole(least=0),  # An example of Adyen's has 10, which Adyen's list lacks.
     "javaEnabled": Flag(),
     "language": Text(),
     "screenHeight": Whole(least=0),
@@ -133,7 +133,7 @@ _LINE_ITEM: Final[Mapping[str, Rule]] = {
     "productUrl": Text(least=0),
 }
 
-#: The rules that `/payments` has in both versions.
+#: The rules of `/payments` that are the same in v71 and v72.
 _COMMON: Final[Mapping[str, Rule]] = {
     "captureDelayHours": Whole(least=0, most=672),
     "channel": Text(words=CHANNELS),
@@ -159,7 +159,7 @@ _COMMON: Final[Mapping[str, Rule]] = {
     "redirectToIssuerMethod": Text(words=("GET", "POST")),
 }
 
-#: The rules of `/payments` up to v71. Where those of v72 differ, they are narrower.
+#: The rules of `/payments` up to v71. The rules of v72 that differ are narrower.
 _PAYMENT_TO_V71: Final[Mapping[str, Rule]] = {
     **_COMMON,
     "reference": Text(most=80),  # In v71 only the description has this limit.
@@ -169,7 +169,7 @@ _PAYMENT_TO_V71: Final[Mapping[str, Rule]] = {
     "telephoneNumber": Text(),
 }
 
-#: The rules of `/payments` in newer versions, by version.
+#: The rules of `/payments` in versions after v71, by version.
 _PAYMENT: Final[Mapping[int, Mapping[str, Rule]]] = {
     72: {
         **_COMMON,
@@ -204,9 +204,9 @@ _LINK: Final[Mapping[str, Rule]] = {
 
 
 def payment_faults(fields: Mapping[str, Any], version: int) -> Iterator[Fault]:
-    """What breaks the schema of `/payments` in that version, except in the payment method."""
+    """What breaks the schema of `/payments` in this version, except in the payment method."""
     yield from required(fields, "reference", "130", "give your own name for this payment.")
-    if fields.get("shopperInteraction") != "ContAuth":  # Adyen may charge a token without one.
+    if fields.get("shopperInteraction") != "ContAuth":  # A charge of a token needs no returnUrl.
         yield from required(fields, "returnUrl", "14_030", "give where the shopper comes back to.")
     yield from _optional(fields, _PAYMENT.get(version, _PAYMENT_TO_V71))
     yield from amount_faults(fields.get("amount"))
@@ -270,7 +270,7 @@ def browser_faults(browser: object) -> Iterator[Fault]:
 
 
 def required(fields: Mapping[str, Any], name: str, code: str, cure: str) -> Iterator[Fault]:
-    """The fault of a required field that is missing, with Adyen's code for that."""
+    """The fault of a required field if the field is missing, with Adyen's error code."""
     if fields.get(name) in (None, ""):
         yield Fault(name, cure, code)
 
@@ -287,12 +287,12 @@ def matching(
 
 
 def _optional(fields: Mapping[str, Any], rules: Mapping[str, Rule]) -> Iterator[Fault]:
-    """What breaks the rules; an empty text is for Adyen to judge, unless `required` names it."""
+    """What breaks the rules. An empty text is not checked here, because Adyen may accept it."""
     yield from matching({name: fields.get(name) for name in rules if fields.get(name) != ""}, rules)
 
 
 def _return_url_faults(url: object) -> Iterator[Fault]:
-    """What is wrong with a returnUrl: it must be a web address, or have an app's own scheme."""
+    """What is wrong with a returnUrl, which must be a web address or have the scheme of an app."""
     if not isinstance(url, str) or not url:
         return
     try:
@@ -311,9 +311,10 @@ def _shared_faults(fields: Mapping[str, Any]) -> Iterator[Fault]:
 
 
 def _nul_faults(value: object, path: str) -> Iterator[Fault]:
-    """A fault for each NUL character in a JSON value, at any depth. No link's request may have one.
+    """A fault for each text with a NUL character in a JSON value, at any depth.
 
-    A long path is cut, so that the work is proportional to the size of the body.
+    The request for a link must not have one, because PostgreSQL cannot store it. A long path is
+    cut, so that the work is proportional to the size of the body.
     """
     path = cut(path)
     match value:

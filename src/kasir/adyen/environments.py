@@ -1,8 +1,8 @@
-"""Adyen's addresses in test and in live, and those of the twin on this machine.
+"""The addresses of Adyen's test and live platforms, and of the twin on this machine.
 
-The live addresses of the APIs have the merchant's prefix. That of Checkout also has one more path
-segment, `/checkout`, which is often forgotten when a shop goes live. Source: the `servers` of
-Adyen's OpenAPI files, and the code of Adyen's Python library.
+The live addresses of the APIs begin with the merchant's prefix. The live address of Checkout also
+has one more path segment, `/checkout`, which is often forgotten when a shop goes live. Source: the
+`servers` of Adyen's OpenAPI files, and the code of Adyen's Python library.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ class Environment(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Addresses:
-    """The base addresses of two APIs and of the logos, without a trailing slash."""
+    """The base addresses of Checkout, Recurring and the logos, without a trailing slash."""
 
     checkout: str
     recurring: str
     checkout_shopper: str
 
     def logo(self, method: str) -> str:
-        """Address of a payment method's logo (SVG).
+        """The address of a payment method's logo (SVG).
 
         Source: Adyen's pages on building a payment form, which give
         `{checkout_shopper}/checkoutshopper/images/logos/{type}.svg`.
@@ -40,7 +40,7 @@ class Addresses:
 
 
 def addresses(environment: Environment, *, live_prefix: str = "", twin_url: str = "") -> Addresses:
-    """Addresses of an environment.
+    """The addresses of an environment.
 
     Args:
         environment: The environment.

@@ -1,8 +1,8 @@
 """The fields of Adyen's schema for the calls that Kasir does not pass on unchanged.
 
-In these calls an unknown field would be ignored. So a field is refused if neither the schema nor
-Kasir has it. A field of the schema is accepted even where GoPay does not use it. Source: Adyen's
-Checkout OpenAPI files, v71 and v72, which have the same fields here.
+In these calls Kasir would ignore an unknown field. So a field is refused if neither the schema nor
+Kasir has the field. A field of the schema is accepted even if GoPay does not use it. Source:
+Adyen's Checkout OpenAPI files, v71 and v72, which have the same fields for these calls.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ _BESIDE_DETAILS: Final[Mapping[str, checks.Rule]] = {
 }
 DETAILS_FIELDS: Final = frozenset({*_BESIDE_DETAILS, "authenticationData", "details"})
 
-#: The fields of `details`; those other than redirectResult belong to other payment methods.
+#: The fields of `details`. All fields but redirectResult are for other payment methods.
 COMPLETION: Final[Mapping[str, checks.Rule]] = {
     "MD": checks.Text(least=0, most=20_000),
     "PaReq": checks.Text(least=0, most=20_000),
@@ -125,5 +125,5 @@ def unknown(fields: Mapping[str, Any], known: frozenset[str], prefix: str = "") 
 
 
 def shown_name(name: str) -> str:
-    """A name that a caller chose, as an error message shows it."""
+    """The name of a field that a caller sent, cut to fit into an error message."""
     return cut(name) or "(without a name)"

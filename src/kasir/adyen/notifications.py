@@ -1,10 +1,10 @@
 """The messages that Adyen posts to the standard webhook: an envelope with items in it.
 
 `live` and `success` are strings. Adyen sends one item per envelope; any number is accepted. Unknown
-fields are ignored; `Item.raw` has them. Source: Adyen's Webhooks OpenAPI, v1.
+fields are ignored, but stay in `Item.raw`. Source: Adyen's Webhooks OpenAPI, v1.
 
 Invalid JSON is read as far as possible, because a refused notification blocks Adyen's queue until
-it is accepted.
+Kasir accepts the notification.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import msgspec
 from kasir.adyen.texts import read_json, storable
 from kasir.errors import Unreadable, cut
 
-#: What the names of additional data begin with in a notification that is sent as a form.
+#: The prefix of the names of additional data in a notification that is sent as an HTML form.
 _EXTRA: Final = "additionalData."
 #: The most fields of such a form.
 _FIELDS_MAX: Final = 500
@@ -31,7 +31,7 @@ _YEARS: Final = range(2000, 2100)
 
 
 class EventCode(StrEnum):
-    """Every event code of the Webhooks schema. Notifications with other codes are kept too."""
+    """Every event code of the Webhooks schema. Notifications with other codes are stored too."""
 
     ACH_NOTIFICATION_OF_CHANGE = "ACH_NOTIFICATION_OF_CHANGE"
     AUTHENTICATION = "AUTHENTICATION"
@@ -110,7 +110,7 @@ class Item:
     def initial_payment(self) -> str:
         """For RECURRING_CONTRACT only: the pspReference of the payment that saved the wallet.
 
-        The schema requires originalPsp. An item may have originalReference too, which is preferred
+        The schema requires originalPsp. If the item has originalReference too, that is returned,
         because it is signed.
         """
         return self.original_reference or self.original_psp
@@ -122,11 +122,14 @@ class Item:
 
     @property
     def hmac_signature(self) -> str:
-        """The signature that came with the item, or an empty string."""
+        """The signature in the item; empty if there is none."""
         return self.additional_data.get("hmacSignature", "")
 
     def storable(self) -> Item:
-        """The same item with texts that PostgreSQL can store. Verify the signature before."""
+        """The same item with texts that PostgreSQL can store.
+
+        The signature must be verified before, because the texts may change.
+        """
         texts: dict[str, Any] = {name: storable(getattr(self, name)) for name in _TEXTS}
         extra = {storable(key): storable(value) for key, value in self.additional_data.items()}
         return replace(self, additional_data=extra, **texts)
@@ -149,10 +152,10 @@ _ENVELOPE = msgspec.json.Decoder(_Envelope)
 
 
 def parse(body: bytes) -> list[Item]:
-    """Read an envelope into its items.
+    """Read an envelope, and return its items.
 
-    If the envelope has other items, an element that cannot be read becomes an empty `Item`, which
-    has no signature.
+    An element that cannot be read becomes an empty `Item` without a signature, if at least one
+    other element can be read.
 
     Raises:
         Unreadable: The body is not JSON, or not the envelope of a standard notification.
@@ -178,7 +181,7 @@ def _items(raws: list[bytes], live: Any) -> list[Item]:
 def _raws(body: bytes) -> tuple[list[bytes], Any]:
     """The items of an envelope that is not strict JSON, and the envelope's `live`.
 
-    Each item is returned as ASCII JSON. It may contain NaN or Infinity, which strict JSON forbids.
+    Each item is returned as ASCII JSON, which may contain NaN or Infinity.
     """
     try:
         fields = read_json(body)
@@ -198,9 +201,9 @@ def _raws(body: bytes) -> tuple[list[bytes], Any]:
 
 
 def parse_form(body: bytes) -> list[Item]:
-    """Read a notification that was sent as a form: one item, whose additional data has a prefix.
+    """Read a notification that was sent as an HTML form, and return its one item.
 
-    The item's `raw` is the same item in JSON.
+    The names of additional data in the form have a prefix. The item's `raw` is the item in JSON.
 
     Raises:
         Unreadable: The body is not the form of a standard notification.
@@ -258,7 +261,7 @@ def item_from(raw: bytes, live: str = "") -> Item:
 
 
 def live_of(text: str) -> bool | None:
-    """Whether the money is real; None where `text` is neither "true" nor "false"."""
+    """Whether the money is real; None if `text` is neither "true" nor "false"."""
     return {"true": True, "false": False}.get(text)
 
 

@@ -19,11 +19,11 @@ import msgspec
 from kasir.adyen.texts import all_storable, read_json
 from kasir.errors import InvalidRequest, Unreadable, cut
 
-#: "Request already processed or in progress" (API idempotency page).
+#: The error code of "Request already processed or in progress" (API idempotency page).
 ALREADY_PROCESSED: Final = "704"
 
-#: Matches every body that may contain text that PostgreSQL cannot store. Few bodies match, so this
-#: search is faster than a check of every text.
+#: Matches every body that may contain text that PostgreSQL cannot store. Few bodies match, so a
+#: search in the body is faster than a check of every text.
 _UNSTORABLE: Final = re.compile(rb"\\u0000|\\u[dD][89a-fA-F]|[\x80-\xff]|\x00")
 
 #: Messages for the shop when a proxy answered instead of Adyen.
@@ -57,13 +57,14 @@ class ResultCode(StrEnum):
 class Verdict(StrEnum):
     """What an answer means for the caller."""
 
-    #: Adyen executed the request, or refused the payment. The result code shows which.
+    #: Adyen executed the request. The result code shows the result, such as a refusal.
     ANSWERED = "answered"
     #: The request is wrong and must be corrected. Nothing was executed.
     INVALID = "invalid"
-    #: Adyen could not execute the request. Send it again with the same key.
+    #: Adyen could not execute the request. The caller retries with the same idempotency key.
     TRANSIENT = "transient"
-    #: The request may have been executed. Send it again with the same key, never with a new key.
+    #: The request may have been executed. The caller retries with the same idempotency key, never
+    #: with a new one.
     UNKNOWN = "unknown"
 
 
@@ -82,12 +83,12 @@ class Answer:
     decoded: Mapping[str, Any] | None = field(default=None, repr=False, compare=False)
 
     def json(self) -> Mapping[str, Any]:
-        """The body's fields; empty where the body is not a JSON object."""
+        """The body's fields; empty if the body is not a JSON object."""
         return self.fields or {}
 
     @cached_property
     def fields(self) -> Mapping[str, Any] | None:
-        """The body's fields; None where the body is not a JSON object."""
+        """The body's fields; None if the body is not a JSON object."""
         if self.decoded is not None:
             return self.decoded
         try:
@@ -100,7 +101,7 @@ class Answer:
 
     @property
     def error_code(self) -> str:
-        """Adyen's code for what went wrong; empty where the body has none."""
+        """Adyen's error code; empty if the body has none."""
         return str(self.json().get("errorCode", ""))
 
     @property
@@ -110,7 +111,7 @@ class Answer:
 
     @property
     def verdict(self) -> Verdict:
-        """Who must act: see `Verdict`."""
+        """What the answer means for the caller: see `Verdict`."""
         fields = self.json()
         if HTTPStatus.OK <= self.status < HTTPStatus.MULTIPLE_CHOICES:
             return Verdict.ANSWERED if fields else Verdict.UNKNOWN
@@ -123,12 +124,12 @@ class Answer:
         if HTTPStatus.BAD_REQUEST <= self.status < HTTPStatus.INTERNAL_SERVER_ERROR:
             return Verdict.INVALID
         # 500 with a configuration error (905, "Payment details are not supported") is final. After
-        # any other 5xx the money may have moved or not.
+        # any other 5xx the money may have moved.
         return Verdict.INVALID if fields.get("errorType") == "configuration" else Verdict.UNKNOWN
 
 
 def error_text(answer: Answer) -> str:
-    """Describe an error in a sentence: who answered, the HTTP status, Adyen's code and message."""
+    """An error as a sentence: who answered, the HTTP status, Adyen's error code and message."""
     if not answer.is_adyens:
         return f"Something other than Adyen answered with HTTP {answer.status}."
     code, message = answer.error_code, cut(str(answer.json().get("message", "")))
@@ -137,10 +138,10 @@ def error_text(answer: Answer) -> str:
 
 
 def for_shop(answer: Answer) -> Answer:
-    """The answer for the shop: Adyen's as it is, any other as an error in Adyen's format.
+    """The answer for the shop: Adyen's answer unchanged, or an error in Adyen's format.
 
-    A proxy, a firewall or a maintenance page may answer instead of Adyen. If the outcome is then
-    unknown, the error is transient.
+    The error is returned if a proxy, a firewall or a maintenance page answered instead of Adyen. If
+    the outcome is then unknown, the error is transient.
     """
     if answer.is_adyens:
         return answer
@@ -188,6 +189,6 @@ def of_fields(
 
 
 def invalid(wrong: InvalidRequest) -> Answer:
-    """The error for an invalid request: the first fault's code, and every fault's cure."""
+    """The error answer for an invalid request: the first fault's code, and every fault's cure."""
     first = wrong.faults[0]
     return error(first.status, first.code, str(wrong), first.error_type)

@@ -1,12 +1,13 @@
 """The HMAC signatures of Adyen's notifications.
 
 Each item of a standard notification is signed separately. The signed text is eight fields joined by
-colons; a missing field is empty, and nothing is escaped. The signature is the Base64 of an
-HMAC-SHA256 whose key is given as hex. Only those eight fields are signed, so the reason, the date
-and the additional data are not. If a field contains a colon, the signed text could be split into
-other fields; see `is_signed`. Source: `generate_notification_sig` of Adyen's Python
-library and the fixtures of its Python and Java tests; compared in
-tests/oracle/test_signing_vs_adyen_library.py. Never logs a key.
+colons; a missing field is empty, and nothing is escaped. The signature is the Base64 text of an
+HMAC-SHA256; the HMAC key is given in hexadecimal. Only these eight fields are signed: the reason,
+the date and the additional data are not. If a field contains a colon, the signed text could be
+split into other fields; see `is_signed`. This module never logs an HMAC key.
+
+Source: `generate_notification_sig` of Adyen's Python library, and the fixtures of Adyen's Python
+and Java tests; tests/oracle/test_signing_vs_adyen_library.py compares with them.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ _HALVES: Final = re.compile("[\ud800-\udfff]")
 
 
 def key_from_hex(text: str) -> bytes:
-    """The bytes of a key, from its 64 hexadecimal digits in Customer Area.
+    """The bytes of an HMAC key, from the 64 hexadecimal digits that Customer Area shows.
 
     Raises:
         ValueError: The text is not 64 hexadecimal digits.
@@ -73,22 +74,22 @@ def _never_with_colons(item: Item) -> tuple[str, ...]:
 
 
 def sign(text: bytes, key: bytes) -> str:
-    """The signature of `text` under `key`."""
+    """The signature of `text` with the HMAC key `key`."""
     return base64.b64encode(hmac.digest(key, text, sha256)).decode("ascii")
 
 
 def is_signed(item: Item, keys: Iterable[bytes]) -> bool:
-    """Whether an item has a valid signature under any of `keys` (current and previous).
+    """Whether an item has a valid signature with any of these HMAC keys (current and previous).
 
-    Only the merchant reference may contain colons, so the signed text can be split into its fields
-    in one way only. If other fields could contain colons too, an attacker could split a signed text
+    An item with a colon in a field other than the merchant reference is refused. So a signed text
+    can be split into its fields in one way only. Otherwise an attacker could split a signed text
     into other fields, with the same signature.
     """
     if any(":" in text for text in _never_with_colons(item)):
         return False
     signature = item.hmac_signature.encode(errors="replace")
     texts = _bytes_of(signed_text(item))
-    # All keys are tried, each in constant time, so that the time reveals nothing about a key.
+    # All HMAC keys are tried, each in constant time, so that the time reveals nothing about a key.
     valid = [
         hmac.compare_digest(sign(text, key).encode(), signature) for key in keys for text in texts
     ]
@@ -96,7 +97,7 @@ def is_signed(item: Item, keys: Iterable[bytes]) -> bool:
 
 
 def _bytes_of(text: str) -> set[bytes]:
-    """The bytes that Adyen may have signed for a text; several for half a surrogate pair.
+    """The bytes that Adyen may have signed for a text; several if it has half a surrogate pair.
 
     UTF-8 cannot encode half a surrogate pair, and how Adyen encodes it is a guess. Four encodings
     are accepted: `?`, as in Java; U+FFFD, as in JavaScript; three bytes, by the general rule of

@@ -16,7 +16,7 @@ import msgspec
 from kasir.errors import Unreadable
 
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
-#: The most characters of a number in a lenient reading. A longer number becomes a text.
+#: The most characters of a whole number that is read leniently. A longer number becomes a text.
 _DIGITS_MAX: Final = 30
 _NOT_STORABLE: Final = re.compile("[\0\ud800-\udfff]")
 
@@ -44,7 +44,7 @@ def read_strict(raw: bytes) -> Any:
 
 
 def read_json(raw: bytes) -> Any:
-    """Read JSON, strict or not. Of two fields with one name, the last counts.
+    """Read JSON leniently. Of two fields with one name, the last counts.
 
     Raises:
         Unreadable: The bytes are not JSON at all.

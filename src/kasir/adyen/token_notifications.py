@@ -1,9 +1,9 @@
 """The messages that Adyen posts to the token webhook: one JSON object per request.
 
-The raw body is signed with the token webhook's own key. The signature is in the header
+The raw body is signed with the HMAC key of the token webhook. The signature is in the header
 `HmacSignature` (in some requests in lower case). The fields `shopperReference` and
-`storedPaymentMethodId` are read under `data`, as in Adyen's schema (TokenizationNotification, v1).
-Adyen's GoPay page shows them at the top level.
+`storedPaymentMethodId` are read under `data`, as in Adyen's schema (TokenizationNotification, v1),
+although Adyen's GoPay page shows these fields at the top level.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from kasir.errors import Unreadable
 
 
 class TokenEvent(StrEnum):
-    """The types of token notifications in the schema. Notifications of other types are kept too."""
+    """The types of token notifications in the schema. Notices of other types are stored too."""
 
     CREATED = "recurring.token.created"
     ALREADY_EXISTING = "recurring.token.alreadyExisting"
@@ -112,7 +112,7 @@ class _Owned(msgspec.Struct):
 
 
 def merchant_account_of(body: bytes) -> str:
-    """Return the merchant account that a body names, before it is verified; empty without one."""
+    """Return the merchant account in a body that is not verified yet; empty if there is none."""
     try:
         return storable(msgspec.convert(read_json(body), _Owned).data.merchant_account)
     except (Unreadable, msgspec.ValidationError, RecursionError):
@@ -120,7 +120,7 @@ def merchant_account_of(body: bytes) -> str:
 
 
 def is_signed(body: bytes, signature: str, keys: Iterable[bytes]) -> bool:
-    """Whether `signature`, from the header, signs the raw body under any of `keys`."""
+    """Whether `signature`, from the header, is valid for the raw body with any of the HMAC keys."""
     given = signature.strip().encode()
     valid = [hmac.compare_digest(sign(body, key).encode(), given) for key in keys]
     return bool(given) and any(valid)

@@ -1,4 +1,4 @@
-"""Checks before a shop goes live: whether Adyen is reachable and lists GoPay."""
+"""Checks of the merchant account before a shop goes live: Adyen is reachable and lists GoPay."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Finding:
     Attributes:
         what: The statement that was checked.
         is_well: Whether the statement is true.
-        says: "it does" or "it is", or otherwise the fault and its cure.
+        says: "it does" or "it is" if the statement is true, otherwise the fault and its cure.
     """
 
     what: str

@@ -1,4 +1,4 @@
-"""Finds the token that a call to Adyen charges, among the tokens that Kasir has recorded."""
+"""Finds the recorded token that a call to Adyen charges."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class TokenBook(TokensKnown, Protocol):
 
 
 async def charged_token(question: Question, tokens: TokensKnown) -> Token | None:
-    """The token that a question charges; None if it charges none, or one unknown to Kasir."""
+    """The token that a call charges; None if the call charges no token, or an unknown token."""
     name = _charged_name(question)
     if name is None:
         return None
@@ -37,6 +37,7 @@ async def charged_token(question: Question, tokens: TokensKnown) -> Token | None
 
 
 def _charged_name(question: Question) -> TokenName | None:
+    """The ids of the token that a call charges; None if the call charges no token."""
     if question.kind is not Kind.PAYMENTS:
         return None
     fields: Mapping[str, Any] = (

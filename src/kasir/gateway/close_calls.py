@@ -1,4 +1,4 @@
-"""The `/cancels` calls that close an unfinished attempt: their keys and their results."""
+"""The `/cancels` calls that close unfinished attempts: idempotency keys and results."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from kasir.payments.payment import Payment
 
 
 def close_key(payment: Payment, number: int) -> str:
-    """The idempotency key of a payment's closing cancel with that number, counted from 0.
+    """The idempotency key of the cancel with this number that closes a payment, counted from 0.
 
-    Each cancel needs its own key. Under an old key Adyen returns the old answer and does nothing.
+    Each cancel needs a new idempotency key. With an old key Adyen only returns the old answer.
     """
     return change_key(f"close-{payment.intent.id}" + (f"-{number}" if number else ""))
 
 
 def is_close_answered(payment: Payment) -> bool:
-    """Whether a notification had the result of a cancel that was sent to close this payment."""
+    """Whether a notification reported the result of a cancel that was to close this payment."""
     first = close_key(payment, 0)
     cancels = {fact.modification for fact in payment.facts if fact.about.startswith(first)} - {""}
     return any(

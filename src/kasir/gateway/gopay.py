@@ -1,8 +1,9 @@
-"""The rules of GoPay. Source of each: Adyen's page "GoPay for API only".
+"""The rules of GoPay. The source of every rule is Adyen's page "GoPay for API only".
 
-GoPay is paid in rupiah and needs no field on the form. It requires the channel and the shopper's
-browser with the payment. An older copy of the page required only one of these two fields, and
-Adyen's page about GoPay in Android apps sends no browser, so an app may leave it out.
+GoPay is paid in rupiah and needs no field on the payment form. The payment request must have
+`channel` and `browserInfo`. An older copy of the page required only one of these two fields, and
+Adyen's page about GoPay in Android apps sends no `browserInfo`, so an app may leave `browserInfo`
+out.
 """
 
 from __future__ import annotations
@@ -18,14 +19,14 @@ TYPE: Final = "gopay_wallet"
 CURRENCY: Final = IDR
 #: GUESS, from other providers' pages: on a phone the redirect may end in the GoJek app.
 APP_SCHEMES: Final = ("gojek:", "gopay:", "intent:")
-#: GUESS: Adyen names no maximum, so this is the highest maximum of the other providers. A wallet's
-#: own limit may be lower; then the wallet refuses the payment.
+#: GUESS: Adyen names no maximum, so this is the highest maximum of the other providers. The limit
+#: of a shopper's wallet may be lower; then the wallet refuses the payment.
 AMOUNT_MAX: Final = 50_000_000
 #: The channels of apps.
 APPS: Final = ("Android", "iOS")
-#: The models that GoPay's page names. UnscheduledCardOnFile is not among them.
+#: The recurring processing models that GoPay's page lists. UnscheduledCardOnFile is not among them.
 MODELS: Final = ("Subscription", "CardOnFile")
-#: The fields of `paymentMethod` that contain a token: under the current name and the older one.
+#: The fields of `paymentMethod` that may contain a token: the current field and the older one.
 STORED_NAMES: Final = frozenset({"storedPaymentMethodId", "recurringDetailReference"})
 
 
@@ -41,9 +42,9 @@ def faults(fields: Mapping[str, Any]) -> Iterator[Fault]:
 
 
 def names_token(wanted: Mapping[str, Any]) -> bool:
-    """Whether a `paymentMethod` is a token to charge, by today's field or the older one.
+    """Whether a `paymentMethod` contains a token to charge, in the current field or the older one.
 
-    Without a type it is one even if the token is empty, so that the error names the token.
+    Without a type, an empty token counts too, so that the error names the token and not the type.
     """
     if any(wanted.get(name) not in (None, "") for name in STORED_NAMES):
         return True
@@ -51,7 +52,7 @@ def names_token(wanted: Mapping[str, Any]) -> bool:
 
 
 def saves(fields: Mapping[str, Any]) -> bool:
-    """Whether a payment makes a token, by the current flag or the two older ones."""
+    """Whether a payment creates a token, by the current flag or the two older flags."""
     flags = ("storePaymentMethod", "enableRecurring", "enableOneClick")
     return any(fields.get(flag) is True for flag in flags)
 
@@ -83,7 +84,7 @@ def _recurring_faults(fields: Mapping[str, Any]) -> Iterator[Fault]:
 
 
 def _charge_faults(fields: Mapping[str, Any]) -> Iterator[Fault]:
-    """What is wrong with a charge, which requires the token, shopper, model and ContAuth."""
+    """What is wrong with a charge of a token, which requires token, shopper, model and ContAuth."""
     stored = fields["paymentMethod"]
     older = stored.get("recurringDetailReference") or None
     stored_id = stored.get("storedPaymentMethodId")

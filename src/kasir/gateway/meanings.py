@@ -18,7 +18,7 @@ from kasir.payments.facts import DisputeDetails, Fact, Says, Source, unanswered_
 from kasir.payments.matching import Clues
 from kasir.payments.question import CallResult, KeptAnswer, Kind, Question
 
-#: The meaning of a result code for a payment. `Error` is a final refusal and has a reason.
+#: The meaning of a result code for a payment. `Error` is a final refusal, with a reason.
 RESULTS: Final[Mapping[ResultCode, Says]] = {
     ResultCode.AUTHORISED: Says.AUTHORISED,
     ResultCode.CANCELLED: Says.CANCELLED,
@@ -29,8 +29,8 @@ RESULTS: Final[Mapping[ResultCode, Says]] = {
     ResultCode.REFUSED: Says.REFUSED,
 }
 
-#: The meaning of an event for a payment, by its code and its `success`. Source: Adyen's page on
-#: event codes and the Webhooks schema; docs/adyen.md lists the guesses.
+#: The meaning of a notification for a payment, by its event code and its `success`. Source: Adyen's
+#: page on event codes and the Webhooks schema; docs/adyen.md lists the guesses.
 MEANINGS: Final[Mapping[tuple[EventCode, bool], Says]] = {
     (EventCode.AUTHORISATION, True): Says.AUTHORISED,
     (EventCode.AUTHORISATION, False): Says.REFUSED,
@@ -106,7 +106,7 @@ MEANINGS: Final[Mapping[tuple[EventCode, bool], Says]] = {
     (EventCode.VOID_PENDING_REFUND, False): Says.NOTED,
 }
 
-#: Codes without a meaning for a GoPay payment, each with the reason. Their notices are kept too.
+#: Event codes without a meaning for a GoPay payment, with the reason. Their notices are stored too.
 IGNORED: Final[Mapping[EventCode, str]] = {
     EventCode.ACH_NOTIFICATION_OF_CHANGE: "about bank accounts in the United States",
     EventCode.AUTHENTICATION: "about 3D Secure, which wallets do not use",
@@ -124,11 +124,11 @@ IGNORED: Final[Mapping[EventCode, str]] = {
     EventCode.REPORT_AVAILABLE: "about a report; its address is in the reason",
 }
 
-#: Events whose pspReference names an attempt. Every other event is about a change of an attempt:
-#: its pspReference names the change, and its originalReference names the attempt.
+#: Event codes whose pspReference is that of an attempt. With every other event code, pspReference
+#: is that of a change, and originalReference is that of the changed attempt.
 _IS_ATTEMPT: Final = frozenset({EventCode.AUTHORISATION, EventCode.OFFER_CLOSED})
 
-#: Events about a dispute, in any of its stages.
+#: Event codes of notifications about a dispute, in any stage.
 _ABOUT_DISPUTES: Final = frozenset(
     {
         EventCode.CHARGEBACK,
@@ -151,23 +151,23 @@ _ABOUT_DISPUTES: Final = frozenset(
         EventCode.SECOND_CHARGEBACK,
     }
 )
-#: The fields of a dispute's reason code. Source: Adyen's Webhooks schema of disputes.
+#: The fields that may have a dispute's reason code. Source: Adyen's Webhooks schema of disputes.
 _REASON_CODES: Final = ("chargebackReasonCode", "rfiReasonCode")
 
 #: An amount in minor units. `int` would accept ` 25_000 ` too.
 _WHOLE_NUMBER: Final = re.compile(r"[0-9]{1,19}", re.ASCII)
 
-#: The reasons of a refusal that mean that the shopper cancelled.
+#: The reasons of a refusal by which the shopper cancelled.
 _CANCEL_REASONS: Final = ("CANCELLED", "SHOPPER CANCELLED", "CANCELED")
 
 
 def of_reply(question: Question, answer: Answer, at: datetime) -> CallResult:
-    """The facts in an answer to a question, and the answer itself where it is final."""
+    """The result of a call that Adyen answered: the fact, the clues, and the answer if final."""
     fields = answer.json()
     verdict = answer.verdict
     if question.was_sent_before and verdict is Verdict.INVALID and not _is_about(answer):
-        # This try was refused, but an earlier try may have moved money. If the error were kept as
-        # the final answer, the shop would pay again with another key.
+        # This try was refused, but an earlier try may have moved money. If this error became the
+        # final answer, the shop would pay again with another idempotency key.
         verdict = Verdict.UNKNOWN
     if verdict in {Verdict.TRANSIENT, Verdict.UNKNOWN}:
         why = f"HTTP {answer.status} {fields.get('errorCode', '')}"
@@ -186,15 +186,15 @@ def of_reply(question: Question, answer: Answer, at: datetime) -> CallResult:
 
 
 def _is_about(answer: Answer) -> bool:
-    """Whether an error is about the request itself, so that it is true for every try."""
+    """Whether an error is about the content of the request, so that every try gets it."""
     is_refused = answer.status in {HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY}
     return is_refused and answer.json().get("errorType") == "validation"
 
 
 def _clues_of_reply(question: Question, fields: Mapping[str, Any], fact: Fact) -> Clues:
-    """The clues in an answer about the payment that it belongs to.
+    """The clues in an answer that show which payment the answer belongs to.
 
-    A question is about one known payment, except after a return, because then the shopper may bring
+    A call is for one known payment, except `/payments/details`, because the shopper may return with
     the result of another payment.
     """
     method = fields.get("paymentMethod")
@@ -203,7 +203,7 @@ def _clues_of_reply(question: Question, fields: Mapping[str, Any], fact: Fact) -
         change=fact.modification,
         is_change=question.kind not in {Kind.PAYMENTS, Kind.DETAILS},
         payment_id=question.payment_id or "",
-        # The answer to a call for one payment needs no reference.
+        # The answer to a call for one known payment needs no merchant reference.
         reference="" if question.payment_id else _text(fields, "merchantReference"),
         method=_text(method, "type") if isinstance(method, dict) else "",
         amount=fact.amount,
@@ -216,7 +216,7 @@ def _payment_fact(question: Question, answer: Answer, at: datetime, *, is_ours: 
     source = Source.REPLY if question.kind is Kind.PAYMENTS else Source.DETAILS
     says = _meaning_of_result(fields)
     if is_ours:
-        # The refusal of a details call has no meaning for the payment.
+        # An error of `/payments/details` has no meaning for the payment.
         says = Says.FAILED if source is Source.REPLY else Says.NOTED
     return Fact(
         key=f"{source}:{question.key}",
@@ -225,8 +225,8 @@ def _payment_fact(question: Question, answer: Answer, at: datetime, *, is_ours: 
         at=at,
         about=question.key,
         psp_reference="" if is_ours else _text(fields, "pspReference"),
-        # If the shopper is redirected, the body of the answer has no pspReference yet. Its header
-        # has the pspReference of the offer, by which a later OFFER_CLOSED is matched.
+        # If the shopper is redirected, the body of the answer has no pspReference yet. The header
+        # of the answer has the pspReference of the offer, by which a later OFFER_CLOSED is matched.
         modification=answer.psp_reference if says is Says.AWAITING_SHOPPER else "",
         amount=_money(fields.get("amount")),
         words=_text(fields, "refusalReason") or _text(fields, "message"),
@@ -236,7 +236,7 @@ def _payment_fact(question: Question, answer: Answer, at: datetime, *, is_ours: 
 def _change_fact(
     question: Question, fields: Mapping[str, Any], at: datetime, *, is_ours: bool
 ) -> Fact:
-    """The fact of Adyen's answer to a change: `received` and a pspReference; no result yet."""
+    """The fact in Adyen's answer to a change: `received` and a pspReference, without a result."""
     is_refund = question.kind in {Kind.REFUNDS, Kind.REVERSALS}
     if is_ours:
         says = Says.REFUND_DECLINED if is_refund else Says.CHANGE_DECLINED
@@ -256,7 +256,7 @@ def _change_fact(
 
 
 def unanswered(question: Question, at: datetime, why: str, error: str = "") -> CallResult:
-    """The result of a try without a final answer: the outcome is unknown until a later try."""
+    """The result of a try without a final answer: the outcome stays unknown until a later try."""
     fact = Fact(
         key=unanswered_key(question.key),
         # If a change has no answer, the payment's status does not become unknown.
@@ -270,7 +270,7 @@ def unanswered(question: Question, at: datetime, why: str, error: str = "") -> C
 
 
 def of_item(item: Item) -> Fact | None:
-    """The fact about a payment in a notification; None where there is none.
+    """The fact about a payment in a notification; None if the notification has none.
 
     Raises:
         Unreadable: The date or the amount does not match Adyen's schema.
@@ -278,7 +278,7 @@ def of_item(item: Item) -> Fact | None:
     try:
         code = EventCode(item.event_code)
     except ValueError:
-        return None  # The code is unknown. The notice is kept and shown to the operator.
+        return None  # The code is unknown. The notice is stored and shown to the operator.
     says = _says(code, item)
     if says is None:
         return None
@@ -286,7 +286,7 @@ def of_item(item: Item) -> Fact | None:
     if amount is None and says is Says.AUTHORISED:
         raise Unreadable("it says that money was paid, but not how much")
     attempt, change = _attempt_and_change(item)
-    # Notifications of several attempts have the pspReference of one cancel by reference.
+    # The notifications of a cancel by reference have one pspReference, also for several attempts.
     subject = f"{change}:{attempt}" if code is EventCode.TECHNICAL_CANCEL else item.psp_reference
     return Fact(
         key=f"notification:{item.event_code}:{subject}:{item.success_text}",
@@ -317,12 +317,12 @@ def _dispute(item: Item) -> DisputeDetails:
 
 
 def _attempt_and_change(item: Item) -> tuple[str, str]:
-    """The pspReferences of the attempt and of the change that a notification is about, or empty."""
-    if item.event_code in _IS_ATTEMPT:  # Its originalReference has no meaning.
+    """The pspReferences of a notification's attempt and change; each is empty if there is none."""
+    if item.event_code in _IS_ATTEMPT:  # The originalReference has no meaning here.
         return item.psp_reference, ""
     if item.event_code == EventCode.TECHNICAL_CANCEL and not item.success:
-        # A cancel by reference that found no open payment. Its originalReference is that of any
-        # payment with the reference, so it does not name the attempt.
+        # A cancel by reference found no open payment. The originalReference may be that of any
+        # payment with the merchant reference, so it does not identify the attempt.
         return "", item.psp_reference
     return item.original_reference, item.psp_reference
 
@@ -338,7 +338,7 @@ def _says(code: EventCode, item: Item) -> Says | None:
 
 
 def clues_of(item: Item, fact: Fact) -> Clues:
-    """The clues in a notification about the payment that it belongs to."""
+    """The clues in a notification that show which payment the notification belongs to."""
     return Clues(
         attempt=fact.psp_reference,
         change=fact.modification,
@@ -353,10 +353,10 @@ def clues_of(item: Item, fact: Fact) -> Clues:
 
 
 def names_of(item: Item) -> tuple[str, ...]:
-    """The pspReferences in a notification; that of the attempt, if any, is the first.
+    """The pspReferences in a notification; the pspReference of the attempt, if any, is the first.
 
-    They are stored unencrypted, so that notices can be found by them. A token must not be among
-    them, and RECURRING_CONTRACT has a token in its field pspReference.
+    These pspReferences are stored unencrypted, so that notices can be found by pspReference. No
+    token may be among them, and RECURRING_CONTRACT has a token in its field `pspReference`.
     """
     if item.event_code == EventCode.RECURRING_CONTRACT:
         return (item.initial_payment,) if item.initial_payment else ()
@@ -371,9 +371,9 @@ def _meaning_of_result(fields: Mapping[str, Any]) -> Says:
 
 
 def _item_money(item: Item) -> Money | None:
-    """The amount of a notification; None where it has none.
+    """The amount of a notification; None if the notification has none.
 
-    In Adyen's schema the value is a whole number; recorded notifications also have it as text.
+    In Adyen's schema the value is a whole number; recorded notifications also have a text.
 
     Raises:
         Unreadable: The value is anything else, or negative.

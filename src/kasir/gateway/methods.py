@@ -16,13 +16,13 @@ class Method:
     """A wallet and its rules.
 
     Attributes:
-        type: Adyen's name for the wallet, as in `paymentMethod.type`.
+        type: Adyen's id of the wallet, as in `paymentMethod.type`.
         name: The wallet's name for shoppers.
         country: The country in which the wallet is offered (ISO 3166-1 alpha-2).
         currency: The only currency in which the wallet pays.
         app_schemes: The URL schemes of the wallet's app, to which a browser may be redirected.
         faults: Returns what is wrong with a payment request for the wallet.
-        saves: Returns whether a payment request makes a token.
+        saves: Returns whether a payment request creates a token.
     """
 
     type: str
@@ -48,7 +48,7 @@ METHODS: Final[Mapping[str, Method]] = {method.type: method for method in (GOPAY
 
 
 def stored_id_of(fields: Mapping[str, Any]) -> str | None:
-    """The id of the token that a payment request charges; None where the request has none."""
+    """Adyen's id of the token that a payment request charges; None if it charges none."""
     method_fields = fields.get("paymentMethod")
     if not isinstance(method_fields, dict):
         return None
@@ -59,7 +59,7 @@ def stored_id_of(fields: Mapping[str, Any]) -> str | None:
 
 
 def method_of(fields: Mapping[str, Any]) -> Method | Fault:
-    """The wallet that a payment request names, or what is wrong with its paymentMethod."""
+    """The wallet of a payment request, or what is wrong with the request's paymentMethod."""
     method_fields = fields.get("paymentMethod")
     if not isinstance(method_fields, dict):
         cure = f'give {{"type": "{GOPAY.type}"}}.'

@@ -13,7 +13,7 @@ from kasir.gateway.methods import GOPAY, METHODS
 
 
 def gopay_faults(fields: Mapping[str, Any]) -> Iterator[Fault]:
-    """What is wrong with the request for a link that GoPay pays."""
+    """What is wrong with the request for a link that is paid with GoPay."""
     amount = fields.get("amount")
     if isinstance(amount, dict) and amount.get("currency") != GOPAY.currency:
         yield Fault("amount.currency", "must be IDR; GoPay is paid in rupiah.", "138")

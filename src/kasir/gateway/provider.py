@@ -1,7 +1,7 @@
 """Adyen as the provider of the payment flow: sends a question, and reads the answer.
 
 If Adyen answers with a transient error, the question is sent again a few times within seconds, with
-the same key. After a longer outage a worker sends it again.
+the same idempotency key. After a longer outage a worker sends the question again.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ class _TransientError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Adyen:
-    """The provider that sends questions to Adyen.
+    """Sends questions to Adyen.
 
-    While Adyen answers with transient errors, a question is sent at most `tries_max` times within
-    `tries_s_max` seconds.
+    While Adyen answers with transient errors, `ask` sends a question at most `tries_max` times
+    within `tries_s_max` seconds.
     """
 
     wire: Wire
@@ -37,7 +37,7 @@ class Adyen:
     tries_s_max: float
 
     async def ask(self, question: Question) -> CallResult:
-        """Send a question and read the answer. Raises nothing for a failure."""
+        """Send a question, and return the result. A failure is returned too, not raised."""
         call = Call(question.path, question.body, question.version, question.key)
         answer = await self._send(call)
         if isinstance(answer, NoAnswer):
@@ -47,7 +47,7 @@ class Adyen:
     async def _send(self, call: Call) -> Answer | NoAnswer:
         answer = await self.wire.send(call)
         if not _is_transient(answer):
-            return answer  # Nearly every call ends here, without the work of preparing retries.
+            return answer  # Nearly every call ends here, so it does not prepare retries.
         tries = stamina.retry_context(
             on=_TransientError,
             attempts=self.tries_max,

@@ -1,8 +1,8 @@
-"""Adyen's messages for renewals: the charge of a token, the shopper's link, a refusal's reason.
+"""Builds and reads messages of renewals: a token's charge, the shopper's link, a refusal's reason.
 
-A renewal's attempt is a payment like any other. The transaction that decides on the attempt stores
-its intent and its question, with an idempotency key made from the payment's id. Then any worker may
-send the question.
+A renewal's attempt is a payment like any other payment. The transaction that decides on the attempt
+stores the intent and the question of that payment. The question's idempotency key is made from the
+payment's id, so any worker may send the question.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from kasir.subscriptions.renewal import Attempt, Renewal
 from kasir.subscriptions.subscription import Subscription
 from kasir.tokens.model import Token
 
-#: The only model whose charges need no shopper. Source: Adyen's page on GoPay.
+#: The only recurring processing model whose charges need no shopper. Source: Adyen's page on GoPay.
 SUBSCRIPTION: Final = "Subscription"
 #: Kasir's own answer to a charge that was withdrawn before it was sent.
 NEVER_SENT: Final = KeptAnswer(
@@ -51,7 +51,7 @@ class RenewalMessages:
     """Builds the messages of renewals.
 
     Attributes:
-        merchant_account: The account that is paid.
+        merchant_account: The merchant account that is paid.
         lifetime: How long after its creation an unfinished payment is closed.
     """
 
@@ -66,7 +66,7 @@ class RenewalMessages:
         payment_id: PaymentId,
         now: datetime,
     ) -> tuple[Intent, Question]:
-        """The payment that charges a renewal, and the question to Adyen for it."""
+        """The payment that charges a renewal, and the call to Adyen that requests this payment."""
         intent = Intent(
             id=payment_id,
             reference=renewal.reference,
@@ -106,7 +106,7 @@ class RenewalMessages:
         }
 
     def invitation(self, subscription: Subscription, renewal: Renewal, now: datetime) -> Link:
-        """The link through which a shopper pays a renewal and saves a wallet again."""
+        """The payment link by which a shopper pays a renewal and saves a wallet again."""
         return Link(
             id=LinkId(renewal.link_id),
             request={
@@ -143,22 +143,22 @@ def why_refused(
 
     Args:
         status: The status of the attempt's payment.
-        answer: The body of Adyen's answer to the charge; None where there is none.
-        texts: The texts of every fact of a refusal.
+        answer: The body of Adyen's answer to the charge; None if there is none.
+        texts: The texts of all facts by which the payment was not paid.
         asked: Whether the attempt has a payment. An attempt without a token has none.
     """
     if status not in {Status.REFUSED, Status.CANCELLED, Status.EXPIRED, Status.FAILED}:
         return None
     if not asked:
-        # An attempt without a payment also ends if the shopper does not pay by its link in time.
+        # An attempt without a payment expires if the shopper does not pay in time: no refusal.
         return Reason.TOKEN_GONE if status is Status.FAILED else None
-    # The reason if Adyen gives none. A payment that failed was rejected by Adyen, not the wallet.
+    # The reason if Adyen gives none. Adyen rejected a failed payment; the wallet did not refuse it.
     default = Reason.TECHNICAL if status is Status.FAILED else Reason.NO_BALANCE
     return reason_of(_code(answer), texts, default)
 
 
 def _code(answer: bytes | None) -> str:
-    """The code of a refusal or an error in the body of an answer; empty where there is none."""
+    """The code of a refusal or an error in the body of an answer; empty if there is none."""
     fields = Answer(HTTPStatus.OK, answer or b"").json()
     return str(fields.get("refusalReasonCode") or fields.get("errorCode") or "")
 

@@ -1,8 +1,8 @@
-"""Records that a token is gone, if Adyen's answer to a charge reports that.
+"""Records that a token is gone, if Adyen's answer to a charge reports that the token is unknown.
 
 If the token webhook was lost, this answer is the first report. Every try of every charge, by a
 renewal or by the shop, is sent through this provider. The fact is recorded before the answer is
-stored. So if the process stops between the two, the question is sent again and nothing is lost.
+stored. So if the process stops in between, the question is sent again and the fact is not lost.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from kasir.payments.flow import Provider
 from kasir.payments.question import CallResult, KeptAnswer, Kind, Question
 from kasir.tokens.model import BY_ANSWER, Token, TokenFact, TokenReport, TokenSays
 
-#: Adyen's errors *Contract not found* and *PaymentDetail not found*. When Adyen sends each of them
-#: is a guess; see docs/adyen.md.
+#: The codes of Adyen's errors *Contract not found* and *PaymentDetail not found*. GUESS: in which
+#: case Adyen sends which error; see docs/adyen.md.
 _NO_SUCH_TOKEN: Final = frozenset({"800", "803"})
 
 
@@ -38,7 +38,7 @@ class TokenRecordingProvider:
     clock: Clock
 
     async def ask(self, question: Question) -> CallResult:
-        """Send a question; if the answer reports that the token is gone, record that."""
+        """Send a question, record a token that is gone by the answer, and return the result."""
         result = await self.provider.ask(question)
         if question.kind is Kind.PAYMENTS and result.answer and _is_no_such_token(result.answer):
             token = await charged_token(question, self.tokens)

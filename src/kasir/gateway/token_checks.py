@@ -1,8 +1,9 @@
 """Checks a token against Adyen's list before a charge, if the token is known from unsigned data.
 
-AUTHORISATION names a token and its shopper in the additional data, which its HMAC does not cover.
-A token is *sure* once an authentic source, such as Adyen's list, has named it. Every try of every
-charge, by the shop, the library or a renewal, is sent through this provider.
+AUTHORISATION has a token and its shopper in the additional data, which the HMAC signature does not
+cover. A token is *sure* once an authentic source, such as Adyen's list, has named the token. Every
+try of every charge, by the shop, by Kasir's Python library or by a renewal, is sent through this
+provider.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ class TokenList(Protocol):
     """Reads the provider's list of a shopper's tokens. The package `requests` implements it."""
 
     async def reconcile(self, shopper_reference: str) -> object | None:
-        """Record the differences from the list; None where the provider did not answer."""
+        """Record the differences from the list; None if the provider did not answer."""
         ...
 
 
@@ -49,8 +50,8 @@ class TokenCheckingProvider:
         tokens: Finds tokens.
         listed: Reads the provider's list.
         clock: The time of the recorded facts.
-        wait_s: How many seconds reading the list may take. It is so short that the charge too ends
-            within the question's lease.
+        wait_s: How many seconds reading the list may take: so few that the charge after it also
+            ends within the question's lease.
     """
 
     provider: Provider
@@ -60,9 +61,11 @@ class TokenCheckingProvider:
     wait_s: float
 
     async def ask(self, question: Question) -> CallResult:
-        """Send a question, if its token is sure. If the list lacks the token, answer a refusal.
+        """Send a question if its token is sure, and return the result.
 
-        If Adyen does not return its list, nothing is sent, and the question is tried again later.
+        If the token is not sure, Adyen's list is read first. If the list lacks the token, nothing
+        is sent and the result is a refusal. If Adyen does not return the list, nothing is sent and
+        the question is sent later.
         """
         unsure = await self._unsure(question)
         if unsure is None:

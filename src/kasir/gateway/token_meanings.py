@@ -1,12 +1,12 @@
 """Translates Adyen's notifications about tokens into facts about tokens.
 
-Adyen's GoPay page names the token webhook. RECURRING_CONTRACT contains the token too, and so may
-AUTHORISATION (`tokenization.*`, or the older `recurring.*`). Together they make only one token,
-even if each is sent repeatedly.
+Adyen's GoPay page names the token webhook. RECURRING_CONTRACT contains the token too, and
+AUTHORISATION may (`tokenization.*`, or the older `recurring.*`). All these notifications together
+make only one token, even if each of them is sent repeatedly.
 
-Only the token webhook is signed as a whole. In the two others the shopper is not signed, and in
-AUTHORISATION the token is not signed. So a token that is known only from them is checked at Adyen
-before a charge (gateway/token_checks.py).
+Only the body of the token webhook is signed as a whole. In RECURRING_CONTRACT the shopper is not
+signed; in AUTHORISATION neither the shopper nor the token is signed. So a token that is known only
+from these two is checked at Adyen before a charge (gateway/token_checks.py).
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ _OPERATIONS: Final = {
 
 
 def of_notification(notification: TokenNotification) -> TokenReport | None:
-    """The fact in a token notification; None where its type is not in the schema.
+    """The fact in a token notification; None if the notification's type is not in the schema.
 
     Raises:
-        Unreadable: Its date is malformed, or it names no shopper or no token.
+        Unreadable: The date is malformed, or the shopper or the token is missing.
     """
     try:
         says = MEANINGS[TokenEvent(notification.type)]
@@ -59,10 +59,10 @@ def of_notification(notification: TokenNotification) -> TokenReport | None:
 
 
 def of_item(item: Item) -> TokenReport | None:
-    """The fact about a token in a standard notification; None where there is none.
+    """The fact about a token in a standard notification; None if there is none.
 
     Raises:
-        Unreadable: Its date is malformed.
+        Unreadable: The date is malformed.
     """
     if item.event_code == EventCode.AUTHORISATION and item.success:
         return _of_authorisation(item)
@@ -79,7 +79,7 @@ def _of_authorisation(item: Item) -> TokenReport | None:
     shopper = extra.get("tokenization.shopperReference") or extra.get(
         "recurring.shopperReference", ""
     )
-    # A charge names its token too, but is no fact about the token.
+    # The AUTHORISATION of a charge names the token too, but is no fact about the token.
     operation = _OPERATIONS.get(extra.get("tokenization.store.operationType", ""))
     if not stored_id or not shopper or operation is None:
         return None
@@ -114,10 +114,11 @@ def _of_contract(item: Item) -> TokenReport | None:
 def not_saved(item: Item) -> Fact | None:
     """The fact about a payment in a RECURRING_CONTRACT that failed: the wallet was not saved.
 
-    The fact never contains the item's pspReference, which may be a token.
+    The fact never contains the item's pspReference, which may be a token. None if the item is no
+    such notification.
 
     Raises:
-        Unreadable: Its date is malformed.
+        Unreadable: The date is malformed.
     """
     if item.event_code != EventCode.RECURRING_CONTRACT or item.success or not item.initial_payment:
         return None

@@ -28,7 +28,7 @@ async def twin_clock(wire: Wire) -> AsyncIterator[Clock]:
             await asyncio.sleep(_FOLLOW_S)
             await read()
 
-    await read()  # Before the clock is used, so that nothing is stored with the machine's time.
+    await read()  # Read first, so that nothing is stored with the machine's time.
     following = asyncio.create_task(follow())
     try:
         yield clock

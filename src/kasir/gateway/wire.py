@@ -1,7 +1,7 @@
 """The only module that opens a connection to Adyen.
 
 Connections are pooled and TLS is verified. Every failure is returned as a value: an answer with a
-verdict, or `NoAnswer`. Never logs a key or a body.
+verdict, or `NoAnswer`. This module never logs an API key or a body.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _CLOSED: Final = (
     aiohttp.ClientOSError,
     aiohttp.ClientConnectionResetError,
 )
-#: How long, in seconds, Adyen's time is computed from the `Date` of an answer.
+#: For how many seconds after an answer Adyen's time is computed from the answer's `Date`.
 _TIME_GOOD_S: Final = 600.0
 _HEADERS: Final = {"Content-Type": "application/json", "User-Agent": "kasir"}
 
@@ -84,7 +84,7 @@ class Wire:
         return self._session
 
     async def twin_now(self) -> datetime | None:
-        """The twin's time; None where it does not answer."""
+        """The twin's time; None if the twin does not answer."""
         try:
             async with self._open().get(f"{self._bases[Api.CHECKOUT]}/twin/clock") as response:
                 return datetime.fromisoformat((await response.json())["now"])
@@ -100,7 +100,7 @@ class Wire:
         return date + timedelta(seconds=age) if age < _TIME_GOOD_S else None
 
     async def ask_time(self) -> None:
-        """Ask Adyen for its time. Any answer has it, even an error. Raises nothing."""
+        """Request Adyen's time; `adyen_time` returns it. Any answer has it, even an error."""
         limit = aiohttp.ClientTimeout(total=self._limits.adyen_connect_timeout_s)
         try:
             async with self._open().get(
@@ -119,9 +119,9 @@ class Wire:
             self._answer_date = date.astimezone(UTC), time.monotonic()
 
     async def send(self, call: Call) -> Answer | NoAnswer:
-        """Make a call and wait for its answer. Raises nothing for a failure."""
+        """Send a call, and return the answer. A failure is returned as `NoAnswer`, not raised."""
         try:
-            # One limit for both tries, so that both fit into the lease of a question.
+            # One limit for both tries, so that both tries end within the lease of a question.
             async with asyncio.timeout(self._limits.adyen_timeout_s):
                 try:
                     return await self._send(call)
@@ -152,8 +152,8 @@ class Wire:
         ) as response:
             self._note_time(response.headers)
             if response.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
-                # Logged, because the shop gets this answer too and may suspect its own key. The
-                # path is not logged, because it may contain a token.
+                # Logged, because the shop gets this answer too and may suspect the shop's API key.
+                # The path is not logged, because it may contain a token.
                 _log.error("Adyen refused our key", status=response.status, cure=_KEY_CURE)
             body = await _body(response, self._limits.adyen_answer_bytes_max)
             if body is None:
@@ -162,7 +162,7 @@ class Wire:
 
 
 async def _body(response: aiohttp.ClientResponse, most: int) -> bytes | None:
-    """The answer's decompressed body; None where it is longer than `most` bytes."""
+    """The answer's decompressed body; None if it is longer than `most` bytes."""
     body = bytearray()
     async for part in response.content.iter_any():
         body += part
@@ -182,5 +182,5 @@ def _answer(status: int, body: bytes, headers: Mapping[str, str]) -> Answer:
 
 
 def _printable(text: str) -> str:
-    """A pspReference from a header; empty if it cannot be sent in a header again."""
+    """A pspReference from a header; empty if it cannot be sent in another header."""
     return text if text.isascii() and text.isprintable() else ""

@@ -1,9 +1,9 @@
-"""The work of all accounts: that of the environment's account, and of those of the database.
+"""Runs the work of all merchant accounts: of the environment's account, and of the stored accounts.
 
-An account of the database sleeps while it has nothing to do: a look whether it has is one
-statement, and the looks become rarer. A new job of it ends its sleep at once. While it is awake, a
-worker of its own runs, with its own limits, so its failures and its slow calls delay no other
-account.
+A *stored account* is a merchant account whose settings are in the database. While a stored account
+has nothing to do, one statement checks at growing intervals whether there is work; a new job ends
+the wait at once. While there is work, a separate worker with separate limits runs for that account,
+so its failures and slow calls delay no other account.
 """
 
 from __future__ import annotations
@@ -29,53 +29,54 @@ from kasir.store.schemas import schema_pool
 
 SQL: Final = queries("due")
 
-#: The setting without which an account relays nothing.
+#: The setting without which a merchant account relays nothing.
 RELAY_URL: Final = "KASIR_RELAY_URL"
 
-#: How often it is checked whether an account still has work, and which accounts there are.
+#: The wait between two checks whether an account still has work, and which accounts there are.
 _CHECK_EVERY_S: Final = 1.0
-#: How many accounts look for work at the same time, so that looks leave connections to others.
+#: How many accounts search for work at the same time. The limit leaves connections for other uses.
 _LOOKS_MAX: Final = 2
-#: How much more rarely the tables of an account are cleaned that had no work since the last time.
+#: The tables of an account that had no work since the last cleaning are cleaned so many times more
+#: rarely.
 _UNUSED_CLEANED_RARELY: Final = 6
 
 _log = structlog.get_logger("kasir.worker")
 
 
 class WorkerAccounts(Protocol):
-    """The accounts that a worker works for; `kasir.accounts.Accounts` has them."""
+    """The merchant accounts that a worker works for; `kasir.accounts.Accounts` implements it."""
 
     @property
     def others(self) -> Sequence[Account]:
-        """The accounts of the database."""
+        """The stored accounts."""
 
     async def parts_of(self, name: str) -> WorkerParts:
         """Return the parts of an account.
 
         Raises:
-            AccountUnavailable: They cannot be built.
+            AccountUnavailable: The parts cannot be built.
         """
 
 
 @dataclass(slots=True)
 class _Activity:
-    """What a worker of an account does.
+    """How busy the worker of an account is.
 
     Attributes:
-        running: How many jobs run.
-        last_at: The monotonic second in which something was last found or done.
+        running: How many jobs are running.
+        last_at: The monotonic second at which due work was last found or a job last ended.
     """
 
     running: int = 0
     last_at: float = field(default_factory=monotonic)
 
     def found(self, count: int) -> None:
-        """Note how much due work a search has found."""
+        """Record that a search found this much due work."""
         if count:
             self.last_at = monotonic()
 
     def noting(self, handler: Handler) -> Handler:
-        """A handler whose runs are noted."""
+        """The same handler, but its runs are recorded."""
 
         async def run(payload: bytes) -> None:
             self.running += 1
@@ -88,7 +89,7 @@ class _Activity:
         return run
 
     def idle_s(self) -> float:
-        """For how long nothing was found or done."""
+        """For how many seconds no work was found and no job was running."""
         return 0.0 if self.running else monotonic() - self.last_at
 
 
@@ -98,11 +99,11 @@ async def work_for_all(
     stop: asyncio.Event,
     cut: asyncio.Event | None = None,
 ) -> None:
-    """Work for all accounts until `stop` is set; see `worker.work`.
+    """Work for all merchant accounts until `stop` is set; see `worker.work`.
 
     Args:
         parts: The parts of the environment's account.
-        accounts: The accounts of the database; those that are added later too.
+        accounts: The stored accounts, also accounts that are added later.
         stop: Set to stop.
         cut: Set to queue running jobs again, for another worker, instead of finishing them.
     """
@@ -123,7 +124,7 @@ async def _work_for_others(
     stop: asyncio.Event,
     cut: asyncio.Event,
 ) -> None:
-    """Run a task for each enabled account of the database, and one that listens for them."""
+    """Run a task for each enabled stored account, and one task that listens for new jobs."""
     running: dict[str, tuple[Account, asyncio.Event]] = {}
     shared = _Shared(parts, accounts, listening, asyncio.Semaphore(_LOOKS_MAX), cut)
     is_listening = False
@@ -131,7 +132,7 @@ async def _work_for_others(
         while not stop.is_set():
             enabled = {each.name: each for each in accounts.others if each.is_enabled}
             for name, (account, stop_one) in [*running.items()]:
-                if enabled.get(name) != account:  # It was changed or disabled.
+                if enabled.get(name) != account:  # The account was changed or disabled.
                     stop_one.set()
                     del running[name]
             if enabled and not is_listening:
@@ -147,13 +148,13 @@ async def _work_for_others(
 
 @dataclass(frozen=True, slots=True)
 class _Shared:
-    """What the tasks of all accounts share.
+    """The values that the tasks of all stored accounts share.
 
     Attributes:
         parts: The parts of the environment's account.
-        accounts: The accounts of the database.
+        accounts: The stored accounts.
         listening: Listens for new jobs.
-        looking: Limits how many accounts look for work at the same time.
+        looking: Limits how many accounts search for work at the same time.
         cut: Set to queue running jobs again.
     """
 
@@ -165,7 +166,7 @@ class _Shared:
 
 
 class _AccountWorker:
-    """Works for one account of the database."""
+    """Works for one stored account."""
 
     def __init__(self, account: Account, shared: _Shared) -> None:
         self._account = account
@@ -177,8 +178,8 @@ class _AccountWorker:
         self._cleaned_at = monotonic()
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Look for work until `stop` is set, and do it."""
-        # For every line that this task and its jobs log.
+        """Search for work and do it, until `stop` is set."""
+        # Adds the account to every line that this task and its jobs log.
         structlog.contextvars.bind_contextvars(account=self._account.name)
         first_s, longest_s = self._limits.account_look_first_s, self._limits.account_look_longest_s
         gap_s, channel, listening = first_s, self._account.schema, self._shared.listening
@@ -191,7 +192,11 @@ class _AccountWorker:
             listening.remove(channel, self._notified)
 
     async def _take_turn(self, stop: asyncio.Event) -> bool:
-        """Do the account's work, if there is some; return whether there was."""
+        """Do the account's work, if there is any, and clean its tables if due.
+
+        Returns:
+            Whether there was work; False after an error.
+        """
         self._new_job.clear()
         try:
             async with self._shared.looking:
@@ -202,7 +207,7 @@ class _AccountWorker:
             if monotonic() >= self._cleaned_at + self._clean_every_s():
                 self._cleaned_at, self._has_worked = monotonic(), False
                 await clean_once(await self._parts(), stop)
-        except Exception as error:  # noqa: BLE001  # The other accounts go on after any error.
+        except Exception as error:  # noqa: BLE001  # After any error the other accounts continue.
             name = type(error).__name__
             _log.warning("account's work failed", account=self._account.name, error=name)
             return False
@@ -221,7 +226,7 @@ class _AccountWorker:
         return every_s if self._has_worked else _UNUSED_CLEANED_RARELY * every_s
 
     async def _work(self, parts: WorkerParts, stop: asyncio.Event) -> None:
-        """Work until nothing was found or done for a while, or until `stop` is set."""
+        """Work until nothing was found or done for `account_awake_s`, or until `stop` is set."""
         limits, activity, over = self._limits, _Activity(), asyncio.Event()
         queue = AccountQueue(self._account.schema, self._shared.listening)
         at_once: dict[str, int] = {JobKind.DELIVER: limits.account_deliveries_max}

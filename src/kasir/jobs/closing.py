@@ -1,9 +1,9 @@
-"""The use case of closing: unfinished attempts are cancelled at Adyen.
+"""The use case of closing: cancels unfinished attempts at Adyen.
 
 An attempt ends when Adyen reports its end, never by Kasir's clock. If Kasir reported the end of an
 attempt that is paid later, the shop could sell its goods twice. Until Adyen reports an end, or the
-end follows from Adyen's reports, the attempt stays open, and Kasir checks it at growing intervals:
-docs/adr/0014-an-end-is-adyens-word.md.
+end follows from Adyen's reports, the attempt stays open, and Kasir checks the attempt at growing
+intervals: docs/adr/0014-an-end-is-adyens-word.md.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ from kasir.payments.payment import Payment
 from kasir.payments.question import KeptAnswer, Kind, Question
 from kasir.payments.status import FINAL, Status
 
-#: As the time since when other payments count: all of them count.
+#: The argument `since` of `OpenAttempts.has_others` with which all other payments count.
 _EVER: Final = datetime.min.replace(tzinfo=UTC)
-#: The error codes of `/cancels` that mean that there is no such payment (a guess: docs/adyen.md).
-#: Any other error is about the request or the key, and proves nothing about the payment.
+#: The error codes of `/cancels` by which there is no such payment (GUESS: docs/adyen.md). Any other
+#: error is about the request or the API key, and proves nothing about the payment.
 NO_SUCH_PAYMENT: Final = frozenset({"167"})
 
 
@@ -46,11 +46,11 @@ class Payments(Protocol):
     """Reads payments, and records facts."""
 
     async def payment(self, payment_id: PaymentId) -> Payment | None:
-        """Return a payment with its facts."""
+        """Return a payment with its facts; None if there is none with this id."""
         ...
 
     async def add_facts(self, payment_id: PaymentId, facts: Sequence[Fact]) -> None:
-        """Record facts of a payment that did not come with an answer."""
+        """Record facts of a payment that are not from an answer."""
         ...
 
 
@@ -62,30 +62,29 @@ class OpenAttempts(Protocol):
         ...
 
     async def deliveries(self) -> Deliveries:
-        """Up to which time the provider's notifications came, and whether later ones are late."""
+        """Return the state of the provider's queue of notifications."""
         ...
 
     async def has_others(self, payment: Payment, since: datetime) -> bool:
-        """Whether a cancel by reference might hit another payment than this one.
+        """Whether a cancel by reference might cancel another payment than this one.
 
-        Such a payment is open or paid and was made by Kasir since `since`, or it is paid and was
-        made by another system on the account.
+        Two kinds of payments with the same merchant reference count: an open or paid payment that
+        Kasir made since `since`, and a paid payment of another system on the merchant account.
         """
         ...
 
     async def is_held(self, reference: str) -> bool:
-        """Whether a held notice (`NoticeState.HELD`) reports a payment with this reference."""
+        """Whether a notice in the state HELD reports that this merchant reference was paid."""
         ...
 
     async def give_up(self, key: str) -> None:
-        """Stop sending a question that has no answer."""
+        """Stop sending the unanswered question with this idempotency key."""
         ...
 
     async def last_return(self, since: datetime) -> datetime | None:
-        """When a shopper last returned, at `since` or later, from an attempt that is not known yet.
+        """When a shopper last returned from an attempt whose pspReference no payment owns.
 
-        No payment owns the pspReference in Adyen's answer about that return. None if there is no
-        such return.
+        Only returns at `since` or later count. None if there is no such return.
         """
         ...
 
@@ -94,7 +93,7 @@ class OpenAttempts(Protocol):
 
         Args:
             changes: The pspReferences of the changes. The report may be about another payment with
-                the same reference.
+                the same merchant reference.
         """
         ...
 
@@ -132,19 +131,19 @@ class Waits:
 
 @dataclass(frozen=True, slots=True)
 class Closing:
-    """Closes unfinished attempts, so that none can be paid unnoticed later.
+    """Closes unfinished attempts, so that no attempt can be paid unnoticed later.
 
-    Adyen is asked to cancel by reference, because Kasir knows no pspReference of a payment whose
-    shopper never came back. A reference may have other payments, ours or another system's on the
-    account, and `/cancels` does not distinguish them. While another payment of the reference is
-    open or paid, nothing is sent.
+    Kasir cancels by merchant reference, because Kasir knows no pspReference of a payment whose
+    shopper did not return. Other payments may have the same merchant reference: payments of
+    Kasir's, or of another system on the merchant account. `/cancels` does not distinguish them. So
+    Kasir sends no cancel while another payment with the merchant reference is open or paid.
 
-    When Adyen confirms a cancel by a notification, the attempt ends. A failed cancel proves only
-    that nothing is open, because the attempt may have been paid just before. Adyen sends
-    notifications in order, so a notification of such a payment came before, or is late. If no
-    notification is late, and none reports a payment for a while, the attempt is written off. If no
-    cancel could be sent, the attempt is written off when the shopper can no longer pay it and Adyen
-    has sent notifications of much later events.
+    When a notification confirms the cancel, the attempt ends. A failed cancel proves only that
+    nothing is open, because the attempt may have been paid just before. Adyen sends notifications
+    in order, so the notification of such a payment has come already, or is late. If no notification
+    is late, and none reports a payment for a while, the attempt is written off. If no cancel could
+    be sent, the attempt is written off when the shopper can no longer pay it and Adyen has sent
+    notifications of much later events.
     """
 
     flow: Flow
@@ -158,7 +157,7 @@ class Closing:
         """Close one attempt if it is still open. A repeated call changes nothing."""
         payment = await self.payments.payment(payment_id)
         if payment and _is_open(payment) and payment.status is not Status.AWAITING_SHOPPER:
-            # First send the unanswered question again, to find out whether Adyen has the payment.
+            # First retry an unanswered call, to find out whether Adyen has the payment.
             with suppress(StillRunning):
                 await self.flow.resume(payment_key(payment_id))
             payment = await self.payments.payment(payment_id)
@@ -169,16 +168,16 @@ class Closing:
         if payment.status is Status.AWAITING_SHOPPER or self._is_given_up(payment):
             is_cancel_sent = await self._cancel_or_end(payment, cancels)
         soon = self.clock.now() + self.waits.first_gap
-        # A cancel that was sent just now is answered soon, however old the attempt is.
+        # The result of a cancel that was sent just now comes soon, however old the attempt is.
         later = soon if is_cancel_sent else self._next_check(payment, cancels)
         await self.attempts.postpone(payment_id, later)
 
     async def ask_again(self, key: str) -> None:
         """Send an unanswered question again.
 
-        A cancel by reference is not sent while its reference has another payment that the cancel
-        might hit. For a closing cancel every other payment counts; for a shop's cancel only those
-        that were made after it.
+        A cancel by reference is not sent while it might cancel another payment with the same
+        merchant reference. If the cancel closes an attempt, every other payment counts. If the shop
+        requested the cancel, only payments that Kasir made after the request count.
         """
         question, kept = await self.flow.book.question(key)
         if question.kind is Kind.CANCELS_BY_REFERENCE and not kept and question.payment_id:
@@ -193,7 +192,7 @@ class Closing:
         await self.flow.ask_again(key)
 
     async def _cancel_or_end(self, payment: Payment, cancels: Sequence[_Cancel]) -> bool:
-        """Write an attempt off, or ask Adyen to cancel it; return whether a cancel was sent."""
+        """Write an attempt off, send a cancel, or do neither; return whether a cancel was sent."""
         deliveries = await self.attempts.deliveries()
         cancel_failed_at = await self._cancel_failed_at(payment, cancels)
         if await self._may_be_paid(payment, deliveries):
@@ -210,10 +209,10 @@ class Closing:
         return True
 
     async def _may_be_paid(self, payment: Payment, deliveries: Deliveries) -> bool:
-        """Whether something suggests, without proof, that this attempt was paid.
+        """Whether there is a sign, but no proof, that this attempt was paid.
 
-        A held notice reports a payment with its reference, or a shopper returned and the
-        notification about that return may still come.
+        Such a sign is a held notice of a payment with the same merchant reference. Another one is
+        the return of a shopper, while the notification about that return may still come.
         """
         if await self.attempts.is_held(payment.intent.reference):
             return True
@@ -248,7 +247,7 @@ class Closing:
     async def _cancel_failed_at(
         self, payment: Payment, cancels: Sequence[_Cancel]
     ) -> datetime | None:
-        """When a cancel failed for the first time; None if none has failed.
+        """When a cancel of an attempt first failed; None if no cancel has failed.
 
         Only cancels that were sent after the attempt's closing time count.
         """
@@ -264,7 +263,7 @@ class Closing:
         return min(filter(None, (answered_at, *refused_at)), default=None)
 
     async def _would_be_notified_by(self, payment: Payment) -> datetime:
-        """When the notification of an attempt that was paid at the last moment would have come."""
+        """Until when a notification would have come if the attempt was paid at the last moment."""
         intent = payment.intent
         question, _ = await self.flow.book.question(payment_key(intent.id))
         has_end = bool(msgspec.json.decode(question.body).get("sessionValidity"))
@@ -275,13 +274,13 @@ class Closing:
     def _may_cancel(
         self, payment: Payment, cancels: Sequence[_Cancel], deliveries: Deliveries
     ) -> bool:
-        """Whether to send a cancel: the first one, or another one if the last had no effect."""
+        """Whether to send a cancel: the first cancel, or another one if the last had no effect."""
         if not cancels:
             return True
         now, last = self.clock.now(), cancels[-1]
         if now < last.question.opened_at + self.waits.first_gap:
             return False
-        if last.kept is None:  # `ask_again` repeats this cancel while Adyen remembers its key.
+        if last.kept is None:  # `ask_again` retries this cancel while Adyen remembers the key.
             return now >= last.question.opened_at + self.flow.timeouts.key_lifetime
         if last.question.opened_at < payment.intent.close_at <= now:
             return True
@@ -289,23 +288,23 @@ class Closing:
         return is_lost or now >= last.question.opened_at + self.waits.longest_gap
 
     def _is_given_up(self, payment: Payment) -> bool:
-        """Whether the payment's unanswered question is too old to be sent again.
+        """Whether the payment's call is unanswered and too old to be sent again.
 
-        The provider may have forgotten its key by now.
+        The provider may have forgotten the idempotency key by now.
         """
         lifetime = self.flow.timeouts.key_lifetime
         was_answered = payment.status not in {Status.CREATED, Status.UNKNOWN}
         return not was_answered and self.clock.now() >= payment.intent.created_at + lifetime
 
     def _next_check(self, payment: Payment, cancels: Sequence[_Cancel]) -> datetime:
-        """When to check an attempt again: the waits grow while it is open."""
+        """When to check an attempt again. The waits grow while the attempt is open."""
         now = self.clock.now()
         since = cancels[0].question.opened_at if cancels else payment.intent.close_at
         waited = (now - since) / 4
         return now + min(max(waited, self.waits.first_gap), self.waits.longest_gap)
 
     async def _cancels(self, payment: Payment) -> Sequence[_Cancel]:
-        """The cancels that were sent for a payment, in order."""
+        """The cancels that were sent to close a payment, in order."""
         cancels: list[_Cancel] = []
         with suppress(NotFound):  # Raised by `question` after the last cancel.
             while True:
@@ -346,14 +345,14 @@ class Closing:
 
 @dataclass(frozen=True, slots=True)
 class _Cancel:
-    """A cancel that was sent, and Adyen's answer, if there is one."""
+    """A cancel that was sent, and Adyen's stored answer, if there is one."""
 
     question: Question
     kept: KeptAnswer | None
 
 
 def _means_no_payment(kept: KeptAnswer) -> bool:
-    """Whether an answer means that there is no such payment."""
+    """Whether Adyen answered that there is no such payment."""
     return (
         HTTPStatus.BAD_REQUEST <= kept.status < HTTPStatus.INTERNAL_SERVER_ERROR
         and Answer(kept.status, kept.body).error_code in NO_SUCH_PAYMENT
@@ -361,12 +360,12 @@ def _means_no_payment(kept: KeptAnswer) -> bool:
 
 
 def _is_open(payment: Payment) -> bool:
-    """Whether a payment may be closed; only the provider ends a pending one."""
+    """Whether a payment may be closed. Only the provider ends a pending payment."""
     return payment.status not in FINAL and payment.status is not Status.PENDING
 
 
 def _still_open(payment: Payment) -> Sequence[Fact]:
-    """Allow the cancel only while the payment is still open; it needs no fact."""
+    """Allow the cancel only while the payment is still open. No fact is recorded."""
     if not _is_open(payment):
         raise _EndedError
     return []

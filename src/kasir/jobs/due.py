@@ -1,8 +1,8 @@
 """The use case of due work: finds due rows by an index, in batches, and queues jobs for them.
 
-The cost of a search grows with what is due, not with what exists. A row that is found is postponed
-in the transaction that queues its job. So no other worker finds it, and if the job is lost, the row
-is due again.
+The cost of a search depends on how many rows are due, not on how many exist. A row that is found
+gets a later due time in the transaction that queues its job. So no other worker finds the row, and
+if the job is lost, the row becomes due again.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class _Search:
     parameters: Mapping[str, str] = field(default_factory=dict)
 
 
-#: The only search while the clocks disagree.
+#: The only search that is run while the clocks disagree.
 _EVENT_SEARCH: Final = _Search(JobKind.DELIVER, SQL.due_events, "id", {"job": JobKind.DELIVER})
 _ALL_SEARCHES: Final = (
     _Search(JobKind.ASK_AGAIN, SQL.due_questions, "key"),
@@ -49,14 +49,14 @@ _ALL_SEARCHES: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """Finds what is due by Kasir's clock, and queues jobs for it.
+    """Finds due rows by Kasir's clock, and queues jobs for them.
 
     Attributes:
         pool: The database.
         ledger: Writes events that were held back.
         clock: Kasir's clock.
         enqueue: Queues jobs, in the caller's transaction.
-        again_after: After how long unfinished work is due again.
+        again_after: After how long a row whose job did not finish is due again.
         batch_max: The most rows of each kind that one search returns.
         late_after: A notification that comes longer than this after its event is late.
         behind_max: The longest that a held-back event waits for Adyen's late notifications.
@@ -78,7 +78,7 @@ class Due:
 
     @retried
     async def look(self, *, clocks_agree: bool = True) -> int:
-        """Queue jobs for what is due, only for events and the relay if the clocks disagree.
+        """Queue jobs for due rows; if the clocks disagree, only for events and the relay.
 
         Returns:
             How many jobs were queued and how many held-back events were written, together.
@@ -101,9 +101,14 @@ class Due:
         return len(payloads)
 
     async def _take_relay(self, connection: Connection, now: datetime) -> int:
-        """Queue a job for the relay, if a notification waits and no other job has its queue.
+        """Queue a job for the relay, if a notification waits and no other job has the relay's
+        queue.
 
-        The job has the queue for `again_after` at first, because it may wait long for a worker.
+        At first the job has the relay's queue for `again_after`, because the job may wait long for
+        a worker.
+
+        Returns:
+            How many jobs were queued: 0 or 1.
         """
         if not self.relays:
             return 0
@@ -114,7 +119,7 @@ class Due:
         return 1
 
     async def _write_held_events(self, connection: Connection, now: datetime) -> int:
-        """Write the held-back events that are due now and still true."""
+        """Write the held-back events that are due; return how many payments they are about."""
         if await SQL.any_held_back(connection, now=now) is None:
             return 0
         known = await deliveries(connection, self.late_after)

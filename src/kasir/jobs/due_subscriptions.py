@@ -1,8 +1,9 @@
-"""The use case of due subscriptions: finds them by an index, no faster than Adyen may be called.
+"""The use case of due subscriptions: queues their turns, at a limited rate per merchant account.
 
-A search reads the index of due times from its beginning, so its cost grows with what is due, not
-with what exists. Each merchant account has a pace, which limits its renewals per second over all
-workers. The pace is stored in a row, which a worker locks until its commit.
+A search reads the index of due times from its beginning, so the cost depends on how many
+subscriptions are due, not on how many exist. The rate of a merchant account limits its renewals per
+second over all workers. The used part of the rate is stored in a row of the table `pace`, which a
+worker locks until the commit.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ class DueSubscriptions:
         pool: The database.
         clock: Kasir's clock.
         enqueue: Queues jobs, in the caller's transaction.
-        merchant_account: The account whose pace limits the renewals.
+        merchant_account: The merchant account whose rate limits the renewals.
         again_after: After how long a subscription is due again if its turn did not run.
         batch_max: The most subscriptions that one search returns.
         per_s_max: How many turns may run in a second, over all workers.
@@ -43,11 +44,11 @@ class DueSubscriptions:
 
     @retried
     async def look(self) -> int:
-        """Queue jobs for due subscriptions, as many as the pace allows; return how many."""
+        """Queue jobs for due subscriptions, as many as the rate allows; return how many."""
         now = self.clock.now()
         async with self.pool.acquire() as connection, connection.transaction():
             due = SQL.due(connection, now=now, most=self.batch_max)
-            found = [(row["id"], row["ctid"]) async for row in due]  # `ctid`: where the row is.
+            found = [(row["id"], row["ctid"]) async for row in due]  # `ctid`: the row's address.
             if not found:
                 return 0
             account = self.merchant_account

@@ -1,9 +1,9 @@
-"""The job engine: its tables, how a job is queued, and the loop that runs jobs.
+"""The job engine (PgQueuer): creates its tables, queues jobs, and runs jobs.
 
-A job is queued in the transaction that makes it necessary, so that neither exists without the
+A job is queued in the transaction that makes the job necessary, so neither exists without the
 other. When a worker dies, its heartbeat stops, and its jobs are queued again. A job may therefore
-run twice, so handlers are idempotent. With `on_failure="hold"` a job whose handler raises any error
-is kept as failed; see `failed.py`.
+run twice, so handlers are idempotent. A job whose handler raises an error is kept as a failed job
+(`on_failure="hold"`); see `failed.py`.
 """
 
 from __future__ import annotations
@@ -36,32 +36,33 @@ if TYPE_CHECKING:
 #: Runs a job; its argument is the job's payload.
 Handler = Callable[[bytes], Awaitable[None]]
 
-#: How often jobs are polled for. A LISTEN is lost with its connection, so it is not enough.
+#: The interval at which workers poll for jobs. LISTEN alone is not enough, because it ends with its
+#: connection.
 _POLL_EVERY: Final = timedelta(seconds=2)
 _HEARTBEAT_TIMEOUT: Final = timedelta(seconds=30)
 #: How many jobs are read from the queue at a time.
 _BATCH: Final = 10
-#: As the interval of the engine's log of counts: no such log is written.
+#: The interval at which the engine logs counts of jobs; with 0 it logs none.
 _NEVER: Final = timedelta()
 _RESTART_AFTER_S: Final = 1.0
-#: The key of an advisory lock that no other program uses: "kasir" in ASCII, then 1.
+#: The number of an advisory lock that no other program uses: "kasir" in ASCII, then 1.
 _INSTALL_LOCK: Final = 0x6B61_7369_7201
 _INDEX_FAILED_JOBS: Final = (
     "CREATE INDEX kasir_failed_jobs ON pgqueuer (updated) WHERE status = 'failed'"
 )
 
-#: The version of the engine, and so of its tables.
+#: The version of PgQueuer, and so of its tables.
 VERSION: Final = version("pgqueuer")
 
 _log = structlog.get_logger("kasir.jobs")
 
 
 async def install(pool: Pool, channel: str | None = None) -> None:
-    """Create the engine's tables, or upgrade them; any number of processes may call it at once.
+    """Create the engine's tables, or upgrade them. Any number of processes may do this at once.
 
     Args:
         pool: The database.
-        channel: The NOTIFY channel of new jobs; None for that of the environment's account.
+        channel: The NOTIFY channel of new jobs; None for the environment's account.
     """
     async with pool.acquire() as connection:
         await connection.execute("SELECT pg_advisory_lock($1)", _INSTALL_LOCK)
@@ -98,17 +99,17 @@ async def work(
     at_once: Mapping[str, int] | None = None,
     queue: AccountQueue | None = None,
 ) -> None:
-    """Run jobs until `stop` is set; starts again after any error.
+    """Run jobs until `stop` is set. After an error, the loop starts again.
 
     Args:
         pool: The database.
-        handlers: What runs each kind of job.
+        handlers: The handler of each kind of job.
         stop: Set to stop; running jobs are finished first.
         held_max: The most jobs that run at a time; the others wait in the database.
         cut: Set to queue running jobs again instead of finishing them.
         at_once: The most jobs of a kind that run at a time, over all workers, so that jobs that
             wait for another system do not use all of `held_max`. A missing kind has no limit.
-        queue: The queue of an account of the database; None for that of the environment's account.
+        queue: The queue of a stored account; None for the environment's account.
     """
     most_at_once = at_once or {}
     while not stop.is_set():
@@ -133,12 +134,12 @@ async def work(
 
 
 def queries_on(connection: Connection) -> Queries:
-    """The engine's own statements, on a connection of the caller's."""
+    """The engine's SQL statements, on the caller's connection."""
     return Queries(AsyncpgDriver(_bare(connection)))
 
 
 def _bare(connection: Connection) -> asyncpg.Connection[asyncpg.Record]:
-    # The engine is typed for a bare connection; a pool's proxy behaves the same.
+    # The engine's types require a bare connection; a connection of a pool behaves the same.
     return cast("asyncpg.Connection[asyncpg.Record]", connection)
 
 
@@ -150,10 +151,10 @@ def _queries(driver: Driver, channel: str | None) -> Queries:
 
 
 class AccountQueue:
-    """The job queue of an account of the database.
+    """The job queue of a stored account: a merchant account whose settings are in the database.
 
-    Its new jobs are announced on a channel of its own. All accounts share one connection that
-    listens, so the number of connections does not grow with the number of accounts.
+    New jobs are announced on a separate channel for each account. All accounts share one connection
+    that listens, so the number of connections does not grow with the number of accounts.
     """
 
     def __init__(self, channel: str, listening: Listening) -> None:
@@ -161,7 +162,7 @@ class AccountQueue:
         self._listening = listening
 
     def manager(self, pool: Pool) -> QueueManager:
-        """Make the engine's object that runs the queue's jobs, once."""
+        """Return a new object of the engine that runs the jobs of this queue."""
         driver = _SharedListenerDriver(pool, self._listening)
         return QueueManager(_queries(driver, self._channel), channel=Channel(self._channel))
 
@@ -195,7 +196,7 @@ def _until(cut: asyncio.Event, name: str, handler: Handler) -> Handler:
             await asyncio.wait([working, cutting], return_when=asyncio.FIRST_COMPLETED)
         finally:
             cutting.cancel()
-            working.cancel()  # Has no effect if it is done.
+            working.cancel()  # Has no effect if the job is done.
         await asyncio.wait([working])
         if working.cancelled():
             _log.warning("a job was cut off by the stop and is put back", job=name)
@@ -215,10 +216,10 @@ def _register(
 
 
 async def _finish(name: str, handler: Handler, payload: bytes, stop: asyncio.Event) -> None:
-    """Run a job to its end. It is retried, not failed, while the database is unavailable.
+    """Run a job to its end. While the database is unavailable, the job is retried.
 
     Raises:
-        RetryRequested: The worker stops first; another worker runs the job.
+        RetryRequested: The worker stops before the job is done; another worker runs the job.
     """
     while True:
         try:

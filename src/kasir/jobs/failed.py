@@ -1,4 +1,4 @@
-"""Failed jobs: those whose handler raised. They are kept, shown, and run again on request.
+"""Failed jobs: jobs whose handler raised an error. Failed jobs are kept, shown, and retried.
 
 A failed job loses no work: the work stays due, and is queued again as another job (`jobs/due.py`).
 The failed job is kept to show what failed, and why.
@@ -28,12 +28,12 @@ class FailedJob(msgspec.Struct, rename="camel", kw_only=True):
     """A failed job as the operator sees it.
 
     Attributes:
-        id: What `kasir jobs retry` takes.
-        job: Its kind.
-        about: Its payload: a payment, an event, a shopper.
-        failed_at: When it failed last.
-        tries: How often it was run.
-        error: What its handler raised, in one line; empty if that is not known any more.
+        id: The id, as an argument of `kasir jobs retry`.
+        job: The kind of the job.
+        about: The payload, such as a payment's id, an event's id or a shopper's reference.
+        failed_at: When the job last failed.
+        tries: How often the job was run.
+        error: The last error in one line; empty if it is not known any more.
     """
 
     id: int
@@ -60,16 +60,16 @@ async def failed(pool: Pool, most: int) -> list[FailedJob]:
 
 
 async def count_failed(pool: Pool, most: int) -> tuple[int, datetime | None]:
-    """How many jobs have failed, counted up to `most`, and since when."""
+    """Return the number of failed jobs, at most `most`, and when the first of them failed."""
     row = await SQL.count_failed(pool, most=most)
     return row["count"], row["since"]
 
 
 async def retry(pool: Pool, ids: Sequence[int]) -> int:
-    """Queue failed jobs again: these, or all if `ids` is empty. Returns how many.
+    """Queue these failed jobs again, or all if `ids` is empty. Returns how many were queued.
 
     Raises:
-        NotFound: One of `ids` is not the id of a failed job; then none is queued.
+        NotFound: One of `ids` is not the id of a failed job; then no job is queued.
     """
     total = 0
     while True:
@@ -85,14 +85,15 @@ async def retry(pool: Pool, ids: Sequence[int]) -> int:
 
 
 async def retry_automatically(pool: Pool, retries: int, after_s: float, most: int) -> int:
-    """Queue again up to `most` jobs that failed at most `retries` times; returns how many.
+    """Queue at most `most` failed jobs again that have retries left. Returns how many were queued.
 
-    A job that failed less than `after_s` seconds ago is left for later.
+    Each job gets at most `retries` retries. A job that failed less than `after_s` seconds ago is
+    left for later.
     """
     return int(await SQL.retry(pool, retries=retries, after_s=after_s, most=most))
 
 
 def _error_line(error_type: str | None, message: str | None) -> str:
-    """An error in one line; empty if it is no longer in the engine's log."""
+    """An error in one line; empty if the error is no longer in the engine's log."""
     text = ": ".join(part for part in (error_type, message) if part)
     return " ".join(text.split())[:_ERROR_LENGTH_MAX]

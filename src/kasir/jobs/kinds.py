@@ -1,4 +1,4 @@
-"""The kinds of jobs: the name under which each is queued, run and shown."""
+"""The kinds of jobs, each with the name under which its jobs are queued, run and shown."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ class JobKind(StrEnum):
 
     #: Reads the inbox. No payload.
     READ_NOTICES = "read_notices"
-    #: Sends an unanswered question again. Payload: its key.
+    #: Sends an unanswered question again. Payload: the question's idempotency key.
     ASK_AGAIN = "ask_again"
     #: Closes an unfinished attempt. Payload: the payment's id.
     CLOSE = "close"
     #: Compares a shopper's tokens with the provider's list. Payload: the shopper's reference.
     RECONCILE = "reconcile"
-    #: Delivers an event to the shop. Payload: the id of its row.
+    #: Delivers an event to the shop. Payload: the id of the event's row.
     DELIVER = "deliver"
-    #: Relays notifications to the shop's own Adyen handler. Payload: the token of the queue.
+    #: Relays notifications to the shop's Adyen handler. Payload: `holder` of the relay's queue.
     RELAY = "relay"
-    #: Does what is due for a subscription (its turn). Payload: its id.
+    #: Does all steps of a subscription that are due (a turn). Payload: the subscription's id.
     RENEW = "subscription"

@@ -1,8 +1,8 @@
-"""Locks subscriptions for their turns, and reads all that the turns depend on.
+"""Locks subscriptions for their turns, and reads all rows that the turns depend on.
 
-Payments that shoppers opened since the last turn become attempts first. The number of statements
-does not depend on the number of subscriptions. What was read stays true until the transaction ends,
-because another transaction could change it only under a lock that this one holds.
+First, payments that shoppers opened since the last turn become attempts. The number of statements
+does not depend on the number of subscriptions. The rows that were read do not change until the
+transaction ends, because a change needs one of the locks that this transaction has.
 """
 
 from __future__ import annotations
@@ -32,18 +32,19 @@ SQL: Final = queries("subscriptions")
 
 
 class DecidedMeanwhileError(Exception):
-    """Another turn stored a charge after this one locked the unsent payments; begin it again."""
+    """Another turn stored a charge after this turn locked the unsent payments: begin it again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """All that the decision of one subscription's turn depends on.
+    """The values on which the decision of one subscription's turn depends.
 
     Attributes:
         stored: The subscription from its row, without renewal, losses and permission.
-        subscription: The same with its renewal, losses and permission.
-        token: The token that is charged; None unless it is active.
-        overpaid: The attempts that are overpaid and not marked so yet, each alone in its renewal.
+        subscription: The same subscription with renewal, losses and permission.
+        token: The token that is charged; None if there is no active token.
+        overpaid: The attempts that are overpaid and not marked as overpaid yet. Each attempt is in
+            a renewal without other attempts.
     """
 
     stored: Subscription
@@ -60,9 +61,10 @@ class Locked:
         row: The subscription with its plan.
         renewal: The newest renewal, one row for each attempt.
         paid: All paid attempts, if one of them may be overpaid; else empty.
-        losses: Payments that were taken back, if the plan acts on them; else empty.
-        token: The row of its token, or of a newer one that one of its payments created, or None.
-        is_sent: Whether a charge that `renewal` shows as unsent was sent after that was read.
+        losses: Disputes and full refunds, if the plan acts on them; else empty.
+        token: The row of the subscription's token. If that token is not active, the row of a token
+            that one of the subscription's payments created, if there is one. None if there is none.
+        is_sent: Whether a charge that is unsent in `renewal` was sent after `renewal` was read.
     """
 
     row: Any
@@ -79,7 +81,7 @@ class Locked:
 
     @property
     def shopper_reference(self) -> str:
-        """The subscription's shopper."""
+        """The shop's id of the subscription's shopper."""
         return str(self.row["shopper_reference"])
 
     @property
@@ -89,7 +91,7 @@ class Locked:
 
     @property
     def may_have_payments(self) -> bool:
-        """Whether the shopper may have opened payments that no attempt has yet."""
+        """Whether the shopper may have opened payments that are not attempts yet."""
         return any(
             row["link_id"] or (row["payment_id"] is None and row["status"] == Status.CREATED)
             for row in self.renewal
@@ -97,18 +99,18 @@ class Locked:
 
     @property
     def may_be_overpaid(self) -> bool:
-        """Whether one of its attempts may be overpaid and not marked as such yet."""
+        """Whether an attempt may be overpaid and not marked as overpaid yet."""
         return bool(self.renewal) and self.renewal[0]["may_be_overpaid"]
 
     @property
     def acts_on_losses(self) -> bool:
-        """Whether its plan acts on payments that were taken back."""
+        """Whether the plan acts on disputes or full refunds."""
         wanted = {self.row["on_dispute"], self.row["on_full_refund"]}
         return wanted != {WhenTakenBack.CONTINUE}
 
     @property
     def unsent(self) -> list[PaymentId]:
-        """The ids of its payments that were not sent when the rows were read."""
+        """The ids of the renewal's payments that were not sent when the rows were read."""
         return [
             row["payment_id"]
             for row in self.renewal
@@ -117,7 +119,7 @@ class Locked:
 
     @property
     def has_active_token(self) -> bool:
-        """Whether its token can be charged."""
+        """Whether the subscription's token can be charged."""
         return self.token is not None and self.token["state"] == TokenState.ACTIVE
 
 
@@ -128,10 +130,10 @@ class RenewalReading:
     Attributes:
         rows: Maps rows of renewals to values.
         payments: Locks the payments of renewals.
-        vault: Opens tokens.
+        vault: Decrypts tokens.
         clock: Kasir's clock.
-        no_payment_for: How long an attempt may have no payment before it is dropped.
-        merchant_account: The account whose tokens are charged.
+        no_payment_for: How long an attempt may be without a payment before it is dropped.
+        merchant_account: The merchant account whose tokens are charged.
     """
 
     rows: RenewalRows
@@ -142,12 +144,12 @@ class RenewalReading:
     merchant_account: str
 
     async def lock(self, connection: Connection, ids: Sequence[SubscriptionId]) -> list[Locked]:
-        """Lock subscriptions in the order of their ids, and read all that their turns depend on.
+        """Lock subscriptions in the order of their ids, and read all rows their turns depend on.
 
         Ids that do not exist are left out.
 
         Raises:
-            DecidedMeanwhileError: Another turn stored a charge before this one had its locks.
+            DecidedMeanwhileError: Another turn stored a charge before this turn had its locks.
         """
         unsent = SQL.lock_unsent(connection, subscription_ids=ids)
         locked_payments = {row["id"] async for row in unsent}
@@ -173,7 +175,7 @@ class RenewalReading:
     async def _adopt_payments(
         self, connection: Connection, locked: Mapping[SubscriptionId, Locked]
     ) -> None:
-        """Make attempts of payments that shoppers opened, and drop attempts without a payment."""
+        """Add payments that shoppers opened as attempts; drop old attempts without a payment."""
         chosen = _matching(locked, lambda one: one.may_have_payments)
         if chosen:
             now = self.clock.now()
@@ -212,10 +214,10 @@ class RenewalReading:
         locked: Mapping[SubscriptionId, Locked],
         locked_payments: Collection[str],
     ) -> None:
-        """Find out which charges were not sent, and lock them until the transaction ends.
+        """Find the charges that were not sent, and lock them until the transaction ends.
 
-        A sender marks a charge before sending it. So a charge without a mark was not sent, and its
-        sender must wait for this lock.
+        A sender marks a charge before it sends the charge. So a charge without a mark was not sent,
+        and a sender must wait for this lock.
         """
         unsent = [payment_id for one in locked.values() for payment_id in one.unsent]
         if not unsent:
@@ -229,7 +231,7 @@ class RenewalReading:
     async def _read_tokens(
         self, connection: Connection, locked: Mapping[SubscriptionId, Locked]
     ) -> None:
-        """Read each token; if it is not active, a newer one that a payment created."""
+        """Read the tokens. If a token is not active, read one that a payment created, if any."""
         token_ids = [one.row["token_id"] for one in locked.values() if one.row["token_id"]]
         if token_ids:
             tokens = {row["id"]: row async for row in SQL.tokens(connection, ids=token_ids)}
@@ -247,7 +249,7 @@ class RenewalReading:
                 locked[row["subscription_id"]].token = row
 
     def found(self, locked: Locked) -> Found:
-        """Interpret a subscription's rows. Pure.
+        """Interpret a subscription's rows, without I/O.
 
         Raises:
             Exception: One of the rows cannot be mapped to a value.
@@ -265,7 +267,7 @@ class RenewalReading:
         return Found(stored=stored, subscription=subscription, token=token, overpaid=newly_overpaid)
 
     def _newly_overpaid(self, locked: Locked, stored: Subscription) -> tuple[Renewal, ...]:
-        """The attempts that are overpaid and not marked so yet, each alone in its renewal."""
+        """The newly overpaid attempts, as in `Found.overpaid`."""
         rows = {_paid_attempt(row): row for row in locked.paid}
         attempts = overpaid(list(rows), stored.settled_period, stored.state)
         return tuple(_with_all_overpaid(self.rows.renewal([rows[one]])) for one in attempts)
@@ -277,8 +279,8 @@ class RenewalReading:
         if locked.has_active_token:
             token = token_of(locked.token, self.vault)
             return replace(subscription, token_id=token.id, permission=Permission.GIVEN), token
-        # A token that a payment created, and that is disabled before the subscription has its id,
-        # is withdrawn too, not missing.
+        # A payment may have created a token that was disabled before the subscription had the
+        # token's id. Then the permission is withdrawn, not missing.
         token_id = subscription.token_id or (locked.token["id"] if locked.token else "")
         permission = Permission.WITHDRAWN if token_id else Permission.MISSING
         return replace(subscription, token_id=token_id, permission=permission), None
@@ -291,7 +293,7 @@ def _matching(
 
 
 def _by_owner(rows: Sequence[Any]) -> list[tuple[SubscriptionId, list[Any]]]:
-    """Rows grouped by subscription; they must be in the order of their subscriptions."""
+    """Rows grouped by subscription. The rows must be sorted by subscription."""
     owned = groupby(rows, key=lambda row: row["subscription_id"])
     return [(SubscriptionId(owner), [*group]) for owner, group in owned]
 
@@ -309,8 +311,8 @@ def _paid_attempt(row: Any) -> PaidAttempt:
 def _losses(locked: Locked, newly_overpaid: Sequence[Renewal]) -> tuple[Loss, ...]:
     """The subscription's losses, without refunds of newly overpaid attempts.
 
-    Such a refund leaves no period unpaid. The attempts are not marked in the database yet, so the
-    statement that read the losses did not leave them out.
+    Such a refund leaves no period unpaid. The statement that read the losses leaves out only
+    attempts that are already marked as overpaid in the database.
     """
     attempts = {(one.period, attempt.number) for one in newly_overpaid for attempt in one.attempts}
     return tuple(
@@ -326,7 +328,7 @@ def _with_all_overpaid(renewal: Renewal) -> Renewal:
 
 
 def _with_overpaid(renewal: Renewal, newly_overpaid: Sequence[Renewal]) -> Renewal:
-    """A renewal whose attempts are marked as overpaid if they are in `newly_overpaid`."""
+    """The renewal, with its attempts in `newly_overpaid` marked as overpaid."""
     numbers = {
         attempt.number
         for one in newly_overpaid

@@ -46,20 +46,21 @@ _ROUNDED_TO: Final = Decimal(1).scaleb(-6)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared:
-    """All that is to be written for one subscription.
+    """The rows to write for one subscription after a turn.
 
     Attributes:
         subscription: The subscription after its turn.
-        renewals: Every renewal that was opened, changed or closed, once each.
-        shop_key: The shop key under which the shopper's payment of a new attempt will be made.
-        charge: The payment that is to be sent after the commit, with its question.
-        links: Links at which the shopper is to pay.
-        withdrawn: Payments that were written and are not to be sent any more, each with the fact
-            that records this.
-        overpaid: The attempts that are to be marked as overpaid, each alone in its renewal.
+        renewals: Every renewal that was opened, changed or closed, each period once.
+        shop_key: The idempotency key with which the payment of a new attempt will be opened, if
+            the shopper is to pay that attempt.
+        charge: The payment that is sent after the commit, with its question.
+        links: Payment links by which the shopper is to pay.
+        withdrawn: Payments that were written earlier and are not sent any more, each with the fact
+            that records the withdrawal.
+        overpaid: The attempts to mark as overpaid, each in a renewal without other attempts.
         losses: Losses that were handled.
-        history: Each change, with the monthly amount before and after it: in minor units, as
-            decimal text.
+        history: Each change, with the monthly amount before and after the change: in minor units,
+            as decimal text.
         events: Events for the shop, in order.
     """
 
@@ -81,18 +82,18 @@ class Prepared:
 
     @property
     def payment_id(self) -> PaymentId | None:
-        """The payment that is to be sent after the commit."""
+        """The id of the payment that is sent after the commit; None if there is none."""
         return self.charge[0].id if self.charge else None
 
     @property
     def closed(self) -> list[Renewal]:
-        """Those of `renewals` that are not charged any more."""
+        """The renewals that are not charged any more."""
         return [one for one in self.renewals if one.outcome is not Outcome.OPEN]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenewalWriting:
-    """Writes what was decided for subscriptions.
+    """Writes the results of subscriptions' turns.
 
     Attributes:
         payments: Writes the payments of renewals.
@@ -101,7 +102,7 @@ class RenewalWriting:
         clock: Kasir's clock.
         messages: Builds the messages for Adyen, and the links for shoppers.
         public_url: The base of the links in events.
-        vault: Seals links.
+        vault: Encrypts the requests of links.
     """
 
     payments: RenewalPayments
@@ -113,12 +114,12 @@ class RenewalWriting:
     vault: Vault
 
     def prepared(self, found: Found, turn: Turn, shop_key: str | None = None) -> Prepared:
-        """The result of a turn, ready to be written. Pure, except for new ids.
+        """The result of a turn, ready to be written. Without I/O.
 
         Args:
             found: The subscription before its turn.
-            turn: What was decided.
-            shop_key: The shop key under which the shopper's payment of a new attempt will be made.
+            turn: The turn that was decided.
+            shop_key: As in `Prepared`.
         """
         now, after = self.clock.now(), turn.subscription
         renewals = {renewal.period: renewal for renewal in turn.renewals}
@@ -178,8 +179,8 @@ class RenewalWriting:
         Args:
             connection: The caller's transaction.
             subscription: The subscription, with its first renewal.
-            due_at: When its first turn is due, if nothing makes it due earlier.
-            shop_key: The shop key under which its first payment will be made.
+            due_at: When the first turn is due, if nothing makes it due earlier.
+            shop_key: The idempotency key with which the first payment will be opened.
         """
         await SQL.add_subscription(
             connection,
@@ -220,7 +221,10 @@ class RenewalWriting:
             )
 
     async def _close(self, connection: Connection, results: Sequence[Prepared]) -> None:
-        """Prevent payments of renewals that are not charged any more."""
+        """Prevent payments of renewals that are not charged any more.
+
+        Withdraws unsent charges and payment links, and drops attempts without a payment.
+        """
         now = self.clock.now()
         if facts := dict(pair for one in results for pair in one.withdrawn):
             await self.payments.withdraw(connection, facts, NEVER_SENT)

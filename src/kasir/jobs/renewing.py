@@ -1,13 +1,13 @@
 """The use case of renewals: takes the turns of subscriptions, and charges what is due.
 
-The turns of a list of subscriptions are one transaction: it locks the subscriptions, reads what
-happened to their payments, decides about each, and writes. After the commit the charges are sent.
-The number of statements does not depend on the length of the list. A shop's command (cancel, pause,
-another attempt) is a turn too, in a list of one.
+The turns of a list of subscriptions are one transaction: it locks the subscriptions, reads their
+payments, decides each turn, and writes. After the commit the charges are sent. The number of
+statements does not depend on the length of the list. A shop's command (cancel, pause, another
+attempt) is a turn too, in a list with one subscription.
 
-Turns of one subscription never overlap, because its row is locked before anything of it is read.
-The primary key of `renewal` allows one renewal for a period; the primary key of `renewal_attempt`
-allows one payment for an attempt.
+Turns of one subscription never overlap, because the subscription's row is locked before the turn
+reads any of its rows. The primary key of `renewal` allows one renewal for a period; the primary key
+of `renewal_attempt` allows one payment for an attempt.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ _IN_A_ROW_MAX: Final = 100
 P = ParamSpec("P")
 T = TypeVar("T")
 
-#: Decides what is done with a locked subscription now; raises an error if it cannot be done.
+#: Decides the turn of a locked subscription; raises an error if a command is not allowed.
 Decide = Callable[[Subscription, datetime], Turn]
 
 _log = structlog.get_logger("kasir.renewing")
@@ -62,8 +62,9 @@ class Taken:
     """The result of the turns of several subscriptions.
 
     Attributes:
-        prepared: What was written for each.
-        set_aside: Subscriptions whose decision raised an error; nothing was written for them.
+        prepared: The rows that were written for each subscription.
+        set_aside: Subscriptions that were skipped, because their decision raised an error. Nothing
+            was written for these subscriptions.
     """
 
     prepared: tuple[Prepared, ...] = ()
@@ -80,8 +81,8 @@ class Renewing:
     """Renews subscriptions that are due.
 
     Attributes:
-        turns: Takes their turns.
-        flow: Sends their payments.
+        turns: Takes the turns of subscriptions.
+        flow: Sends the payments.
         in_a_row: Whether one job charges every period that is due. True only with a test clock,
             which may leap over many periods; with a real clock each period has its own job.
     """
@@ -91,10 +92,10 @@ class Renewing:
     in_a_row: bool
 
     async def renew(self, ids: Sequence[SubscriptionId]) -> list[SubscriptionId]:
-        """Do all that is due for subscriptions; repeated or concurrent calls charge nothing twice.
+        """Do all due steps of subscriptions. Repeated or concurrent calls charge nothing twice.
 
         Returns:
-            Subscriptions that were set aside because their decision raised an error.
+            Subscriptions that were skipped, because their decision raised an error.
 
         Raises:
             Exception: Raised by the decision, if `ids` has one subscription.
@@ -108,13 +109,13 @@ class Renewing:
                 break
             await self._charge([*taken.charges.values()])
             if not self.in_a_row:
-                # This turn handles the results of the charges. A later period has a job of its own.
+                # This turn handles the results of the charges. A later period has its own job.
                 set_aside += (await self.turns.take(due_ids)).set_aside
                 break
         return set_aside
 
     async def _charge(self, payment_ids: Sequence[PaymentId]) -> None:
-        """Send payments. If one fails, the others are still sent, and then its error is raised."""
+        """Send payments. If a payment raises an error, the others are sent before it is raised."""
         calls = (self.flow.ask_again(payment_key(payment_id)) for payment_id in payment_ids)
         for result in await asyncio.gather(*calls, return_exceptions=True):
             if isinstance(result, BaseException):
@@ -124,7 +125,7 @@ class Renewing:
 def _again_if_decided_meanwhile(
     turn: Callable[P, Coroutine[object, object, T]],
 ) -> Callable[P, Coroutine[object, object, T]]:
-    """Begin a turn again if another turn stored a charge before this one had its locks."""
+    """Decorate a turn to begin again if another turn stored a charge before it had its locks."""
     turn_retried = retried(turn)
 
     @wraps(turn)
@@ -143,9 +144,9 @@ class Turns:
     Attributes:
         pool: The database.
         reading: Locks and reads subscriptions.
-        writing: Writes what was decided.
+        writing: Writes the results of turns.
         clock: Kasir's clock.
-        rules: What is the same for every subscription.
+        rules: The rules that are the same for every subscription.
         ids: Makes new ids.
     """
 
@@ -166,7 +167,7 @@ class Turns:
         rows: RenewalRows,
         asker: int,
     ) -> Self:
-        """Build it with its parts; `asker` is the number of this process (see `store.askers`)."""
+        """Build the parts; `asker` is the number of this process (see `store.askers`)."""
         limits, clock, vault = settings.limits, ledger.clock, rows.vault
         rules = _rules(limits, clock.now() if settings.follow_twin_clock else None)
         messages = RenewalMessages(
@@ -195,7 +196,7 @@ class Turns:
         return cls(pool=pool, reading=reading, writing=writing, clock=clock, rules=rules, ids=ids)
 
     async def take(self, ids: Sequence[SubscriptionId]) -> Taken:
-        """Do all that is due for these subscriptions, up to one charge each.
+        """Do all due steps of these subscriptions, at most one charge for each subscription.
 
         Raises:
             Exception: Raised by the decision, if `ids` has one subscription; nothing was written.
@@ -218,12 +219,12 @@ class Turns:
     async def add_attempt(
         self, subscription_id: str, attempt_of: Callable[[Subscription], Renewal], shop_key: str
     ) -> Subscription:
-        """Write an attempt that the shopper is to pay; return the subscription with it.
+        """Write an attempt that the shopper is to pay; return the subscription with the attempt.
 
         Args:
             subscription_id: The subscription.
             attempt_of: Returns the subscription's renewal with the new attempt.
-            shop_key: The shop key under which the attempt's payment will be made.
+            shop_key: The idempotency key with which the attempt's payment will be opened.
 
         Raises:
             NotFound: There is no subscription with that id.
@@ -250,7 +251,7 @@ class Turns:
         return taken
 
     def _decide_each(self, locked: Sequence[Locked], decide: Decide, shop_key: str | None) -> Taken:
-        """Decide for each subscription, without I/O. An error of one does not stop the others."""
+        """Decide the turn of each subscription, without I/O. After an error the others continue."""
         prepared, set_aside = list[Prepared](), list[SubscriptionId]()
         for one in locked:
             try:
@@ -273,11 +274,11 @@ class Turns:
 
         Args:
             subscription: The subscription, with its first renewal open.
-            pay_key: The shop key under which its first payment will be made.
-            shop_key: The shop's own key for this sign-up, if it gave one.
+            pay_key: The idempotency key with which the first payment will be opened.
+            shop_key: The idempotency key of the shop's request to sign up, if it has one.
 
         Returns:
-            Its id, or the id of the first subscription with this shop key.
+            The subscription's id, or the id of the earlier subscription with this shop key.
 
         Raises:
             KeyReused: The shop key was first used with another body.
@@ -293,7 +294,7 @@ class Turns:
 async def _claim(
     connection: Connection, subscription: Subscription, shop_key: ShopKey
 ) -> SubscriptionId | None:
-    """Claim a shop key; if an earlier subscription has it, return that one's id.
+    """Claim a shop key. Returns None, or the id of an earlier subscription with this shop key.
 
     Raises:
         KeyReused: The shop key was first used with another body.
@@ -306,11 +307,11 @@ async def _claim(
     earlier = await SQL.shop_request(connection, key=stored_key.key)
     if earlier["fingerprint"] != shop_key.fingerprint:
         raise KeyReused(shop_key.key)
-    return SubscriptionId(earlier["question_key"])  # For a sign-up, the column has this id.
+    return SubscriptionId(earlier["question_key"])  # For a sign-up: the subscription's id.
 
 
 def _stored_key(shop_key: ShopKey) -> ShopKey:
-    """A sign-up's key as it is stored, with a prefix: a shop may use one key for a payment too."""
+    """A sign-up's shop key as stored, with a prefix, because a payment may have the same key."""
     return replace(shop_key, key=f"subscription {shop_key.key}")
 
 

@@ -1,4 +1,4 @@
-"""Brings the schema up to date: Kasir's own tables and the job engine's, of every account."""
+"""Creates and upgrades the tables of Kasir and of the job engine, for every merchant account."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from kasir.store import accounts, database
 from kasir.store.database import Pool
 from kasir.store.schemas import schema_pool
 
-#: The version of the tables of an account of the database.
+#: The version of the tables of a stored account (a merchant account with settings in the database).
 TABLES: Final = f"{database.migrations()[-1]} pgqueuer {engine.VERSION}"
 
 
 async def bring_up_to_date(dsn: str, limits: Limits) -> list[str]:
-    """Bring the schema of every account up to date; returns the names of what was applied.
+    """Upgrade the tables of every merchant account. Returns the names of the applied migrations.
 
     Raises:
         DatabaseUnavailable: PostgreSQL cannot be used, or refused a change.
@@ -31,10 +31,10 @@ async def bring_up_to_date(dsn: str, limits: Limits) -> list[str]:
 
 
 async def _bring_account_up_to_date(pool: Pool, name: str) -> list[str]:
-    """Bring the tables of an account of the database up to date."""
+    """Upgrade the tables of a stored account. Returns the names of the applied migrations."""
     schema = accounts.schema_of(name)
-    own = schema_pool(pool, schema, 1)
-    done = await database.migrate(own)
-    await engine.install(own, schema)
+    account_pool = schema_pool(pool, schema, 1)
+    done = await database.migrate(account_pool)
+    await engine.install(account_pool, schema)
     await accounts.set_tables(pool, name, TABLES)
     return [f"{name} {migration}" for migration in done]

@@ -1,4 +1,4 @@
-"""Runs work once for all callers that asked for it before it began."""
+"""Runs work once for all callers that called before the run began."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Awaitable, Callable
 
 
 class Together:
-    """Runs `work` for at most `at_once` callers at a time; the others wait.
+    """Runs `work` at most `at_once` times at the same time; other callers wait.
 
-    A run that does not raise serves every caller that asked before the run began.
+    A run that does not raise an error serves every caller that called before the run began.
     """
 
     def __init__(self, work: Callable[[], Awaitable[object]], at_once: int) -> None:

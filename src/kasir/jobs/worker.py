@@ -1,4 +1,4 @@
-"""The worker: finds what is due, runs jobs and cleans up, until it is stopped.
+"""The worker: finds due work, runs jobs and cleans up, until it is stopped.
 
 Any number of workers may run on one database, in this process or in others.
 """
@@ -75,7 +75,7 @@ class WorkerParts(Protocol):
 
     @property
     def due(self) -> Due:
-        """Finds what is due."""
+        """Finds due work of every kind but subscriptions."""
 
     @property
     def due_subscriptions(self) -> DueSubscriptions:
@@ -83,7 +83,7 @@ class WorkerParts(Protocol):
 
     @property
     def links_kept(self) -> PostgresLinks:
-        """Seals the links of earlier versions."""
+        """Encrypts the links of earlier versions."""
 
     @property
     def times(self) -> ClockCheck:
@@ -117,10 +117,10 @@ async def work(parts: WorkerParts, stop: asyncio.Event, cut: asyncio.Event | Non
 async def handlers_of(
     parts: WorkerParts, stack: AsyncExitStack, stop: asyncio.Event
 ) -> Mapping[str, engine.Handler]:
-    """The handler of each kind of job; what a handler opens is closed with `stack`.
+    """The handler of each kind of job. Connections that a handler needs are closed with `stack`.
 
     A handler of many steps ends early when `stop` is set. A job may run twice, because the jobs of
-    a dead worker are queued again. Every handler tolerates that.
+    a dead worker are queued again. So every handler is idempotent.
     """
     settings = parts.settings
     read_all = Together(parts.reader.read_all, settings.limits.readers_max)
@@ -191,7 +191,7 @@ async def find_due(
         parts: Open parts.
         stop: Set to stop.
         every_s: The pause after a search, in seconds.
-        note: Called after each search with the number of what was found.
+        note: Called after each search with the number of jobs queued and events written.
     """
     limits = parts.settings.limits
     while not stop.is_set():
@@ -209,7 +209,11 @@ async def find_due(
 
 
 async def _take_due(parts: WorkerParts) -> int:
-    """Queue jobs for due work; return how many. While the clocks disagree, only for shops."""
+    """Queue jobs for due work; if the clocks disagree, only for events and the relay.
+
+    Returns:
+        How many jobs were queued and how many held-back events were written, together.
+    """
     if not await parts.times.agree():
         return await parts.due.look(clocks_agree=False)
     return await parts.due.look() + await parts.due_subscriptions.look()
@@ -226,24 +230,24 @@ async def _read_notices(parts: WorkerParts) -> bool:
 
 
 async def _clean(parts: WorkerParts, stop: asyncio.Event) -> None:
-    """Regularly clean up, seal old links, and retry failed jobs."""
+    """Regularly clean up, encrypt old links, and retry failed jobs."""
     while not stop.is_set():
         await clean_once(parts, stop)
         await pause(parts.settings.limits.clean_every_s, stop)
 
 
 async def clean_once(parts: WorkerParts, stop: asyncio.Event) -> None:
-    """Clean up, seal old links, and retry failed jobs. A failure is logged."""
+    """Clean up, encrypt old links, and retry failed jobs. A failure is logged, not raised."""
     limits = parts.settings.limits
     cleaning = Cleaning(
         pool=parts.pool,
-        clock=SystemClock(),  # Never the twin's clock, because a leap of that makes no row old.
+        clock=SystemClock(),  # Never the twin's clock, because its leaps must not remove rows.
         kept=parts.settings.kept,
         batch_max=limits.clean_batch_max,
         pause_s=limits.clean_pause_s,
     )
     try:
-        # Links that earlier versions of Kasir stored unsealed; later there are none.
+        # Encrypts links that earlier versions of Kasir stored unencrypted.
         while not stop.is_set() and await parts.links_kept.seal(limits.due_batch_max):
             pass
         most, after_s = limits.clean_batch_max, limits.job_retry_after_s

@@ -1,8 +1,8 @@
 """Decides which payments a batch of messages belongs to, under row locks.
 
-Every payment that a message could be about is locked before its facts are read. So if two messages
-are read at the same time, the second one sees the claims of the first one. The rule is in
-`payments.matching`; this module applies it to one message after the other.
+Every payment that a message may belong to is locked before its facts are read. So if two messages
+are read at the same time, the second message sees the pspReferences that the first message claimed.
+The rule is in `payments.matching`; this module applies that rule to one message after the other.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from kasir.store import payments
 from kasir.store.database import Connection
 from kasir.store.payments import names_in
 
-#: A message without Kasir's id is compared with this many of the newest payments of its reference.
-#: If there are more, a match by reference alone is held, because the message may belong to an older
-#: payment.
+#: A message without Kasir's id is compared with this many of the newest payments of its merchant
+#: reference. If there are more, a match by merchant reference alone is held for a person to decide,
+#: because the message may belong to an older payment.
 _OF_REFERENCE_MAX: Final = 100
 _TOO_MANY: Final = (
     f"its reference has more than {_OF_REFERENCE_MAX} payments, so it may belong to any of them"
 )
-#: A held message is recorded for at most this many payments that it may belong to, the newest. One
-#: payment records at most this many held messages. The notice itself is always kept.
+#: A held message is recorded for the newest payments that it may belong to, at most this many. One
+#: payment records at most this many held messages. The notice itself is always stored.
 _ATTENTION_MAX: Final = 10
 
 
@@ -38,10 +38,10 @@ class Attribution:
     """Decides on one message after the other, and collects the facts to record.
 
     Attributes:
-        locked: The payments that the messages could be about.
+        locked: The payments that the messages may belong to.
         owners: The payment that owns each pspReference.
         facts: The facts to record, by payment.
-        claimed: The pspReferences that payments have claimed by the messages so far.
+        claimed: The pspReferences that payments claimed by the messages so far.
     """
 
     locked: Mapping[PaymentId, LockedPayment]
@@ -51,15 +51,15 @@ class Attribution:
     _by_reference: dict[str, list[PaymentId]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Index the payments by their reference."""
+        """Index the payments by their merchant reference."""
         for payment_id, found in self.locked.items():
             reference = found.payment.intent.reference
             self._by_reference.setdefault(reference, []).append(payment_id)
 
     def attribute(self, clues: Clues, fact: Fact) -> Match:
-        """Decide which payment a message belongs to, and add the fact to it.
+        """Decide which payment a message belongs to, and add the message's fact to that payment.
 
-        A held message is added to each payment that it may belong to.
+        The fact of a held message is added to each payment that the message may belong to.
         """
         matched = self._match(clues)
         if matched.payment_id:
@@ -72,11 +72,13 @@ class Attribution:
         return matched
 
     def attribute_answer(self, result: CallResult) -> PaymentId | None:
-        """Decide which payment an answer to Kasir's call belongs to; None if that is not known.
+        """Decide which payment an answer to Kasir's call belongs to, and add its facts to it.
 
-        A call to `/payments/details` may have a redirectResult that belongs to any payment. If
-        nothing proves which payment the answer belongs to, nothing is recorded, because a
-        notification will follow.
+        A call to `/payments/details` may have a redirectResult of any payment. If nothing proves
+        which payment the answer belongs to, no fact is added, because a notification will follow.
+
+        Returns:
+            The payment's id; None if the payment is not known.
         """
         clues = result.clues
         if clues is None or not (clues.payment_id or self._match(clues).payment_id):
@@ -123,7 +125,7 @@ class Attribution:
 async def lock_candidates(
     connection: Connection, ledger: Ledger, clues: Sequence[Clues]
 ) -> Attribution:
-    """Lock every payment that these messages could be about."""
+    """Lock every payment that these messages may belong to."""
     # Pairs of a payment's id and the pspReference by which the payment was found, if any.
     found = await payments.candidates(
         connection,
@@ -137,7 +139,7 @@ async def lock_candidates(
 
 
 def _fact_of(matched: Match, fact: Fact) -> Fact:
-    """The fact that a payment records if a message belongs to it."""
+    """The fact that a payment records of a message that belongs to it."""
     if matched.ruling is Ruling.OURS:
         return fact
     key = f"amount_mismatch:{fact.key}:{fact.amount}"
@@ -145,7 +147,10 @@ def _fact_of(matched: Match, fact: Fact) -> Fact:
 
 
 def _attention(matched: Match, clues: Clues, fact: Fact) -> Fact:
-    """The fact that a payment records if a message may belong to it; without a pspReference."""
+    """The fact that a payment records of a message that may belong to it.
+
+    The fact has no pspReference, so the payment claims none.
+    """
     return replace(
         fact,
         key=f"needs_attention:{fact.key}",

@@ -1,7 +1,8 @@
 """The `PaymentBook` of `payments.flow` in PostgreSQL. Each method is one commit.
 
-Primary keys of the database (the shop's key, the question's key and the fact's key) ensure that no
-payment, question or fact is stored twice. The code only reads which row the database accepted.
+Three primary keys ensure that no payment, question or fact is stored twice: the shop's idempotency
+key, the question's idempotency key, and the `key` of the fact within its payment. The code only
+reads which row the database accepted.
 """
 
 from __future__ import annotations
@@ -62,9 +63,9 @@ class PostgresPaymentBook:
             ledger: Records facts.
             lease: The time after which a worker sends an unanswered question again, if the process
                 that sent it is gone.
-            first_check: How long after a payment that saves or charges a token the shopper's tokens
-                are compared with the provider's list.
-            asker: The number of this process, if another book of it has one already.
+            first_check: The wait before a comparison with the provider's list: so long after a
+                payment that saves or charges a token, the shopper's tokens are compared.
+            asker: The number of this process, if another book of this process has one already.
         """
         self.asker = Asker(pool, lease.total_seconds(), asker)
         self._pool = pool
@@ -82,7 +83,7 @@ class PostgresPaymentBook:
         if not (intent.model and intent.shopper_reference):
             return await self._open(self._pool, intent, question, shop_key)
         async with transaction(self._pool) as connection:
-            # Even if no notification about the token arrives, the provider's list shows the token.
+            # If no notification about the token arrives, the comparison finds the token.
             check_at = intent.created_at + self._first_check
             await tokens.watch(connection, intent.shopper_reference, check_at)
             return await self._open(connection, intent, question, shop_key)
@@ -124,26 +125,26 @@ class PostgresPaymentBook:
         return None
 
     async def open_question(self, question: Question) -> bool:
-        """Store a question; False where a question with its key exists."""
+        """Store a question, and return True; False if a question with its key exists already."""
         return await self._questions.open(self._pool, question, self._opening(question))
 
     async def question(self, key: str) -> tuple[Question, KeptAnswer | None]:
-        """Return a question and its kept answer, if it has one."""
+        """Return a question and its stored answer; the answer is None if there is none yet."""
         found = await self._questions.find(self._pool, key)
         if found is None:
             raise NotFound("question", key)
         return found
 
     def asking(self, question: Question) -> AbstractAsyncContextManager[None]:
-        """A context around the sending of a question; see `PaymentBook.asking`."""
+        """A context in which a question is stored and sent; see `PaymentBook.asking`."""
         return self.asker.asking(question)
 
     async def is_abandoned(self, question: Question) -> bool:
-        """Whether the last sender of a question is known not to wait for the answer any more."""
+        """Whether it is known that the last sender of a question no longer waits for the answer."""
         return await self.asker.is_abandoned(question)
 
     async def take_over(self, question: Question, now: datetime) -> bool:
-        """Claim an unanswered question; True if it was not sent since `question.asked_at`."""
+        """Claim an unanswered question; False if it was sent again since `question.asked_at`."""
         return await questions.take_over(self._pool, question, now, self.asker.number)
 
     async def record(
@@ -153,9 +154,9 @@ class PostgresPaymentBook:
         ask_again_at: datetime | None,
         opened: Intent | None = None,
     ) -> None:
-        """Keep the answer and record the facts; see `PaymentBook.record`."""
+        """Store the answer and record its facts; see `PaymentBook.record`."""
         if opened and result.answer:
-            with suppress(UniqueViolation):  # A pspReference has another owner; decided below.
+            with suppress(UniqueViolation):  # Another payment owns a pspReference: handled below.
                 if await self._record_first(opened, question, result, result.answer):
                     return
         async for attempt in tries(is_transient):
@@ -169,21 +170,21 @@ class PostgresPaymentBook:
                         connection, question, result, recorded.payment_id, ask_again_at
                     )
                     if recorded.claimed:
-                        # Notices with these pspReferences waited for an owner, and can be read now.
+                        # Notices with these pspReferences had no owner, and can be read now.
                         await inbox.mark_unread(connection, sorted(recorded.claimed))
 
     async def _record(
         self, connection: Connection, question: Question, result: CallResult, *, is_first_try: bool
     ) -> _Recorded:
-        """Record the facts at the payment that the answer is about."""
+        """Record the facts of the payment that the answer belongs to."""
         if result.clues is None:
             if question.payment_id and result.facts:
                 await self._ledger.record(connection, {question.payment_id: result.facts})
             return _Recorded(question.payment_id)
         if question.payment_id and is_first_try:
             # The call was made for this payment, and nearly always no other payment owns a
-            # pspReference in the answer. If another one does, the database refuses the claim, and
-            # the next try locks that payment too.
+            # pspReference in the answer. If another payment does, the database refuses the claim,
+            # and the next try locks that payment too.
             locked = await self._ledger.lock(connection, [question.payment_id])
             attribution = Attribution(locked, {})
         else:
@@ -201,7 +202,7 @@ class PostgresPaymentBook:
         payment_id: PaymentId | None,
         ask_again_at: datetime | None,
     ) -> None:
-        """Keep the answer, if there is one; otherwise release the question, to be sent again."""
+        """Store the answer, if there is one; otherwise release the question, to be sent again."""
         if result.answer is None:
             await questions.release(connection, question, ask_again_at)
             return
@@ -217,7 +218,11 @@ class PostgresPaymentBook:
     async def _record_first(
         self, opened: Intent, question: Question, result: CallResult, answer: KeptAnswer
     ) -> bool:
-        """Keep an answer by one SQL statement, if that is enough; see `Ledger.record_first`."""
+        """Store an answer and its fact by one SQL statement; see `Ledger.record_first`.
+
+        Returns:
+            False if one statement is not enough; then nothing is stored.
+        """
         first = FirstAnswer(
             question_key=question.key,
             status=answer.status,
@@ -228,7 +233,7 @@ class PostgresPaymentBook:
         return await self._ledger.record_first(self._pool, opened, result.facts, first)
 
     async def payment(self, payment_id: PaymentId) -> Payment | None:
-        """Return a payment with its facts."""
+        """Return a payment with its facts; None if there is none with this id."""
         return await self._payment_of(await payments.intent(self._pool, payment_id))
 
     @retried
@@ -238,18 +243,18 @@ class PostgresPaymentBook:
             await self._ledger.record(connection, {payment_id: facts})
 
     async def payment_of_attempt(self, psp_reference: str) -> Payment | None:
-        """Return the payment that owns an attempt at the provider."""
+        """Return the payment that owns the attempt with this pspReference, if there is one."""
         return await self._payment_of(await payments.intent_of_attempt(self._pool, psp_reference))
 
     async def original_of(self, name: str) -> tuple[str, str] | None:
         """Return the pspReference and the merchant reference of the payment that owns `name`.
 
-        `name` is the pspReference of the payment or of a change of it.
+        `name` is a pspReference of the payment or of one of its changes.
         """
         return await payments.original_of(self._pool, name)
 
     async def is_unclaimed(self, psp_reference: str) -> bool:
-        """Whether an answer to `/payments/details` named an attempt that no payment owns yet."""
+        """Whether an answer to `/payments/details` has this pspReference and no payment owns it."""
         return await questions.is_unassigned(self._pool, psp_reference)
 
     async def payments_of(self, reference: str, limit: int) -> Sequence[Payment]:
@@ -266,10 +271,10 @@ class PostgresPaymentBook:
         return await self._with_facts(await payments.intents_of_link(self._pool, link_id, limit))
 
     async def _first_question(self, connection: Connection | Pool, shop_key: ShopKey) -> Question:
-        """The first question with a shop key.
+        """The question that was stored with a shop key.
 
         Raises:
-            KeyReused: The key was used with another body, or it may not be used any more.
+            KeyReused: The shop key was used with another body, or may not be used any more.
         """
         found = await self._questions.of_shop_key(connection, shop_key.key)
         if found is None:
@@ -280,7 +285,7 @@ class PostgresPaymentBook:
         return question
 
     def _opening(self, question: Question) -> Opening:
-        """When a worker sends the question again, and which process asks it now."""
+        """When a worker sends the question again, and the number of the process that sends it."""
         return Opening(question.asked_at + self._lease, self.asker.number)
 
     async def _payment_of(self, intent: Intent | None) -> Payment | None:

@@ -1,8 +1,8 @@
-"""Records facts of payments: lock, fold, decide which events follow, write.
+"""Records facts of payments: lock, compute the summary, decide which events follow, write.
 
 All facts of payments are recorded here: from answers, from notifications, and from Kasir's own
 decisions. Each method runs in the caller's transaction. A payment's row is locked before its facts
-are read, so no fact is added between the reading and the commit.
+are read, so no other transaction adds a fact before the commit.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ SUBSCRIPTIONS: Final = queries("subscriptions")
 
 @dataclass(frozen=True, slots=True)
 class LockedPayment:
-    """A payment whose row is locked until the transaction ends, and what the shop knows of it."""
+    """A payment whose row is locked until the transaction ends, and what events reported of it."""
 
     payment: Payment
     reported: Reported
@@ -44,7 +44,7 @@ class LockedPayment:
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """Changed payments and tokens, whose subscriptions must be scheduled.
+    """The shoppers and payments whose subscriptions must be scheduled after a change.
 
     Attributes:
         shoppers: The shoppers whose payments or tokens changed.
@@ -58,8 +58,8 @@ class Changed:
 async def schedule_subscriptions(connection: Connection, changed: Changed, now: datetime) -> None:
     """Schedule the subscriptions that depend on changed payments and tokens.
 
-    Call it once per transaction, after payments and tokens are locked. A subscription's turn locks
-    in the same order, so there is no deadlock (docs/adr/0015).
+    The caller calls this function once per transaction, after it has locked payments and tokens. A
+    subscription's turn locks in the same order, so there is no deadlock (docs/adr/0015).
     """
     if changed.shoppers:
         shoppers, ids = sorted(changed.shoppers), sorted(changed.payment_ids)
@@ -83,7 +83,7 @@ class Ledger:
     async def lock(
         self, connection: Connection, payment_ids: Sequence[PaymentId]
     ) -> dict[PaymentId, LockedPayment]:
-        """Lock payments, and return them with all their facts."""
+        """Lock payments, and return them by id with all their facts."""
         rows = await payments.lock(connection, payment_ids)
         facts = await payments.facts_of(connection, [row.intent.id for row in rows])
         return {
@@ -119,11 +119,12 @@ class Ledger:
             connection: The caller's transaction.
             locked: The payments.
             facts: The facts of each payment. Facts that are already recorded are skipped.
-            schedules: Whether the shoppers' subscriptions are scheduled. It is False if the caller
-                has locked one of them, or locks tokens later; see `schedule_subscriptions`.
+            schedules: Whether the shoppers' subscriptions are scheduled. Must be False if the
+                caller has locked such a subscription, or locks tokens later; see
+                `schedule_subscriptions`.
 
         Returns:
-            The changes. If `schedules` is False, the caller passes them to
+            What changed. If `schedules` is False, the caller passes this value to
             `schedule_subscriptions`.
 
         Raises:
@@ -150,13 +151,12 @@ class Ledger:
     ) -> bool:
         """Record the first fact of a payment, with Adyen's answer, by one SQL statement.
 
-        One statement is enough if the shopper was sent to the wallet and nothing else must be
-        written. No lock is needed, because the statement writes nothing if the payment already has
-        a fact.
+        One statement is enough if the shopper was sent to the wallet and no event must be written.
+        No lock is needed, because the statement writes nothing if the payment already has a fact.
 
         Returns:
-            False if nothing was written, because more must be written or the payment already has a
-            fact.
+            True if the fact and the answer were written; False if one statement is not enough, or
+            if the payment already has a fact. Then nothing was written.
         """
         opened = LockedPayment(fold.payment(intent, ()), Reported(Status.CREATED, None))
         entry = self._entry(opened, facts)
@@ -169,12 +169,12 @@ class Ledger:
     async def write_held_back(
         self, connection: Connection, payment_ids: Sequence[PaymentId]
     ) -> None:
-        """Write the delayed events of these payments, if the payments still have that status."""
+        """Write the delayed events of these payments, for the statuses that they have now."""
         locked = await self.lock(connection, payment_ids)
         await self._write(connection, [self._held_back(found) for found in locked.values()])
 
     def _entry(self, locked_payment: LockedPayment, facts: Sequence[Fact]) -> _Entry | None:
-        """The rows to write for these facts; None where none of them is new."""
+        """The rows to write for these facts of one payment; None if no fact is new."""
         before = locked_payment.payment
         keys = {fact.key for fact in before.facts}
         new = {fact.key: fact for fact in facts if fact.key not in keys}
@@ -196,7 +196,7 @@ class Ledger:
             *fact_events([*new.values()]),
             *summary_events(before.summary, after.summary),
         )
-        # A token's fact may name a pspReference that this payment owns only from now on.
+        # A fact of a token may have a pspReference that this payment has just claimed.
         schedules = _outcome(after.summary) != _outcome(before.summary) or bool(change.claims)
         return _Entry(change, events, schedules)
 
@@ -227,9 +227,9 @@ class _Entry:
     """The rows to write for one payment.
 
     Attributes:
-        change: Its new facts and their summary.
-        events: The shop's events about it.
-        schedules: Whether its shopper's subscriptions must be scheduled.
+        change: The new facts, and the summary of all facts.
+        events: The shop's events about the payment.
+        schedules: Whether the shopper's subscriptions must be scheduled.
     """
 
     change: Change

@@ -1,7 +1,7 @@
 """Stores, locks and withdraws the payments of renewals in PostgreSQL, many at a time.
 
-A turn of many subscriptions decides on their charges in one transaction. The charges are sent after
-its commit. Until a charge is sent, a later turn can withdraw it.
+One transaction decides on the charges of many subscriptions. The charges are sent after the commit.
+Until a charge is sent, a later turn can withdraw it.
 """
 
 from __future__ import annotations
@@ -42,9 +42,10 @@ class RenewalPayments:
     async def open_unasked(
         self, connection: Connection, charges: Sequence[tuple[Intent, Question]]
     ) -> None:
-        """Store intents, and their questions, which are sent later.
+        """Store payments and their questions, without sending the questions.
 
-        After the commit any process may send the questions. A worker sends those that are left.
+        After the commit any process may send a question. A worker sends a question that no process
+        has sent within `lease`.
         """
         intents = [intent for intent, _ in charges]
         questions = [question for _, question in charges]
@@ -74,10 +75,10 @@ class RenewalPayments:
     async def lock_unasked(
         self, connection: Connection, payment_ids: Sequence[PaymentId]
     ) -> frozenset[PaymentId]:
-        """Lock those questions of the payments that were not sent yet; return their payments' ids.
+        """Lock the questions of these payments that were never sent; return these payments' ids.
 
-        The questions are not sent before the caller's commit, because a sender begins with
-        `take_over`, which waits for the locked rows.
+        No process can send a locked question before the caller's commit, because a sender begins
+        with `take_over`, which waits for the lock.
         """
         rows = SQL.lock_unasked(connection, payment_ids=payment_ids)
         return frozenset([PaymentId(row["payment_id"]) async for row in rows])
@@ -85,7 +86,8 @@ class RenewalPayments:
     async def withdraw(
         self, connection: Connection, facts: Mapping[PaymentId, Fact], answer: KeptAnswer
     ) -> None:
-        """Answer questions that were not sent, and record the facts of their payments.
+        """Store `answer` for the questions of these payments that were never sent, and record
+        facts.
 
         A later sender finds the answer, and sends nothing. The caller has locked the payments.
         """

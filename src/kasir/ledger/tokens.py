@@ -24,9 +24,9 @@ class TokenLedger:
     """Records facts of tokens, in the caller's transaction.
 
     Attributes:
-        ids: Makes Kasir's own ids of tokens.
+        ids: Makes Kasir's ids of tokens.
         clock: Kasir's time.
-        vault: Encrypts the provider's names for tokens.
+        vault: Encrypts the provider's ids of tokens.
         outbox: Stores the shop's events.
     """
 
@@ -38,13 +38,13 @@ class TokenLedger:
     async def record(
         self, connection: Connection, reports: Sequence[TokenReport]
     ) -> frozenset[str]:
-        """Record facts of tokens: lock all tokens, read their facts, write what is new.
+        """Record facts of tokens: lock all tokens, read their facts, write the new facts.
 
         The number of statements does not depend on the number of tokens or facts.
 
         Returns:
-            The shoppers whose tokens changed. The caller schedules their subscriptions, after it
-            has locked everything else.
+            The shoppers whose tokens have new facts. The caller schedules their subscriptions,
+            after it has locked everything else.
         """
         by_token = _by_token(reports)
         if not by_token:
@@ -67,7 +67,7 @@ class TokenLedger:
     async def _lock(
         self, connection: Connection, by_token: Mapping[TokenName, Sequence[TokenReport]]
     ) -> dict[TokenName, str]:
-        """Lock tokens, and create new ones; return the id of each."""
+        """Lock tokens, and create new tokens; return Kasir's id of each token."""
         new = [
             NewToken(
                 id=self.ids.new("tok"),
@@ -105,7 +105,7 @@ class _Entry:
 def _entry(
     token_id: str, known: dict[str, TokenFact], reports: Sequence[TokenReport]
 ) -> _Entry | None:
-    """The rows to write for these facts; None where none of them is new."""
+    """The rows to write for these facts of one token; None if no fact is new."""
     facts = (report.fact for report in reports)
     new = {fact.key: not_before(fact, known.values()) for fact in facts if fact.key not in known}
     if not new:
@@ -136,11 +136,11 @@ class Tokens:
         self._vault = vault
 
     async def of(self, shopper_reference: str) -> list[Token]:
-        """Return a shopper's tokens, newest first, with the disabled ones."""
+        """Return a shopper's tokens, including disabled tokens, newest first."""
         return await tokens.of_shopper(self._pool, self._vault, shopper_reference)
 
     async def stored_as(self, stored_id: str) -> list[Token]:
-        """Return the tokens with this name at the provider, of any shopper."""
+        """Return the tokens with this id at the provider, of any shopper."""
         return await tokens.stored_as(self._pool, self._vault, stored_id)
 
     @retried
@@ -159,8 +159,8 @@ class Tokens:
         await tokens.count_comparison(self._pool, shopper_reference, compare_at)
 
     async def watched(self, most: int) -> list[str]:
-        """Return `most` shoppers whose tokens are to be compared with the provider's list.
+        """Return at most `most` shoppers whose tokens are compared with the provider's list.
 
-        The shoppers for whom the comparison is due are first.
+        The shopper whose next comparison is due first is first.
         """
         return await tokens.watched(self._pool, most)

@@ -1,7 +1,7 @@
 """Groups the facts of a payment by change: one capture, refund, cancel, reversal or dispute.
 
-A change has two names: the idempotency key of Kasir's call (`about`), and the provider's
-pspReference of the change (`modification`). The answer to the call links the two names. A change
+A change has two ids: the idempotency key of Kasir's call (`about`), and the provider's pspReference
+of the change (`modification`). The answer to the call has both ids, and so links them. A change
 that was made in the provider's back office has only a pspReference.
 """
 
@@ -60,8 +60,8 @@ class Change:
     Attributes:
         name: The change's pspReference if that is known, else the idempotency key of Kasir's call.
         attempt: The pspReference of the changed attempt; None if it is not known.
-        meanings: Each meaning among the facts, with its amount in minor units; 0 where there is no
-            amount in the payment's currency.
+        meanings: Each meaning among the facts, with its largest amount in minor units; 0 if no fact
+            with that meaning has an amount in the payment's currency.
     """
 
     name: str
@@ -69,21 +69,21 @@ class Change:
     meanings: Mapping[Says, int]
 
     def money(self, *says: Says) -> int:
-        """The amount, in minor units, of the first of these meanings that has one; else 0."""
+        """The amount, in minor units, of the first of these meanings with an amount; 0 if none."""
         return next((self.meanings[each] for each in says if self.meanings.get(each)), 0)
 
 
 def changes(
     facts: Iterable[Fact], attempts: Collection[str], currency: Currency
 ) -> tuple[Change, ...]:
-    """Every change in these facts, by name.
+    """Every change in these facts, sorted by name.
 
     Args:
         facts: All facts of a payment.
         attempts: The pspReferences of the payment's paid attempts.
         currency: The payment's currency. Amounts in other currencies count as 0.
     """
-    # Sorted, because the order of a set differs between processes.
+    # Sorted, because the iteration order of a set differs between processes.
     known = sorted((fact for fact in facts if _is_of_change(fact)), key=lambda fact: fact.key)
     # The pspReference of each change, by the idempotency key of the call.
     psp_references = {
@@ -123,7 +123,10 @@ def _is_of_change(fact: Fact) -> bool:
 
 
 def _attempt(facts: Iterable[Fact], attempts: Collection[str]) -> str | None:
-    """The paid attempt that the facts of a change name, or the only paid attempt."""
+    """The pspReference of the paid attempt that a change belongs to; None if it is not known.
+
+    If no fact of the change names an attempt, it is the payment's only paid attempt.
+    """
     named = {fact.psp_reference for fact in facts if fact.psp_reference}
     if not named and len(attempts) == 1:
         return next(iter(attempts))
@@ -131,6 +134,7 @@ def _attempt(facts: Iterable[Fact], attempts: Collection[str]) -> str | None:
 
 
 def _meanings(facts: Iterable[Fact], currency: Currency) -> Mapping[Says, int]:
+    """The meanings of the facts of one change, as in `Change.meanings`."""
     meanings: dict[Says, int] = {}
     for fact in facts:
         says, amount = meaning(fact), fact.amount

@@ -1,8 +1,9 @@
 """How much of the provider's queue of notifications has been delivered to Kasir.
 
-The provider sends its notifications one after another. If Kasir does not accept a notification, the
-later ones wait until it does. So all events before the newest notified event were notified too.
-While notifications of old events arrive, more of them are still in the queue.
+The provider sends its notifications one after another, in a queue. If Kasir does not accept a
+notification, the later notifications wait until Kasir does. So Kasir has the notifications of all
+events before the newest notified event. While notifications of old events arrive, more of them are
+still in the queue.
 """
 
 from __future__ import annotations
@@ -16,8 +17,10 @@ class Deliveries:
     """What the inbox shows about the provider's queue.
 
     Attributes:
-        notified_until: The time of the newest notified event of Kasir's payments.
-        late_at: When the last notification came that had waited in the queue for too long.
+        notified_until: The time of the newest event of Kasir's payments that was notified; None if
+            there is none.
+        late_at: When the last notification came that had waited in the queue for too long; None if
+            there is none.
         unread_since: When the oldest unread notice came; None if all are read.
     """
 
@@ -32,5 +35,5 @@ class Deliveries:
         return came_late or is_unread
 
     def cover(self, moment: datetime) -> bool:
-        """Whether an event that happened at this moment or later was notified."""
+        """Whether Kasir has a notification of an event at this moment or later."""
         return self.notified_until is not None and self.notified_until >= moment

@@ -1,8 +1,8 @@
 """Disputes: each dispute of a payment, its status and its details.
 
-All facts of one dispute have the same pspReference. The order in which they arrive does not matter.
-The status follows from the stages of a dispute. If several facts have details, the latest details
-by the provider's clock count.
+All facts of one dispute have the same pspReference. The order in which facts arrive does not
+matter: the latest known stage of a dispute decides its status. If several facts have details, the
+latest details by the provider's clock count.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class DisputeStatus(StrEnum):
     OPEN = "open"
     #: The dispute took the money from the shop.
     CHARGED_BACK = "charged_back"
-    #: The shop won the dispute and has the money again.
+    #: The shop won the dispute and got the money back.
     REVERSED = "reversed"
     #: The dispute took the money again, finally.
     LOST = "lost"
@@ -51,15 +51,15 @@ class Dispute:
 
     Attributes:
         name: The dispute's pspReference.
-        attempt: The disputed attempt; None where that is not known.
-        amount: The disputed money; zero where no amount is known.
-        status: The status.
+        attempt: The pspReference of the disputed attempt; None if that is not known.
+        amount: The disputed money; zero if no amount is known.
+        status: The status of the dispute.
         opened_at: The time of the dispute's first fact, by the provider's clock.
         is_announced: Whether the dispute was announced, before the money moved or later.
-        reason: The provider's text of the reason; empty where unknown.
-        reason_code: The payment method's code of the reason; empty where unknown.
-        deadline: The last time at which the shop can defend; None where unknown.
-        provider_status: The provider's name of the status; empty where unknown.
+        reason: The provider's text of the reason; empty if unknown.
+        reason_code: The payment method's code of the reason; empty if unknown.
+        deadline: Until when the shop can defend the dispute; None if unknown.
+        provider_status: The provider's name of the status; empty if unknown.
     """
 
     name: str
@@ -90,12 +90,13 @@ def disputes(
 
 
 def _dispute(change: Change, known: Iterable[Fact], nothing: Money) -> Dispute | None:
+    """The dispute of a change; None if the change is no dispute."""
     status = next((status for says, status in _PRECEDENCE if says in change.meanings), None)
-    own = sorted(
+    of_change = sorted(
         (fact for fact in known if _name(fact) == change.name),
         key=lambda fact: (fact.at, fact.key),
     )
-    if status is None or not own:
+    if status is None or not of_change:
         return None
     minor_units = change.money(*(says for says, _ in _PRECEDENCE))
     return Dispute(
@@ -103,21 +104,26 @@ def _dispute(change: Change, known: Iterable[Fact], nothing: Money) -> Dispute |
         attempt=change.attempt,
         amount=Money(nothing.currency, minor_units),
         status=status,
-        opened_at=own[0].at,
+        opened_at=of_change[0].at,
         is_announced=Says.DISPUTE_ANNOUNCED in change.meanings,
-        reason=_last(own, lambda details: details.reason) or "",
-        reason_code=_last(own, lambda details: details.reason_code) or "",
-        deadline=_last(own, lambda details: details.deadline),
-        provider_status=_last(own, lambda details: details.status) or "",
+        reason=_last(of_change, lambda details: details.reason) or "",
+        reason_code=_last(of_change, lambda details: details.reason_code) or "",
+        deadline=_last(of_change, lambda details: details.deadline),
+        provider_status=_last(of_change, lambda details: details.status) or "",
     )
 
 
 def _name(fact: Fact) -> str:
-    """The name of a fact's dispute, by the same rule as in `changes`."""
+    """The name of the dispute that a fact belongs to, by the same rule as in `changes`."""
     return fact.modification or fact.about or fact.psp_reference
 
 
 def _last(facts: Iterable[Fact], detail: Callable[[DisputeDetails], T]) -> T | None:
-    """The latest value of a detail, by the provider's clock; None where there is none."""
+    """The last value of a detail that is not empty; None if there is none.
+
+    Args:
+        facts: The facts of one dispute, sorted by the provider's clock.
+        detail: Returns the detail.
+    """
     values = [detail(fact.dispute) for fact in facts if fact.dispute]
     return next((value for value in reversed(values) if value), None)

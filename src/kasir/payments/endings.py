@@ -1,7 +1,7 @@
 """How captures and cancels ended, for the shop's events.
 
-The ends of refunds are in refunds.py, and a successful cancel changes the status. This module has
-the ends that change neither a refund nor the status.
+refunds.py has the results of refunds, and a successful cancel changes the payment's status. This
+module has the results that change neither a refund nor the status.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Ending(StrEnum):
     CAPTURE_FAILED = "capture_failed"
     #: The payment could not be cancelled and remains as it is.
     CANCEL_FAILED = "cancel_failed"
-    #: The provider rejected a refund whose request had no answer at first.
+    #: The provider rejected a request for a refund that had no answer at first.
     REFUND_NEVER_TAKEN = "refund_never_taken"
 
 
@@ -42,7 +42,7 @@ def endings(changes: Iterable[Change], facts: Iterable[Fact]) -> tuple[Ended, ..
 
 
 def _ending(change: Change, was_unanswered: bool) -> Ending | None:
-    """How a change ended; None if it has not ended, or if the shop gets the result in another way.
+    """How a change ended; None if it is open, or if the shop learns the result in another way.
 
     A request that the provider rejected counts only if it had no answer at first. Otherwise the
     shop got the rejection as the answer to its call.
@@ -55,14 +55,14 @@ def _ending(change: Change, was_unanswered: bool) -> Ending | None:
     if Says.CAPTURE_REJECTED in meanings:
         return Ending.CAPTURE_FAILED
     if Says.CANCEL_REJECTED in meanings and Says.VOIDED not in meanings:
-        # If the shop did not ask for the cancel, Kasir did.
-        is_own = Says.CHANGE_RECEIVED in meanings and Says.CANCEL_ASKED not in meanings
-        return None if is_own else Ending.CANCEL_FAILED
+        # The provider accepted a request for this cancel. If the shop did not make it, Kasir did.
+        is_of_kasir = Says.CHANGE_RECEIVED in meanings and Says.CANCEL_ASKED not in meanings
+        return None if is_of_kasir else Ending.CANCEL_FAILED
     return _never_taken(change) if was_unanswered else None
 
 
 def _never_taken(change: Change) -> Ending | None:
-    """How a change ended that the provider rejected; None if it did not reject the change."""
+    """How a change ended whose request the provider rejected; None if it was not rejected."""
     meanings = change.meanings
     if Says.REFUND_DECLINED in meanings:
         return Ending.REFUND_NEVER_TAKEN

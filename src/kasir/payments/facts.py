@@ -1,6 +1,7 @@
 """A fact: one thing known about a payment, and its source. Facts are never changed or deleted.
 
-A fact that is recorded twice counts once, because two facts with the same key are the same fact.
+A fact that is recorded twice counts once, because two facts of a payment with the same `key` are
+the same fact.
 """
 
 from __future__ import annotations
@@ -50,25 +51,25 @@ class Says(StrEnum):
     EXPIRED = "expired"
     #: An authorised payment was cancelled before it was captured.
     VOIDED = "voided"
-    #: The shop asked for a capture.
+    #: The shop requested a capture.
     CAPTURE_ASKED = "capture_asked"
-    #: The capture was not possible, so the money stays authorised.
+    #: The provider reported that the capture is not possible, so the money stays authorised.
     CAPTURE_REJECTED = "capture_rejected"
     #: The money was captured, where capture is a separate step.
     CAPTURED = "captured"
     #: The capture failed afterwards.
     CAPTURE_FAILED = "capture_failed"
-    #: The shop asked for a cancel.
+    #: The shop requested a cancel.
     CANCEL_ASKED = "cancel_asked"
-    #: The cancel was not possible, so the payment does not change.
+    #: The provider reported that the cancel is not possible, so the payment does not change.
     CANCEL_REJECTED = "cancel_rejected"
     #: The provider accepted the request for a capture or a cancel, and gave it a pspReference.
     CHANGE_RECEIVED = "change_received"
     #: The provider rejected the request for a capture or a cancel, so nothing changes.
     CHANGE_DECLINED = "change_declined"
-    #: The shop asked for a reversal: a cancel or a refund of the whole payment.
+    #: The shop requested a reversal: a cancel or a refund of the whole payment.
     REVERSAL_ASKED = "reversal_asked"
-    #: The shop asked for a refund.
+    #: The shop requested a refund.
     REFUND_ASKED = "refund_asked"
     #: The provider accepted the request for a refund, and gave it a pspReference.
     REFUND_RECEIVED = "refund_received"
@@ -76,7 +77,7 @@ class Says(StrEnum):
     REFUND_DECLINED = "refund_declined"
     #: The refund succeeded.
     REFUND_CONFIRMED = "refund_confirmed"
-    #: The refund was not possible.
+    #: The provider reported that the refund is not possible.
     REFUND_REJECTED = "refund_rejected"
     #: The refund failed afterwards.
     REFUND_FAILED = "refund_failed"
@@ -86,7 +87,7 @@ class Says(StrEnum):
     DISPUTE_ANNOUNCED = "dispute_announced"
     #: A dispute took the money from the shop.
     CHARGED_BACK = "charged_back"
-    #: The shop won the dispute and has the money again.
+    #: The shop won the dispute and got the money back.
     CHARGEBACK_REVERSED = "chargeback_reversed"
     #: The dispute took the money again, finally.
     SECOND_CHARGEBACK = "second_chargeback"
@@ -105,7 +106,7 @@ class DisputeDetails:
     Attributes:
         reason: The provider's text of the reason.
         reason_code: The payment method's code of the reason.
-        deadline: The last time at which the shop can defend.
+        deadline: Until when the shop can defend the dispute.
         status: The provider's name of the status.
     """
 
@@ -120,16 +121,17 @@ class Fact:
     """One thing known about a payment.
 
     Attributes:
-        key: The fact's name within its payment. Two facts with the same key are the same fact.
+        key: The fact's id within its payment. Two facts with the same `key` are the same fact.
         says: The fact's meaning.
         source: The fact's source.
-        at: When it happened, by the provider's clock if the provider gives a time.
+        at: The time of the reported event, by the provider's clock if the provider gives a time.
         about: The idempotency key of the call that the fact belongs to; may be empty.
         psp_reference: The pspReference of the attempt; empty if not known.
-        modification: The pspReference of the refund, capture, dispute or offer; may be empty.
+        modification: The pspReference of the capture, refund, cancel, dispute or offer; may be
+            empty.
         amount: The money, if any.
         words: The provider's or Kasir's text, shown to operators.
-        dispute: The details of a dispute, if it is about one.
+        dispute: The details of a dispute; None if the fact has none.
     """
 
     key: str
@@ -144,7 +146,7 @@ class Fact:
     dispute: DisputeDetails | None = None
 
 
-#: The key of the fact that the return URL was visited.
+#: The `Fact.key` of the fact that the return URL was visited.
 _RETURNED: Final = "returned"
 
 
@@ -155,7 +157,7 @@ def returned(at: datetime) -> Fact:
 
 
 def unanswered_key(question_key: str) -> str:
-    """The key of the fact that the call with this idempotency key had no answer."""
+    """The `Fact.key` of the fact that the call with this idempotency key had no answer."""
     return f"unknown:{question_key}"
 
 

@@ -1,7 +1,8 @@
-"""The flow of a payment: store the intent, ask the provider, store the result.
+"""The flow of a payment: store the intent, call the provider, store the result.
 
-If the process that sent a question has stopped, the next caller sends the question again, with the
-same key and the same body. So no shopper is charged twice and no result is lost.
+A call to the provider is stored as a `Question` before it is sent. If the process that sent a
+question has stopped, the next caller sends the question again, with the same idempotency key and
+the same body. So no shopper is charged twice and no result is lost.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from kasir.payments.question import (
 #: Each pause is twice as long as the one before.
 _POLL_S: Final = 0.05
 _POLL_MAX_S: Final = 0.8
-#: How often the gap between two tries is doubled at most, so that its value does not overflow.
+#: How often the wait between two tries is doubled at most, so that its value does not overflow.
 _DOUBLINGS_MAX: Final = 20
 
 
@@ -53,7 +54,7 @@ class PaymentBook(Protocol):
 
         Returns:
             None if both were stored. If this shop key was used before, nothing is stored, and the
-            first question with this key is returned.
+            question that was stored with it is returned.
 
         Raises:
             KeyReused: The shop key was used before with another fingerprint.
@@ -69,8 +70,8 @@ class PaymentBook(Protocol):
         the other, each with the facts of the earlier ones.
 
         Returns:
-            None if it was stored. If this shop key was used before, nothing is stored, and the
-            first question with this key is returned.
+            None if the question was stored. If this shop key was used before, nothing is stored,
+            and the question that was stored with it is returned.
 
         Raises:
             KeyReused: The shop key was used before with another fingerprint.
@@ -80,31 +81,31 @@ class PaymentBook(Protocol):
         ...
 
     async def open_question(self, question: Question) -> bool:
-        """Store a question; False if a question with its key exists."""
+        """Store a question, and return True; False if a question with its key exists already."""
         ...
 
     async def question(self, key: str) -> tuple[Question, KeptAnswer | None]:
-        """Return a question and its kept answer, if it has one.
+        """Return a question and its stored answer; the answer is None if there is none yet.
 
         Raises:
-            NotFound: No question has this key.
+            NotFound: No question has this idempotency key.
         """
         ...
 
     def asking(self, question: Question) -> AbstractAsyncContextManager[None]:
-        """A context around the sending of a question, entered before the question is stored.
+        """A context in which a question is stored and sent.
 
         If the context ends by a cancellation or a lost database, the question is released, so that
-        any process may send it.
+        any process may send the question.
         """
         ...
 
     async def is_abandoned(self, question: Question) -> bool:
-        """Whether the last sender of a question is known not to wait for the answer any more."""
+        """Whether it is known that the last sender of a question no longer waits for the answer."""
         ...
 
     async def take_over(self, question: Question, now: datetime) -> bool:
-        """Claim an unanswered question; True if it was not sent since `question.asked_at`."""
+        """Claim an unanswered question; False if it was sent again since `question.asked_at`."""
         ...
 
     async def record(
@@ -114,14 +115,14 @@ class PaymentBook(Protocol):
         ask_again_at: datetime | None,
         opened: Intent | None = None,
     ) -> None:
-        """Keep the answer, record its facts, and write the payment's new summary.
+        """Store the answer, record its facts, and write the payment's new summary.
 
         The payment's row is locked meanwhile, so concurrent calls wait for each other. Without an
-        answer the question is released: any process may send it at once, and a worker sends it at
-        `ask_again_at`, or never if that is None.
+        answer the question is released: any process may send the question at once, and a worker
+        sends it at `ask_again_at`; if that is None, no worker sends it.
 
-        `opened` is the payment's intent if the caller has just stored it. Then the payment need not
-        be read from the database, unless another fact of it was recorded meanwhile.
+        `opened` is the payment's intent if the caller has just stored that intent. Then the payment
+        is read from the database only if another fact of the payment was recorded meanwhile.
         """
         ...
 
@@ -134,7 +135,7 @@ class Payments(Protocol):
         ...
 
     async def payment_of_attempt(self, psp_reference: str) -> Payment | None:
-        """Return the payment that owns an attempt at the provider."""
+        """Return the payment that owns the attempt with this pspReference, if there is one."""
         ...
 
     async def payments_of(self, reference: str, limit: int) -> Sequence[Payment]:
@@ -142,20 +143,20 @@ class Payments(Protocol):
         ...
 
     async def payments_of_link(self, link_id: LinkId, limit: int) -> Sequence[Payment]:
-        """Return the newest payments of a link, and older ones that are or may become paid."""
+        """Return the newest payments of a link, and older payments that are or may become paid."""
         ...
 
     async def original_of(self, name: str) -> tuple[str, str] | None:
         """Return the pspReference and the merchant reference of the payment that owns `name`.
 
-        `name` is the pspReference of a change, or one that the provider gave before the payment was
-        paid. The returned pspReference is empty if the payment has none yet. The result is None if
-        no payment owns `name`.
+        `name` is the pspReference of a change, or a pspReference that the provider gave before the
+        payment was paid. The returned pspReference is empty if the payment has none yet. The result
+        is None if no payment owns `name`.
         """
         ...
 
     async def is_unclaimed(self, psp_reference: str) -> bool:
-        """Whether an answer to `/payments/details` named an attempt that no payment owns yet."""
+        """Whether an answer to `/payments/details` has this pspReference and no payment owns it."""
         ...
 
     async def add_facts(self, payment_id: PaymentId, facts: Sequence[Fact]) -> None:
@@ -173,8 +174,8 @@ class Timeouts:
         first_gap: The first wait before a worker sends an unanswered question again. Each further
             wait is twice as long.
         longest_gap: The longest of these waits.
-        key_lifetime: How long the provider remembers a key. After that a question is not sent
-            again, because it might become a second payment.
+        key_lifetime: How long the provider remembers an idempotency key. After that a question is
+            not sent again, because it might become a second payment.
     """
 
     lease: timedelta
@@ -186,7 +187,7 @@ class Timeouts:
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """Asks the provider for payments and for changes of them.
+    """Calls the provider for payments and for changes of payments.
 
     Attributes:
         book: Stores payments and questions.
@@ -205,7 +206,7 @@ class Flow:
     async def pay(
         self, intent: Intent, question: Question, shop_key: ShopKey | None = None
     ) -> tuple[PaymentId, KeptAnswer | Unanswered]:
-        """Ask for a payment, once per shop key.
+        """Request a payment from the provider, once per shop key.
 
         Returns:
             The payment's id, and the provider's answer, or why the outcome is unknown. If the shop
@@ -223,19 +224,20 @@ class Flow:
         return first.payment_id or intent.id, kept
 
     async def resume(self, key: str) -> KeptAnswer | Unanswered:
-        """Return the kept answer to a question, or send the question again, with the same key.
+        """Return the stored answer to a question, or send the question again, with the same key.
 
         Returns:
             The provider's answer, or why the outcome is unknown.
 
         Raises:
             StillRunning: Another caller is waiting for the answer.
-            NotFound: No question has this key.
+            NotFound: No question has this idempotency key.
         """
         return await self._again(key, key)
 
     async def finish(self, question: Question) -> KeptAnswer | Unanswered:
-        """Ask for the status of a payment, once per key. All callers get the same answer.
+        """Request the status of a payment, once per `question.key`. All callers get the same
+        answer.
 
         Returns:
             The provider's answer, or why the outcome is unknown.
@@ -256,7 +258,7 @@ class Flow:
     async def change(
         self, question: Question, decide: Decide, shop_key: ShopKey | None = None
     ) -> KeptAnswer | Unanswered:
-        """Ask for a change of a payment (a refund, a cancel), once per shop key.
+        """Request a change of a payment (a refund, a cancel), once per shop key.
 
         Returns:
             The provider's answer, or why the outcome is unknown.
@@ -278,15 +280,16 @@ class Flow:
             await self.resume(key)
 
     async def _again(self, key: str, shop_key: str) -> KeptAnswer | Unanswered:
-        """Return the kept answer to a question, or take the question over and send it again.
+        """Return the stored answer to a question, or claim the question and send it again.
 
-        It is taken over if no caller waits for its answer any more.
+        The question is claimed if no caller waits for the answer any more. `key` is the question's
+        idempotency key; `shop_key` is only named in the error.
         """
         stored, answer = await self.book.question(key)
         while answer is None:
             now = self.clock.now()
             if now >= stored.opened_at + self.timeouts.key_lifetime:
-                return Unanswered()  # The provider may have forgotten the key, and would pay again.
+                return Unanswered()  # The provider may have forgotten the key: a second payment.
             is_leased = now < stored.asked_at + self.timeouts.lease
             if not is_leased or await self.book.is_abandoned(stored):
                 asked = replace(stored, asked_at=now)
@@ -297,19 +300,19 @@ class Flow:
             stored, answer = await self.book.question(key)
             if answer is None and stored.asked_at == asked_before:
                 raise StillRunning(shop_key)
-            # Meanwhile the question was answered, released or taken over, so the loop checks again.
+            # Meanwhile the question was answered, released or claimed, so the loop checks again.
         return answer
 
     async def _ask(
         self, question: Question, opened: Intent | None = None
     ) -> KeptAnswer | Unanswered:
-        """Send a question, outside any transaction, and store the result."""
+        """Send a question outside any transaction, store the result, and return the answer."""
         result = await self.provider.ask(question)
         await self.book.record(question, result, self._next_time(question), opened)
         return result.answer or Unanswered(result.error)
 
     def _next_time(self, question: Question) -> datetime | None:
-        """When a worker sends an unanswered question again; None if its key may expire by then."""
+        """When a worker sends an unanswered question again; None if its key expires before that."""
         doubled_gap = self.timeouts.first_gap * (1 << min(question.tries, _DOUBLINGS_MAX))
         gap = min(doubled_gap, self.timeouts.longest_gap)
         next_time = self.clock.now() + gap * (0.5 + self.chance())
@@ -317,9 +320,10 @@ class Flow:
 
 
 def _tries(known: Question) -> int:
-    """How many times a question that is taken over was sent, or may have been sent.
+    """How many times a question was sent, or may have been sent, before it is claimed.
 
-    If `asked_at` is earlier than `opened_at`, the question was never sent. Otherwise its first
-    sender may have sent it before that process ended.
+    If `asked_at` is earlier than `opened_at`, the question was never sent or was released; then
+    `tries` is exact. Otherwise the question counts as sent at least once, because a process may
+    have sent it and then stopped.
     """
     return max(known.tries, 1) if known.asked_at >= known.opened_at else known.tries

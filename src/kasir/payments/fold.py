@@ -19,7 +19,7 @@ def payment(intent: Intent, facts: Sequence[Fact]) -> Payment:
 
 
 def fold(intent: Intent, facts: Iterable[Fact]) -> Summary:
-    """The summary of these facts. The same set gives the same summary, in any order."""
+    """The summary of these facts. The same set of facts gives the same summary, in any order."""
     known = frozenset(facts)
     payment_sums = sums(intent, known)
     return Summary(
@@ -44,6 +44,6 @@ def _is_given_back(facts: frozenset[Fact], payment_sums: Sums) -> bool:
 
 
 def _psp_reference(facts: frozenset[Fact]) -> str:
-    """The pspReference of a paid attempt, or else of any; if several, the first in sorted order."""
+    """The pspReference of a paid attempt, else of any attempt; the first in sorted order."""
     known = {fact.psp_reference for fact in facts if fact.psp_reference}
     return min(paid_attempts(facts) or known, default="")

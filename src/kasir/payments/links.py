@@ -42,13 +42,13 @@ class Link:
 
 
 def link_status(link: Link, payments: Sequence[Payment], now: datetime) -> LinkStatus:
-    """The status of a link at a time. A paid link stays completed."""
+    """The status of a link at the time `now`. A paid link that is not reusable stays completed."""
     statuses = {payment.status for payment in payments}
     if Status.AUTHORISED in statuses and not link.request.get("reusable"):
         return LinkStatus.COMPLETED
     if link.expired_by_shop_at is not None:
         return LinkStatus.EXPIRED
-    if link.is_over(now):  # A payment that was begun earlier may still become paid.
+    if link.is_over(now):  # A payment that began before the expiry may still become paid.
         return LinkStatus.EXPIRED if statuses <= FINAL else LinkStatus.PAYMENT_PENDING
     if statuses & {Status.PENDING, Status.UNKNOWN}:
         return LinkStatus.PAYMENT_PENDING

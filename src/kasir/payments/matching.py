@@ -1,15 +1,16 @@
 """Decides which payment a message belongs to: one rule for answers and notifications.
 
-A merchant reference is no proof, because other systems on the account may use the same one. A visit
-of the return URL is no proof either. A pspReference has one owner, the payment that claimed it
-first; it is the primary key of the table `psp_reference`. A claim is proven by one of these:
+A merchant reference is no proof, because other systems on the merchant account may use the same
+reference. A visit of the return URL is no proof either. A pspReference has one owner, the payment
+that claimed it first: the pspReference is the primary key of the table `psp_reference`. A message
+is proven to belong to a payment by one of these:
 
 - Kasir's own id in the message, which the provider repeats;
 - the message is the answer to a call that Kasir made for that payment;
 - the payment already owns another pspReference in the message.
 
-Without proof a reference counts only if the method and the amount are the same, and exactly one
-payment of that reference is open and has no attempt yet.
+Without proof a message belongs to a payment only if merchant reference, method and amount are the
+same, and no other such payment is open and has no attempt yet.
 
 The rule as a table: docs/payment-status.md.
 """
@@ -28,15 +29,19 @@ from kasir.money import Money
 class Ruling(StrEnum):
     """Which payment a message belongs to."""
 
-    #: It belongs to one payment of Kasir's, which records the fact and owns its pspReferences.
+    #: The message belongs to one payment of Kasir's, which records its facts and owns its
+    #: pspReferences.
     OURS = "ours"
-    #: It belongs to one payment of Kasir's, but has another amount. It does not count as paid.
+    #: The message belongs to one payment of Kasir's, but has another amount. The payment does not
+    #: count as paid.
     MISMATCHED = "mismatched"
-    #: It may belong to a payment of Kasir's, but nothing proves to which. A person must decide.
+    #: The message may belong to a payment of Kasir's, but nothing proves it. A person must decide.
     HELD = "held"
-    #: It is a change of an attempt that no payment has claimed yet. It is read again after a claim.
+    #: The message is about a change of an attempt that no payment has claimed yet. It is read again
+    #: after a claim.
     WAITING = "waiting"
-    #: It belongs to no known payment. It is read again if one claims one of its pspReferences.
+    #: The message belongs to no known payment. It is read again if a payment claims one of its
+    #: pspReferences.
     FOREIGN = "foreign"
 
 
@@ -45,14 +50,15 @@ class Clues:
     """The parts of a message that show which payment it belongs to.
 
     Attributes:
-        attempt: The pspReference of the attempt; empty where the message has none.
+        attempt: The pspReference of the attempt; empty if the message has none.
         change: The pspReference of the capture, refund, cancel or dispute of that attempt.
-        is_change: Whether it is about a change. Without proof, a payment never claims a change.
-        payment_id: Kasir's id, if the provider repeated it or Kasir made the call for it.
-        reference: The shop's reference.
-        method: The provider's name of the payment method; empty where the message has none.
-        amount: The money in it, if any.
-        pays: Whether it reports that the payment is authorised.
+        is_change: Whether the message is about a change. Without proof, no payment claims a change.
+        payment_id: Kasir's id of the payment, if the provider repeated that id or the message
+            answers a call for that payment; else empty.
+        reference: The merchant reference.
+        method: The provider's name of the payment method; empty if the message has none.
+        amount: The money in the message, if any.
+        pays: Whether the message reports that the payment is authorised.
         by_reference: Whether the shop requested the change with a merchant reference, which several
             payments may have, and not with a pspReference. Then the owner of `attempt` decides, and
             the owner of `change` does not count.
@@ -76,15 +82,15 @@ class Clues:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """A payment that a message could be about, read under its row lock.
+    """A payment that a message may belong to, read while its row is locked.
 
     Attributes:
         id: Kasir's id of the payment.
-        reference: The shop's reference.
-        amount: What is to be paid.
+        reference: The merchant reference.
+        amount: The amount of the payment.
         method: The payment method.
-        is_open: Whether its status is not final yet.
-        has_attempt: Whether it owns an attempt at the provider.
+        is_open: Whether the payment's status is not final yet.
+        has_attempt: Whether the payment owns the pspReference of an attempt.
     """
 
     id: PaymentId
@@ -101,8 +107,8 @@ class Match:
 
     Attributes:
         ruling: The decision.
-        payment_id: The payment that the message belongs to (ours, mismatched).
-        fits: The payments that the message may belong to (held).
+        payment_id: The payment that the message belongs to, for `OURS` and `MISMATCHED`.
+        fits: The payments that the message may belong to, for `HELD`.
         why: The reason, for the operator; may be empty.
     """
 
@@ -126,9 +132,9 @@ def match(clues: Clues, owners: Mapping[str, PaymentId], candidates: Sequence[Ca
 
     Args:
         clues: The message's clues.
-        owners: The payment that owns each pspReference, for claimed ones only.
-        candidates: The owners, the payment whose id is in the message, and the payments with the
-            same merchant reference.
+        owners: The payment that owns each pspReference; without pspReferences that nobody owns.
+        candidates: These payments, the payment whose id is in the message, and the payments with
+            the same merchant reference.
     """
     known = {candidate.id: candidate for candidate in candidates}
     proven = {owners[name] for name in clues.names if name in owners}
@@ -147,10 +153,10 @@ def match(clues: Clues, owners: Mapping[str, PaymentId], candidates: Sequence[Ca
 
 
 def _is_of_another_order(clues: Clues, payment: Candidate, owners: Mapping[str, PaymentId]) -> bool:
-    """Whether the message has this payment's id, but another order's reference.
+    """Whether the message has this payment's id, but the merchant reference of another order.
 
-    Adyen's signature covers the reference, but not the metadata with Kasir's id. A change may have
-    its own reference.
+    Adyen's signature covers the merchant reference, but not the metadata with Kasir's id. A message
+    about a change is not checked, because a change may have a merchant reference of its own.
     """
     is_attempt = not clues.is_change and clues.attempt not in owners
     return is_attempt and clues.reference not in ("", payment.reference)
@@ -171,7 +177,7 @@ def _of(payment: Candidate, clues: Clues) -> Match:
 
 
 def _by_reference(clues: Clues, candidates: Sequence[Candidate]) -> Match:
-    """The match of a message without proof, by its reference."""
+    """The match of a message without proof, by its merchant reference."""
     same_reference = [
         candidate
         for candidate in candidates
@@ -188,6 +194,6 @@ def _by_reference(clues: Clues, candidates: Sequence[Candidate]) -> Match:
     if free:
         why = _SEVERAL.format(count=len(free), reference=clues.reference)
         return Match(ruling=Ruling.HELD, fits=tuple(one.id for one in free), why=why)
-    # Each has ended or has an attempt. It is recorded at the newest payment: its id sorts last.
+    # Each payment has ended or has an attempt. The newest payment is shown; its id sorts last.
     newest = max(one.id for one in fits)
     return Match(ruling=Ruling.HELD, fits=(newest,), why=_ENDED.format(reference=clues.reference))

@@ -16,21 +16,21 @@ from kasir.payments.status import Status
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Intent:
-    """The payment to make, stored before the provider is asked. It never changes.
+    """The payment to make, stored before the provider is called. An intent never changes.
 
     Attributes:
-        id: Kasir's own id.
-        reference: The shop's reference.
+        id: Kasir's id of the payment.
+        reference: The merchant reference.
         amount: The requested amount.
         method: The provider's name of the wallet.
         return_url: The address to which the shopper returns.
-        created_at: When it was stored.
+        created_at: When the intent was stored.
         close_at: When an attempt that the shopper did not finish is closed.
         captures_itself: Whether the money is captured as soon as it is authorised.
         model: The recurring processing model, if the payment makes or charges a token; else empty.
-        consent: The text to which the shopper agreed, as it was shown; empty if not asked.
-        shopper_reference: The shop's name for the shopper, if it gave one.
-        link_id: The payment link through which it was made, if any.
+        consent: The consent text that was shown to the shopper; empty if none was shown.
+        shopper_reference: The shop's id of the shopper; empty if the shop gave none.
+        link_id: The payment link through which the payment was made, if any.
     """
 
     id: PaymentId
@@ -53,7 +53,7 @@ class Summary:
 
     Attributes:
         status: The status.
-        psp_reference: The pspReference of the attempt that counts; may be empty.
+        psp_reference: The pspReference of the paid attempt, else of any attempt; may be empty.
         captured: Money captured.
         refunded: Money refunded, without refunds that returned to the shop.
         charged_back: Money lost in disputes.

@@ -1,4 +1,4 @@
-"""Questions to the provider, and their results."""
+"""Questions: calls to the provider that are stored before they are sent, and their results."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from kasir.payments.payment import Payment
 
 
 class Kind(StrEnum):
-    """What a question requests from the provider."""
+    """What a call requests from the provider."""
 
     #: A payment.
     PAYMENTS = "payments"
@@ -38,16 +38,16 @@ class Question:
     """A call to the provider, stored before it is sent. Its body never changes.
 
     Attributes:
-        key: The question's idempotency key at the provider, which never changes.
-        kind: What the question requests.
-        payment_id: The payment that the question is about; None if only the answer shows that.
+        key: The idempotency key of the call at the provider, which never changes.
+        kind: What the call requests.
+        payment_id: The payment that the call belongs to; None if only the answer shows the payment.
         version: The version of the provider's API.
         path: The path that is called.
-        body: The exact bytes.
-        opened_at: When it was stored.
-        asked_at: When it was last sent.
-        tries: How many times it was sent, or may have been sent, without an answer.
-        fields: The decoded body of a new question; None if the question is from the database.
+        body: The exact bytes of the body.
+        opened_at: When the call was stored.
+        asked_at: When the call was last sent.
+        tries: How many times the call was sent, or may have been sent, without an answer.
+        fields: The decoded body of a new call; None if the call was read from the database.
     """
 
     key: str
@@ -69,9 +69,9 @@ class Question:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeptAnswer:
-    """A final answer, as it is stored. A later caller with the same question gets the same bytes.
+    """A final answer, as it is stored. Every later caller with the same key gets the same bytes.
 
-    `fields` is the decoded body of a new answer; None if the answer is from the database.
+    `fields` is the decoded body of a new answer; None if the answer was read from the database.
     """
 
     status: int
@@ -84,7 +84,7 @@ class KeptAnswer:
 class Unanswered:
     """No final answer came: the outcome is unknown.
 
-    `error` describes the provider's error, for people; empty where it did not answer.
+    `error` describes the provider's error, for people; empty if the provider did not answer.
     """
 
     error: str = ""
@@ -92,12 +92,13 @@ class Unanswered:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallResult:
-    """The result of sending a question.
+    """The result of one call to the provider.
 
     Attributes:
-        answer: The answer to keep; None while the outcome is unknown.
-        facts: The facts about a payment that follow from the result.
-        clues: What shows which payment the answer belongs to; None without an answer.
+        answer: The final answer, to be stored; None if the outcome is unknown.
+        facts: The facts of a payment that follow from the result.
+        clues: The parts of the answer that show which payment it belongs to; None without an
+            answer.
         error: The error that came instead of a final answer, as a sentence; may be empty.
     """
 
@@ -109,11 +110,12 @@ class CallResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShopKey:
-    """The shop's idempotency key and a fingerprint of its request."""
+    """The idempotency key of a shop's request, and a fingerprint of that request."""
 
     key: str
     fingerprint: bytes
 
 
-#: Decides on a change under the payment's lock. Returns the facts to record, or raises a refusal.
+#: Decides on a change while the payment's row is locked. Returns the facts to record, or raises an
+#: error if the change is not allowed.
 Decide = Callable[[Payment], Sequence[Fact]]

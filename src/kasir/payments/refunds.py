@@ -47,11 +47,11 @@ class Refund:
 
     Attributes:
         name: The refund's pspReference if that is known, else the idempotency key of Kasir's call.
-        amount: The refunded amount. For an open refund it is the most that may be refunded. It is
-            zero if the refund has ended and the amount is not known.
-        status: Its status.
+        amount: The refunded amount; the most that may be refunded if the refund is open; zero if
+            the refund has ended and the amount is not known.
+        status: The status of the refund.
         attempt: The pspReference of the refunded attempt; None if that is not known.
-        is_reversal: Whether it is a reversal, which undoes the whole payment.
+        is_reversal: Whether the refund is a reversal, which undoes the whole payment.
     """
 
     name: str
@@ -64,7 +64,7 @@ class Refund:
 def refunds(
     changes: Iterable[Change], whole_of: Callable[[str | None], Money]
 ) -> tuple[Refund, ...]:
-    """Every refund among these changes, by name.
+    """Every refund among these changes, in the order of the changes.
 
     Args:
         changes: The changes of one payment.
@@ -76,11 +76,12 @@ def refunds(
 
 
 def _refund(change: Change, whole: Money) -> Refund | None:
+    """The refund of a change; None if the change is no refund. `whole` limits its amount."""
     status = next((status for says, status in _PRECEDENCE if says in change.meanings), None)
     if status is None:
         return None
     is_reversal = Says.REVERSAL_ASKED in change.meanings
-    # The order of the meanings puts a confirmed amount before a requested amount.
+    # A confirmed amount counts before a requested amount, by the order of the meanings.
     minor_units = change.money(*(says for says, _ in _PRECEDENCE))
     if status is RefundStatus.REQUESTED and (is_reversal or not minor_units):
         minor_units = whole.minor_units

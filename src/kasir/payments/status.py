@@ -1,7 +1,7 @@
 """A payment's status is a function of the set of its facts.
 
-The order and the repetition of facts do not change it. tests/property/test_payment_status.py checks
-that with permutations, duplicates and subsets.
+The order and the repetition of facts do not change the status.
+tests/property/test_payment_status.py checks this rule with permutations, duplicates and subsets.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from kasir.payments.facts import Fact, Says
 class Status(StrEnum):
     """The status of a payment."""
 
-    #: The payment is stored; the provider was not asked yet.
+    #: The payment is stored; the provider was not called yet.
     CREATED = "created"
-    #: The provider was asked and did not answer, so the payment may or may not exist.
+    #: The provider was called and did not answer, so the payment may or may not exist.
     UNKNOWN = "unknown"
     #: The shopper is at the wallet.
     AWAITING_SHOPPER = "awaiting_shopper"
@@ -59,8 +59,8 @@ PRECEDENCE: Final = (
 def status(facts: Iterable[Fact]) -> Status:
     """The status by these facts; their order and repetition do not matter.
 
-    If an attempt is authorised and not voided, the payment is authorised, and all other facts of
-    any attempt do not matter.
+    If an attempt is authorised and not voided, the payment is authorised, whatever the other facts
+    are.
     """
     known = frozenset(facts)
     if paid_attempts(known):
@@ -75,7 +75,7 @@ def status(facts: Iterable[Fact]) -> Status:
 def paid_attempts(facts: Iterable[Fact]) -> frozenset[str]:
     """The attempts (by pspReference) that are paid: authorised, and not voided.
 
-    For an attempt with an amount mismatch, an *authorised* fact without an amount does not count.
+    If an attempt has an amount mismatch, its *authorised* facts without an amount do not count.
     """
     known = frozenset(facts)
     doubtful = {fact.psp_reference for fact in known if fact.says is Says.AMOUNT_MISMATCH}

@@ -1,9 +1,9 @@
 """The sums of a payment: captured, refunded, charged back, and what may still be requested.
 
-Sums are kept per attempt, as at the provider, so the money of one attempt cannot be refunded from
-another. Every sum is between 0 and the authorised amount. Money of an attempt is *held* if another
-change has taken it or may take it; held money cannot be requested. An open change holds the most
-that it could take, and a change without a known amount holds the whole authorised amount.
+Sums are computed per attempt, as at the provider, so the money of one attempt cannot be refunded
+from another attempt. Every sum is between 0 and the authorised amount. Money is *held* if another
+change has taken the money or may take it; held money cannot be requested. An open change holds the
+most that it could take, and a change without a known amount holds the whole authorised amount.
 """
 
 from __future__ import annotations
@@ -25,21 +25,21 @@ from kasir.payments.status import paid_attempts
 class Why(StrEnum):
     """Why a part of an attempt's money cannot be requested, as a text for an error message."""
 
-    #: A refund succeeded, or a reversal that became one: its amount.
+    #: A refund succeeded, or a reversal became a refund: the refunded amount.
     REFUNDED = "were refunded"
     #: A refund is open: the requested amount.
     REFUND_OPEN = "are held by a refund whose end is not known yet"
-    #: A reversal is open: the whole that was authorised, however much is captured by then.
+    #: A reversal is open: the whole authorised amount, however much is captured.
     REVERSAL_OPEN = "are held by a reversal whose end is not known yet"
-    #: A cancel is open: the whole that was authorised.
+    #: A cancel is open: the whole authorised amount.
     CANCEL_OPEN = "are held by a cancel whose end is not known yet"
-    #: A dispute took it, and it did not return.
+    #: A dispute took money that did not return: the lost amount.
     CHARGED_BACK = "were charged back"
-    #: A dispute was announced: what it is about, until it is charged back or returned.
+    #: A dispute was announced: the disputed amount, until it is charged back or returned.
     DISPUTE_OPEN = "are held by a dispute that was announced"
-    #: A refund or a dispute has no known amount: the whole that was authorised.
+    #: A refund or a dispute has no known amount: the whole authorised amount.
     SUM_UNKNOWN = "are held by a refund or a dispute whose sum is not known"
-    #: A capture succeeded: its amount, less what failed afterwards.
+    #: A capture succeeded: the captured amount, less the amount that failed afterwards.
     CAPTURED = "were captured"
     #: A capture is open: the requested amount.
     CAPTURE_OPEN = "are held by a capture whose end is not known yet"
@@ -57,10 +57,10 @@ _DISPUTES: Final = (Says.SECOND_CHARGEBACK, Says.CHARGED_BACK, Says.DISPUTE_ANNO
 
 @dataclass(frozen=True, slots=True)
 class Remaining:
-    """The money of an attempt that may still be requested: the whole, less what is held.
+    """The money of an attempt that may still be requested: `whole` less `held`.
 
     Attributes:
-        whole: All that could be requested.
+        whole: The most that can be requested if nothing is held.
         held: The held amounts in minor units, by reason.
     """
 
@@ -69,11 +69,11 @@ class Remaining:
 
     @property
     def left(self) -> Money:
-        """What may be requested; never below zero."""
+        """The amount that may still be requested; never below zero."""
         return Money(self.whole.currency, _within(self.whole.minor_units - sum(self.held.values())))
 
     def __str__(self) -> str:
-        """The whole and what is held of it, by reason; empty where nothing is held."""
+        """The whole amount and the held amounts with their reasons; empty if nothing is held."""
         reasons = [f"{held} {why}" for why, held in self.held.items()]
         return f"of {self.whole.minor_units}, {', '.join(reasons)}" if reasons else ""
 
@@ -111,7 +111,10 @@ class Sums:
         return self._money(sum(_charged_back(change) for change in self.changes))
 
     def refundable(self, attempt: str) -> Remaining:
-        """The captured money of an attempt, less the money that was or may be taken back."""
+        """The captured money of an attempt, less the money that was or may be undone.
+
+        Money is undone by refunds, cancels, reversals and disputes.
+        """
         held: Counter[Why] = Counter()
         for why, amount in self._taken_back(attempt):
             held[why] += amount or self._whole(attempt)
@@ -129,7 +132,7 @@ class Sums:
         return self._remaining(self._whole(attempt), held)
 
     def _taken_back(self, attempt: str) -> Iterator[tuple[Why, int]]:
-        """The amounts that were or may be taken back, with the reason; 0 means the whole amount."""
+        """The amounts that were or may be undone, with the reason; 0 means the whole amount."""
         yield from self._undoing(attempt)
         for refund in self.refunds:
             amount = refund.amount.minor_units
@@ -143,16 +146,16 @@ class Sums:
             yield from _disputed(change)
 
     def _undoing(self, attempt: str) -> Iterator[tuple[Why, int]]:
-        """Why the whole attempt may still be cancelled or refunded; 0 means the whole amount."""
+        """The open reversals and cancels of an attempt, as reasons; 0 means the whole amount."""
         for refund in self.refunds:
             is_open = refund.is_reversal and refund.status is RefundStatus.REQUESTED
             if is_open and _is_of(refund, attempt):
                 yield Why.REVERSAL_OPEN, 0
-        own = list(self._of(attempt))
+        known = list(self._of(attempt))
         # A cancel by reference has one result per attempt, and only one of these results has the
-        # key of Kasir's call. Each of the other results ends one open cancel.
-        without_key = sum(1 for change in own if _is_end_of_cancel(change, of_ours=False))
-        if sum(1 for change in own if _is_open_cancel(change)) > without_key:
+        # idempotency key of Kasir's call. Each of the other results ends one open cancel.
+        without_key = sum(1 for change in known if _is_end_of_cancel(change, of_ours=False))
+        if sum(1 for change in known if _is_open_cancel(change)) > without_key:
             yield Why.CANCEL_OPEN, 0
 
     def _captures(self, attempt: str) -> Iterator[tuple[Why, int]]:
@@ -167,11 +170,10 @@ class Sums:
     def _captured(self, attempt: str) -> int:
         """The captured amount of an attempt, in minor units."""
         whole = self.authorised.get(attempt, 0)
-        own = [change for change in self.changes if change.attempt == attempt]
         captured = sum(
             change.money(Says.CAPTURED, Says.CAPTURE_ASKED)
-            for change in own
-            if Says.CAPTURED in change.meanings
+            for change in self.changes
+            if change.attempt == attempt and Says.CAPTURED in change.meanings
         )
         if self.intent.captures_itself:
             captured = whole
@@ -179,14 +181,15 @@ class Sums:
         return _within(captured - lost, whole)
 
     def _of(self, attempt: str) -> Iterator[Change]:
-        """The changes that are of this attempt, or may be."""
+        """The changes that belong to this attempt, or may belong to it."""
         return (change for change in self.changes if _is_of(change, attempt))
 
     def _whole(self, attempt: str) -> int:
-        """The authorised amount of an attempt, or the requested amount if that is not known."""
+        """The authorised amount of an attempt in minor units; the requested one if not known."""
         return self.authorised.get(attempt, self.intent.amount.minor_units)
 
     def _remaining(self, whole: int, held: Mapping[Why, int]) -> Remaining:
+        """This whole and these held amounts, in the order of `Why`, without zeros."""
         ordered = {why: held[why] for why in Why if held.get(why)}
         return Remaining(Money(self.intent.amount.currency, whole), ordered)
 
@@ -197,7 +200,7 @@ class Sums:
 
 
 def sums(intent: Intent, facts: Iterable[Fact]) -> Sums:
-    """The sums of these facts. The same set gives the same sums, in any order."""
+    """The sums of these facts. The same set of facts gives the same sums, in any order."""
     known = frozenset(facts)
     authorised = _authorised(intent, known)
     currency = intent.amount.currency
@@ -212,7 +215,7 @@ def sums(intent: Intent, facts: Iterable[Fact]) -> Sums:
 
 
 def _authorised(intent: Intent, facts: frozenset[Fact]) -> dict[str, int]:
-    """The paid amount of each attempt, at most the requested amount; 0 if it was voided."""
+    """The paid amount of each attempt, at most the requested amount; 0 if not paid (any more)."""
     most = intent.amount.minor_units
     paid = paid_attempts(facts)
     amounts: dict[str, int] = {}
@@ -232,7 +235,7 @@ def _amount_of(fact: Fact, default: Money) -> int:
 def _lost(change: Change, whole: int) -> int:
     """The part of a capture that failed afterwards, in minor units; at most the captured amount.
 
-    `whole` is the limit if the captured amount is not known.
+    If the captured amount is not known, `whole` is the limit.
     """
     if Says.CAPTURE_FAILED not in change.meanings:
         return 0
@@ -242,9 +245,9 @@ def _lost(change: Change, whole: int) -> int:
 
 
 def _charged_back(change: Change) -> int:
-    """Money lost to one dispute, in minor units.
+    """The money that one dispute took, in minor units.
 
-    After a second chargeback it is the whole disputed amount. Otherwise it is the amount that was
+    After a second chargeback this is the whole disputed amount. Otherwise it is the amount that was
     charged back, less the amount that returned. The order of the facts does not matter.
     """
     if Says.SECOND_CHARGEBACK in change.meanings:
@@ -269,7 +272,7 @@ def _if_positive(why: Why, amount: int) -> Iterator[tuple[Why, int]]:
 
 
 def _is_of(change: Change | Refund, attempt: str) -> bool:
-    """Whether the change is of this attempt, or may be."""
+    """Whether the change belongs to this attempt, or may belong to it."""
     return change.attempt in {attempt, None}
 
 
@@ -286,7 +289,10 @@ def _is_open_cancel(change: Change) -> bool:
 
 
 def _is_end_of_cancel(change: Change, *, of_ours: bool) -> bool:
-    """Whether a change has the result of a cancel: one that the shop requested, or another one."""
+    """Whether a change is a cancel with a result.
+
+    With `of_ours`, only a cancel whose request is known counts; without it, only the other cancels.
+    """
     is_end = Says.VOIDED in change.meanings or Says.CANCEL_REJECTED in change.meanings
     return is_end and of_ours is (Says.CANCEL_ASKED in change.meanings)
 

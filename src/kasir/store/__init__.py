@@ -5,7 +5,8 @@ Read in this order:
 1. `database`: the pool, transactions, migrations; `limited`: connections with limited waits.
 2. `queries/NAME.sql` with the module of the same name: `payments`, `questions`, `tokens`, `inbox`,
    `links`, `subscriptions`; and `outbox` with `deliveries` for `events.sql`.
-3. `vault`: what is encrypted before it is written. `askers`: which process sends a question.
+3. `vault`: encrypts and decrypts. `askers`: shows whether the process that sent a question is
+   alive.
 4. `figures`, `doctor`, `cleaning`, `api_keys`: for operators.
 
 A use case in `ledger`, `webhooks`, `jobs` or `requests` holds the transaction and calls these

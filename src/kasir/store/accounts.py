@@ -1,9 +1,10 @@
-"""The merchant accounts of the database. Each has its tables in a schema of its own.
+"""Stored accounts: merchant accounts whose settings are in the database.
 
-The account of the environment is not among them: its tables are where they always were, in the
-schema that the session's search path names (`public`). The control table is in the schema
-`kasir_accounts`, which is made with the first account, so a shop with one account needs no right
-to create schemas.
+Each stored account has its tables in a separate schema. The merchant account of the environment is
+not
+stored: its tables are in the schema of the session's search path (`public`). The control table
+`kasir_accounts.account` lists the stored accounts. Its schema is created with the first stored
+account, so a shop with one merchant account needs no right to create schemas.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from kasir.store.vault import Vault
 
 SQL: Final = queries("accounts")
 
-#: The key of an advisory lock that no other program uses: "kasir" in ASCII, then 2.
+#: The number of an advisory lock that no other program uses: "kasir" in ASCII, then 2.
 _LOCK: Final = 0x6B61_7369_7202
 #: The hexadecimal digits of a tag.
 _TAG_DIGITS: Final = 8
@@ -32,16 +33,17 @@ _FOLDER: Final = files("kasir.store") / "account_migrations"
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A merchant account of the database.
+    """A stored account.
 
     Attributes:
         name: The merchant account's code at Adyen.
-        tag: Its short name: in the ids of its links, in its API keys, in its schema's name.
-        variables: Its settings, as environment variables. Some are secret. None if no key of
+        tag: The short name: a part of the ids of links, of API keys and of the schema's name.
+        variables: The settings, as environment variables. Some are secret. None if no key in
             KASIR_SECRET_KEY decrypts them.
-        is_enabled: Whether it is served. Notifications of others are kept too.
-        tables: The version of its tables; empty before they exist.
-        created_at: When it was added.
+        is_enabled: Whether Kasir serves the account. Notifications of other accounts are stored
+            too.
+        tables: The version of the account's tables; empty before they exist.
+        created_at: When the account was added.
     """
 
     name: str
@@ -53,14 +55,14 @@ class Account:
 
     @property
     def schema(self) -> str:
-        """The schema of its tables."""
+        """The name of the schema of the account's tables."""
         return schema_of(self.name)
 
     def opened(self) -> Mapping[str, str]:
-        """Return its settings.
+        """Return the account's settings.
 
         Raises:
-            SettingError: They cannot be decrypted.
+            SettingError: The settings cannot be decrypted.
         """
         if self.variables is None:
             cure = "cannot decrypt the account's settings; give the earlier key as the second one"
@@ -69,22 +71,22 @@ class Account:
 
 
 def tag_of(name: str) -> str:
-    """Return the tag of an account: it depends on nothing but the name."""
+    """Return the tag of an account, which depends only on the name."""
     return sha256(name.encode()).hexdigest()[:_TAG_DIGITS]
 
 
 def schema_of(name: str) -> str:
-    """Return the schema of an account's tables, which is also the channel of its new jobs."""
+    """Return the name of an account's schema, which is also the channel of its new jobs."""
     return f"kasir_{tag_of(name)}"
 
 
 async def state(pool: Pool) -> str:
-    """Return a text that changes with every change of an account; empty without accounts."""
+    """Return a text that is different after every change of a stored account; empty without any."""
     return str(await SQL.state(pool)) if await SQL.is_made(pool) else ""
 
 
 async def accounts(pool: Pool, vault: Vault) -> list[Account]:
-    """Return all accounts, by name; `vault` decrypts their settings."""
+    """Return all stored accounts, sorted by name; `vault` decrypts their settings."""
     if not await SQL.is_made(pool):
         return []
     return [
@@ -103,7 +105,7 @@ async def accounts(pool: Pool, vault: Vault) -> list[Account]:
 async def add(
     pool: Pool, vault: Vault, name: str, variables: Mapping[str, str], now: datetime
 ) -> None:
-    """Add an account; its schema is made empty.
+    """Add a stored account, with an empty schema.
 
     Raises:
         SettingError: There is an account of that name.
@@ -139,7 +141,7 @@ async def change(
 
 
 async def tables(pool: Pool) -> dict[str, str]:
-    """Return the version of the tables of each account, by its name."""
+    """Return the version of the tables of each stored account, by the account's name."""
     if not await SQL.is_made(pool):
         return {}
     return {row["name"]: row["tables"] async for row in SQL.accounts(pool)}
@@ -151,7 +153,7 @@ async def set_tables(pool: Pool, name: str, tables: str) -> None:
 
 
 async def migrate_control_table(pool: Pool) -> None:
-    """Bring the control table up to date, if there is one."""
+    """Upgrade the control table, if there is one."""
     if await SQL.is_made(pool):
         async with transaction(pool) as connection:
             await _make_control_table(connection)
@@ -169,7 +171,7 @@ def _sealed(vault: Vault, variables: Mapping[str, str]) -> bytes:
 
 
 async def _make_control_table(connection: Connection) -> None:
-    """Make the control table, or bring it up to date, in the caller's transaction."""
+    """Create or upgrade the control table, in the caller's transaction."""
     await connection.execute("SELECT pg_advisory_xact_lock($1)", _LOCK)
     await connection.execute("CREATE SCHEMA IF NOT EXISTS kasir_accounts")
     await connection.execute(

@@ -1,4 +1,4 @@
-"""The API keys of Kasir. Only a hash of each is kept."""
+"""The API keys with which shops call Kasir. Only the hash of an API key is stored."""
 
 from __future__ import annotations
 
@@ -15,36 +15,36 @@ from kasir.store.database import Pool, queries
 SQL: Final = queries("api_keys")
 
 
-#: How the key of an account of the database begins; its tag and another period follow. The other
-#: keys that Kasir creates have no period.
+#: The prefix of an API key of a stored account; the account's tag and another period follow. Other
+#: API keys that Kasir creates have no period.
 _TAGGED: Final = "kasir."
 
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """A key that was created: its name, and when."""
+    """The name of an API key, and when the API key was created."""
 
     name: str
     created_at: datetime
 
 
 def tag_of_key(key: str) -> str:
-    """Return the tag of the account that a key was created for; empty without one."""
+    """Return the tag of the stored account that an API key is for; empty if it has none."""
     tag, period, _ = key.removeprefix(_TAGGED).partition(".")
     return tag if period and key.startswith(_TAGGED) else ""
 
 
 async def create(pool: Pool, name: str, now: datetime, tag: str = "") -> str:
-    """Create a key and return it; afterwards only its hash is known.
+    """Create an API key and return it; afterwards only its hash is known.
 
     Args:
         pool: The account's tables.
-        name: The key's name.
+        name: The API key's name.
         now: The time.
-        tag: The tag of an account of the database, which the key then names.
+        tag: The tag of a stored account, which becomes a part of the API key.
 
     Raises:
-        SettingError: A key of that name exists.
+        SettingError: An API key with that name exists.
     """
     key = f"{f'{_TAGGED}{tag}.' if tag else 'kasir_'}{secrets.token_urlsafe(32)}"
     if not await SQL.add_api_key(pool, hash=_hash(key), name=name, now=now):
@@ -53,25 +53,25 @@ async def create(pool: Pool, name: str, now: datetime, tag: str = "") -> str:
 
 
 async def listed(pool: Pool) -> list[ApiKey]:
-    """Return the keys that were created, by name."""
+    """Return the API keys that were created, sorted by name."""
     return [ApiKey(row["name"], row["created_at"]) async for row in SQL.api_keys(pool)]
 
 
 async def withdraw(pool: Pool, name: str) -> None:
-    """Remove a key, so that its name can be used again.
+    """Remove an API key, so that its name can be used again.
 
     Raises:
-        SettingError: There is no key of that name.
+        SettingError: There is no API key with that name.
     """
     if not await SQL.remove_api_key(pool, name=name):
         raise SettingError("NAME", f"there is no key named {name!r}")
 
 
 class ApiKeys:
-    """Which keys are valid: the key of the settings, and those made with `kasir apikey create`.
+    """Checks API keys: the API key in the settings, and API keys of `kasir apikey create`.
 
-    A key that was valid is accepted without a query for the time `remembered`, so a server may
-    accept a removed key for that long.
+    A valid API key is accepted without another query for the time `remembered`. So a server may
+    accept a removed API key for that long.
     """
 
     def __init__(
@@ -84,7 +84,7 @@ class ApiKeys:
         self._known: dict[bytes, datetime] = {}
 
     async def admits(self, key: str) -> bool:
-        """Whether the key is valid. Hashes are compared, so the timing does not reveal a key."""
+        """Whether the API key is valid. Hashes are compared, so the time reveals no API key."""
         hashed = _hash(key)
         if hashed == self._own:
             return True

@@ -1,9 +1,10 @@
-"""Which process sends a question. If that process is gone, another sends the question at once.
+"""Shows whether the process that sent a question is alive.
 
-Every process holds an advisory lock under a number of its own, in a database session that ends with
-the process. If no session holds that lock, the process is gone. A process that lost its session
-takes the lock again a moment later. If another process takes over a question in that moment, the
-question is sent twice under one key, and the provider acts on it once.
+If that process is gone, another process sends the question at once. Every process has a number, and
+an advisory lock with that number in a database session that ends with the process. If no session
+has the lock, the process is gone. A process that lost its session takes the lock again a moment
+later. If another process claims a question in that moment, the question is sent twice with the same
+idempotency key, and the provider executes it once.
 """
 
 from __future__ import annotations
@@ -26,18 +27,18 @@ from kasir.store.database import DRIVER_ERRORS, Connection, Pool, queries
 
 SQL: Final = queries("askers")
 
-#: The first key of these advisory locks ("kasi" in ASCII); the second is a process's number. No
-#: other program on the database may use this first key.
+#: The first number of these advisory locks ("kasi" in ASCII); the second number is that of a
+#: process. No other program on the database may use this first number.
 SPACE: Final = 0x6B61_7369
-#: The largest number of a process, which is the largest second key.
+#: The largest number of a process: the largest second number of an advisory lock.
 _NUMBER_MAX: Final = 2**31 - 1
-#: How often the session is checked.
+#: The wait between two checks of the session.
 _CHECK_EVERY_S: Final = 1.0
 #: The wait after an error of the database.
 _AGAIN_S: Final = 0.2
-#: How long after a restart of PostgreSQL every live process holds its lock again.
+#: After a restart of PostgreSQL, every live process has its lock again within this time.
 _RESTART_S: Final = 5.0
-#: How long a process that ends tries to record which questions it abandoned.
+#: How long a process that is ending tries to record the questions that it abandoned.
 _CLOSING_S: Final = 2.0
 
 _log = structlog.get_logger("kasir.askers")
@@ -47,23 +48,23 @@ class Asker:
     """This process as a sender of questions.
 
     Attributes:
-        number: Identifies this process for as long as it holds its lock.
+        number: Identifies this process while the process has its lock.
     """
 
     def __init__(self, pool: Pool, patience_s: float, number: int | None = None) -> None:
-        # The accounts of a process share its number, and the lock that one of them holds.
+        # The merchant accounts of a process share the number and the lock of the process.
         self.number = number or secrets.randbelow(_NUMBER_MAX) + 1
         self._pool = pool
-        # After this time others may send an abandoned question, even if that was not recorded.
+        # After this time other processes may send an abandoned question, recorded or not.
         self._patience_s = patience_s
         self._is_closed = False
-        # A counter, because several tasks may try to send a question of one key.
+        # A counter, because several tasks may try to send the same question.
         self._being_sent: Counter[tuple[str, datetime]] = Counter()
         self._abandoning: set[asyncio.Task[None]] = set()
 
     @asynccontextmanager
     async def alive(self) -> AsyncIterator[None]:
-        """Hold the lock for as long as this context lasts."""
+        """A context in which this process has its lock."""
         is_held = asyncio.Event()
         holding = asyncio.create_task(self._hold(is_held))
         try:
@@ -75,14 +76,15 @@ class Asker:
             self._is_closed = True
             for task in (holding, *self._abandoning):
                 task.cancel()
-            # The flag is needed too, because a driver that is connecting may swallow the cancel.
+            # `_is_closed` is needed too, because the driver may ignore a cancel while it connects.
             await asyncio.wait([holding], timeout=_CLOSING_S)
 
     @asynccontextmanager
     async def asking(self, question: Question) -> AsyncIterator[None]:
-        """Surround the sending of a question.
+        """A context in which a question is sent.
 
-        If the sending is cut off, other processes may send the question at once.
+        If the context ends by an error or a cancellation, the question is released, so that other
+        processes may send the question at once.
         """
         sending = question.key, question.asked_at
         self._being_sent[sending] += 1
@@ -100,7 +102,7 @@ class Asker:
             self._being_sent += Counter()  # Removes keys with a count of zero.
 
     async def is_abandoned(self, question: Question) -> bool:
-        """Whether no process waits any more for the answer to a question, as it was last sent."""
+        """Whether it is known that no process waits for the answer to a question any more."""
         last = await SQL.last_asker(
             self._pool,
             key=question.key,
@@ -115,7 +117,7 @@ class Asker:
         return bool(last["is_gone"])
 
     async def _hold(self, is_held: asyncio.Event) -> None:
-        """Hold the lock, and take it again if the session is lost."""
+        """Keep the lock; take it again if the session is lost."""
         while not self._is_closed:
             try:
                 async with self._pool.acquire() as connection:
@@ -132,11 +134,11 @@ class Asker:
                 await asyncio.sleep(_CHECK_EVERY_S)
                 await connection.execute("SELECT 1")
         finally:
-            with suppress(InterfaceError):  # A cancellation has closed it already.
+            with suppress(InterfaceError):  # A cancellation has closed the connection already.
                 connection.terminate()  # The pool must not lend a session with this lock.
 
     async def _abandon(self, question: Question) -> None:
-        """Record that a question is abandoned, as soon as the database accepts it."""
+        """Record that a question is abandoned; retry while the database is unavailable."""
         deadline = time.monotonic() + self._patience_s
         while time.monotonic() < deadline:
             try:

@@ -28,14 +28,14 @@ _Statement = Callable[..., Awaitable[Mapping[str, Any]]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cleaning:
-    """Removes old rows. Any number of workers may run it at the same time.
+    """Removes old rows. Any number of workers may do this at the same time.
 
     Attributes:
         pool: The database.
-        clock: The machine's clock, never a test clock: when that leaps, rows do not become old.
+        clock: The machine's clock, never a test clock, whose leaps must not remove rows.
         kept: How long each kind of row is kept.
-        batch_max: How many rows one statement touches.
-        pause_s: The pause after each statement, for other users of the database.
+        batch_max: How many rows one statement removes at most.
+        pause_s: The pause after each statement, so that other transactions can run.
     """
 
     pool: Pool
@@ -47,7 +47,7 @@ class Cleaning:
     async def clean(self, stop: asyncio.Event) -> dict[str, int]:
         """Remove old rows until none is left or `stop` is set.
 
-        If rows of one kind cannot be removed, that is logged, and the other kinds are removed.
+        If rows of one kind cannot be removed, the error is logged, and the other kinds are removed.
 
         Returns:
             How many rows of each kind were removed; kinds without removed rows are left out.

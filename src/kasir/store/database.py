@@ -36,7 +36,7 @@ else:  # The classes take no parameters at run time.
 P = ParamSpec("P")
 T = TypeVar("T")
 
-#: What the driver raises when the server is unavailable or becomes so.
+#: The driver's errors when the server is unavailable or becomes unavailable.
 DRIVER_ERRORS: Final = (
     OSError,
     asyncpg.PostgresError,
@@ -45,8 +45,8 @@ DRIVER_ERRORS: Final = (
 )
 
 #: The driver's errors when the server is unreachable, is too busy, refuses the login or takes no
-#: writes. None of them is raised for a wrong statement. Each stands for the SQLSTATE, or for the
-#: whole class of SQLSTATEs, in the comment.
+#: writes. None of these errors is raised for a wrong statement. The comment beside an error is its
+#: SQLSTATE, or the class of its SQLSTATEs.
 UNAVAILABLE: Final = (
     OSError,  # A TimeoutError is one.
     asyncpg.PostgresConnectionError,  # 08
@@ -69,27 +69,27 @@ UniqueViolation = asyncpg.UniqueViolationError
 StatementTimeout = asyncpg.QueryCanceledError
 ValueRefused = asyncpg.DataError
 
-#: Those of `UNAVAILABLE` that mean that the server takes no writes.
+#: The driver's errors when the server takes no writes.
 READ_ONLY: Final = (asyncpg.ReadOnlySQLTransactionError, asyncpg.TargetServerAttributeNotMatched)
 
-#: The key of an advisory lock that no other program on the same server uses: "kasir" in ASCII.
+#: The number of an advisory lock that no other program on the server uses: "kasir" in ASCII.
 MIGRATION_LOCK: Final = 0x6B61_7369_72
 _DEFAULT_LIMITS: Final = Limits()
 _READ_ONLY: Final = "it takes no writes"
 
 
 def is_undone(error: Exception) -> bool:
-    """Whether PostgreSQL rolled the transaction back because of a concurrent one."""
+    """Whether PostgreSQL rolled the transaction back because of a concurrent transaction."""
     return isinstance(error, asyncpg.DeadlockDetectedError | asyncpg.SerializationError)
 
 
 def retried(
     commit: Callable[P, Coroutine[Any, Any, T]],
 ) -> Callable[P, Coroutine[Any, Any, T]]:
-    """Retry a function, which is one transaction, if PostgreSQL rolled it back: see `is_undone`.
+    """Decorate a function that is one transaction: it is retried if PostgreSQL rolled it back.
 
-    The order of locks (docs/adr/0015) makes that rare. A transaction that was rolled back has no
-    effect, so the function is called again with the same arguments.
+    See `is_undone`. The order of locks (docs/adr/0015) makes rollbacks rare. A transaction that was
+    rolled back has no effect, so the function is called again with the same arguments.
     """
 
     @wraps(commit)
@@ -104,19 +104,19 @@ def retried(
 
 
 def tries(on: Callable[[Exception], bool]) -> AsyncIterable[stamina.Attempt]:
-    """Tries of a piece of work, with growing waits, after errors for which `on` returns true."""
+    """An iterable of tries, with growing waits. An error for which `on` is true is retried."""
     return stamina.retry_context(on, wait_initial=0.01, wait_jitter=0.05)
 
 
 @asynccontextmanager
 async def transaction(pool: Pool) -> AsyncIterator[Connection]:
-    """Open a transaction, which is a use case's unit of work; the context's end commits it."""
+    """Open a transaction, a use case's unit of work. The end of the context commits it."""
     async with pool.acquire() as connection, connection.transaction():
         yield connection
 
 
 def queries(name: str) -> Any:
-    """The queries of `queries/{name}.sql`, as methods that take a connection."""
+    """The statements of `queries/{name}.sql`, as methods that take a connection."""
     text = (files("kasir.store") / "queries" / f"{name}.sql").read_text("utf-8")
     return aiosql.from_str(text, _Adapter)
 
@@ -124,9 +124,10 @@ def queries(name: str) -> Any:
 class _Adapter(AsyncPGAdapter):
     """Passes parameters to PostgreSQL, each text in a form that PostgreSQL can store.
 
-    Only this class guards against NUL characters, wherever a text came from: a URL, a body, a
-    message from Adyen, or a caller of the library. PostgreSQL refuses a parameter with a NUL
-    character, so U+FFFD replaces each. A search for a text with a NUL finds nothing.
+    This class is the only guard against NUL characters, wherever a text comes from: a URL, a body,
+    a message from Adyen, or a caller of Kasir's Python library. PostgreSQL refuses a parameter with
+    a NUL character, so each NUL is replaced by U+FFFD. A search for a text with a NUL finds
+    nothing.
     """
 
     def maybe_order_params(self, query_name: str, parameters: Any) -> list[Any]:
@@ -136,7 +137,7 @@ class _Adapter(AsyncPGAdapter):
 
 
 def _storable(parameter: Any) -> Any:
-    """A parameter whose texts, also those in lists, have no NUL character."""
+    """The parameter, with the NUL characters in its texts and lists of texts replaced."""
     if isinstance(parameter, str):
         return storable(parameter)
     if isinstance(parameter, list):
@@ -165,7 +166,7 @@ async def connected(
 
 @asynccontextmanager
 async def changing(dsn: str, limits: Limits) -> AsyncIterator[Pool]:
-    """Open a pool for changes of the schema, whose statements may take long.
+    """Open a pool for changes of the schema; its statements may take long.
 
     Raises:
         DatabaseUnavailable: The server cannot be used, or refused a statement.
@@ -196,7 +197,7 @@ def unusable(error: Exception) -> DatabaseUnavailable:
 
 
 async def migrate(pool: Pool) -> list[str]:
-    """Bring the schema up to date; returns the names of the files applied.
+    """Apply the missing migrations. Returns the names of the applied files.
 
     Each file is applied in its own transaction, so that its locks are released before the next
     file. If a file fails, the files before it stay applied; the next process begins with the file
@@ -208,7 +209,7 @@ async def migrate(pool: Pool) -> list[str]:
             done = await _migrate(connection)
             await connection.execute("SELECT pg_advisory_unlock($1)", MIGRATION_LOCK)
         except BaseException:
-            with suppress(asyncpg.InterfaceError):  # A cancellation has closed it already.
+            with suppress(asyncpg.InterfaceError):  # A cancellation has closed the connection.
                 connection.terminate()  # The lock ends with the session.
             raise
         return done
@@ -232,7 +233,7 @@ async def pending(pool: Pool, answer_s: float) -> list[str]:
 
     Raises:
         DatabaseReadOnly: The server takes no writes.
-        DatabaseUnavailable: It cannot be used, or did not answer within `answer_s` seconds.
+        DatabaseUnavailable: The server cannot be used, or did not answer within `answer_s` seconds.
     """
     try:
         async with asyncio.timeout(answer_s):
@@ -267,7 +268,7 @@ def _migration(name: str) -> str:
 
 
 async def _close(pool: Pool, within_s: float) -> None:
-    """Close the pool; after `within_s` seconds cut the connections that are still in use."""
+    """Close the pool. Connections that are in use after `within_s` seconds are terminated."""
     try:
         await asyncio.wait_for(pool.close(), within_s)
     except TimeoutError:

@@ -1,4 +1,4 @@
-"""The deliveries of events, as operators see them: each with its state and all its tries."""
+"""The deliveries of events as operators see them: the state and all tries of each delivery."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from kasir.store.database import Pool, queries
 
 SQL: Final = queries("events")
 
-#: An event that was given up longer ago is resent only if the operator names it, because the shop
-#: may know of the change from another source by then.
+#: An event that was given up longer ago is resent only if the operator gives its name, because the
+#: shop may have learned of the change in another way.
 RESENT_WITHIN: Final = timedelta(days=7)
 #: How many events one statement makes due again.
 _BATCH: Final = 1000
@@ -25,9 +25,9 @@ class DeliveryState(StrEnum):
 
     #: Another try follows, now or later.
     WAITING = "waiting"
-    #: The shop accepted it.
+    #: The shop accepted the event.
     DELIVERED = "delivered"
-    #: The last try failed, and no other follows automatically.
+    #: The last try failed, and no other try follows automatically.
     GIVEN_UP = "given_up"
 
 
@@ -39,7 +39,7 @@ class Try(msgspec.Struct, omit_defaults=True):
     error: str = ""
 
     def __str__(self) -> str:
-        """The status or the error, and when."""
+        """The HTTP status or the error, and the time of the try."""
         return f"{self.status or self.error} on {self.at.isoformat(timespec='seconds')}"
 
 
@@ -55,7 +55,7 @@ class Delivery(msgspec.Struct, rename="camel", kw_only=True):
 
 
 async def deliveries(pool: Pool, state: DeliveryState, most: int) -> list[Delivery]:
-    """Return the deliveries in a state, newest first, `most` at most."""
+    """Return at most `most` deliveries in a state, newest first."""
     query = {
         DeliveryState.WAITING: SQL.waiting_events,
         DeliveryState.DELIVERED: SQL.delivered_events,
@@ -79,13 +79,13 @@ async def deliveries(pool: Pool, state: DeliveryState, most: int) -> list[Delive
 
 
 async def resend(pool: Pool, names: Sequence[str], now: datetime) -> list[str]:
-    """Make events due again and set their count of tries to 0; returns the names of these events.
+    """Make events due again, with a count of 0 tries. Returns the names of the changed events.
 
     Args:
         pool: The database.
-        names: The names of events; if empty, all that were given up within `RESENT_WITHIN`. An
-            event that already waits for delivery is not changed.
-        now: When they are due.
+        names: The names of events; if empty, all events that were given up within `RESENT_WITHIN`.
+            An event that already waits for delivery is not changed.
+        now: When the events are due.
     """
     if names:
         return [row["name"] async for row in SQL.resend(pool, names=list(names), now=now)]
@@ -99,12 +99,12 @@ async def resend(pool: Pool, names: Sequence[str], now: datetime) -> list[str]:
 
 
 async def left(pool: Pool, now: datetime, most: int) -> int:
-    """How many events were given up longer ago than `RESENT_WITHIN`; counts up to `most`."""
+    """Return how many events, at most `most`, were given up longer ago than `RESENT_WITHIN`."""
     return int(await SQL.given_up_before(pool, since=now - RESENT_WITHIN, most=most))
 
 
 async def last_try(pool: Pool) -> Try | None:
-    """The newest try of any event."""
+    """Return the newest try to deliver any event; None if there was none."""
     row = await SQL.last_try(pool)
     return _try(row) if row else None
 

@@ -17,9 +17,9 @@ class Undelivered:
     """Events that the shop has not accepted.
 
     Attributes:
-        waiting: How many are to be sent, now or later.
-        since: When the oldest of them was written.
-        given_up: How many are not sent any more.
+        waiting: How many events are to be sent, now or later.
+        since: When the oldest of these events was written.
+        given_up: How many events are not sent any more.
         last: The last try to deliver any event; None if there was none.
     """
 
@@ -31,12 +31,12 @@ class Undelivered:
 
 @dataclass(frozen=True, slots=True)
 class DoctorCounts:
-    """What `kasir doctor` reads from the database."""
+    """The counts and times that `kasir doctor` reads from the database."""
 
     pool: Pool
 
     async def last_notice(self, kind: str) -> datetime | None:
-        """When the last notification of a kind (`NoticeKind`) came that is from Adyen."""
+        """When the last notice of a kind (`NoticeKind`) came; None if there is none."""
         received_at: datetime | None = await SQL.last_notice(self.pool, kind=kind)
         return received_at
 
@@ -50,25 +50,28 @@ class DoctorCounts:
         return int(await SQL.held(self.pool))
 
     async def unconfirmed(self, most: int) -> tuple[int, datetime | None]:
-        """How many attempts timed out without an outcome, up to `most`, and when the first did."""
+        """How many attempts (at most `most`) timed out without an outcome; when the first did."""
         row = await SQL.unconfirmed(self.pool, most=most)
         return int(row["count"]), row["since"]
 
     async def undelivered(self, since: datetime, most: int) -> Undelivered:
-        """Events that the shop has not accepted; given-up ones count from `since` on."""
+        """Events that the shop has not accepted. Events given up before `since` do not count.
+
+        Each count is at most `most`.
+        """
         row = await SQL.undelivered(self.pool, since=since, most=most)
         last = await last_try(self.pool)
         return Undelivered(row["waiting"], row["waiting_since"], row["given_up"], last)
 
     async def lost_questions(self, before: datetime) -> int:
-        """How many questions that were opened before `before` have no answer."""
+        """How many questions that were stored before `before` have no answer."""
         return int(await SQL.lost_questions(self.pool, before=before))
 
     async def conflicts(self, most: int) -> list[tuple[str, str, str]]:
-        """The pspReferences that two payments had in an older schema.
+        """The pspReferences that two payments had in an older schema, at most `most`.
 
-        Each is a triple: the pspReference, the id of the payment that owns it now, and the other
-        payment's id.
+        Each element is a triple: the pspReference, the id of the payment that owns it, and the id
+        of the other payment.
         """
         rows = SQL.conflicts(self.pool, most=most)
         return [(row["name"], row["owner"], row["other"]) async for row in rows]

@@ -1,4 +1,4 @@
-"""Counts for monitoring: what waits, for how long, and what has no known outcome."""
+"""Counts for monitoring: waiting work, its age, and payments without a known outcome."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Figures:
     """Counts of open rows, each up to a limit. Names that end in `_s` are seconds.
 
     Attributes:
-        notices: How many notices are in each state that needs an operator if it has many.
+        notices: How many notices are in each state in which many notices need an operator.
         unread_s: How long the oldest unread notice has waited.
         unknown: Payments whose outcome is not known.
         unconfirmed: Attempts that timed out and whose outcome Adyen has not reported.
@@ -27,7 +27,7 @@ class Figures:
         events_s: How long ago the oldest of these events was written.
         given_up: Events that were given up in the last week.
         due: Subscriptions that are due.
-        failed_jobs: Jobs whose handler raised and that did not run again since.
+        failed_jobs: Failed jobs: their handler raised an error, and they are not queued again.
     """
 
     notices: dict[NoticeState, int]
@@ -43,7 +43,7 @@ class Figures:
 
 
 async def figures(pool: Pool, now: datetime, most: int) -> Figures:
-    """Count, each figure up to `most`."""
+    """Return the figures; each count is at most `most`."""
     row = await SQL.figures(pool, now=now, most=most, given_up_since=now - RESENT_WITHIN)
     counted = (
         NoticeState.UNREAD,

@@ -1,7 +1,7 @@
 """Notices: the notifications that Adyen sent, as rows.
 
-Many requests share one commit (`GroupInbox`). Readers lock the notices that they read, so several
-readers at once read different notices.
+Many requests share one commit (`GroupInbox`). Readers lock the notices that they read, so
+concurrent readers read different notices.
 """
 
 from __future__ import annotations
@@ -37,21 +37,21 @@ class NoticeKind(StrEnum):
 
 
 class NoticeState(StrEnum):
-    """The state of a notice. Notices are never dropped."""
+    """The state of a notice. The row of a notice is never deleted."""
 
-    #: It is not read yet.
+    #: The notice is not read yet.
     UNREAD = "unread"
-    #: It was recorded as a fact of a payment or a token.
+    #: The notice was recorded as a fact of a payment or a token.
     READ = "read"
-    #: Kasir knows its event code and does nothing about it.
+    #: Kasir knows the event code, and the event has no effect.
     IGNORED = "ignored"
-    #: Its event code is not in Adyen's schema as we know it.
+    #: The event code is not in the version of Adyen's schema that Kasir knows.
     UNHEARD_OF = "unheard_of"
-    #: It is about no payment of ours.
+    #: The notice belongs to no known payment of Kasir's, or to another merchant account.
     FOREIGN = "foreign"
-    #: It is about a change of an attempt that no payment of ours has claimed yet.
+    #: The notice is about a change of an attempt that no payment has claimed yet.
     WAITING = "waiting"
-    #: It could not be read, or may belong to a payment without proof; the reason is stored.
+    #: The notice could not be read, or may belong to a payment without proof; the reason is stored.
     HELD = "held"
 
 
@@ -60,15 +60,14 @@ class Notice:
     """A notification item to store.
 
     Attributes:
-        key: Equal for equal items.
-        kind: The webhook it came by.
-        item: Its bytes, as they came.
-        event_code: The event code in it.
-        names: The pspReferences in it.
-        received_at: When it came.
-        event_date: When the event happened, by Adyen's clock; None if the item has no date.
-        is_live: Whether its envelope says that it is from Adyen's live platform; None if the
-            envelope does not say.
+        key: A hash of the item, so that an item that came twice is stored once.
+        kind: The webhook that received the item.
+        item: The unchanged bytes.
+        event_code: The event code in the item.
+        names: The pspReferences in the item.
+        received_at: When the item was received.
+        event_date: The time of the event, by Adyen's clock; None if the item has no date.
+        is_live: Whether the envelope is from Adyen's live platform; None if that is not known.
         signature: The header with the signature of a token notification; else empty.
     """
 
@@ -85,7 +84,7 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class UnreadRow:
-    """A notice to read, locked until the transaction ends. `sealed_item` is its bytes, sealed."""
+    """A notice to read, locked until the transaction ends. `sealed_item` is the encrypted item."""
 
     id: int
     kind: NoticeKind
@@ -99,12 +98,13 @@ class SettledRow:
 
     Attributes:
         id: The notice's id.
-        state: Its new state.
-        payment_id: The payment that it belongs to, if that is known.
-        error: Why it is held; else empty.
-        is_unclaimed: Whether no payment owns any of its pspReferences yet. The payment that claims
-            one of them later gets the notice.
-        paid_reference: The reference that it reports as paid, if the payment is not one of ours.
+        state: The notice's new state.
+        payment_id: The payment that the notice belongs to, if that is known.
+        error: Why the notice is held; empty if it is not held.
+        is_unclaimed: Whether no payment owns any of the notice's pspReferences. If a payment claims
+            one of them later, the notice is read again.
+        paid_reference: The merchant reference that the notice reports as paid, if the notice
+            belongs to no payment of Kasir's; else None.
     """
 
     id: int
@@ -117,7 +117,7 @@ class SettledRow:
 
 @dataclass(frozen=True, slots=True)
 class NoticeRow:
-    """A stored notice; `sealed_item` is empty once its body was deleted."""
+    """A stored notice. `sealed_item` is empty after the body was deleted."""
 
     id: int
     kind: NoticeKind
@@ -131,7 +131,7 @@ class NoticeRow:
 
 
 class GroupInbox:
-    """Stores notices. One transaction writes all waiting notices and queues the job to read them.
+    """Stores notices. One transaction writes all waiting notices and queues a job to read them.
 
     Args:
         pool: The database.
@@ -160,7 +160,7 @@ class GroupInbox:
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[None]:
-        """Write notices while this context lasts; at its end all waiting notices are written."""
+        """A context in which notices are written. At its end, all waiting notices are written."""
         writer = asyncio.create_task(self._write_forever())
         try:
             yield
@@ -169,10 +169,10 @@ class GroupInbox:
             writer.cancel()
 
     async def keep(self, notices: Sequence[Notice]) -> None:
-        """Store notices; returns only when they are committed.
+        """Store notices; returns only when the notices are committed.
 
         Raises:
-            DatabaseUnavailable: They are not stored; the sender must send them again.
+            DatabaseUnavailable: The notices are not stored; the sender must send them again.
         """
         done = asyncio.get_running_loop().create_future()
         self._waiting.put_nowait((notices, done))
@@ -197,7 +197,7 @@ class GroupInbox:
             error = DatabaseUnavailable(f"notices could not be kept: {failure}")
         for _, done in batch:
             if done.done():
-                continue  # Its request was cancelled meanwhile.
+                continue  # The request of these notices was cancelled meanwhile.
             if error:
                 done.set_exception(error)
             else:
@@ -225,12 +225,12 @@ class GroupInbox:
 
 
 async def keep(connection: Connection, vault: Vault, notices: Sequence[Notice]) -> dict[bytes, int]:
-    """Store notices; those that are stored already are skipped.
+    """Store notices; notices that are stored already are skipped.
 
     Returns:
         The id of each notice that was not stored before, by its key.
     """
-    # In the order of their keys, so that two transactions with the same notices cannot deadlock.
+    # Sorted by `key`, so that two transactions with the same notices cannot deadlock.
     ordered = sorted(notices, key=lambda notice: notice.key)
     kept = SQL.keep_notices(
         connection,
@@ -247,17 +247,17 @@ async def keep(connection: Connection, vault: Vault, notices: Sequence[Notice]) 
 
 
 async def take_unread(connection: Connection, *, most: int, most_bytes: int) -> list[UnreadRow]:
-    """Lock the oldest unread notices that no other reader has locked.
+    """Lock and return the oldest unread notices that no other reader has locked.
 
-    Returned are at most `most` notices, whose items have up to `most_bytes` together; the first
-    one is returned whatever its size.
+    At most `most` notices are returned. Their items have at most `most_bytes` bytes together, but
+    the first notice is returned whatever its size.
     """
     rows = SQL.take_unread(connection, most=most, most_bytes=most_bytes)
     return [_unread_of(row) async for row in rows]
 
 
 async def take_some(connection: Connection, ids: Sequence[int]) -> list[UnreadRow]:
-    """Lock those of these notices that are unread and that no other reader has locked."""
+    """Lock and return the notices with these ids that are unread and not locked by a reader."""
     return [_unread_of(row) async for row in SQL.take_some(connection, ids=ids)]
 
 
@@ -278,19 +278,22 @@ async def settle(
 
 
 async def recheck_unclaimed(pool: Pool, most: int) -> None:
-    """Mark notices unread if a payment claimed one of their pspReferences during `settle`."""
+    """Mark notices unread if a payment claimed one of their pspReferences at the same time."""
     await SQL.recheck_unclaimed(pool, most=most)
 
 
 async def mark_unread(connection: Connection, names: Sequence[str]) -> None:
-    """Mark unread the notices with one of these pspReferences that belong to no payment yet."""
+    """Mark the notices with one of these pspReferences unread, if they have no payment yet."""
     await SQL.mark_unread(connection, names=names)
 
 
 async def rows(
     pool: Pool, state: NoticeState | None, most: int, before: int | None
 ) -> list[NoticeRow]:
-    """Return notices, newest first: of a state or all, with ids below `before` or all."""
+    """Return at most `most` notices, newest first.
+
+    Only notices in `state` and with ids below `before` are returned; None means no restriction.
+    """
     below = INT64_MAX if before is None else before
     if state is None:
         selected = SQL.notices(pool, before=below, most=most)
@@ -318,12 +321,12 @@ async def held(pool: Pool) -> list[int]:
 
 
 async def states(pool: Pool, ids: Sequence[int]) -> dict[int, NoticeState]:
-    """Return the state of each of these notices that exists, by its id."""
+    """Return the states of these notices by id. An id without a notice is left out."""
     return {row["id"]: NoticeState(row["state"]) async for row in SQL.states(pool, ids=ids)}
 
 
 async def replay(connection: Connection, ids: Sequence[int]) -> list[int]:
-    """Mark notices unread, except those that are read; return the ids of the marked ones."""
+    """Mark notices unread, except notices in the state READ; return the ids of those marked."""
     return [row["id"] async for row in SQL.replay(connection, ids=list(ids))]
 
 

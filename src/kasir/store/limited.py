@@ -1,12 +1,13 @@
 """Connections to PostgreSQL with a limit on every wait, and a pool that lends no dead connection.
 
-A network path can fail without an error, as when a host freezes. PostgreSQL itself ends a statement
-that takes too long, and reports that. If that report does not arrive either, the network path is
-dead, and with it every other connection. The pool then lends none of them again. The pool does the
-same when a server stops taking writes, because a new connection may reach another server.
+A network path can fail without an error, for example when a host freezes. PostgreSQL itself ends a
+statement that takes too long, and reports a timeout. If this report does not arrive, the network
+path is dead, and so is every other connection over it. Then the pool lends none of its present
+connections again. The pool does the same if a server no longer takes writes, because a new
+connection may reach another server.
 
-A commit without an answer in time may have taken effect. Its caller gets an error and must retry,
-as after any lost connection.
+A commit that is not answered in time may have taken effect. The caller gets an error and must
+retry, as after any lost connection.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
     _Connection = asyncpg.Connection[asyncpg.Record]
     _Pool = asyncpg.Pool[asyncpg.Record]
-    #: A pool's proxy of a connection; it passes `use_schema` on.
+    #: A connection as the pool lends it: a proxy, which also has `use_schema`.
     _Lent = Any
 else:  # The classes take no parameters at run time.
     _Connection, _Pool = asyncpg.Connection, asyncpg.Pool
@@ -50,9 +51,9 @@ _TRY_NEXT: Final = (
 
 
 class LimitedTransaction(Transaction):
-    """A transaction that raises the error that ended it.
+    """A transaction that raises the error by which its context ended.
 
-    The driver's class raises the error of the rollback instead, which would hide a cancellation.
+    The driver's class raises an error of the rollback instead, which would hide a cancellation.
     """
 
     _connection: LimitedConnection
@@ -79,11 +80,11 @@ class LimitedConnection(_Connection):
         self._mark = ""
 
     async def use_schema(self, schema: str) -> None:
-        """Use the tables of a schema, or those of the session's own search path for an empty name.
+        """Use the tables of a schema; if `schema` is empty, of the session's default search path.
 
-        A statement is prepared once for each schema. Its text therefore begins with the schema's
-        name: the driver looks prepared statements up by their text, and the types of their
-        parameters and results may belong to the schema in which they were prepared.
+        A statement must be prepared once for each schema, because the types of its parameters and
+        results may belong to the schema. The driver finds prepared statements by their text. So the
+        text of each statement begins with the schema's name.
         """
         if schema == self._schema:
             return
@@ -125,7 +126,7 @@ class LimitedConnection(_Connection):
             await super().close(**more)
 
     async def _bounded(self, statement: Awaitable[T]) -> T:
-        """Run a statement; close the connection if it is not answered in time or is cancelled."""
+        """Run a statement. If it is cancelled or not answered in time, close the connection."""
         try:
             return await statement
         except TimeoutError:
@@ -147,7 +148,8 @@ class LimitedConnection(_Connection):
 class LimitedPool(_Pool):
     """A pool whose waits end after the times in its limits.
 
-    `acquire` lends to the environment's account, `lend` to the others and to what they share.
+    `acquire` lends connections to the merchant account of the environment. `lend` lends connections
+    to the other merchant accounts, and to tasks that they share.
     """
 
     def __init__(self, dsn: str, limits: Limits, connections_max: int) -> None:
@@ -172,16 +174,16 @@ class LimitedPool(_Pool):
         )
         self._limits = limits
         self._connections_max = connections_max
-        #: What the environment's account may still acquire, and what it holds.
+        #: How many more connections the environment's account may acquire, and which ones it has.
         self._free = asyncio.Semaphore(connections_max)
         self._acquired: set[_Lent] = set()
         self._is_reserved = False
 
     async def reserve(self) -> None:
-        """Reserve a quarter of the connections for `lend`, as soon as they are returned.
+        """Reserve a quarter of the connections for `lend`; waits until so many are returned.
 
-        The environment's account then cannot use all of a pool that several accounts share.
-        Further calls do nothing.
+        Then the environment's account cannot use all connections of a pool that several merchant
+        accounts share. Further calls do nothing.
         """
         if self._is_reserved:
             return
@@ -199,7 +201,7 @@ class LimitedPool(_Pool):
         return super().acquire(timeout=timeout or self._limits.database_acquire_s)
 
     async def lend(self, schema: str, seconds: float | None = None) -> _Lent:
-        """Lend a connection that uses the tables of a schema (see `use_schema`)."""
+        """Lend a connection that uses the tables of a schema; see `use_schema`."""
         lent: _Lent = await super()._acquire(  # type: ignore[misc]  # The stubs lack it.
             seconds or self._limits.database_acquire_s
         )
@@ -211,7 +213,7 @@ class LimitedPool(_Pool):
         return lent
 
     async def _acquire(self, timeout: float | None) -> _Lent:  # noqa: ASYNC109
-        """Lend a connection that uses the session's own search path; for `acquire`."""
+        """Lend a connection with the session's default search path. `acquire` calls this method."""
         wait_s = timeout or self.acquire_s
         async with asyncio.timeout(wait_s):
             await self._free.acquire()
@@ -263,14 +265,14 @@ async def _connect(dsn: str, *, timeout: float, **more: Any) -> _Connection:  # 
 
 
 def _servers_of(dsn: str) -> list[str]:
-    """The address of each server, from an address that may name several servers."""
+    """The addresses of the single servers in an address that may name several servers."""
     parts = urlsplit(dsn)
     login, at, hosts = parts.netloc.rpartition("@")
     return [parts._replace(netloc=f"{login}{at}{host}").geturl() for host in hosts.split(",")]
 
 
 def _server_settings(limits: Limits) -> Mapping[str, str]:
-    """Limits that PostgreSQL enforces, so that no lock outlives our process for long."""
+    """Limits that PostgreSQL enforces, so that no lock stays long after a process has ended."""
     probe_s = str(round(limits.database_probe_s))
     return {
         "statement_timeout": _ms(limits.database_statement_s),
@@ -287,9 +289,9 @@ def _ms(seconds: float) -> str:
 
 
 def keep_alive(sock: socket.socket, probe_s: float) -> None:
-    """Make the operating system probe whether the other end is alive, every `probe_s` seconds.
+    """Let the operating system check every `probe_s` seconds whether the other end is alive.
 
-    An option that this system does not have is left out. A Unix socket needs no probes.
+    An option that the operating system does not have is left out. A Unix socket needs no probes.
     """
     if sock.family not in {socket.AF_INET, socket.AF_INET6}:
         return

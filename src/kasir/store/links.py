@@ -36,7 +36,7 @@ async def write(
 
 
 async def write_all(connection: Connection, vault: Vault, links: Sequence[Link]) -> None:
-    """Write links of Kasir's own, in the caller's transaction."""
+    """Write links that Kasir itself makes, in the caller's transaction."""
     if links:
         await SQL.open_links(
             connection,
@@ -48,9 +48,10 @@ async def write_all(connection: Connection, vault: Vault, links: Sequence[Link])
 
 
 async def withdraw_all(connection: Connection, link_ids: Sequence[str], now: datetime) -> None:
-    """Withdraw links, and schedule the closing of their open attempts, except those locked now.
+    """Withdraw links, and make their open attempts due to be closed, except locked attempts.
 
-    For transactions that hold a subscription's lock, which must not wait for a payment's lock.
+    For a caller that has locked a subscription, because such a caller must not wait for the lock of
+    a payment.
     """
     await SQL.expire_links(connection, ids=link_ids, now=now)
     await DUE.close_free_attempts_of(connection, link_ids=link_ids, now=now)
@@ -59,7 +60,7 @@ async def withdraw_all(connection: Connection, link_ids: Sequence[str], now: dat
 async def marks(
     pool: Pool, link_ids: Collection[LinkId], payment_ids: Collection[PaymentId]
 ) -> dict[LinkId, str]:
-    """A mark for each link: a text that changes whenever the link or one of its payments changes.
+    """Return a mark for each link: a text that changes if the link or its payments change.
 
     Args:
         pool: The database.
@@ -81,7 +82,7 @@ class PostgresLinks:
         """Write a link, once per shop key.
 
         Returns:
-            Its id, or the id of the first link with this shop key.
+            The link's id, or the id of the earlier link with this shop key.
 
         Raises:
             KeyReused: The shop key was first used with another body.
@@ -94,7 +95,7 @@ class PostgresLinks:
         return LinkId(first["id"])
 
     async def link(self, link_id: LinkId) -> Link | None:
-        """Return a link."""
+        """Return a link; None if there is none with this id."""
         row = await SQL.link(self._pool, id=link_id)
         if row is None:
             return None
@@ -114,13 +115,13 @@ class PostgresLinks:
         A link that is withdrawn already keeps the time of its withdrawal.
         """
         # Two commits, so that the link is not locked during the wait for payments: docs/adr/0015.
-        # A process that opens an attempt after the first commit sees the withdrawal; attempts that
-        # were opened earlier are closed by the second.
+        # A process that opens an attempt after the first commit sees the withdrawal. The second
+        # commit closes attempts that were opened earlier.
         await SQL.expire_links(self._pool, ids=[link_id], now=now)
         await DUE.close_attempts_of(self._pool, link_id=link_id, now=now)
 
     async def seal(self, most: int) -> int:
-        """Encrypt up to `most` links that an earlier version stored in clear; returns how many."""
+        """Encrypt at most `most` links that an earlier version did not encrypt; return how many."""
         async with self._pool.acquire() as connection, connection.transaction():
             rows = [row async for row in SQL.clear_links(connection, most=most)]
             if rows:
@@ -130,7 +131,7 @@ class PostgresLinks:
         return len(rows)
 
     async def is_withdrawn(self, link_id: LinkId) -> bool:
-        """Whether a link was withdrawn; waits first for a transaction that is withdrawing it.
+        """Whether a link was withdrawn. Waits for a transaction that is withdrawing the link.
 
         A withdrawal that begins later closes every attempt that was opened before this call.
         """

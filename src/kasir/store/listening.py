@@ -1,6 +1,6 @@
 """One connection that listens for notifications of PostgreSQL on many channels.
 
-Notifications are lost with the connection, so what they announce is also looked for regularly.
+Notifications are lost when the connection is lost, so workers also search regularly.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from asyncpg import InterfaceError
 from kasir.clock import pause
 from kasir.store.database import DRIVER_ERRORS, Connection, Pool
 
-#: How often the connection is checked.
+#: The wait between two checks of the connection.
 _CHECK_EVERY_S: Final = 5.0
 _AFTER_FAILURE_S: Final = 1.0
 
@@ -24,7 +24,7 @@ _log = structlog.get_logger("kasir.listening")
 
 
 class Listening:
-    """Listens on channels, and calls the callbacks of a channel for each notification on it."""
+    """Listens on channels, and calls a channel's callbacks for each notification on the channel."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
@@ -37,12 +37,12 @@ class Listening:
         self._changed.set()
 
     def remove(self, channel: str, callback: Any) -> None:
-        """Call `callback` no more."""
+        """Stop calling `callback` for notifications on `channel`."""
         self._callbacks[channel].remove(callback)
         self._changed.set()
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Listen until `stop` is set, over another connection after one is lost."""
+        """Listen until `stop` is set. If the connection is lost, listen over another connection."""
         while not stop.is_set():
             try:
                 async with self._pool.acquire() as connection:
@@ -65,11 +65,11 @@ class Listening:
                 await self._wait(stop)
                 await connection.execute("SELECT 1")
         finally:
-            with suppress(InterfaceError):  # A cancellation has closed it already.
+            with suppress(InterfaceError):  # A cancellation has closed the connection already.
                 connection.terminate()  # The pool must not lend a session that listens.
 
     async def _wait(self, stop: asyncio.Event) -> None:
-        """Wait until the channels change, or `stop` is set, or the connection is to be checked."""
+        """Wait until the channels change, `stop` is set, or the connection must be checked."""
         waits = [asyncio.create_task(one.wait()) for one in (self._changed, stop)]
         try:
             await asyncio.wait(waits, timeout=_CHECK_EVERY_S, return_when=asyncio.FIRST_COMPLETED)

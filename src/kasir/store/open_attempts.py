@@ -20,7 +20,7 @@ _NEWEST: Final = 1000
 
 
 async def deliveries(connection: Connection | Pool, late_after: timedelta) -> Deliveries:
-    """Up to which time the provider's notifications came, and whether later ones are late.
+    """Return the state of the provider's queue, by the newest notices.
 
     Args:
         connection: The database.
@@ -47,7 +47,7 @@ class PostgresOpenAttempts:
     late_after: timedelta
 
     async def deliveries(self) -> Deliveries:
-        """Up to which time the provider's notifications came, and whether later ones are late."""
+        """Return the state of the provider's queue of notifications."""
         return await deliveries(self.pool, self.late_after)
 
     async def answered_at(self, changes: Sequence[str]) -> datetime | None:
@@ -59,7 +59,7 @@ class PostgresOpenAttempts:
         return answered_at
 
     async def has_others(self, payment: Payment, since: datetime) -> bool:
-        """Whether a cancel by reference might hit another payment than this one."""
+        """Whether a cancel by reference might cancel another payment than this one."""
         intent, unpaid = payment.intent, sorted(FINAL - {Status.AUTHORISED})
         has_others = await SQL.has_others(
             self.pool, id=intent.id, reference=intent.reference, since=since, ended=unpaid
@@ -67,17 +67,17 @@ class PostgresOpenAttempts:
         return bool(has_others)
 
     async def is_held(self, reference: str) -> bool:
-        """Whether a held notice (`NoticeState.HELD`) reports a payment with this reference."""
+        """Whether a notice in the state HELD reports that this merchant reference was paid."""
         return bool(await SQL.is_held(self.pool, reference=reference))
 
     async def give_up(self, key: str) -> None:
-        """Stop sending a question that has no answer."""
+        """Stop sending the unanswered question with this idempotency key."""
         await SQL.give_up_asking(self.pool, key=key)
 
     async def last_return(self, since: datetime) -> datetime | None:
-        """When a shopper last returned, at `since` or later, from an attempt that is not known yet.
+        """When a shopper last returned from an attempt whose pspReference no payment owns.
 
-        No payment owns the pspReference in Adyen's answer about that return.
+        Only returns at `since` or later count. None if there is no such return.
         """
         returned_at: datetime | None = await SQL.last_return(self.pool, since=since)
         return returned_at

@@ -24,10 +24,10 @@ class OutgoingEvent:
     """An event to write.
 
     Attributes:
-        subject: The id of the payment, token or subscription it is about. The events of one
+        subject: The id of the payment, token or subscription that changed. The events of one
             subject are delivered in order.
-        type: Such as `payment.authorised`.
-        data: The subject as it is after the change, in the shape that shops read.
+        type: The type of the event, such as `payment.authorised`.
+        data: The subject after the change, in the format for shops.
     """
 
     subject: str
@@ -37,7 +37,7 @@ class OutgoingEvent:
 
 @dataclass(frozen=True, slots=True)
 class StoredEvent:
-    """An event as shops receive it: its id (`evt_...`) as `name`, and its body, in every try."""
+    """An event as shops receive it: the event's id (`evt_...`) as `name`, and the body."""
 
     name: str
     payload: bytes
@@ -45,7 +45,7 @@ class StoredEvent:
 
 @dataclass(frozen=True, slots=True)
 class WaitingEvent:
-    """An event that waits for delivery, with its encrypted body and the number of its tries."""
+    """An event that waits for delivery, with the encrypted body and the number of tries."""
 
     name: str
     type: str
@@ -55,7 +55,7 @@ class WaitingEvent:
 
 @dataclass(frozen=True, slots=True)
 class Outbox:
-    """Writes events. If `is_pushed` is false, they are not delivered: the shop fetches them."""
+    """Writes events. If `is_pushed` is false, events are not delivered; the shop fetches them."""
 
     ids: Ids
     clock: Clock
@@ -90,14 +90,14 @@ class EventFeed:
     vault: Vault
 
     async def after(self, name: str | None, limit: int) -> list[StoredEvent]:
-        """Return at most `limit` events after the named one, in order; None begins at the first.
+        """Return at most `limit` events after the event `name`, in order; None begins at the first.
 
-        An event that is committed later comes after the returned ones, because this method waits
-        for the transactions that are writing events. After half a second without success the page
-        is empty.
+        An event that is committed later comes after the returned events, because this method waits
+        for the transactions that are writing events. If the wait takes longer than half a second,
+        the result is empty.
 
         Raises:
-            NotFound: There is no event of that name.
+            NotFound: There is no event with this name.
         """
         if name is not None and not await SQL.is_event(self.pool, name=name):
             raise NotFound("event", name)
@@ -112,7 +112,7 @@ class EventFeed:
 
 
 async def waiting_event(pool: Pool, event_id: int) -> WaitingEvent | None:
-    """The event with this row id; None if it does not wait for delivery."""
+    """Return the event in the row with this id; None if it does not wait for delivery."""
     row = await SQL.event(pool, id=event_id)
     return WaitingEvent(row["name"], row["type"], row["payload"], row["tries"]) if row else None
 
@@ -131,12 +131,12 @@ async def add_try(
 
     Args:
         pool: The database.
-        event_id: The id of its row.
-        at: When it was tried.
+        event_id: The id of the event's row.
+        at: The time of the try.
         status: The shop's HTTP status; None if no response came.
         error: A short error if no response came; else empty.
         is_taken: Whether the shop accepted the event.
-        due_at: When it is tried next; None if it is accepted or given up.
+        due_at: When the event is next sent; None if it is accepted or given up.
     """
     await SQL.tried(
         pool, id=event_id, at=at, status=status, error=error, is_taken=is_taken, due_at=due_at

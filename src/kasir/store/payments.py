@@ -1,4 +1,4 @@
-"""Statements and rows of payments, of their facts and of the pspReferences that they own."""
+"""SQL statements and rows of payments, of their facts and of the pspReferences that they own."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ class LockedRow:
 
     Attributes:
         intent: The part of the payment that never changes.
-        told_status: The last status that the shop was sent an event about.
-        tell_at: When the event that is held back is to be sent; None if none is held back.
+        told_status: The last status that an event reported to the shop.
+        tell_at: When the held-back event is to be written; None if no event is held back.
     """
 
     intent: Intent
@@ -40,12 +40,12 @@ class LockedRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """What is to be written for one payment that the transaction has locked.
+    """The new facts and the new summary of one payment that the transaction has locked.
 
     Attributes:
         payment: The payment with the summary of all its facts, old and new.
-        told_status: The last status that the shop is sent an event about.
-        tell_at: When the event that is held back is to be sent; None if none is held back.
+        told_status: The last status that an event reported to the shop.
+        tell_at: When the held-back event is to be written; None if no event is held back.
         facts: The new facts.
         claims: The pspReferences that the payment did not own before.
     """
@@ -59,14 +59,14 @@ class Change:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FirstAnswer:
-    """The answer that a payment's first fact came with.
+    """The answer of the provider that has a payment's first fact.
 
     Attributes:
-        question_key: The key of the question that it answers.
+        question_key: The idempotency key of the answered question.
         status: The HTTP status.
         sealed_body: The body, encrypted.
         psp_reference: The `pspReference` header of the answer.
-        attempt: The attempt that the answer names; empty if it names none.
+        attempt: The pspReference of the attempt in the answer; empty if there is none.
     """
 
     question_key: str
@@ -96,7 +96,7 @@ async def facts_of(
 
 
 async def write(connection: Connection, changes: Sequence[Change]) -> None:
-    """Write what changed of payments that the transaction has locked, in one statement.
+    """Write changes of payments that the transaction has locked, in one statement.
 
     Raises:
         UniqueViolation: Another payment owns a claimed pspReference; see `is_name_taken`.
@@ -109,13 +109,13 @@ async def write(connection: Connection, changes: Sequence[Change]) -> None:
 async def write_first(
     connection: Connection | Pool, change: Change, answer: FirstAnswer, now: datetime
 ) -> bool:
-    """Write a payment's first fact and the answer it came with, in one statement.
+    """Write a payment's first fact and the answer with that fact, in one statement.
 
-    The turns of the shopper's subscriptions become due, and the notices that have one of the
-    claimed pspReferences are marked unread.
+    The statement also makes the turns of the shopper's subscriptions due, and marks the notices
+    with a claimed pspReference unread.
 
     Returns:
-        False if another fact was recorded first; then nothing was written.
+        Whether the fact and the answer were written. False if another fact was recorded before.
 
     Raises:
         UniqueViolation: Another payment owns a claimed pspReference; see `is_name_taken`.
@@ -159,36 +159,37 @@ async def candidates(
     references: Sequence[str],
     most: int,
 ) -> list[tuple[PaymentId, str | None]]:
-    """Return the payments that messages could be about, without locking them.
+    """Return the payments that messages may belong to, without locking the payments.
 
     Args:
         connection: The caller's transaction.
         names: The pspReferences in the messages.
-        ids: Our own ids in them.
-        references: The shop's references in them.
-        most: How many payments of each reference to return; the newest ones.
+        ids: Kasir's ids of payments in the messages.
+        references: The merchant references in the messages.
+        most: How many of the newest payments of each merchant reference are returned.
 
     Returns:
-        Each payment's id, and the pspReference by which it was found; None if found otherwise.
+        Pairs of a payment's id and the pspReference by which the payment was found. The
+        pspReference is None if the payment was found by its id or its merchant reference.
     """
     rows = SQL.candidates(connection, names=names, ids=ids, references_=references, most=most)
     return [(PaymentId(row["id"]), row["name"]) async for row in rows]
 
 
 async def intent(pool: Pool, payment_id: PaymentId) -> Intent | None:
-    """Return a payment's intent."""
+    """Return a payment's intent; None if there is no payment with this id."""
     row = await SQL.payment(pool, id=payment_id)
     return intent_of(row) if row else None
 
 
 async def intent_of_attempt(pool: Pool, psp_reference: str) -> Intent | None:
-    """Return the intent of the payment that owns an attempt at the provider."""
+    """Return the intent of the payment that owns the attempt with this pspReference, if any."""
     row = await SQL.payment_of_attempt(pool, psp_reference=psp_reference)
     return intent_of(row) if row else None
 
 
 async def intents_of_reference(pool: Pool, reference: str, most: int) -> list[Intent]:
-    """Return the intents of the payments of a shop's reference, newest first."""
+    """Return the intents of the newest payments with a merchant reference, newest first."""
     rows = SQL.payments_of(pool, reference=reference, most=most)
     return [intent_of(row) async for row in rows]
 
@@ -200,16 +201,16 @@ async def intents_of_link(pool: Pool, link_id: LinkId, most: int) -> list[Intent
 
 
 async def original_of(pool: Pool, name: str) -> tuple[str, str] | None:
-    """Return the pspReference and the shop's reference of the payment that owns `name`.
+    """Return the pspReference and the merchant reference of the payment that owns `name`.
 
-    `name` is the pspReference of a change of the payment, or an earlier one of the payment.
+    `name` is a pspReference of the payment or of one of its changes. None if nobody owns `name`.
     """
     row = await SQL.original_of(pool, name=name)
     return (row["original"], row["reference"]) if row else None
 
 
 def is_name_taken(error: Exception) -> bool:
-    """Whether the database refused a payment's claim of a pspReference that another one owns."""
+    """Whether the database refused the claim of a pspReference that another payment owns."""
     return (
         isinstance(error, asyncpg.UniqueViolationError)
         and getattr(error, "constraint_name", "") == _ONE_OWNER
@@ -217,7 +218,7 @@ def is_name_taken(error: Exception) -> bool:
 
 
 def is_transient(error: Exception) -> bool:
-    """Whether a retry of the transaction may succeed, because it sees the other one's commit."""
+    """Whether a retry may succeed, because it sees the commit of the other transaction."""
     return is_name_taken(error) or is_undone(error)
 
 
@@ -295,7 +296,7 @@ def _details_of(text: str | None) -> DisputeDetails | None:
 
 
 def _claim_columns(changes: Sequence[Change]) -> dict[str, list[Any]]:
-    """Claimed pspReferences and their new owners, sorted so that transactions cannot deadlock."""
+    """Claimed pspReferences and their owners, sorted so that two transactions cannot deadlock."""
     claims = sorted(
         (psp_reference, change.payment.intent.id)
         for change in changes

@@ -1,4 +1,4 @@
-"""Statements and rows of questions, of their answers and of the shops' idempotency keys."""
+"""SQL statements and rows of questions (stored calls to the provider), answers and shop keys."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ NEVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """Who sends a new question, and when it is sent again.
+    """Which process sends a new question, and when a worker sends the question again.
 
     Attributes:
-        ask_again_at: When a worker sends it again if there is no answer.
-        asker: The number of the process that sends it.
+        ask_again_at: When a worker sends the question again if there is no answer.
+        asker: The number of the process that sends the question.
     """
 
     ask_again_at: datetime
@@ -40,7 +40,7 @@ class Assignable:
     Attributes:
         question: The question that was answered.
         answer: The answer.
-        owner: The payment that owns the attempt in the answer.
+        owner: The payment that owns the pspReference in the answer.
     """
 
     question: Question
@@ -50,7 +50,7 @@ class Assignable:
 
 @dataclass(frozen=True, slots=True)
 class Questions:
-    """Statements of questions; `vault` encrypts their bodies and answers."""
+    """SQL statements of questions. `vault` encrypts the bodies of questions and answers."""
 
     vault: Vault
 
@@ -79,7 +79,7 @@ class Questions:
     async def open(
         self, connection: Connection | Pool, question: Question, opening: Opening
     ) -> bool:
-        """Write a question; False if one with its key exists."""
+        """Write a question, and return True; False if a question with its key exists already."""
         opened = await SQL.open_question(
             connection,
             key=question.key,
@@ -96,7 +96,10 @@ class Questions:
         return opened is not None
 
     async def find(self, pool: Pool, key: str) -> tuple[Question, KeptAnswer | None] | None:
-        """Return a question and its answer, if it has one."""
+        """Return a question and its answer, which is None if there is none yet.
+
+        None if no question has this idempotency key.
+        """
         row = await SQL.question(pool, key=key)
         if row is None:
             return None
@@ -105,7 +108,7 @@ class Questions:
     async def of_shop_key(
         self, connection: Connection | Pool, key: str
     ) -> tuple[bytes, Question] | None:
-        """Return the fingerprint that a shop key was first used with, and its question."""
+        """Return the fingerprint and the question that were stored with a shop key, if any."""
         row = await SQL.shop_key(connection, key=key)
         return (row["fingerprint"], self._question_of(row)) if row else None
 
@@ -118,7 +121,7 @@ class Questions:
         payment_id: PaymentId | None,
         attempt: str,
     ) -> None:
-        """Write the answer to a question, unless it has an answer."""
+        """Write the answer to a question, unless the question has an answer already."""
         await SQL.keep_answer(
             connection,
             key=key,
@@ -130,7 +133,7 @@ class Questions:
         )
 
     async def assignable(self, connection: Connection, most: int) -> list[Assignable]:
-        """Lock answers whose payment was not known when they came, and is known now."""
+        """Lock and return answers whose payment was unknown when they came, and is known now."""
         return [
             Assignable(self._question_of(row), self._answer_of(row), PaymentId(row["owner"]))
             async for row in SQL.assignable_answers(connection, most=most)
@@ -171,7 +174,7 @@ class Questions:
 async def claim_shop_key(
     connection: Connection, shop_key: ShopKey, question_key: str, at: datetime
 ) -> bool:
-    """Write a shop key with its question; False if the key was used before."""
+    """Write a shop key with the key of its question; False if the shop key was used before."""
     claimed = await SQL.claim_shop_key(
         connection,
         shop_key=shop_key.key,
@@ -183,7 +186,7 @@ async def claim_shop_key(
 
 
 async def take_over(pool: Pool, question: Question, now: datetime, asker: int) -> bool:
-    """Claim an unanswered question, to send it; False if another process claimed it first.
+    """Claim an unanswered question for sending; False if another process claimed it before.
 
     Args:
         pool: The database.
@@ -200,14 +203,14 @@ async def take_over(pool: Pool, question: Question, now: datetime, asker: int) -
 async def release(
     connection: Connection, question: Question, ask_again_at: datetime | None
 ) -> None:
-    """Let any process send an unanswered question again; a worker does it at `ask_again_at`."""
+    """Let any process send an unanswered question again; a worker sends it at `ask_again_at`."""
     await SQL.release(
         connection, key=question.key, asked_at=question.asked_at, ask_again_at=ask_again_at
     )
 
 
 async def are_assignable(pool: Pool) -> bool:
-    """Whether there is an answer whose payment was not known when it came, and is known now."""
+    """Whether there is an answer whose payment was unknown when it came, and is known now."""
     return bool([row async for row in SQL.assignable_answers(pool, most=1)])
 
 
@@ -221,5 +224,5 @@ async def assign(connection: Connection, assignable: Sequence[Assignable]) -> No
 
 
 async def is_unassigned(pool: Pool, psp_reference: str) -> bool:
-    """Whether an answer to `/payments/details` names this attempt, and no payment owns it yet."""
+    """Whether an answer to `/payments/details` has this pspReference and no payment owns it."""
     return await SQL.unassigned_answer(pool, psp_reference=psp_reference) is not None

@@ -1,7 +1,8 @@
-"""The queue of notices that are relayed to the shop's own Adyen handler.
+"""The queue of notices that are relayed to the shop's Adyen handler.
 
-A job that has taken the queue holds a token (`holder`). Every statement that changes the queue
-demands it, so of two jobs only the later one has an effect.
+A job that takes the queue gets a random id, `holder`. Every statement that changes the queue
+requires the current `holder`. So if two jobs have taken the queue, only the later job has an
+effect.
 """
 
 from __future__ import annotations
@@ -22,14 +23,14 @@ class WaitingNotice:
     """The oldest notice that waits to be relayed.
 
     Attributes:
-        id: The id of its row in `relay`.
+        id: The id of the row in `relay`.
         notice_id: The id of the notice.
-        kind: The webhook it came by.
-        sealed_item: Its bytes, encrypted.
+        kind: The webhook that received the notice.
+        sealed_item: The encrypted item.
         signature: The header `HmacSignature` of a token notification; else empty.
-        is_live: The platform that its envelope named; None if it named none.
-        state: What the reader made of it.
-        event_code: Its event code, or the type of a token notification; empty if unknown.
+        is_live: Whether the envelope is from Adyen's live platform; None if that is not known.
+        state: The state of the notice.
+        event_code: The event code, or the type of a token notification; empty if unknown.
         failures: How many tries failed since the last notice was accepted.
     """
 
@@ -46,15 +47,15 @@ class WaitingNotice:
 
 @dataclass(frozen=True, slots=True)
 class Backlog:
-    """What waits to be relayed, for operators.
+    """The notices that wait to be relayed, for operators.
 
     Attributes:
         waiting: How many notices wait.
-        first: The id of the oldest of them.
-        since: When it came.
+        first: The id of the oldest waiting notice; None if no notice waits.
+        since: When the oldest waiting notice came; None if no notice waits.
         failures: How many tries failed since the last notice was accepted.
-        tried_at: When the last try was made.
-        answer: The HTTP status or the error of the last try; empty without one.
+        tried_at: When the last try was made; None if there was none.
+        answer: The HTTP status or the error of the last try; empty if there was none.
     """
 
     waiting: int
@@ -66,13 +67,13 @@ class Backlog:
 
 
 async def take(connection: Connection, now: datetime, lease: timedelta) -> str | None:
-    """Take the queue if something is due; returns the holder's token, or None."""
+    """Take the queue if a try is due, and return `holder`; None if the queue was not taken."""
     holder: str | None = await SQL.take(connection, now=now, lease=lease)
     return holder
 
 
 async def first(pool: Pool, holder: str, lease: timedelta) -> WaitingNotice | None:
-    """The oldest waiting notice; None if none waits, or if the queue was taken by another job."""
+    """Return the oldest waiting notice; None if none waits, or if another job took the queue."""
     row = await SQL.first(pool, holder=holder, lease=lease)
     if row is None:
         return None
@@ -95,9 +96,10 @@ async def accept(pool: Pool, relay_id: int, holder: str, at: datetime, status: i
 
 
 async def skip(pool: Pool, notice: WaitingNotice, at: datetime) -> None:
-    """Record that a notice is not relayed, because the settings leave it out.
+    """Record that a notice is not relayed, because the settings exclude it.
 
-    Does nothing if the reader has changed the notice's state since: then it must be chosen again.
+    Does nothing if a reader has changed the notice's state meanwhile. Then the caller must decide
+    again.
     """
     await SQL.skip(pool, id=notice.id, notice_id=notice.notice_id, notice_state=notice.state, at=at)
 
@@ -105,17 +107,17 @@ async def skip(pool: Pool, notice: WaitingNotice, at: datetime) -> None:
 async def fail(
     pool: Pool, holder: str, *, at: datetime, due_at: datetime, status: int | None, error: str
 ) -> None:
-    """Record a failed try, with the time of the next one, and give the queue back."""
+    """Record a failed try, with the time of the next try, and release the queue."""
     await SQL.fail(pool, holder=holder, at=at, due_at=due_at, status=status, error=error)
 
 
 async def release(pool: Pool, holder: str) -> None:
-    """Give the queue back."""
+    """Release the queue, so that another job can take it."""
     await SQL.release(pool, holder=holder)
 
 
 async def backlog(pool: Pool, most: int) -> Backlog:
-    """What waits, counted up to `most`."""
+    """Return the backlog of the relay; at most `most` notices are counted."""
     row = await SQL.backlog(pool, most=most)
     return Backlog(
         waiting=row["waiting"],
@@ -128,9 +130,12 @@ async def backlog(pool: Pool, most: int) -> Backlog:
 
 
 async def drop(pool: Pool, notice_ids: Sequence[int], now: datetime, *, batch_max: int) -> int:
-    """Remove waiting notices from the queue, all if `notice_ids` is empty; returns how many.
+    """Remove waiting notices from the queue; all of them if `notice_ids` is empty.
 
-    One statement removes at most `batch_max`, so that a long queue does not exceed its timeout.
+    One statement removes at most `batch_max` notices, so that a long queue causes no timeout.
+
+    Returns:
+        How many notices were removed.
     """
     ids, total = list(notice_ids), 0
     while count := await SQL.drop_waiting(pool, notice_ids=ids, now=now, most=batch_max):

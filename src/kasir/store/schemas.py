@@ -1,7 +1,7 @@
 """A view of the pool for one merchant account: its connections use the tables of one schema.
 
-All accounts share the connections of one pool. An account holds at most some of them at a time, so
-an account whose statements are slow does not stop the others.
+All merchant accounts share the connections of one pool. Each account may use only some connections
+at a time, so an account whose statements are slow does not stop the other accounts.
 """
 
 from __future__ import annotations
@@ -17,12 +17,13 @@ if TYPE_CHECKING:
 
 
 class SchemaPool:
-    """Lends connections of a pool to one account; has the methods of a pool that Kasir uses.
+    """Lends connections of a pool to one merchant account. Has the methods of a pool that Kasir
+    uses.
 
     Args:
-        pool: The pool of all accounts.
-        schema: The account's schema.
-        connections_max: The most connections that the account holds at a time.
+        pool: The pool of all merchant accounts.
+        schema: The merchant account's schema.
+        connections_max: The most connections that the merchant account uses at a time.
     """
 
     def __init__(self, pool: LimitedPool, schema: str, connections_max: int) -> None:
@@ -39,7 +40,7 @@ class SchemaPool:
         """Lend a connection; `release` takes it back.
 
         Raises:
-            TimeoutError: The account holds all the connections that it may.
+            TimeoutError: No connection became free in time.
         """
         wait_s = seconds or self._pool.acquire_s
         async with asyncio.timeout(wait_s):
@@ -78,11 +79,11 @@ class SchemaPool:
             return await connection.fetchval(query, *args)
 
     async def expire_connections(self) -> None:
-        """Let the pool lend none of its present connections again."""
+        """Stop the pool from lending any of its present connections again."""
         await self._pool.expire_connections()
 
     def get_max_size(self) -> int:
-        """Return the most connections that the account holds at a time."""
+        """Return the most connections that the merchant account uses at a time."""
         return self._connections_max
 
 
@@ -112,5 +113,5 @@ async def reserve(pool: Pool) -> None:
 
 
 def schema_pool(pool: Pool, schema: str, connections_max: int) -> Pool:
-    """Return the view of a pool for the account in a schema."""
+    """Return a view of a pool for the merchant account with this schema."""
     return cast("Pool", SchemaPool(cast("LimitedPool", pool), schema, connections_max))

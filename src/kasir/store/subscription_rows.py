@@ -27,7 +27,7 @@ class WhyRefused(Protocol):
         """Return the reason; None if the attempt was not refused.
 
         Args:
-            status: The status of its payment.
+            status: The status of the attempt's payment.
             answer: The body of the provider's answer; None if there is none.
             texts: The texts of all facts by which the payment was not paid.
             asked: Whether the attempt has a payment.
@@ -41,7 +41,7 @@ def plan_of(row: Any) -> Plan:
 
 
 def subscription_of(row: Any) -> Subscription:
-    """A subscription, from its row joined with its plan's, without renewal, losses and token."""
+    """A subscription, from its row joined with the plan's row, without renewal and losses."""
     plan = _plan(
         row, row["plan_id"], row["plan_reference"], row["plan_minor_units"], row["plan_created_at"]
     )
@@ -71,7 +71,7 @@ def subscription_of(row: Any) -> Subscription:
 
 
 def _plan(row: Any, plan_id: str, reference: str, minor_units: int, created_at: Any) -> Plan:
-    """A plan, from a row whose columns that a subscription has too are given as arguments."""
+    """A plan, from a row. The values of columns that a subscription has too are arguments."""
     currency = Currency(row["currency"])
     return Plan(
         id=PlanId(plan_id),
@@ -92,10 +92,10 @@ def _plan(row: Any, plan_id: str, reference: str, minor_units: int, created_at: 
 
 @dataclass(frozen=True, slots=True)
 class RenewalRows:
-    """Maps rows of renewals with their attempts; each row is one attempt.
+    """Maps rows to renewals with their attempts; each row is one attempt.
 
     Attributes:
-        vault: Opens the provider's answers.
+        vault: Decrypts the provider's answers.
         why_refused: Finds why an attempt was refused.
     """
 
@@ -103,7 +103,7 @@ class RenewalRows:
     why_refused: WhyRefused
 
     def renewals(self, rows: Sequence[Any]) -> list[Renewal]:
-        """Renewals, from the rows of one subscription in order of their periods."""
+        """Renewals, from the rows of one subscription, which are sorted by period."""
         by_period = groupby(rows, key=lambda row: row["period"])
         return [self.renewal([*attempts]) for _, attempts in by_period]
 
@@ -146,7 +146,7 @@ def _bare_renewal(row: Any) -> Renewal:
 
 
 def losses_of(rows: Sequence[Any]) -> tuple[Loss, ...]:
-    """Payments that were taken back, from their attempts' rows.
+    """Disputes and full refunds of payments, from the rows of their attempts.
 
     A payment that was both disputed and refunded gives two losses.
     """
@@ -212,8 +212,8 @@ def renewal_columns(
     """Renewals with their attempts, as one array for each column.
 
     Args:
-        renewals: Triples: the subscription's id, the renewal, and the shop key under which the
-            payment of an attempt that has none yet will be made.
+        renewals: Triples: the subscription's id, the renewal, and the idempotency key with which
+            the payment of an attempt without a payment will be opened.
     """
     attempts = [
         (owner, renewal.period, attempt, None if attempt.payment_id else shop_key)

@@ -26,11 +26,11 @@ class SubscriptionFilter:
     """Which subscriptions to list; an empty value matches all.
 
     Attributes:
-        state: Their state.
-        shopper_reference: Their shopper.
-        plan_id: Their plan.
-        reference: The shop's name for them.
-        after: The id of the last one on the previous page.
+        state: The state of the subscriptions.
+        shopper_reference: The shop's id of the shopper.
+        plan_id: Kasir's id of the plan.
+        reference: The shop's id of the subscriptions.
+        after: The id of the last subscription on the previous page.
     """
 
     state: str = ""
@@ -57,18 +57,18 @@ class SubscriptionBook:
         await SQL.add_plan(self.pool, **plan_columns(plan))
 
     async def plan(self, plan_id: str) -> Plan | None:
-        """Return a plan."""
+        """Return a plan; None if there is none with this id."""
         row = await SQL.plan(self.pool, id=plan_id)
         return plan_of(row) if row else None
 
     async def plans(self, most: int) -> list[Plan]:
-        """Return the newest plans, newest first."""
+        """Return at most `most` plans, newest first."""
         return [plan_of(row) async for row in SQL.plans(self.pool, most=most)]
 
     async def find(
         self, subscription_id: str, renewals_max: int
     ) -> tuple[Subscription, list[Renewal]]:
-        """Return a subscription with its newest renewals, in order of their periods.
+        """Return a subscription with its newest renewals, sorted by period.
 
         Raises:
             NotFound: There is no subscription with that id.
@@ -81,9 +81,9 @@ class SubscriptionBook:
     async def listed(
         self, wanted: SubscriptionFilter, most: int, renewals_max: int
     ) -> list[tuple[Subscription, list[Renewal]]]:
-        """Return subscriptions, newest first, each with its newest renewals in order.
+        """Return subscriptions, newest first, each with its newest renewals, sorted by period.
 
-        The number of statements does not depend on how many subscriptions there are.
+        The number of statements does not depend on the number of subscriptions.
 
         Raises:
             NotFound: There is no subscription with the id `wanted.after`.

@@ -20,10 +20,10 @@ class NewToken:
     """A token to insert, unless it exists.
 
     Attributes:
-        id: Our own id for it.
-        name: Its shopper, and the provider's id for it.
-        method: The provider's name for the wallet; may be empty.
-        created_at: When the first of its facts happened.
+        id: Kasir's id of the token.
+        name: The ids that identify the token at the provider.
+        method: The provider's name of the wallet; may be empty.
+        created_at: The time of the token's first fact.
     """
 
     id: str
@@ -34,7 +34,7 @@ class NewToken:
 
 @dataclass(frozen=True, slots=True)
 class TokenChange:
-    """What is to be written for one token that the transaction has locked."""
+    """The new facts and the new summary of one token that the transaction has locked."""
 
     id: str
     facts: tuple[TokenFact, ...]
@@ -42,10 +42,10 @@ class TokenChange:
 
 
 async def claim(connection: Connection, vault: Vault, tokens: Sequence[NewToken]) -> list[str]:
-    """Insert those of these tokens that are new, lock all, and return their ids in the same order.
+    """Insert tokens that are new, lock all, and return Kasir's ids of the tokens in the same order.
 
-    All callers sort tokens in the same way, and give each name once, so that two transactions
-    cannot deadlock.
+    All callers must sort the tokens in the same way, and give each token once, so that two
+    transactions cannot deadlock.
     """
     names = [token.name for token in tokens]
     hashes = [_hash_of(name.stored_id) for name in names]
@@ -70,7 +70,7 @@ async def claim(connection: Connection, vault: Vault, tokens: Sequence[NewToken]
 
 
 async def facts_of(connection: Connection, ids: Sequence[str]) -> dict[str, dict[str, TokenFact]]:
-    """Return the facts of each token, by the token's id and then by the fact's key."""
+    """Return the facts of each token, by the token's id and then by the fact's `key`."""
     facts: dict[str, dict[str, TokenFact]] = {token_id: {} for token_id in ids}
     async for row in SQL.facts_of(connection, token_ids=ids):
         facts[row["token_id"]][row["key"]] = _fact_of(row)
@@ -78,7 +78,7 @@ async def facts_of(connection: Connection, ids: Sequence[str]) -> dict[str, dict
 
 
 async def write(connection: Connection, changes: Sequence[TokenChange]) -> None:
-    """Write what changed of tokens that the transaction has locked, in one statement."""
+    """Write changes of tokens that the transaction has locked, in one statement."""
     facts = [(change.id, fact) for change in changes for fact in change.facts]
     await SQL.write_changes(
         connection,
@@ -97,13 +97,13 @@ async def write(connection: Connection, changes: Sequence[TokenChange]) -> None:
 
 
 async def find(connection: Connection, vault: Vault, ids: Sequence[str]) -> dict[str, Token]:
-    """Return tokens by their ids."""
+    """Return tokens by their ids; ids without a token are left out."""
     rows = SQL.tokens(connection, ids=ids)
     return {row["id"]: token_of(row, vault) async for row in rows}
 
 
 async def of_shopper(pool: Pool, vault: Vault, shopper_reference: str) -> list[Token]:
-    """Return a shopper's tokens, newest first, disabled ones too."""
+    """Return a shopper's tokens, including disabled tokens, newest first."""
     rows = SQL.tokens_of(pool, shopper_reference=shopper_reference)
     return [token_of(row, vault) async for row in rows]
 
@@ -117,7 +117,8 @@ async def stored_as(pool: Pool, vault: Vault, stored_id: str) -> list[Token]:
 async def watch(connection: Connection, shopper_reference: str, compare_at: datetime) -> None:
     """Schedule a comparison of a shopper's tokens with the provider's list, for `compare_at`.
 
-    If one is scheduled for an earlier time, that time is kept. The count begins again.
+    If a comparison is scheduled for an earlier time, that time is kept. The count of comparisons
+    becomes 0.
     """
     await SQL.watch(connection, shopper_reference=shopper_reference, compare_at=compare_at)
 
@@ -128,7 +129,7 @@ async def comparisons(pool: Pool, shopper_reference: str) -> int:
 
 
 async def count_comparison(pool: Pool, shopper_reference: str, compare_at: datetime) -> None:
-    """Count a comparison with the provider's list; the next one is due at `compare_at`."""
+    """Count a comparison with the provider's list; the next comparison is due at `compare_at`."""
     await SQL.count_comparison(pool, shopper_reference=shopper_reference, compare_at=compare_at)
 
 
@@ -158,7 +159,7 @@ def token_of(row: Mapping[str, Any], vault: Vault) -> Token:
 
 
 def _hash_of(stored_id: str) -> bytes:
-    """A hash that finds a token without revealing its id."""
+    """A hash by which a token is found; it does not reveal the provider's id of the token."""
     return sha256(stored_id.encode()).digest()
 
 

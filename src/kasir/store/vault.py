@@ -1,9 +1,10 @@
-"""Encrypts what is sensitive at rest: tokens, notifications, and the messages exchanged with Adyen.
+"""Encrypts sensitive data before it is stored: tokens, notifications, and messages to and from
+Adyen.
 
-The cipher is AES-256-GCM, under keys derived from the secrets in KASIR_SECRET_KEY. The first key
-encrypts, and any of them decrypts, so a secret can be replaced while older data stays readable.
-Nonces are random, which is safe for 2^32 encryptions under one key: hundreds of millions of
-payments. Data of earlier versions, which used Fernet, can still be decrypted.
+The cipher is AES-256-GCM. Its keys are derived from the secrets in KASIR_SECRET_KEY. The first key
+encrypts, and every key decrypts, so a secret can be replaced while older data stays readable.
+Nonces are random, which is safe for 2^32 encryptions with one key: hundreds of millions of
+payments. Data of earlier versions of Kasir, which used Fernet, can still be decrypted.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ class Vault:
         self._earlier = MultiFernet([Fernet(base64.urlsafe_b64encode(key)) for key in earlier])
 
     def seal(self, plain: bytes) -> bytes:
-        """Encrypt bytes, with the first key."""
+        """Encrypt bytes with the first encryption key."""
         nonce = os.urandom(_NONCE_BYTES)
         return _FORMAT + nonce + self._ciphers[0].encrypt(nonce, plain, _FORMAT)
 
@@ -44,7 +45,7 @@ class Vault:
         """Decrypt bytes.
 
         Raises:
-            SettingError: None of the keys decrypts them.
+            SettingError: No encryption key decrypts the bytes.
         """
         opened = self._open(sealed) if sealed.startswith(_FORMAT) else self._open_earlier(sealed)
         if opened is None:

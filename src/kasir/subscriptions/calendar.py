@@ -1,9 +1,9 @@
 """When a period begins, counted from an anchor by the local time of a time zone.
 
 The anchor is the moment at which a known period begins. A period of months begins on the anchor's
-day of the month, at the anchor's time of day. In a month without that day it begins on the last
-day, such as 31 January, 28 February, 31 March. A time of day that summer time skips moves forward
-by the length of the gap. If a time of day occurs twice, the first one counts.
+day of the month, at the anchor's time of day. In a month without that day the period begins on the
+last day of the month: 31 January, 28 February, 31 March. If summer time skips the time of day, the
+period begins later by the length of the gap. If the time of day occurs twice, the first one counts.
 """
 
 from __future__ import annotations
@@ -41,7 +41,8 @@ def start_of(number: int, anchor: datetime, interval: Interval, zone: str) -> da
         then = wall + timedelta(days=units * _DAYS[interval.unit])
     else:
         then = _months_later(wall, units * _MONTHS[interval.unit])
-    # A local time in a gap gets the UTC offset from before the gap (PEP 495): a moment after it.
+    # A local time in a gap gets the UTC offset from before the gap (PEP 495), so the result is a
+    # moment after the gap.
     return then.replace(tzinfo=local.tzinfo).astimezone(UTC)
 
 
@@ -53,6 +54,7 @@ def at_hour(days: int, after: datetime, hour: int, zone: str) -> datetime:
 
 
 def _months_later(wall: datetime, months: int) -> datetime:
+    """The same day and time of day in a later month, or the last day of that month."""
     years, month = divmod(wall.month - 1 + months, _MONTHS_A_YEAR)
     year = wall.year + years
     if year > MAXYEAR:

@@ -1,13 +1,13 @@
 """Commands of a shop: cancel, pause, resume, change the amount, use another token.
 
-Each returns a turn, or raises an error that says why it is impossible. The engine does what follows
-later, such as the charge after a pause or the cancel at the end of a period.
+Each function returns a turn, or raises an error if the command is not allowed. The engine does
+later steps, such as the charge after a pause or the cancel at the end of a period.
 
 A planned cancel or pause stays planned until it is done, or until the same command withdraws it
-(`When.NEVER`). No other command withdraws it. Planning and withdrawing both send an event.
+with `When.NEVER`. No other command withdraws it. Planning and withdrawing both send an event.
 
-Before a cancel or pause takes effect, an open renewal that is paid by now is settled. So the result
-does not depend on whether the command or the worker that settles the renewal came first.
+Before a cancel or pause takes effect, an open renewal that is paid is settled. So the result does
+not depend on whether the command or the worker that settles the renewal came first.
 """
 
 from __future__ import annotations
@@ -29,17 +29,17 @@ class When(StrEnum):
 
     #: At once.
     NOW = "now"
-    #: At the end of the paid time; at once if that is over.
+    #: At the end of the paid time; at once if the paid time is over.
     PERIOD_END = "periodEnd"
-    #: Never: a planned cancel or pause is withdrawn.
+    #: Never: the command withdraws a planned cancel or pause.
     NEVER = "never"
 
 
 def cancel(subscription: Subscription, now: datetime, at: When) -> Turn:
     """Cancel a subscription now or at the end of the paid time, or withdraw a planned cancel.
 
-    A charge that was never sent is withdrawn. The outcome of a charge that may have been sent is
-    still found out.
+    A charge that was never sent is withdrawn. If a charge may have been sent, Kasir still waits for
+    its outcome.
 
     Raises:
         IllegalMove: The subscription is over already.
@@ -64,7 +64,7 @@ def pause(
         subscription: The subscription, read under its lock.
         now: The current time.
         at: When the pause begins; `NEVER` withdraws a planned pause and its planned end.
-        resumes_at: When it is to be resumed; None keeps the planned time.
+        resumes_at: When the subscription is to be resumed; None keeps the planned time, if any.
 
     Raises:
         IllegalMove: The subscription is not in a trial, active or past due.
@@ -105,7 +105,7 @@ def resume_later(subscription: Subscription, now: datetime, at: datetime | None)
 
 
 def change_amount(subscription: Subscription, now: datetime, amount: Money) -> Turn:
-    """Change the amount from the next period on; the next period is announced again.
+    """Change the amount from the next period on. The next period is announced again.
 
     Raises:
         IllegalMove: The subscription is over.
@@ -144,11 +144,11 @@ def _refuse_if_over(subscription: Subscription) -> None:
 def _planned(
     subscription: Subscription, after: Subscription, now: datetime, kind: SubscriptionEvent
 ) -> Turn:
-    """A turn that changes what is planned; without a change there is no event."""
+    """A turn to `after`, with an event of this kind if anything changed."""
     events = () if after == subscription else (Event(kind=kind, at=now),)
     return _due_now(Turn(subscription=after, events=events), now)
 
 
 def _due_now(turn: Turn, now: datetime) -> Turn:
-    """The turn, with the subscription due now; the next turn sets a later due time."""
+    """This turn, with the subscription due now; the next turn sets a later due time."""
     return replace(turn, subscription=replace(turn.subscription, due_at=now))

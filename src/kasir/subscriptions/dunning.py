@@ -1,11 +1,11 @@
 """Why a renewal was refused, and when it is retried.
 
-After `NO_BALANCE`, the charge is retried on later days, at an hour when a shopper may have topped
-up. After `TOKEN_GONE`, only the shopper can help, so they are asked to pay by link. After
-`TECHNICAL`, the charge is retried soon; after `FRAUD`, never. An attempt whose outcome is unknown
-is never treated as refused: its outcome is found out first.
+After `NO_BALANCE`, the charge is retried on later days, at an hour at which the shopper may have
+topped up the wallet. After `TOKEN_GONE`, only the shopper can help, so the shopper gets a payment
+link. After `TECHNICAL`, the charge is retried soon; after `FRAUD`, never. An attempt whose outcome
+is unknown never counts as refused: Kasir waits for its outcome.
 
-Reasons are found by Adyen's code and by Adyen's text. For redirect wallets the code is often "0",
+The reason is found by Adyen's code and by Adyen's text. For redirect wallets the code is often "0",
 and the text is in capitals. GUESS: which reasons a wallet gives in which case.
 """
 
@@ -33,10 +33,10 @@ class Reason(StrEnum):
     FRAUD = "fraud"
 
 
-#: If a refusal gives several reasons, the first of them in this order counts.
+#: If a refusal has several reasons, the first of these counts.
 _BY_WEIGHT: Final = (Reason.FRAUD, Reason.TOKEN_GONE, Reason.TECHNICAL, Reason.NO_BALANCE)
 
-#: By Adyen's refusalReasonCode or, for errors, errorCode.
+#: The reason by Adyen's refusalReasonCode or, for errors, errorCode.
 _BY_CODE: Final[Mapping[str, Reason]] = {
     "4": Reason.TECHNICAL,  # Acquirer Error
     "9": Reason.TECHNICAL,  # Issuer Unavailable
@@ -56,7 +56,7 @@ _BY_CODE: Final[Mapping[str, Reason]] = {
     "905": Reason.TECHNICAL,  # Payment details are not supported
 }
 
-#: By parts of a refusal's text, in lower case.
+#: The reason by a part of the refusal's text, in lower case.
 _BY_TEXT: Final = (
     ("fraud", Reason.FRAUD),
     ("revocation", Reason.TOKEN_GONE),
@@ -80,8 +80,8 @@ class Timetable:
     Attributes:
         days: On which days after the due date the renewal is retried.
         hour: The hour of the day, in the plan's time zone.
-        soon: The wait after the first, second and later technical failure. After more failures
-            than that, `days` apply.
+        soon: The waits after the first, the second and later technical failures. After more
+            technical failures than there are waits, `days` apply.
     """
 
     days: tuple[int, ...] = (1, 3, 5, 7)
@@ -94,12 +94,12 @@ class Timetable:
 
 
 def reason_of(code: str, texts: Iterable[str], default: Reason = Reason.NO_BALANCE) -> Reason:
-    """The reason of a refusal, from Adyen's code and every text about it.
+    """The reason of a refusal, from Adyen's code and texts.
 
     Args:
         code: Adyen's refusalReasonCode or errorCode; empty if there is none.
-        texts: The texts of every answer and notification about it.
-        default: The reason if neither code nor texts give one.
+        texts: The texts of every answer and notification about the refusal.
+        default: The reason if neither the code nor a text is known.
     """
     found = {_BY_CODE[code]} if code in _BY_CODE else set()
     for text in texts:
@@ -117,13 +117,13 @@ def next_try(
     zone: str,
     timetable: Timetable,
 ) -> datetime | None:
-    """When a refused renewal is retried; None if it is not.
+    """When a refused renewal is retried; None if it is not retried.
 
     Args:
-        reason: Why it was refused last.
-        due_at: When it was due.
-        tried_at: When it was charged last.
-        failures: How often it was refused for technical reasons, including the last time.
+        reason: Why the renewal was last refused.
+        due_at: When the renewal was due.
+        tried_at: When the renewal was last charged.
+        failures: How often the renewal was refused for technical reasons, including the last time.
         zone: The plan's time zone (IANA name).
         timetable: The days, the hour and the waits of retries.
     """

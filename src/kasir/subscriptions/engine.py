@@ -1,9 +1,9 @@
 """Advances a subscription: one step after another, until nothing is due.
 
-Pure. A step depends on the payments, the token, the shop's commands and the time, never on the
-order in which Kasir learned of them. After a step that charges, the renewal waits for its payment,
-so no other step follows in that turn. The caller has locked the subscription's row, writes the
-whole turn in one transaction, and sends the payment after the commit.
+The functions here are pure. A step depends on the payments, the token, the shop's commands and the
+time, never on the order in which Kasir received them. After a step that charges, the renewal waits
+for its payment, so no other step follows in that turn. The caller locks the subscription's row,
+writes the whole turn in one transaction, and sends the payment after the commit.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from kasir.subscriptions.states import OVER, Move, State
 from kasir.subscriptions.subscription import Permission, Subscription
 from kasir.subscriptions.turn import Turn, after_move, ended, settled
 
-#: The most steps of one turn. The other steps follow in the next turn, which is due at once.
+#: The most steps of one turn. If more are due, the next turn is due at once.
 STEPS_MAX: Final = 500
 
 
@@ -36,9 +36,9 @@ class Rules:
     Attributes:
         timetable: When a refused renewal is retried.
         incomplete_for: How long a sign-up may stay unpaid before it lapses.
-        no_payment_for: How long an attempt may have no payment before it is dropped.
+        no_payment_for: How long an attempt may be without a payment before it is dropped.
         unresolved_for: How long an unknown outcome delays the next period.
-        catch_up: What is done about due times that passed before a worker noticed them.
+        catch_up: At what time a step happens that was due earlier.
     """
 
     timetable: Timetable
@@ -50,7 +50,7 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class _Wait:
-    """Nothing is due before `until`; with None, not before a new fact or command."""
+    """Nothing is due before `until`; if that is None, not before a new fact or command."""
 
     until: datetime | None = None
 
@@ -59,7 +59,7 @@ _Step = Turn | _Wait
 
 
 def advance(subscription: Subscription, now: datetime, rules: Rules, ids: Ids) -> Turn:
-    """Do all that is due by now, up to one charge."""
+    """Do all steps that are due by now, at most one charge, and return them as one turn."""
     turn = Turn(subscription=subscription)
     for _ in range(STEPS_MAX):
         step = _Position(turn.subscription, now, rules, ids).step()
@@ -71,7 +71,7 @@ def advance(subscription: Subscription, now: datetime, rules: Rules, ids: Ids) -
 
 @dataclass(frozen=True, slots=True)
 class _Position:
-    """A subscription at the time `now`, for which the next step is decided."""
+    """A subscription at the time `now`; `step` decides its next step."""
 
     subscription: Subscription
     now: datetime
@@ -145,7 +145,7 @@ class _Position:
     # Between periods ----------------------------------------------------------------------------
 
     def _next_period(self) -> _Step:
-        """The next step while no renewal is open: the next period begins, or there is none."""
+        """The next step while no renewal is open: announce or begin a period, end, or wait."""
         period = self.subscription.settled_period + 1
         start = self.subscription.start_of(period)
         if self.subscription.all_periods_settled:
@@ -172,7 +172,7 @@ class _Position:
         return start - timedelta(days=days)
 
     def _announce(self, period: int, start: datetime) -> Turn | None:
-        """Announce a period, once, and only before it begins."""
+        """Announce a period before it begins; None if no announcement is due now."""
         announce_at = self._announcement_at(period, start)
         if announce_at is None or self.now < announce_at:
             return None
@@ -191,7 +191,7 @@ class _Position:
         return Turn(subscription=announced, events=(event,))
 
     def _missed(self, period: int, start: datetime) -> Turn:
-        """Report a period that passed entirely before a worker noticed it; it is not charged."""
+        """Report a period that passed entirely before a worker ran. The period is not charged."""
         missed = replace(self._renewal(period, start), outcome=Outcome.MISSED)
         event = Event(kind=SubscriptionEvent.RENEWAL_MISSED, at=self.now, renewal=missed)
         subscription = replace(
@@ -211,7 +211,7 @@ class _Position:
     # A renewal that is open ---------------------------------------------------------------------
 
     def _settling(self, renewal: Renewal) -> _Step:
-        """The next step of an open renewal: it is paid, unresolved or refused."""
+        """The next step of an open renewal, which is paid, refused, unresolved or to be retried."""
         if renewal.paid:
             return settled(self.subscription)
         if refused := self._unhandled_refusal(renewal):
@@ -225,7 +225,7 @@ class _Position:
         return next(refused, None)
 
     def _refused(self, renewal: Renewal, attempt: Attempt) -> Turn:
-        """Handle a refused attempt: plan the retry, send the event, and become past due."""
+        """Handle a refused attempt: plan the retry or make a link, send the event, fall behind."""
         attempts = tuple(
             replace(one, refusal_handled=True) if one.number == attempt.number else one
             for one in renewal.attempts
@@ -289,10 +289,10 @@ class _Position:
         return self._give_up(renewal) if self.now >= given_up_at else self._wait(given_up_at)
 
     def _retrying(self, renewal: Renewal) -> _Step:
-        """All attempts were refused: end, retry, or begin the next period, whichever is first."""
+        """The step due first after all attempts failed: end the retries, retry, or give up."""
         last = renewal.last
         if last is None or (last.payment_id is None and self._may_charge):
-            # Nothing was sent to Adyen yet, and now there is a token to charge.
+            # There is no attempt yet, or the last attempt had no token; now there is a token.
             return self._charge(renewal, self.now)
         next_start = self.subscription.start_of(renewal.period + 1)
         ends_at = self._ends_at(renewal, last)
@@ -311,9 +311,9 @@ class _Position:
     def _record_lost_token(self, renewal: Renewal, last: Attempt) -> Turn:
         """Record a failed attempt, because the token was lost after the last attempt.
 
-        The new attempt is handled like a refused one: the shopper gets a link, the shop an event.
-        When there is a token again, it is charged at once. If the last attempt was refused for a
-        lost token, the link and the event were sent then, and are not sent again.
+        The new attempt is handled like a refused attempt: the shopper gets a link, the shop an
+        event. When there is a token again, the renewal is charged at once. If the last attempt was
+        refused for a lost token, link and event were sent then, and are not sent again.
         """
         turn = self._charge(renewal, self.now)
         if last.reason is not Reason.TOKEN_GONE:
@@ -324,9 +324,9 @@ class _Position:
         return Turn(subscription=replace(self.subscription, renewal=opened), renewals=(opened,))
 
     def _ends_at(self, renewal: Renewal, last: Attempt) -> datetime | None:
-        """When the retries end, after the last attempt `last`.
+        """When the retries end if `last` is the last attempt.
 
-        None while another retry is planned before the timetable ends.
+        None if another retry is planned before the end of the timetable.
         """
         if last.reason is Reason.FRAUD:
             return last.at
@@ -343,11 +343,11 @@ class _Position:
         """Handle a renewal that is unpaid after its last retry, as the plan says."""
         if self.subscription.plan.when_unpaid is WhenUnpaid.CANCEL:
             return ended(self.subscription, Move.GIVE_UP, at)
-        turn = self._give_up(renewal)  # The next period has a timetable of its own.
+        turn = self._give_up(renewal)  # The next period begins a new timetable.
         return replace(turn, subscription=replace(turn.subscription, behind_since=None))
 
     def _give_up(self, renewal: Renewal) -> Turn:
-        """Close a renewal as unpaid. If it is paid later, that payment is settled then."""
+        """Close a renewal as unpaid, with an event."""
         unpaid = closed(renewal, Outcome.UNPAID)
         event = Event(kind=SubscriptionEvent.RENEWAL_UNPAID, at=self.now, renewal=unpaid)
         subscription = replace(self.subscription, settled_period=renewal.period, renewal=None)
@@ -361,7 +361,7 @@ class _Position:
 
     @property
     def _is_to_stop(self) -> bool:
-        """Whether nothing is to be charged after the end of the paid time."""
+        """Whether a cancel or a pause is planned, so that no further period is charged."""
         return self.subscription.cancel_at is not None or self.subscription.pause_at is not None
 
     def _charge(self, renewal: Renewal, at: datetime) -> Turn:
@@ -378,7 +378,7 @@ class _Position:
         return Turn(subscription=subscription, renewals=(opened,), charge=charge)
 
     def _is_planned_due(self, planned_at: datetime | None) -> bool:
-        """Whether a planned cancel or pause is due: paid time is over and no step comes first."""
+        """Whether a planned cancel or pause is due: the paid time is over, no step comes first."""
         if planned_at is None or self.subscription.is_paid_for(self.now):
             return False
         return not self._another_comes_first(planned_at)
@@ -394,6 +394,6 @@ class _Position:
         return renewal is not None and self._unhandled_refusal(renewal) is not None
 
     def _wait(self, *until: datetime | None) -> _Wait:
-        """Wait for the first of these times and of the planned cancel and pause."""
+        """Wait until the first of these times, or until a planned cancel or pause."""
         planned = (self.subscription.cancel_at, self.subscription.pause_at)
         return _Wait(min(when for when in (*until, *planned) if when is not None))

@@ -1,4 +1,4 @@
-"""Events about subscriptions that the shop receives, so that it can write to its customers."""
+"""Events about subscriptions. The shop receives them, so that it can write to its customers."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ class SubscriptionEvent(StrEnum):
     PAUSE_PLANNED = "subscription.pause_planned"
     #: The planned pause was withdrawn.
     PAUSE_WITHDRAWN = "subscription.pause_withdrawn"
-    #: It was paused.
+    #: The subscription was paused.
     PAUSED = "subscription.paused"
-    #: It will be resumed automatically: see `resumesAt`.
+    #: The subscription will be resumed automatically: see `resumesAt`.
     RESUME_PLANNED = "subscription.resume_planned"
-    #: It will not be resumed automatically any more.
+    #: The subscription will not be resumed automatically any more.
     RESUME_WITHDRAWN = "subscription.resume_withdrawn"
-    #: It was resumed after a pause.
+    #: The subscription was resumed after a pause.
     RESUMED = "subscription.resumed"
-    #: It will be cancelled at the end of the paid period: see `cancelAt`.
+    #: The subscription will be cancelled at the end of the paid period: see `cancelAt`.
     CANCEL_PLANNED = "subscription.cancel_planned"
     #: The planned cancel was withdrawn.
     CANCEL_WITHDRAWN = "subscription.cancel_withdrawn"
-    #: It is over before its last period.
+    #: The subscription is over before its last period.
     CANCELLED = "subscription.cancelled"
-    #: It is over after its last period.
+    #: The subscription is over after its last period.
     ENDED = "subscription.ended"
     #: A period was paid.
     RENEWAL_SUCCEEDED = "renewal.succeeded"
@@ -79,10 +79,10 @@ class Event:
     Attributes:
         kind: What happened.
         at: The time of the event.
-        renewal: The renewal that it is about, if any.
+        renewal: The renewal that the event is about, if any.
         due_at: When the coming period is charged, for `renewal_due`.
-        reason: Why the renewal was refused, or why the coming one cannot be charged.
-        loss: The payment that was taken back, if that is the cause.
+        reason: Why the renewal was refused, or why the coming renewal cannot be charged.
+        loss: The disputed or refunded payment, if that is the cause.
     """
 
     kind: SubscriptionEvent

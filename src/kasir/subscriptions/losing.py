@@ -1,8 +1,8 @@
 """What follows from a dispute or a full refund, as the plan says.
 
-Each dispute or refund is handled once, however many notifications of it come and whatever its
-outcome is. If the shop resumes the subscription afterwards, the same dispute or refund does not
-stop the subscription again.
+The dispute or the full refund of a payment is handled once, however many notifications come and
+whatever the outcome is. If the shop resumes the subscription afterwards, the same dispute or refund
+does not stop the subscription again.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from kasir.subscriptions.turn import Turn, ended, settled
 
 
 def next_loss(subscription: Subscription) -> Loss | None:
-    """The next loss that can be handled in the subscription's state.
+    """The next loss that can be handled in the subscription's state; None if there is none.
 
     A loss that leads to a pause waits until the sign-up is complete.
     """
@@ -28,7 +28,7 @@ def next_loss(subscription: Subscription) -> Loss | None:
 
 
 def taken_back(subscription: Subscription, loss: Loss, now: datetime) -> Turn:
-    """A turn that handles a payment that was taken back, as the plan says."""
+    """A turn that handles a disputed or refunded payment, as the plan defines."""
     losses = tuple(one for one in subscription.losses if one != loss)
     without_loss = replace(subscription, losses=losses)
     reaction = _reaction(subscription, loss)
@@ -49,7 +49,7 @@ def taken_back(subscription: Subscription, loss: Loss, now: datetime) -> Turn:
 
 
 def _reaction(subscription: Subscription, loss: Loss) -> WhenTakenBack:
-    """What the plan wants after this loss."""
+    """What the plan defines for this kind of loss."""
     return (
         subscription.plan.on_dispute
         if loss.why is TakenBack.DISPUTED
@@ -72,5 +72,5 @@ def _stays_paused(subscription: Subscription, now: datetime) -> Turn:
 
 
 def _because(loss: Loss, turn: Turn) -> Turn:
-    """The same turn, with the payment that was taken back in its events."""
+    """This turn, with the disputed or refunded payment in its events."""
     return replace(turn, events=tuple(replace(one, loss=loss) for one in turn.events))

@@ -15,14 +15,15 @@ from kasir.subscriptions.states import State
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counted:
-    """How often one kind of change happened on a day.
+    """How often one kind of change of state happened on a day.
 
     Attributes:
         day: The day.
         was: The state before.
         now_is: The state after.
-        count: How many subscriptions made this change.
-        monthly: By how much these changes raised the monthly revenue, in minor units.
+        count: How many of these changes happened.
+        monthly: By how much these changes raised the monthly revenue, in minor units; may be
+            negative.
     """
 
     day: date
@@ -34,7 +35,7 @@ class Counted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Day:
-    """The figures of one day: the counts at its end, and what happened on it.
+    """The figures of one day: the numbers at the end of the day, and the changes on that day.
 
     Attributes:
         day: The day.
@@ -83,11 +84,11 @@ def by_day(counted: Iterable[Counted], first: date, last: date) -> list[Day]:
 
 
 def _after(day: Day, change: Counted) -> Day:
-    """The figures of a day after another change on it."""
+    """The figures of a day after another change on that day."""
     was, now_is, count = change.was, change.now_is, change.count
 
     def moved(state: State) -> int:
-        """By how many the subscriptions in this state increased."""
+        """By how much the number of subscriptions in this state changed."""
         return count * ((now_is is state) - (was is state))
 
     begins = was is State.INCOMPLETE and now_is in _BEGUN

@@ -1,6 +1,7 @@
-"""Which payments of a subscription are overpaid: their period did not need them.
+"""Which payments of a subscription are overpaid: payments whose period was already paid or given
+up.
 
-Pure. Kasir refunds nothing, because the shop decides which of two payments to refund.
+Kasir does not refund overpaid payments, because the shop decides which of two payments to refund.
 """
 
 from __future__ import annotations
@@ -14,14 +15,14 @@ from kasir.subscriptions.states import ALIVE, State
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaidAttempt:
-    """An attempt whose payment is authorised, with all that decides whether it is overpaid.
+    """An attempt whose payment is authorised, with the values that decide whether it is overpaid.
 
     Attributes:
-        period: Its period.
-        number: Its number among the attempts of the period.
+        period: The number of the period.
+        number: The number of the attempt among the attempts of the period.
         outcome: The stored outcome of the period's renewal.
         is_settled: Whether a turn has written that this attempt paid the period.
-        is_overpaid: Whether an earlier turn found it to be overpaid.
+        is_overpaid: Whether an earlier turn marked this attempt as overpaid.
     """
 
     period: int
@@ -34,11 +35,11 @@ class PaidAttempt:
 def overpaid(
     paid: Sequence[PaidAttempt], settled_period: int, state: State
 ) -> tuple[PaidAttempt, ...]:
-    """The attempts that are overpaid and were not marked as such before.
+    """The attempts that are overpaid and are not marked as overpaid yet.
 
     An attempt is overpaid if another attempt pays its period: the attempt with which a turn settled
-    the period, or an earlier attempt. It is also overpaid if its period was given up, and a later
-    period is settled or the subscription is paused or over.
+    the period, or an earlier attempt. An attempt is also overpaid if its period was given up, and
+    either a later period is settled, or the subscription is paused or over.
 
     Args:
         paid: Every paid attempt of one subscription, read under its lock.

@@ -1,6 +1,6 @@
-"""Begins and ends a pause, either by a command now or as planned before.
+"""Begins and ends a pause, by a command or as planned.
 
-A paid period runs on during a pause. A trial does not: what is left of it follows the pause.
+A paid period continues during a pause. A trial stops: the rest of the trial follows the pause.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ def paused(subscription: Subscription, at: datetime) -> Turn:
     """A turn that pauses a subscription.
 
     A refused renewal is given up. A renewal whose charge was never sent is given up too, and the
-    charge is withdrawn. The outcome of a charge that may have been sent is still found out.
+    charge is withdrawn. If a charge may have been sent, Kasir still waits for its outcome.
 
     Raises:
         IllegalMove: The subscription is not in a trial, active or past due.
@@ -29,7 +29,7 @@ def paused(subscription: Subscription, at: datetime) -> Turn:
         subscription = replace(
             subscription, renewal=None, settled_period=given_up.period, behind_since=None
         )
-        # The paid time ended when this renewal was due, so none of it is left.
+        # The paid time ended when this renewal was due, so no paid time is left.
         subscription = replace(
             subscription, anchor=given_up.due_at, anchor_period=given_up.period + 1
         )
@@ -40,8 +40,8 @@ def paused(subscription: Subscription, at: datetime) -> Turn:
 def resumed(subscription: Subscription, at: datetime) -> Turn:
     """A turn that ends a pause.
 
-    Time that was paid for before the pause still counts. If it is over, a full new period begins at
-    `at` and is charged.
+    Time that was paid before the pause still counts. If the paid time is over, a full new period
+    begins at `at` and is charged.
 
     Raises:
         IllegalMove: The subscription is not paused.
@@ -64,7 +64,7 @@ def resumed(subscription: Subscription, at: datetime) -> Turn:
 
 
 def _given_up(subscription: Subscription) -> Renewal | None:
-    """The open renewal, closed as unpaid; None if there is none or it may still be paid."""
+    """The open renewal, closed as unpaid; None if no renewal is open, or if it may be paid."""
     renewal = subscription.renewal
     return closed(renewal, Outcome.UNPAID) if renewal and not renewal.may_be_paid else None
 
@@ -80,9 +80,9 @@ def _trial_left(subscription: Subscription, at: datetime) -> timedelta | None:
 
 
 def _with_trial_until(subscription: Subscription, ends_at: datetime) -> Subscription:
-    """The subscription with a trial until `ends_at`; a planned cancel moves to that time.
+    """The subscription with a trial until `ends_at`. A planned cancel moves to that time.
 
-    Its first charge is announced again.
+    The first charge after the trial is announced again.
     """
     cancel_at = ends_at if subscription.cancel_at else None
     return replace(

@@ -1,4 +1,4 @@
-"""A plan: what is paid, how often, and for how many periods. It never changes."""
+"""A plan: what is paid, how often, and for how many periods. A plan never changes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from kasir.money import Money
 
 PlanId = NewType("PlanId", str)
 
-#: Where shoppers are, unless a plan says otherwise.
+#: The time zone of a plan that sets none.
 HOME_ZONE: Final = "Asia/Jakarta"
 _MONTHS_A_YEAR: Final = 12
 
@@ -29,7 +29,7 @@ class Unit(StrEnum):
 #: The longest period, in each unit.
 COUNT_MAX: Final = {Unit.DAY: 366, Unit.WEEK: 104, Unit.MONTH: 60, Unit.YEAR: 10}
 
-#: How many of each unit a month has, if a year has 365 days.
+#: How many of each unit a month has, on average, if a year has 365 days.
 _A_MONTH: Final = {
     Unit.DAY: Fraction(365, _MONTHS_A_YEAR),
     Unit.WEEK: Fraction(365, 7 * _MONTHS_A_YEAR),
@@ -71,9 +71,9 @@ class Plan:
     """What a shop sells by subscription.
 
     Attributes:
-        id: Kasir's id for it.
-        reference: The shop's name for it.
-        amount: What a period costs, unless the subscription has an amount of its own.
+        id: Kasir's id of the plan.
+        reference: The shop's id of the plan.
+        amount: The price of a period, unless the shop changed the amount of the subscription.
         interval: How long a period lasts.
         time_zone: The time zone that the periods follow (IANA name).
         trial_days: Days of trial before the first period; 0 for no trial.
@@ -82,8 +82,9 @@ class Plan:
         when_unpaid: What happens if a renewal is still unpaid after all retries.
         on_dispute: What happens after a dispute of a payment.
         on_full_refund: What happens after a full refund of a payment.
-        notice_days: How many days before a period it is announced by an event; 0 for no event.
-        created_at: When it was made.
+        notice_days: How many days before its beginning a period is announced by an event; 0 for no
+            event.
+        created_at: When the plan was created.
     """
 
     id: PlanId
@@ -102,5 +103,5 @@ class Plan:
 
 
 def monthly(amount: Money, interval: Interval) -> Fraction:
-    """The amount per month of an amount per period, in minor units, not rounded."""
+    """Converts an amount per period to an amount per month, in minor units, not rounded."""
     return amount.minor_units * _A_MONTH[interval.unit] / interval.count

@@ -14,7 +14,7 @@ from kasir.subscriptions.dunning import Reason
 
 #: The longest reference that the provider accepts, in characters.
 REFERENCE_MAX: Final = 80
-#: How many characters the longest period number adds to a subscription's reference.
+#: How many characters the number of the period adds at most to the subscription's reference.
 _SUFFIX_MAX: Final = len("-p99999")
 #: The longest reference that a subscription may have, in characters.
 OWN_REFERENCE_MAX: Final = REFERENCE_MAX - _SUFFIX_MAX
@@ -23,20 +23,21 @@ OWN_REFERENCE_MAX: Final = REFERENCE_MAX - _SUFFIX_MAX
 class Outcome(StrEnum):
     """The outcome of a renewal."""
 
-    #: It is not paid yet; it is charged or retried.
+    #: The renewal is not paid yet; it is charged or retried.
     OPEN = "open"
-    #: It was paid.
+    #: The renewal was paid.
     PAID = "paid"
-    #: It was given up, because every try was refused or the next period began.
+    #: The renewal was given up: every attempt was refused, the next period began, or the
+    #: subscription was paused or ended.
     UNPAID = "unpaid"
-    #: Its whole period passed while Kasir was down. It is never charged.
+    #: The whole period passed while Kasir was down. The renewal is never charged.
     MISSED = "missed"
 
 
 class TakenBack(StrEnum):
     """Why the shop lost money that was paid for a period."""
 
-    #: The payment was disputed, whatever the outcome of the dispute.
+    #: The payment was disputed, whatever the outcome of the dispute is.
     DISPUTED = "disputed"
     #: The payment was refunded in full, or cancelled after it was paid.
     REFUNDED = "refunded"
@@ -44,13 +45,13 @@ class TakenBack(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loss:
-    """A payment of a subscription that was taken back and is not handled yet.
+    """A dispute or a full refund of a subscription's payment that is not handled yet.
 
     Attributes:
         why: Why the money is lost.
-        period: The period of the payment.
-        number: The attempt's number.
-        payment_id: The payment.
+        period: The number of the period of the payment.
+        number: The attempt's number within the period.
+        payment_id: Kasir's id of the payment.
         psp_reference: The provider's id of the payment.
     """
 
@@ -63,20 +64,20 @@ class Loss:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """One payment for a renewal.
+    """One attempt to pay a renewal.
 
     Attributes:
-        number: 1 for the first.
+        number: The number of the attempt; 1 for the first attempt.
         at: When the attempt was due, if a test clock leapt over that time; else as `asked_at`.
         asked_at: When the attempt was made.
-        status: The status of its payment.
-        reason: Why it was refused; None if it was not refused.
-        refusal_handled: Whether its refusal was handled.
-        paid_at: When its payment was first authorised; None if it was not.
-        payment_id: Its payment; None while the shopper has not opened one.
-        psp_reference: The provider's id of its payment; empty while there is none.
-        is_sent: Whether it may have reached the provider. Until then it can be withdrawn.
-        is_overpaid: Whether its period did not need this payment: see `overpaying`.
+        status: The status of the payment.
+        reason: Why the attempt was refused; None if it was not refused.
+        refusal_handled: Whether the refusal was handled.
+        paid_at: When the payment was first authorised; None if it was not.
+        payment_id: Kasir's id of the payment; None while the shopper has not opened one.
+        psp_reference: The provider's id of the payment; empty while there is none.
+        is_sent: Whether the call may have reached the provider. Otherwise it can be withdrawn.
+        is_overpaid: Whether the period did not need this payment: see `overpaying`.
     """
 
     number: int
@@ -93,37 +94,37 @@ class Attempt:
 
     @property
     def is_paid(self) -> bool:
-        """Whether it pays the period."""
+        """Whether the attempt pays the period."""
         return self.status is Status.AUTHORISED and not self.is_overpaid
 
     @property
     def is_final(self) -> bool:
-        """Whether its status is final."""
+        """Whether the status of the attempt is final."""
         return self.status in FINAL
 
     @property
     def is_withdrawn(self) -> bool:
-        """Whether it was withdrawn before it was sent."""
+        """Whether the attempt was withdrawn before it was sent."""
         return self.status is Status.CANCELLED and not self.is_sent
 
     @property
     def is_dropped(self) -> bool:
-        """Whether the shopper never opened a payment for it, so that it expired."""
+        """Whether the attempt expired because the shopper opened no payment for it."""
         return self.status is Status.EXPIRED and self.payment_id is None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Renewal:
-    """One period's payment.
+    """The payment of one period.
 
     Attributes:
         period: The number of the period: 0 for a trial, then 1 and so on.
         due_at: When the period begins.
         amount: The price of the period.
-        reference: The reference of its payments at the provider.
-        outcome: Its outcome, so far.
-        attempts: Its attempts, the first one first.
-        next_try: When it is retried; None if no retry is planned.
+        reference: The merchant reference of the renewal's payments.
+        outcome: The outcome so far.
+        attempts: All attempts, the first one first.
+        next_try: When the renewal is retried; None if no retry is planned.
         link_id: The id of the payment link for the shopper; empty for none.
     """
 
@@ -148,37 +149,37 @@ class Renewal:
 
     @property
     def counts(self) -> Attempt | None:
-        """The attempt whose status is the renewal's: the one that paid, else the last."""
+        """The attempt whose status is the renewal's status: the paid attempt, else the last."""
         return self.paid or self.last
 
     @property
     def unsent(self) -> Attempt | None:
-        """An attempt that was not sent and is not final, if there is one."""
+        """The attempt that was not sent and is not final, if there is one."""
         return next((one for one in self.attempts if not (one.is_sent or one.is_final)), None)
 
     @property
     def unresolved(self) -> Attempt | None:
-        """An attempt whose status is not final, if there is one."""
+        """The attempt whose status is not final, if there is one."""
         return next((attempt for attempt in self.attempts if not attempt.is_final), None)
 
     @property
     def may_be_paid(self) -> bool:
-        """Whether it is paid, or has a charge that may have been sent and is not final."""
+        """Whether the renewal is paid, or has a charge that may have been sent and is not final."""
         return self.paid is not None or (self.unresolved is not None and self.unsent is None)
 
     @property
     def technical_failures(self) -> int:
-        """How often it was refused for technical reasons."""
+        """How often the renewal was refused for technical reasons."""
         return sum(attempt.reason is Reason.TECHNICAL for attempt in self.attempts)
 
 
 @dataclass(frozen=True, slots=True)
 class CatchUp:
-    """What is done about due times that passed before a worker noticed them.
+    """Decides at what time a step happens that was due earlier.
 
-    After downtime the current period is charged once. Periods that passed entirely are reported as
-    missed and never charged. A leap of a test clock is no downtime: while Kasir follows a test
-    clock, everything counts as happening when it was due.
+    After downtime, a step happens now: the current period is charged once, and periods that passed
+    entirely are reported as missed and never charged. A leap of a test clock is no downtime: while
+    Kasir follows a test clock, each step happens when it was due.
 
     Attributes:
         test_clock_since: When Kasir began to follow a test clock; None with a real clock.
@@ -187,14 +188,14 @@ class CatchUp:
     test_clock_since: datetime | None = None
 
     def effective_time(self, due_at: datetime, now: datetime) -> datetime:
-        """The time at which something that was due at `due_at` counts as happening."""
+        """The time at which a step happens that was due at `due_at`."""
         if self.test_clock_since is not None and self.test_clock_since <= due_at <= now:
             return due_at
         return now
 
 
 def closed(renewal: Renewal, outcome: Outcome) -> Renewal:
-    """A renewal that is not charged any more; an attempt that was never sent is withdrawn."""
+    """The renewal with this outcome, no planned retry, and its unsent attempt withdrawn."""
     attempts = tuple(
         replace(one, status=Status.CANCELLED, refusal_handled=True)
         if one is renewal.unsent
@@ -205,9 +206,12 @@ def closed(renewal: Renewal, outcome: Outcome) -> Renewal:
 
 
 def reference_of(own: str, period: int, *, signs_up: bool) -> str:
-    """The reference of a renewal's payments at the provider.
+    """The merchant reference of a renewal's payments.
 
-    It is the subscription's `own` reference, and for a renewal that is not the sign-up also the
-    period, as in `SUB-1-p2`.
+    Args:
+        own: The reference of the subscription, such as `SUB-1`.
+        period: The number of the period.
+        signs_up: Whether the renewal is the sign-up, whose payments have the reference `own`. The
+            other renewals add the period, as in `SUB-1-p2`.
     """
     return own if signs_up else f"{own}-p{period}"

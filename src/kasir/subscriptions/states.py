@@ -16,19 +16,19 @@ from kasir.errors import KasirError
 class State(StrEnum):
     """The states of a subscription."""
 
-    #: Signed up for, but the first payment or the token is still missing.
+    #: The shopper signed up, but the first payment or the token is missing.
     INCOMPLETE = "incomplete"
-    #: In its trial: no regular period is charged yet.
+    #: The trial runs: no regular period is charged yet.
     TRIALING = "trialing"
-    #: Paid, and to be charged again.
+    #: The subscription is paid, and is charged again for the next period.
     ACTIVE = "active"
-    #: A renewal was refused, and is retried.
+    #: A renewal was refused and is not paid yet.
     PAST_DUE = "past_due"
-    #: The shop paused it: nothing is charged.
+    #: The subscription is paused: nothing is charged.
     PAUSED = "paused"
-    #: Over, before its last period.
+    #: The subscription is over before its last period.
     CANCELLED = "cancelled"
-    #: Over, after its last period.
+    #: The subscription is over after its last period.
     ENDED = "ended"
 
 
@@ -47,15 +47,15 @@ class Move(StrEnum):
     FALL_BEHIND = "fall_behind"
     #: The refused renewal was paid after all.
     RECOVER = "recover"
-    #: The renewal was refused up to its last retry.
+    #: The renewal is unpaid after its last retry, and the plan says `cancel`.
     GIVE_UP = "give_up"
-    #: The shop pauses it.
+    #: The shop pauses the subscription, or the plan says so after a dispute or refund.
     PAUSE = "pause"
-    #: The shop resumes it, or a pause ends as planned.
+    #: The shop resumes the subscription, or a pause ends as planned.
     RESUME = "resume"
     #: As `resume`, with the rest of the trial first.
     RESUME_TRIAL = "resume_trial"
-    #: The shop cancels it, or its plan says so after a dispute or refund.
+    #: The shop cancels the subscription, or the plan says so after a dispute or refund.
     CANCEL = "cancel"
     #: The last period is over.
     END = "end"

@@ -31,7 +31,7 @@ class Permission(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Period:
-    """The time that a subscription is paid for, or is being charged for."""
+    """One period of a subscription: from `start` up to `end`."""
 
     start: datetime
     end: datetime
@@ -42,30 +42,30 @@ class Subscription:
     """A subscription at one moment.
 
     Attributes:
-        id: Kasir's id for it.
-        plan: What was agreed.
-        reference: The shop's name for it; the references of its payments begin with it.
-        shopper_reference: The shop's name for the shopper.
+        id: Kasir's id of the subscription.
+        plan: The agreed plan.
+        reference: The shop's id of the subscription; the references of its payments begin with it.
+        shopper_reference: The shop's id of the shopper.
         return_url: Where the shopper returns after a payment.
-        amount: What the next period costs.
-        created_at: When it was signed up for.
-        starts_at: When the first period is to begin; None if as soon as it is paid.
-        state: Its state.
-        begun_at: When it became complete: its sign-up is paid, and its token exists. None before.
-        anchor: When the period `anchor_period` begins; None until it is complete.
+        amount: The price of the next period.
+        created_at: When the shopper signed up.
+        starts_at: When the first period is to begin; None if it begins when the sign-up is paid.
+        state: The state.
+        begun_at: When the sign-up was paid; None while the subscription is incomplete.
+        anchor: When the period `anchor_period` begins; None while the subscription is incomplete.
         anchor_period: The number of the period that begins at `anchor`: 1, or more after a pause.
         settled_period: The number of the last period that was paid, missed or given up.
         announced_period: The number of the last period that an event announced.
-        cancel_at: When it is to be cancelled; None if that is not planned.
-        pause_at: When it is to be paused; None if that is not planned.
-        resumes_at: When it is to be resumed; None if that is not planned.
-        trial_left: The rest of a trial that is paused; None if there is none.
-        behind_since: When the first unpaid renewal was due; None unless past due.
-        token_id: Kasir's id for the token that is charged; empty until there is one.
+        cancel_at: When a planned cancel takes effect; None if none is planned.
+        pause_at: When a planned pause begins; None if none is planned.
+        resumes_at: When a pause ends as planned; None if no end is planned.
+        trial_left: The rest of a paused trial; None if no trial is paused.
+        behind_since: When the first renewal that is unpaid was due; None if no renewal is behind.
+        token_id: Kasir's id of the token that is charged; empty until there is a token.
         permission: Whether that token can be charged.
-        renewal: The renewal that is open; None between periods.
-        losses: Payments that were taken back and are not handled yet.
-        due_at: When its next turn is due; None if there is none.
+        renewal: The open renewal; None between periods.
+        losses: Disputes and full refunds that are not handled yet.
+        due_at: When the next turn is due; None if none is.
     """
 
     id: SubscriptionId
@@ -97,7 +97,7 @@ class Subscription:
         """When a period begins.
 
         Raises:
-            ValueError: The subscription is not complete yet, or the period is before the anchor's.
+            ValueError: The subscription is incomplete, or the period is before `anchor_period`.
         """
         if self.anchor is None or period < self.anchor_period:
             raise ValueError(f"period {period} of {self.id} has no known beginning")
@@ -107,12 +107,12 @@ class Subscription:
 
     @property
     def period(self) -> int:
-        """The number of the current period: the open one, else the last settled one."""
+        """The number of the current period: of the open renewal, else the last settled period."""
         return self.renewal.period if self.renewal else self.settled_period
 
     @property
     def current_period(self) -> Period | None:
-        """Beginning and end of the current period; None until the subscription is complete."""
+        """Beginning and end of the current period; None while the subscription is incomplete."""
         if self.begun_at is None or self.anchor is None:
             return None
         if self.state is State.TRIALING or self.period < self.anchor_period:
@@ -124,10 +124,10 @@ class Subscription:
     def paid_until(self) -> datetime | None:
         """When the paid time or the trial ends.
 
-        None if the subscription is not complete, or is past due and has no open renewal.
+        None if the subscription is incomplete, or is past due and has no open renewal.
 
         An open period counts as paid while its charge may still succeed. If the charge was refused,
-        the paid time ended when the period began.
+        the paid time ended when that period began.
         """
         if self.begun_at is None:
             return None
@@ -141,10 +141,11 @@ class Subscription:
         return self.trial_left is not None or (until is not None and now < until)
 
     def with_newest(self, renewal: Renewal) -> Subscription:
-        """This subscription with its newest renewal, if that is open.
+        """This subscription with its newest renewal if that is open; otherwise unchanged.
 
-        If the newest renewal was given up and is paid after all, it counts as open again, so that
-        its payment is settled. This does not apply once a later period is settled.
+        If the newest renewal was given up and is paid after all, it is opened again, so that its
+        payment is settled. This applies only while the subscription is in a trial, active or past
+        due, and no later period is settled.
         """
         if renewal.outcome is Outcome.OPEN:
             return replace(self, renewal=renewal)
@@ -168,9 +169,9 @@ class Subscription:
         return replace(self, state=moved(self.state, move))
 
     def begun(self, at: datetime) -> Subscription:
-        """This subscription, complete since `at`, when its trial or its first period begins.
+        """This subscription, complete since `at`. Its trial or its first period begins at `at`.
 
-        If `starts_at` is later, the trial or the first period begins then.
+        If `starts_at` is later, the trial or the first period begins at `starts_at`.
         """
         start = max(at, self.starts_at) if self.starts_at else at
         zone, days = self.plan.time_zone, self.plan.trial_days
@@ -179,7 +180,7 @@ class Subscription:
 
 
 def first_period(plan: Plan) -> int:
-    """The number of the period that the sign-up pays for: 0, a trial, or 1."""
+    """The number of the period that the sign-up pays: 0 (a trial) or 1."""
     return 0 if plan.trial_days else 1
 
 

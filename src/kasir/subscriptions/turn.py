@@ -19,11 +19,11 @@ class Turn:
         subscription: The subscription after the turn, with the time of its next turn.
         events: Events for the shop, in order.
         changes: The moves that were made, and changes of the amount, in order.
-        renewals: Every renewal that was opened, changed or closed, after each step; of one period
-            the last one counts.
-        invitations: Renewals that the shopper is to pay at their `link_id`.
-        charge: The attempt to charge, if any: the last one of the last of `renewals`.
-        handled_losses: Losses that were handled as the plan says.
+        renewals: Every renewal that was opened, changed or closed, in the order of the steps. If a
+            period occurs several times, its last renewal counts.
+        invitations: Renewals that the shopper is to pay by the payment link `link_id`.
+        charge: The attempt to charge, if any: the last attempt of the last renewal.
+        handled_losses: Losses that were handled as the plan defines.
     """
 
     subscription: Subscription
@@ -50,7 +50,9 @@ class Turn:
 def after_move(
     subscription: Subscription, move: Move, at: datetime, *, renewal: Renewal | None
 ) -> Turn:
-    """A turn that makes one move, with its event.
+    """A turn that makes one move, with the event of that move, if it has one.
+
+    The event contains `renewal` and the reason of that renewal's refusal.
 
     Raises:
         IllegalMove: The move cannot be made from the subscription's state.
@@ -67,7 +69,7 @@ def after_move(
 
 
 def settled(subscription: Subscription) -> Turn:
-    """A turn that closes the open renewal if that is paid, and else changes nothing.
+    """A turn that closes the open renewal if that renewal is paid; otherwise it changes nothing.
 
     The sign-up of an incomplete subscription is left to the engine.
     """
@@ -88,7 +90,7 @@ def settled(subscription: Subscription) -> Turn:
 def ended(subscription: Subscription, move: Move, at: datetime) -> Turn:
     """A turn that ends the subscription.
 
-    An open renewal is given up, and nothing stays planned.
+    An open renewal is given up, and every planned cancel, pause and resumption is removed.
 
     Raises:
         IllegalMove: The move cannot be made from the subscription's state.

@@ -1,7 +1,8 @@
 """A token: the facts known about it, and their summary.
 
 There is one token per merchant account, shopper and stored payment method, even if many messages
-name it. A token's summary is a function of the set of its facts, like that of a payment.
+name the same token. Like a payment's summary, a token's summary is a function of the set of its
+facts.
 
 A token is active until it is disabled by the shop, by the shopper, or at the provider. The outcome
 of the payment that made the token does not matter. If that payment failed or was refunded, the
@@ -25,7 +26,8 @@ BY_ANSWER: Final = "the provider's answer"
 BY_WEBHOOK: Final = "token webhook"
 #: The source of a fact: the provider's list of the shopper's tokens.
 BY_LIST: Final = "Adyen's list"
-#: Sources that are authentic as a whole. Other messages name a token outside their signature.
+#: Sources that are authentic as a whole. Other messages have the token in a part that is not
+#: signed.
 _SURE: Final = frozenset({BY_WEBHOOK, BY_LIST})
 
 
@@ -66,10 +68,10 @@ class TokenFact:
     """One thing known about a token.
 
     Attributes:
-        key: The fact's name within its token. Two facts with the same key are the same fact.
+        key: The fact's id within its token. Two facts with the same `key` are the same fact.
         says: The fact's meaning.
         source: The fact's source, as a text for the operator.
-        at: When it happened.
+        at: The time of the reported event.
         psp_reference: The pspReference of the payment that caused the fact; may be empty.
     """
 
@@ -82,20 +84,20 @@ class TokenFact:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenName:
-    """A token's identity: its merchant account, its shopper and the provider's id of it."""
+    """The ids that identify a token: merchant account, shopper and the provider's id."""
 
     merchant_account: str
     shopper_reference: str
     stored_id: str
 
     def __repr__(self) -> str:
-        """Show only a part of the stored id, because the whole id suffices to charge the wallet."""
+        """Show only a part of `stored_id`, because the whole id suffices to charge the wallet."""
         return f"TokenName({self.shopper_reference!r}, {shortened(self.stored_id)!r})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenReport:
-    """A fact to record, with the name and the wallet of its token."""
+    """A fact to record, with the ids and the wallet of its token."""
 
     name: TokenName
     method: str
@@ -119,12 +121,12 @@ class Token:
     """A token.
 
     Attributes:
-        id: Kasir's own id of the token, safe to show.
-        name: The token's identity at the provider; not safe to show.
-        method: The provider's name for the wallet.
-        summary: The summary of its facts.
-        model: The recurring processing model for which the token was made (`Subscription`,
-            `CardOnFile`); empty if the payment that made the token is not Kasir's.
+        id: Kasir's id of the token, safe to show.
+        name: The ids that identify the token at the provider; not safe to show.
+        method: The provider's name of the wallet.
+        summary: The summary of the token's facts.
+        model: The recurring processing model for which the token was created (`Subscription`,
+            `CardOnFile`); empty if the payment that created the token is not Kasir's.
     """
 
     id: str
@@ -135,15 +137,15 @@ class Token:
 
     @property
     def is_active(self) -> bool:
-        """Whether it can be charged."""
+        """Whether the token can be charged."""
         return self.summary.state is TokenState.ACTIVE
 
 
 def fold(facts: Iterable[TokenFact]) -> TokenSummary:
-    """The summary of these facts. The same set gives the same summary, in any order.
+    """The summary of these facts. The same set of facts gives the same summary, in any order.
 
-    The latest fact decides. Of two facts at the same time the one that disables the token decides,
-    because charging a disabled token is worse than asking the shopper again.
+    The latest fact decides; see `_state`. If two facts have the same time, the fact that disables
+    the token decides, because charging a disabled token is worse than asking the shopper again.
     """
     known = frozenset(facts)
     made = [fact for fact in known if fact.says not in _ENDS and fact.psp_reference]
@@ -157,10 +159,10 @@ def fold(facts: Iterable[TokenFact]) -> TokenSummary:
 
 
 def _state(known: frozenset[TokenFact]) -> TokenState:
-    """The state by messages, and by the provider's list if it is newer than the last message.
+    """The state by messages, and by the provider's list if the list is newer than the last message.
 
-    Only a creation makes a disabled token active again. A list may be older than a removal, and an
-    update only shows that the token existed before.
+    Only a message that the wallet was saved makes a disabled token active again. A list may be
+    older than a removal, and an update only shows that the token existed before.
     """
     messages = [fact for fact in known if fact.says not in _FROM_LIST]
     deciding = [fact for fact in messages if fact.says is not TokenSays.UPDATED]
@@ -188,15 +190,16 @@ def _is_sure(known: frozenset[TokenFact]) -> bool:
 
 
 def _order(fact: TokenFact) -> tuple[datetime, bool, str]:
+    """Sorts facts by time; if the times are the same, a fact that ends the token is later."""
     return fact.at, fact.says in _ENDS, fact.key
 
 
 def not_before(fact: TokenFact, known: Iterable[TokenFact]) -> TokenFact:
-    """The fact; if it is Kasir's own, its time is moved so that no known fact is later.
+    """The fact; if its time is by Kasir's clock, the time is moved so that no known fact is later.
 
-    Kasir's own facts have the time of Kasir's clock, and other facts that of the provider's clock,
-    which may be ahead. Without this change, a token that is removed just after its creation could
-    seem to be created after its removal.
+    Other facts have times by the provider's clock, which may be ahead of Kasir's clock. Without
+    this change, a token that is removed just after its creation could seem to be created after its
+    removal.
     """
     if fact.source not in {BY_SHOP, BY_ANSWER}:
         return fact
@@ -205,9 +208,9 @@ def not_before(fact: TokenFact, known: Iterable[TokenFact]) -> TokenFact:
 
 
 def shortened(stored_id: str) -> str:
-    """A part of a token's stored id that suffices to recognise the token, but not to charge it."""
+    """A part of the provider's id of a token: enough to recognise the token, not to charge it."""
     return f"{stored_id[:2]}…{stored_id[-2:]}" if len(stored_id) > _SHORT else "…"
 
 
-#: Of a stored id of at most this many characters, nothing is shown.
+#: `shortened` shows nothing of an id of at most this many characters.
 _SHORT = 8

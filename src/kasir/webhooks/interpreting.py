@@ -1,4 +1,4 @@
-"""Interprets a notice: its facts about a payment or a token. Without I/O."""
+"""Interprets a notice: finds its fact about a payment or a token, without I/O."""
 
 from __future__ import annotations
 
@@ -22,11 +22,12 @@ class Reading:
     """The content of a notice.
 
     Attributes:
-        state: The state that the notice gets. READ if `fact` or `token` is recorded.
+        state: The state that the notice gets; READ if there is a fact to record. If `fact` is set,
+            the match with a payment may change the state.
         fact: The fact about a payment, if any.
-        clues: What shows which payment `fact` belongs to; None without `fact`.
+        clues: The parts that show which payment `fact` belongs to; None without `fact`.
         token: The fact about a token, if any.
-        error: Why the notice is held.
+        error: Why the notice is held; empty if it is not held.
     """
 
     state: NoticeState
@@ -38,7 +39,7 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """The fields of a notice that an operator is shown; empty where the notice lacks a field."""
+    """The fields of a notice that an operator sees; a missing field is None or empty."""
 
     success: bool | None = None
     psp_reference: str = ""
@@ -46,7 +47,7 @@ class Contents:
 
 
 def contents(kind: NoticeKind, raw: bytes) -> Contents:
-    """The fields of a notice that an operator is shown; empty if the notice cannot be read.
+    """The fields of a notice that an operator sees; empty if the notice cannot be read.
 
     A token is not shown, because with it the wallet can be charged. RECURRING_CONTRACT has a token
     in its field pspReference.
@@ -65,16 +66,19 @@ def contents(kind: NoticeKind, raw: bytes) -> Contents:
 
 
 def own_name(event_code: str, names: Sequence[str]) -> str:
-    """The pspReference of a notice whose body was deleted, from its unencrypted pspReferences."""
+    """The pspReference of a notice whose body was deleted.
+
+    `names` are the unencrypted pspReferences of the notice; the last one is that of the notice.
+    """
     if event_code == EventCode.RECURRING_CONTRACT or not names:
-        return ""  # Its field pspReference has a token, which is never stored unencrypted.
+        return ""  # The field pspReference has a token, which is never stored unencrypted.
     return names[-1]
 
 
 def misdirected(kind: NoticeKind, raw: bytes, from_live: bool | None, *, is_live: bool) -> str:
-    """Why a notice is from Adyen's other platform; empty if it is not, or if that is not known.
+    """An error if a notice is from Adyen's other platform; empty if it is not, or if not known.
 
-    Test payments have no effect in a live shop, and live payments have none in a test.
+    Test payments have no effect in a live shop, and live payments have no effect in a test.
 
     Args:
         kind: The webhook that received the notice.
@@ -97,7 +101,7 @@ def misdirected(kind: NoticeKind, raw: bytes, from_live: bool | None, *, is_live
 
 
 def read(kind: NoticeKind, raw: bytes, merchant_account: str) -> Reading:
-    """Read a notice. Raises nothing: an unreadable notice gets the state HELD and an error."""
+    """Read a notice, and return its content. An unreadable notice gets the state HELD, no raise."""
     try:
         if kind is NoticeKind.TOKENS:
             return _token_reading(raw, merchant_account)

@@ -23,7 +23,7 @@ Enqueue = Callable[[Connection], Awaitable[None]]
 
 
 class KeptNotice(msgspec.Struct, rename="camel", omit_defaults=True, kw_only=True):
-    """A notice as an operator sees it. `success` and the references are omitted if it has none."""
+    """A notice as an operator sees it. A notice without `success` or a reference omits it."""
 
     id: int
     state: str
@@ -35,13 +35,14 @@ class KeptNotice(msgspec.Struct, rename="camel", omit_defaults=True, kw_only=Tru
     payment_id: str | None = None
     #: Why the notice is in this state, if a reason was stored.
     why: str = ""
-    #: Whether the notice's body was deleted, some time after it was read. Its facts are kept.
+    #: Whether the notice's body was deleted, some time after the notice was read. Facts are not
+    #: deleted.
     body_deleted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Notices:
-    """Lists notices. If `vault` cannot decrypt a notice, it is listed without its contents."""
+    """Lists notices. If `vault` cannot decrypt a notice, its contents are left empty."""
 
     pool: Pool
     vault: Vault
@@ -94,7 +95,7 @@ async def held(pool: Pool) -> list[int]:
 
 
 async def states(pool: Pool, ids: Sequence[int]) -> dict[int, NoticeState]:
-    """Return the state of each of these notices by its id, without those that do not exist."""
+    """Return the states of these notices by id. An id without a notice is left out."""
     by_id: dict[int, NoticeState] = {}
     for batch in _batches(ids):
         by_id |= await inbox.states(pool, batch)
@@ -102,7 +103,7 @@ async def states(pool: Pool, ids: Sequence[int]) -> dict[int, NoticeState]:
 
 
 async def replay(pool: Pool, ids: Sequence[int], enqueue: Enqueue) -> list[int]:
-    """Mark notices to be read again, except those in the state READ; return their ids."""
+    """Mark notices as unread, except notices in the state READ; return the ids of those marked."""
     replayed: list[int] = []
     for batch in _batches(ids):
         replayed += await _replay(pool, batch, enqueue)

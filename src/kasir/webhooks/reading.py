@@ -1,8 +1,9 @@
 """Reads the inbox, a batch of notices per transaction.
 
 Readers lock the notices that they read, so any number of workers may read. If the database refuses
-a notice, its batch is read in halves until that notice is found. It is held, and the others are
-read. A notice that takes too long is left unread, and is held after `slow_reads_max` tries.
+a notice, the batch is read in halves until that notice is found. Then that notice is held, and the
+other notices are read. A notice that takes too long is left unread, and is held after
+`slow_reads_max` tries.
 """
 
 from __future__ import annotations
@@ -46,10 +47,10 @@ _STATES: Final = {
     Ruling.WAITING: NoticeState.WAITING,
     Ruling.FOREIGN: NoticeState.FOREIGN,
 }
-#: The longest reference that a payment of Kasir's can have.
+#: The longest merchant reference that a payment of Kasir's can have, in characters.
 _REFERENCE_MAX: Final = 80
-#: If this many notices of one batch take too long although each is read alone, the cause is the
-#: database.
+#: If this many notices of one batch take too long although each is read alone, the database is the
+#: cause, and not a notice.
 _SLOW_MAX: Final = 3
 
 #: Locks the notices to read in this transaction, and returns their rows.
@@ -66,7 +67,7 @@ class Reader:
         tokens: Records facts of tokens.
         vault: Decrypts notices.
         clock: Kasir's time.
-        merchant_account: Kasir's merchant account. Notices of other accounts are foreign.
+        merchant_account: The merchant account. Notices of other merchant accounts are foreign.
         batch_max: How many notices one transaction reads.
         bytes_max: How many bytes of notices one transaction reads.
         slow_reads_max: How often a notice may take too long before it is held.
@@ -90,7 +91,8 @@ class Reader:
         """Read all unread notices, and return how many were read.
 
         Raises:
-            StatementTimeout: Some notices took too long and are still unread. Try again later.
+            StatementTimeout: Some notices took too long and are still unread. A later call reads
+                them.
         """
         await inbox.recheck_unclaimed(self.pool, self.batch_max)
         total = 0
@@ -181,7 +183,7 @@ class Reader:
                     if rows := await take(connection):
                         await self._read(connection, rows)
 
-    # Notices that the database refuses, and slow ones -------------------------------------------
+    # Notices that the database refuses, and slow notices ----------------------------------------
 
     async def _read_or_hold(self, ids: Sequence[int], error: Exception) -> None:
         """Read a failed batch in parts. Hold each notice that has taken too long too often.
@@ -201,9 +203,9 @@ class Reader:
     async def _read_apart(
         self, ids: Sequence[int], error: Exception, slow: dict[int, Exception]
     ) -> None:
-        """Hold a single notice that failed with `error`, or read both halves of several.
+        """Hold the notice that failed with `error`; if there are several, read them in two halves.
 
-        To find one notice among n takes about 2 log2 n transactions. `slow` collects the notices
+        Finding one notice among n takes about 2 log2 n transactions. `slow` collects the notices
         that took too long, each with its error.
         """
         if len(ids) > 1:
@@ -233,11 +235,11 @@ class Reader:
 
     @retried
     async def _assign_answers(self) -> None:
-        """Assign answers to `/payments/details` to the payments that now own their attempts.
+        """Assign answers to `/payments/details` to the payments that now own their pspReferences.
 
-        A notice may claim an attempt while the answer about the attempt is being stored, and
-        neither transaction sees the other. So all such answers are assigned here, not only those
-        that belong to the notices just read.
+        A payment may claim a pspReference by a notice while the answer with that pspReference is
+        being stored, and neither transaction sees the other. So all such answers are assigned here,
+        not only answers that belong to the notices just read.
         """
         if not await questions.are_assignable(self.pool):
             return  # Nearly every call ends here.
@@ -272,7 +274,7 @@ def _settled(attribution: Attribution, notice_id: int, reading: Reading) -> Sett
         payment_id=matched.payment_id,
         error=matched.why,
         is_unclaimed=not attribution.owners.keys() & set(clues.names),
-        # Cut, because no payment of Kasir's has a longer reference.
+        # Cut, because no payment of Kasir's has a longer merchant reference.
         paid_reference=clues.reference[:_REFERENCE_MAX] if is_paid_elsewhere else None,
     )
 

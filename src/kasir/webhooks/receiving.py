@@ -1,8 +1,8 @@
 """Receives a notification: verifies and stores it, and does nothing else while Adyen waits.
 
-If one item of a batch has no valid signature, the valid items are stored and the answer is an
-error. So Adyen sends the batch again, and the operator notices the error. The valid items then
-arrive twice, and are stored once.
+If one item of a notification has no valid signature, the valid items are stored and the answer is
+an error. So Adyen sends the notification again, and the operator notices the error. The valid items
+then arrive twice, and are stored once.
 
 A body that Kasir cannot parse is stored unchanged if its sender is proven to be Adyen, by a
 signature over the whole body or by the webhook's password. Otherwise Adyen's queue would wait
@@ -25,12 +25,12 @@ from kasir.errors import NotAuthentic, Unreadable
 from kasir.gateway.meanings import names_of
 from kasir.store.inbox import Notice, NoticeKind
 
-#: How many characters of a text a column of a notice has.
+#: The most characters of a text in a column of a notice.
 _COLUMN_LETTERS: Final = 80
 #: The event code of a notice that could not be parsed.
 _UNREADABLE: Final = "UNREADABLE"
-#: Added to the key of a notice, by whether its item is from the live platform. So the same item
-#: from live and from test is stored as two notices.
+#: The suffix of the bytes from which a notice's key is made, by whether the item is from the live
+#: platform. So the same item from live and from test is stored as two notices.
 _LIVE_MARKS: Final = {None: b"", False: b"", True: b" live"}
 
 _log = structlog.get_logger("kasir.webhooks")
@@ -57,10 +57,11 @@ async def receive(
 
     Args:
         body: The unchanged body of the request.
-        is_form: Whether the body is a form. Adyen sends JSON unless the webhook is set to forms.
+        is_form: Whether the body is an HTML form. Adyen sends JSON unless the webhook is set to
+            forms.
         keys: The valid HMAC keys: the current one, and during a rotation the previous one.
         inbox: Stores the notification.
-        received_at: When it was received.
+        received_at: When the notification was received.
         is_admitted: Whether the sender gave the webhook's password; False if none is set.
 
     Raises:
@@ -84,12 +85,12 @@ async def receive(
 
 
 async def keep_items(items: Sequence[Item], inbox: Inbox, received_at: datetime) -> None:
-    """Store items of a standard notification, whose signatures were verified."""
+    """Store items of a standard notification; their signatures were verified."""
     await inbox.keep([_notice(item, received_at) for item in items])
 
 
 async def keep_raw(body: bytes, error: Unreadable, inbox: Inbox, received_at: datetime) -> None:
-    """Store the body of a standard notification that cannot be parsed, from a proven sender."""
+    """Store the body of a standard notification that cannot be parsed, and that Adyen sent."""
     await _keep_unread(body, NoticeKind.RAW, error, inbox, received_at)
 
 
@@ -103,7 +104,7 @@ async def receive_token(
         signature: The signature from the request's header.
         keys: The valid HMAC keys of the token webhook.
         inbox: Stores the notification.
-        received_at: When it was received.
+        received_at: When the notification was received.
 
     Raises:
         NotAuthentic: There is no valid signature; nothing was stored.
@@ -135,7 +136,7 @@ async def _keep_unread(
     received_at: datetime,
     signature: str = "",
 ) -> None:
-    """Store a body that cannot be parsed. The reader will hold it, with the reason."""
+    """Store a body that cannot be parsed. The reader will hold the notice, with the reason."""
     _log.warning("kept, and cannot be read", kind=kind, bytes=len(body), error=storable(str(error)))
     notice = Notice(
         key=sha256(body).digest(),
@@ -153,7 +154,7 @@ def _notice(item: Item, received_at: datetime) -> Notice:
     is_live = notifications.live_of(item.live)
     return Notice(
         # The signature does not cover the envelope. So a copy with a changed envelope gets another
-        # key, and the original can still be stored.
+        # key of the notice, and the original can still be stored.
         key=sha256(item.raw + _LIVE_MARKS[is_live]).digest(),
         kind=NoticeKind.STANDARD,
         item=item.raw,

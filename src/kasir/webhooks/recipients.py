@@ -1,8 +1,10 @@
-"""Receives notifications for several merchant accounts: each is verified and kept by its account.
+"""Receives notifications for several merchant accounts.
 
-The merchant account in a notification says whose it is, and only the keys of that account verify
-it, so the key of one account cannot write to another. A notification for an account that Kasir
-does not have is kept by the account whose key verifies it, and its reader will call it foreign.
+A notification contains a merchant account. It is verified with the HMAC keys of that merchant
+account only, and stored in that merchant account's inbox. So nobody can write to one merchant
+account with the HMAC key of another. A notification for a merchant account that Kasir does not have
+is stored in the inbox of the merchant account whose HMAC key verifies it; the reader gives it the
+state FOREIGN.
 """
 
 from __future__ import annotations
@@ -17,20 +19,22 @@ from kasir.adyen.notifications import Item
 from kasir.errors import AccountUnavailable, NotAuthentic, Unreadable
 from kasir.webhooks.receiving import Inbox, keep_items, keep_raw, receive_token
 
-#: How many items of unknown accounts are tried with the keys of every account, in one request.
+#: How many items of unknown merchant accounts are verified with the HMAC keys of every merchant
+#: account, in one request.
 _UNKNOWN_TRIED_MAX: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """An account that a request may have notifications for.
+    """A merchant account that a request may have notifications for.
 
     Attributes:
         name: The merchant account's code.
-        keys: Its valid HMAC keys; none if the request lacks the password of its webhook.
-        token_keys: Those of its token webhook.
-        is_admitted: Whether the request has the password of its webhook; False if none is set.
-        inbox: Opens its inbox.
+        keys: The valid HMAC keys of the standard webhook; none if the webhook has a password and
+            the request lacks it.
+        token_keys: The valid HMAC keys of the token webhook.
+        is_admitted: Whether the request has the webhook's password; False if none is set.
+        inbox: Opens the inbox of the merchant account.
     """
 
     name: str
@@ -41,31 +45,33 @@ class Recipient:
 
 
 class Recipients(Protocol):
-    """The accounts of a Kasir."""
+    """The merchant accounts of this Kasir."""
 
     async def named(self, name: str) -> Recipient | None:
-        """Return the account with this code; None if Kasir does not have it.
+        """Return the merchant account with this code; None if Kasir does not have it.
 
         Raises:
-            AccountUnavailable: Its settings cannot be used.
+            AccountUnavailable: The settings of the merchant account cannot be used.
         """
         ...
 
     def all(self) -> Iterator[Recipient]:
-        """Return every account, the environment's first."""
+        """Return every merchant account, the environment's merchant account first."""
         ...
 
 
 async def receive_for_accounts(
     body: bytes, *, is_form: bool, recipients: Recipients, received_at: datetime
 ) -> None:
-    """Receive a standard notification, whose items may be for several accounts.
+    """Receive a standard notification, whose items may be for several merchant accounts.
 
     Raises:
         Unreadable: The body cannot be parsed, and the sender is not proven to be Adyen. Nothing was
             stored.
-        AccountUnavailable: An item is for an account that cannot be used. The others were stored.
-        NotAuthentic: An item has no valid signature of its account. The others were stored.
+        AccountUnavailable: An item is for a merchant account whose settings cannot be used. The
+            other items were stored.
+        NotAuthentic: An item has no valid signature of its merchant account. The other items were
+            stored.
     """
     try:
         items = notifications.parse_form(body) if is_form else notifications.parse(body)
@@ -78,8 +84,8 @@ async def receive_for_accounts(
     sorting = _Sorting(recipients)
     signed = [(recipient, item) async for recipient, item in sorting.signed(items)]
     for recipient in {id(one): one for one, _ in signed}.values():
-        own = [item for one, item in signed if one is recipient]
-        await keep_items(own, await recipient.inbox(), received_at)
+        of_recipient = [item for one, item in signed if one is recipient]
+        await keep_items(of_recipient, await recipient.inbox(), received_at)
     if sorting.unavailable:
         raise sorting.unavailable
     if len(signed) < len(items):
@@ -90,11 +96,11 @@ async def receive_for_accounts(
 async def receive_token_for_accounts(
     body: bytes, *, signature: str, recipients: Recipients, received_at: datetime
 ) -> None:
-    """Receive a token notification, for the account that it names.
+    """Receive a token notification for the merchant account in its body.
 
     Raises:
-        AccountUnavailable: It is for an account that cannot be used; nothing was stored.
-        NotAuthentic: There is no valid signature of its account; nothing was stored.
+        AccountUnavailable: The settings of the merchant account cannot be used; nothing was stored.
+        NotAuthentic: There is no valid signature of the merchant account; nothing was stored.
     """
     name = token_notifications.merchant_account_of(body)
     recipient = await recipients.named(name) if name else None
@@ -116,18 +122,18 @@ async def receive_token_for_accounts(
 
 
 class _Sorting:
-    """Finds the account of each item of one request."""
+    """Finds the merchant account of each item of one request."""
 
     def __init__(self, recipients: Recipients) -> None:
         self.unavailable: AccountUnavailable | None = None
         self._recipients = recipients
         self._named: dict[str, Recipient | None] = {}
-        #: Accounts whose keys have verified an item of an unknown account.
+        #: Merchant accounts whose HMAC keys have verified an item of an unknown merchant account.
         self._verified: list[Recipient] = []
         self._tried = 0
 
     async def signed(self, items: Sequence[Item]) -> AsyncIterator[tuple[Recipient, Item]]:
-        """Yield each item that its account's keys verify, with that account."""
+        """Yield each item with a valid signature, with its merchant account."""
         for item in items:
             try:
                 recipient = await self._recipient(item)
@@ -147,11 +153,11 @@ class _Sorting:
         return self._verifying(item)
 
     def _verifying(self, item: Item) -> Recipient | None:
-        """The account whose keys verify an item of an unknown account."""
+        """The merchant account whose HMAC keys verify an item of an unknown merchant account."""
         tried: Sequence[Recipient] = self._verified
         if found := next((one for one in tried if signing.is_signed(item, one.keys)), None):
             return found
-        # All items of a request come from one webhook, so they have one key.
+        # All items of a request come from one webhook, so one HMAC key signs all of them.
         if self._tried == _UNKNOWN_TRIED_MAX:
             return None
         self._tried += 1

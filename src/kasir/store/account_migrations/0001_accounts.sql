@@ -1,12 +1,14 @@
--- The merchant accounts beside the one of the environment. Each has a schema of its own.
+-- The merchant accounts that an operator added, besides the one whose settings are in the
+-- environment. Each merchant account has its own schema.
 CREATE TABLE kasir_accounts.account (
     name text PRIMARY KEY,
-    -- Short name: in the ids of links, in API keys, and in the name of the schema.
+    -- The short name of the merchant account. It is a part of its link ids, of its API keys and of
+    -- the name of its schema.
     tag text NOT NULL UNIQUE,
-    -- The account's settings: a JSON object of environment variables, sealed.
+    -- The settings of the merchant account: a JSON object of environment variables, encrypted.
     settings bytea NOT NULL,
     is_enabled boolean NOT NULL DEFAULT true,
-    -- The version of the tables in the account's schema; empty before they exist.
+    -- The version of the tables in the schema of the merchant account; empty before they exist.
     tables text NOT NULL DEFAULT '',
     created_at timestamptz NOT NULL,
     changed_at timestamptz NOT NULL

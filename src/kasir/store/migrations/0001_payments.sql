@@ -1,5 +1,6 @@
--- A payment: the intent (never changes), where it stands (a fold over its facts, cached here in
--- the same transaction that adds one), what the shop was told, and what is due.
+-- A payment. The first columns are the intent, which never changes. The columns from `status` on
+-- are the summary of the payment's facts (updated in each transaction that adds a fact), the last
+-- status that the shop was notified of, and the due times.
 CREATE TABLE payment (
     id                text PRIMARY KEY,
     reference         text NOT NULL,
@@ -10,7 +11,8 @@ CREATE TABLE payment (
     shopper_reference text NOT NULL,
     link_id           text,
     captures_itself   boolean NOT NULL,
-    -- Of a payment that makes a token or charges one: what for, and what the shopper agreed to.
+    -- For a payment that creates or charges a token: the recurring processing model, and the
+    -- consent text that the shopper saw. Empty for other payments.
     model             text NOT NULL,
     consent           text NOT NULL,
     created_at        timestamptz NOT NULL,
@@ -21,10 +23,11 @@ CREATE TABLE payment (
     captured          bigint NOT NULL DEFAULT 0,
     refunded          bigint NOT NULL DEFAULT 0,
 
-    -- The last status the shop was told, and when news that is held back is to be told.
+    -- The last status that the shop was notified of, and when an event that is held back is
+    -- written.
     told_status       text NOT NULL,
     tell_at           timestamptz,
-    -- When an attempt that nobody finished is to be closed; null once it has ended.
+    -- When an unfinished attempt is closed; null once the payment's status is final.
     close_due_at      timestamptz
 );
 CREATE INDEX payment_reference ON payment (reference, created_at);
@@ -32,7 +35,8 @@ CREATE INDEX payment_of_link ON payment (link_id, created_at) WHERE link_id IS N
 CREATE INDEX payment_to_tell ON payment (tell_at) WHERE tell_at IS NOT NULL;
 CREATE INDEX payment_to_close ON payment (close_due_at) WHERE close_due_at IS NOT NULL;
 
--- What was learnt of a payment. Rows are appended, never changed: the key refuses the second.
+-- What is known about a payment. Facts are added, never changed. The primary key refuses a fact
+-- that is recorded already.
 CREATE TABLE fact (
     payment_id    text NOT NULL REFERENCES payment (id),
     key           text NOT NULL,
@@ -50,24 +54,26 @@ CREATE TABLE fact (
 );
 CREATE INDEX fact_psp_reference ON fact (psp_reference) WHERE psp_reference <> '';
 
--- A call to the provider, written down before it is made. `asked_at` moves when it is asked again;
--- the words and the key never change. An answer is kept once and given to all who ask.
+-- A call to the provider, stored before it is sent. A retry changes `asked_at`; `body` and `key`
+-- (the idempotency key of the call) never change. The first final answer is stored, and every later
+-- caller gets that answer.
 CREATE TABLE question (
     key            text PRIMARY KEY,
     kind           text NOT NULL,
     payment_id     text REFERENCES payment (id),
     version        smallint NOT NULL,
     path           text NOT NULL,
-    body           bytea NOT NULL, -- Sealed, as is the answer: they may hold tokens.
+    body           bytea NOT NULL, -- Encrypted, as is `answer`, because both may contain tokens.
     opened_at      timestamptz NOT NULL,
     asked_at       timestamptz NOT NULL,
-    -- When a worker asks again, while there is no answer; null once it has been given up.
+    -- When a worker retries a call that has no answer; null if no worker retries the call.
     ask_again_at   timestamptz,
     tries          integer NOT NULL DEFAULT 0,
     status         smallint,
     answer         bytea,
     answer_psp     text NOT NULL DEFAULT '',
-    -- The attempt a details answer named, when it could not yet be told whose it is.
+    -- The pspReference in an answer to `/payments/details`, if no payment owned that pspReference
+    -- when the answer came.
     psp_reference  text NOT NULL DEFAULT ''
 );
 CREATE INDEX question_payment ON question (payment_id) WHERE payment_id IS NOT NULL;
@@ -75,7 +81,8 @@ CREATE INDEX question_open ON question (ask_again_at) WHERE status IS NULL;
 CREATE INDEX question_orphan ON question (psp_reference)
     WHERE payment_id IS NULL AND psp_reference <> '';
 
--- The shops' own idempotency keys. One row per key, forever: the key decides, not the clock.
+-- The idempotency keys of the shop's requests. A row is never deleted, so a repeated idempotency
+-- key is recognised at any later time.
 CREATE TABLE shop_request (
     key          text PRIMARY KEY,
     fingerprint  bytea NOT NULL,

@@ -1,4 +1,5 @@
--- A hosted payment form. `request` is the shop's own words, passed on with each attempt.
+-- A payment link: the URL of a hosted payment form. Each attempt is made from `request`, the shop's
+-- request for the link.
 CREATE TABLE payment_link (
     id         text PRIMARY KEY,
     request    jsonb NOT NULL,
@@ -7,20 +8,22 @@ CREATE TABLE payment_link (
     expired_by_shop_at timestamptz
 );
 
--- What Adyen posted to us, as it came: the inbox. The key refuses the second of the same.
+-- The inbox: each item that Adyen's webhooks sent, unchanged. The unique `key` refuses an item that
+-- is stored already.
 CREATE TABLE notice (
     id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     key         bytea NOT NULL UNIQUE,
-    -- standard: an item of a standard notification; tokens: a token notification. Sealed.
+    -- standard: an item of a standard notification; tokens: a token notification.
     kind        text NOT NULL,
-    item        bytea NOT NULL,
+    item        bytea NOT NULL, -- Encrypted.
     received_at timestamptz NOT NULL,
-    -- unread: to be read; read: understood; ignored: kept on purpose without effect; unheard_of: a
-    -- code this Kasir does not know; foreign: of no payment of ours; waiting: of one of several of
-    -- ours, and cannot be told of which yet; held: it could not be read, see `error`.
+    -- unread: to be read; read: handled; ignored: stored, without effect on purpose; unheard_of:
+    -- this version of Kasir does not know the event code; foreign: belongs to no payment of
+    -- Kasir's; waiting: a change of an attempt that no payment has claimed yet; held: could not be
+    -- read or matched to one payment, see `error`.
     state       text NOT NULL DEFAULT 'unread',
     event_code  text NOT NULL,
-    -- Adyen's names in it: the original's and its own.
+    -- The pspReferences in the item: that of the original payment, and that of the item itself.
     names       text[] NOT NULL,
     payment_id  text,
     error       text NOT NULL DEFAULT '',
@@ -29,7 +32,7 @@ CREATE TABLE notice (
 CREATE INDEX notice_unread ON notice (id) WHERE state = 'unread';
 CREATE INDEX notice_unsettled ON notice (state, id) WHERE state IN ('held', 'waiting');
 
--- Keys shops call Kasir with. Only a hash is kept.
+-- The API keys with which shops call Kasir. Only the hash of an API key is stored.
 CREATE TABLE api_key (
     hash       bytea PRIMARY KEY,
     name       text NOT NULL UNIQUE,

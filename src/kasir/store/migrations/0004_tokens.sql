@@ -1,5 +1,6 @@
--- A shopper's permission to be charged again. The provider's name for it is sealed; its hash finds
--- it (the name is random and long, so the hash tells nothing).
+-- A token: a shopper's permission to be charged again. The provider's id of the token is encrypted,
+-- and is found by its hash. The provider's id is long and random, so the hash does not reveal the
+-- id.
 CREATE TABLE token (
     id                  text PRIMARY KEY,
     merchant_account    text NOT NULL,
@@ -14,7 +15,7 @@ CREATE TABLE token (
 );
 CREATE INDEX token_stored ON token (stored_hash);
 
--- What was learnt of a token. Rows are appended, never changed.
+-- What is known about a token. Facts are added, never changed.
 CREATE TABLE token_fact (
     token_id      text NOT NULL REFERENCES token (id),
     key           text NOT NULL,
@@ -26,7 +27,8 @@ CREATE TABLE token_fact (
     PRIMARY KEY (token_id, key)
 );
 
--- Shoppers who have saved a wallet or meant to: whose tokens are held against the provider's list.
+-- Shoppers who saved a wallet or agreed to. Kasir compares their tokens with the provider's list:
+-- `look_at` is when the next comparison is due, and `looks` is how many comparisons were made.
 CREATE TABLE shopper (
     shopper_reference text PRIMARY KEY,
     looks             integer NOT NULL DEFAULT 0,

@@ -1,4 +1,5 @@
--- What a shop sells by subscription. A plan never changes: a subscription goes on as agreed.
+-- What a shop sells by subscription. A plan never changes, so the terms of its subscriptions do not
+-- change either.
 CREATE TABLE plan (
     id                 text PRIMARY KEY,
     reference          text NOT NULL,
@@ -16,8 +17,9 @@ CREATE TABLE plan (
 );
 CREATE INDEX plan_reference ON plan (reference, created_at);
 
--- A subscription. What was agreed stands first and never changes; below it, how far it has come.
--- Whoever changes a row holds its lock from reading it to the commit.
+-- A subscription. The columns up to `starts_at` are the agreed terms, which never change. The
+-- columns from `state` on are the current state. A transaction that changes a row locks the row
+-- before it reads it, and keeps the lock until the commit.
 CREATE TABLE subscription (
     id                text PRIMARY KEY,
     plan_id           text NOT NULL REFERENCES plan (id),
@@ -34,21 +36,22 @@ CREATE TABLE subscription (
     -- Period `anchor_period` begins at `anchor`; the others follow by the plan's calendar.
     anchor            timestamptz,
     anchor_period     integer NOT NULL DEFAULT 1,
-    -- The last period that was paid, missed or given up, and the last one announced.
+    -- The number of the last period that was paid, missed or given up (0021 renames this column),
+    -- and the number of the last period that an event announced.
     dealt             integer NOT NULL,
     noticed           integer NOT NULL DEFAULT 0,
     cancel_at         timestamptz,
     behind_since      timestamptz,
     token_id          text REFERENCES token (id),
-    -- When there is something to do next; null where nothing is. Its index is all that a look
-    -- reads, so a look costs what is due and not what exists.
+    -- When the next step is due; null if none is. A search for due subscriptions reads only the
+    -- index on this column, so its cost depends on how many are due and not on how many exist.
     due_at            timestamptz
 );
 CREATE INDEX subscription_due ON subscription (due_at) WHERE due_at IS NOT NULL;
 CREATE INDEX subscription_of_shopper ON subscription (shopper_reference);
 CREATE INDEX subscription_reference ON subscription (reference);
 
--- One period of one subscription, to be paid once: the key refuses the second.
+-- A renewal: one period of one subscription. The primary key prevents a second renewal of a period.
 CREATE TABLE renewal (
     subscription_id text NOT NULL REFERENCES subscription (id),
     period          integer NOT NULL,
@@ -62,9 +65,11 @@ CREATE TABLE renewal (
     PRIMARY KEY (subscription_id, period)
 );
 
--- The payments of a renewal, in order. One that the shopper is to pay is written before its payment
--- is: `shop_key` finds it then. `told`: what its refusal leads to was done. No foreign key to
--- payment: it would lock that row, and whoever hears of a payment locks it before the subscription.
+-- The attempts to pay a renewal, in order. An attempt that the shopper is to pay is written before
+-- its payment: when the payment is opened, the payment is found by `shop_key`, an idempotency key.
+-- `told` is true once a refusal was handled (0021 renames this column). `payment_id` is no foreign
+-- key, because a foreign key would lock the payment after the subscription; all other transactions
+-- lock the payment first.
 CREATE TABLE renewal_attempt (
     subscription_id text NOT NULL,
     period          integer NOT NULL,
@@ -79,7 +84,8 @@ CREATE TABLE renewal_attempt (
     FOREIGN KEY (subscription_id, period) REFERENCES renewal (subscription_id, period)
 );
 
--- Every move of every subscription, and every change of its amount: the figures are sums of these.
+-- Every move of a subscription and every change of its amount. The metrics are sums over these
+-- rows.
 CREATE TABLE subscription_change (
     id              bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     subscription_id text NOT NULL REFERENCES subscription (id),
@@ -87,16 +93,17 @@ CREATE TABLE subscription_change (
     was             text NOT NULL,
     now_is          text NOT NULL,
     move            text NOT NULL,
-    -- What it brings in a month, in minor units, before and after; unrounded.
+    -- The monthly revenue of the subscription before and after the change, in minor units, not
+    -- rounded.
     monthly_was     numeric NOT NULL,
     monthly_now     numeric NOT NULL
 );
 CREATE INDEX subscription_change_at ON subscription_change (at);
 CREATE INDEX subscription_change_of ON subscription_change (subscription_id, id);
 
--- How fast each merchant account is called for renewals, by this server's own clock.
+-- Limits the rate of renewals per merchant account, by the clock of the database server.
 CREATE TABLE pace (
     merchant_account text PRIMARY KEY,
-    -- Calls up to this moment have been given out.
+    -- The time up to which the rate is used.
     given_until      timestamptz NOT NULL
 );

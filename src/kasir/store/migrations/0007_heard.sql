@@ -1,4 +1,5 @@
--- How often a payment heard news. 0 says that nobody wrote here since it was opened, so that the
--- first answer, which nearly always finds it so, can be kept without reading anything back.
+-- How often facts were recorded for a payment. 0 means that no fact was recorded since the payment
+-- was opened. Then the first answer, which nearly always finds 0, can be stored without reading the
+-- facts.
 ALTER TABLE payment ADD COLUMN heard integer NOT NULL DEFAULT 1;
 ALTER TABLE payment ALTER COLUMN heard SET DEFAULT 0;

@@ -1,3 +1,3 @@
--- Its money came for a period that needed none any more: another attempt had paid it, or it was
--- given up. The shop was told.
+-- Whether the attempt was paid although its period was already paid by another attempt or given up.
+-- An event notified the shop. (0021 renames this column to `overpaid`.)
 ALTER TABLE renewal_attempt ADD COLUMN surplus boolean NOT NULL DEFAULT false;

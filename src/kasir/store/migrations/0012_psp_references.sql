@@ -1,13 +1,12 @@
 -- The owner of each pspReference, of a payment attempt or of a modification: the payment that
--- claimed it first. The transaction that writes a fact with a new pspReference claims it; the primary
--- key refuses a second owner. `name` is the pspReference.
+-- claimed it first. The transaction that writes a fact with a new pspReference claims it; the
+-- primary key refuses a second owner. `name` is the pspReference.
 CREATE TABLE psp_reference (
     name       text PRIMARY KEY,
     payment_id text NOT NULL REFERENCES payment (id)
 );
--- Conflicts in data older than this table: payments with a pspReference that another payment claimed
--- first.
--- `kasir doctor` lists them; a person decides what they mean.
+-- Conflicts in data older than this table: payments with a pspReference that another payment
+-- claimed first. `kasir doctor` lists the conflicts, and a person decides what they mean.
 CREATE TABLE psp_reference_conflict (
     name       text NOT NULL,
     payment_id text NOT NULL REFERENCES payment (id),
@@ -29,11 +28,13 @@ WITH claim AS (
 INSERT INTO psp_reference_conflict (name, payment_id)
 SELECT name, payment_id FROM ranked WHERE place > 1;
 
--- The payment of a pspReference is now looked up in `psp_reference`, so these indexes are not needed.
+-- The payment of a pspReference is now looked up in `psp_reference`, so these indexes are not
+-- needed.
 DROP INDEX fact_psp_reference;
 DROP INDEX fact_modification;
 
--- A notice that belongs to no payment yet is read again when a payment claims one of its pspReferences.
+-- A notice that belongs to no payment yet is read again when a payment claims one of its
+-- pspReferences.
 DROP INDEX notice_unplaced;
 CREATE INDEX notice_unplaced ON notice USING gin (names) WITH (fastupdate = off)
     WHERE state IN ('waiting', 'foreign', 'held') AND payment_id IS NULL;

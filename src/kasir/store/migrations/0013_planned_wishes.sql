@@ -4,7 +4,7 @@ ALTER TABLE subscription ADD COLUMN resumes_at timestamptz;
 -- What is left of a trial that is paused.
 ALTER TABLE subscription ADD COLUMN trial_left interval;
 
--- For lists, newest first, of all subscriptions or of those in one state.
+-- For lists of all subscriptions, or of the subscriptions in one state, newest first.
 CREATE INDEX subscription_created ON subscription (created_at, id);
 CREATE INDEX subscription_state ON subscription (state, created_at, id);
 

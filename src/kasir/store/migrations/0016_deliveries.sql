@@ -1,5 +1,5 @@
--- Every try to deliver an event, and what came of it: `status` is the shop's answer, `error` what
--- happened where there was none. Added, never changed.
+-- Every try to deliver an event, with its result: `status` is the HTTP status of the shop's answer,
+-- or `error` says why there was no answer. Rows are added, never changed.
 CREATE TABLE event_try (
     id       bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     event_id bigint NOT NULL REFERENCES event ON DELETE CASCADE,
@@ -9,8 +9,9 @@ CREATE TABLE event_try (
 );
 CREATE INDEX event_try_of_event ON event_try (event_id, id);
 
--- When the last try had failed and no other was to follow; null again once it is sent anew. Of older
--- ones it was not written down: the tries of each took some three days.
+-- When the event was given up, because its last try failed; null again when the event is resent.
+-- For older events this time was not recorded. Their tries took about three days, so three days are
+-- added to the time of the event.
 ALTER TABLE event ADD COLUMN given_up_at timestamptz;
 UPDATE event SET given_up_at = LEAST(now(), at + interval '3 days')
 WHERE due_at IS NULL AND delivered_at IS NULL AND tries > 0;

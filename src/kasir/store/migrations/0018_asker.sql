@@ -1,2 +1,3 @@
--- Who asked a question last: alive for as long as it holds an advisory lock of this number.
+-- The number of the process that sent a call last. That process is alive as long as it has the
+-- advisory lock with this number.
 ALTER TABLE question ADD COLUMN asker integer;

@@ -1,18 +1,21 @@
--- Whether the envelope of a standard notification said that it is real money. Null where it did not
--- say, in token notifications (which say it in what is sealed), and in older rows.
+-- Whether the envelope of a standard notification has `live: true`, for real money. Null if the
+-- envelope has no such field, in older rows, and in token notifications, whose encrypted `item` has
+-- the field `environment` instead.
 ALTER TABLE notice ADD COLUMN is_live boolean;
 
--- What a shop asked of a link, sealed: it may hold the shopper's name, e-mail and telephone. Rows from
--- before hold it in `request`, in the clear, until a worker has sealed them; the index finds those.
+-- The shop's request for a link, encrypted, because it may contain the shopper's name, e-mail
+-- address and telephone number. Older rows have the request unencrypted in `request`, until a
+-- worker encrypts it; the index finds these rows.
 ALTER TABLE payment_link ADD COLUMN sealed_request bytea;
 ALTER TABLE payment_link ALTER COLUMN request DROP NOT NULL;
 ALTER TABLE payment_link ADD CONSTRAINT payment_link_has_request
     CHECK (num_nonnulls(request, sealed_request) = 1);
 CREATE INDEX payment_link_clear ON payment_link (id) WHERE request IS NOT NULL;
 
--- Whether a token was told of by something that nobody can have altered, since it was last gone: the
--- token webhook, which is sealed whole, or the provider's list. What else names one is checked there
--- before it is charged.
+-- Whether a source that nobody can alter has named the token since it was last disabled or missing
+-- from the provider's list. Such sources are the token webhook, whose signature covers the whole
+-- body, and the provider's list. A token that only other sources name is checked in the provider's
+-- list before it is charged.
 ALTER TABLE token ADD COLUMN is_sure boolean NOT NULL DEFAULT false;
 UPDATE token SET is_sure = true WHERE EXISTS (
     SELECT FROM token_fact AS sure
@@ -25,8 +28,9 @@ UPDATE token SET is_sure = true WHERE EXISTS (
           )
 );
 
--- A blank around an idempotency key is no part of it. Where keys differ by that alone, the one without
--- blanks is the key, or else the oldest; the others stay as they are.
+-- Blanks around an idempotency key are not a part of it, so they are removed. If several
+-- idempotency keys differ only in blanks, only one row gets the trimmed key: the row that had no
+-- blanks, else the oldest row. The other rows are not changed.
 UPDATE shop_request SET key = plain
 FROM (SELECT key AS given, btrim(key, E' \t') AS plain,
              row_number() OVER (PARTITION BY btrim(key, E' \t') ORDER BY at, key) AS place

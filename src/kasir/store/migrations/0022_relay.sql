@@ -6,15 +6,15 @@ CREATE TABLE relay (
     notice_id  bigint NOT NULL UNIQUE REFERENCES notice,
     -- The header HmacSignature of a token notification; empty for the others.
     signature  text NOT NULL DEFAULT '',
-    -- waiting: to be sent; accepted: the handler answered 2xx; skipped: KASIR_RELAY_SEND leaves it
-    -- out; dropped: an operator removed it from the queue.
+    -- waiting: to be sent; accepted: the handler answered 2xx; skipped: KASIR_RELAY_SEND excludes
+    -- the notice; dropped: an operator removed the notice from the queue.
     state      text NOT NULL DEFAULT 'waiting',
     settled_at timestamptz
 );
 CREATE INDEX relay_waiting ON relay (id) WHERE state = 'waiting';
 
--- The queue of the relay: one row. Only the worker whose job has the token in `holder` may send, and
--- only until `held_until`, by the database's clock.
+-- The queue of the relay: one row. `holder` is a random token that identifies the job that may
+-- send. The job may send only until `held_until`, by the database's clock.
 CREATE TABLE relay_queue (
     is_only    boolean PRIMARY KEY DEFAULT true CHECK (is_only),
     due_at     timestamptz NOT NULL DEFAULT '-infinity',

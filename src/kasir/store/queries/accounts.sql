@@ -2,7 +2,7 @@
 SELECT to_regclass('kasir_accounts.account') IS NOT NULL;
 
 -- name: state()$
--- Changes with every change of an account.
+-- A text that is different after every change of a merchant account.
 SELECT concat(count(*), ' ', max(changed_at)) FROM kasir_accounts.account;
 
 -- name: accounts()
@@ -18,7 +18,8 @@ RETURNING name;
 -- name: change(name, settings, is_enabled, now)$
 UPDATE kasir_accounts.account
 SET settings = :settings, is_enabled = :is_enabled,
-    -- Later than any earlier change, so that `state` changes.
+    -- Later than the stored time even if the clock was set back, so that the result of `state`
+    -- changes.
     changed_at = greatest(:now, changed_at + interval '1 microsecond')
 WHERE name = :name
 RETURNING name;

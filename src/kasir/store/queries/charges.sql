@@ -1,8 +1,9 @@
--- The payments of renewals, many at a time. They are written first, and sent after the commit.
+-- The payments of renewals, many at a time. The rows are written first, and the calls are sent
+-- after the commit.
 
 -- name: open_charges(ids, references_, currencies, amounts, methods, return_urls, shopper_references, models, are_capturing, consents, created_ats, close_ats, status, keys, versions, paths, bodies, ask_again_ats, asker)!
--- Writes payments and their questions, in one statement. An `asked_at` of 'epoch' means that the
--- question is not sent yet: see lock_unasked.
+-- Writes payments and their calls (table `question`) in one statement. An `asked_at` of 'epoch'
+-- means that the call is not sent yet: see lock_unasked.
 WITH intent AS (
     INSERT INTO payment (id, reference, currency, minor_units, method, return_url,
                          shopper_reference, model, captures_itself, consent, created_at, close_at,
@@ -22,15 +23,15 @@ FROM unnest(:ids::text[], :keys::text[], :versions::smallint[], :paths::text[], 
             :created_ats::timestamptz[], :ask_again_ats::timestamptz[]) AS one;
 
 -- name: lock_unasked(payment_ids)
--- Locks those of these payments' questions that were never sent. Before a question is sent, its
--- `asked_at` is changed; when a try ends without an answer, the try is counted.
+-- Locks the calls of these payments that were never sent, and returns their payments. Before a call
+-- is sent, its `asked_at` is changed; when a try ends without an answer, `tries` is increased.
 SELECT payment_id FROM question
 WHERE payment_id = ANY (:payment_ids::text[]) AND kind = 'payments' AND status IS NULL
       AND asked_at = 'epoch' AND tries = 0
 ORDER BY key FOR UPDATE;
 
 -- name: withdraw(payment_ids, status, answer)!
--- Stores an answer of Kasir's own for questions that were never sent, so that they are not sent.
+-- Stores an answer by Kasir itself for calls that were never sent, so that they are never sent.
 UPDATE question SET status = :status, answer = :answer
 WHERE payment_id = ANY (:payment_ids::text[]) AND kind = 'payments' AND status IS NULL
       AND asked_at = 'epoch' AND tries = 0;

@@ -1,7 +1,8 @@
--- Each statement removes at most `most` rows, the oldest first, and skips rows that are locked. It
--- returns their number and the time of the last one as `reached`; the next run begins there and so
--- does not scan removed rows again. A row must be older than `kept` by two clocks, the database's
--- and Kasir's, so that a clock that jumps ahead removes nothing.
+-- Each statement removes at most `most` rows, the oldest first, and skips rows that are locked. The
+-- result is the number of removed rows and, as `reached`, the time of the last one. The next run
+-- begins at `reached`, so removed rows are not scanned again. A row is removed only if it is older
+-- than `kept` by both clocks, the database's and Kasir's, so that one clock that jumps ahead
+-- removes nothing.
 
 -- name: log(since, now, kept, most)^
 WITH old AS (
@@ -14,7 +15,7 @@ WITH old AS (
 SELECT count(*) AS count, max(at) AS reached FROM old;
 
 -- name: statistics(since, now, kept, most)^
--- Written by earlier versions of Kasir only.
+-- Only earlier versions of Kasir wrote these rows.
 WITH old AS (
     SELECT id, created AS at FROM pgqueuer_statistics
     WHERE created >= :since AND created < least(now(), :now::timestamptz) - :kept::interval
@@ -36,8 +37,8 @@ WITH old AS (
 SELECT count(*) AS count, max(at) AS reached FROM old;
 
 -- name: notices(since, now, kept, most)^
--- Removes only the bodies of notices that were read and do not wait for the relay. Notices in other
--- states may be read again.
+-- Empties the bodies of notices that were read and do not wait for the relay; their rows stay.
+-- Notices in other states keep their bodies, because they may be read again.
 WITH old AS (
     SELECT id, read_at AS at FROM notice
     WHERE state = 'read' AND item <> '' AND read_at >= :since

@@ -5,14 +5,15 @@ SELECT max(received_at) FROM notice WHERE kind = :kind;
 SELECT count(*) FROM notice WHERE state = 'held';
 
 -- name: unconfirmed(most)^
--- Attempts that timed out and whose outcome Adyen has not reported, and since when.
+-- The number of attempts that timed out and whose outcome Adyen has not reported, and when the
+-- first of them timed out.
 SELECT count(*) AS count, min(close_at) AS since FROM (
     SELECT close_at FROM payment WHERE close_due_at > close_at ORDER BY close_at LIMIT :most
 ) AS found;
 
 -- name: lost_questions(before)$
--- How many questions that were opened before `before` have no answer. A cancel by reference is not
--- counted once its payment has ended, because it is not sent again.
+-- The number of calls that were stored before `before` and have no answer. A cancel by reference
+-- does not count if its payment has ended, because that cancel is not sent again.
 SELECT count(*) FROM question
 WHERE status IS NULL AND opened_at < :before AND NOT (
     kind = 'cancels_by_reference'

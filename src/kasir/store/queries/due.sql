@@ -1,5 +1,5 @@
 -- name: has_work(now, has_relay)$
--- Whether a worker would find anything to do: one entry of an index for each kind of work.
+-- Whether a worker would find anything to do. Reads at most one index entry for each kind of work.
 SELECT EXISTS (SELECT FROM pgqueuer WHERE status = 'queued' AND execute_after <= now())
     OR EXISTS (
         SELECT FROM pgqueuer WHERE status = 'picked' AND heartbeat < now() - interval '1 minute'
@@ -17,9 +17,9 @@ SELECT EXISTS (SELECT FROM pgqueuer WHERE status = 'queued' AND execute_after <=
               AND (SELECT id FROM relay WHERE state = 'waiting' ORDER BY id LIMIT 1) IS NOT NULL
     );
 
--- due_questions, due_closings and due_events find due rows and postpone them, in the transaction
--- that queues a job for each row. So no other worker finds these rows, and if a job is lost, its
--- row is due again.
+-- due_questions, due_closings and due_events find due rows and set a later due time, in the
+-- transaction that queues a job for each row. So no other worker finds these rows, and if a job is
+-- lost, its row becomes due again.
 
 -- name: due_questions(now, later, most)
 UPDATE question SET ask_again_at = :later
@@ -45,8 +45,9 @@ RETURNING id;
 UPDATE payment SET close_due_at = :later WHERE id = :id AND close_due_at IS NOT NULL;
 
 -- name: has_others(id, reference, since, ended)$
--- Whether a cancel by reference might hit another payment: an open or paid one of Kasir's, or a
--- paid one of another system on the account. `ended` are the final statuses without 'authorised'.
+-- Whether a cancel by reference might cancel another payment: an open or paid payment of Kasir's,
+-- or a paid payment of another system on the merchant account. `ended` contains the final statuses
+-- without 'authorised'.
 SELECT EXISTS (
     SELECT FROM payment
     WHERE reference = :reference AND id <> :id AND created_at >= :since
@@ -60,22 +61,24 @@ UPDATE question SET ask_again_at = NULL WHERE key = :key AND status IS NULL;
 SELECT EXISTS (SELECT FROM notice WHERE paid_reference = :reference AND state = 'held');
 
 -- name: last_return(since)$
--- When the last call to `/payments/details` was made that named a pspReference without an owner.
+-- When Kasir last stored a call to `/payments/details` whose answer has a pspReference that no
+-- payment owns; null if there is none since `since`.
 SELECT max(opened_at) FROM question
 WHERE payment_id IS NULL AND psp_reference <> '' AND opened_at >= :since;
 
 -- name: answered_at(changes)$
--- When a notification first reported that one of these changes failed. Older versions of Kasir
--- recorded `noted` instead of `cancel_rejected`.
+-- When a notification first reported that one of these changes failed; `changes` are pspReferences.
+-- Older versions of Kasir recorded `noted` instead of `cancel_rejected`.
 SELECT min(fact.at) FROM psp_reference
 JOIN fact ON fact.payment_id = psp_reference.payment_id AND fact.modification = psp_reference.name
 WHERE psp_reference.name = ANY (:changes::text[])
       AND fact.source = 'notification' AND fact.says IN ('cancel_rejected', 'noted');
 
 -- name: close_free_attempts_of(link_ids, now)!
--- For transactions that hold a subscription's lock. Other transactions lock payments before
--- subscriptions, so a transaction that holds a payment's lock may wait for this one. Locked
--- payments are therefore skipped. They are being changed now, and are closed when they are due.
+-- For a caller that has locked a subscription. Other transactions lock payments before
+-- subscriptions, so a transaction that has locked a payment may be waiting for the caller. To avoid
+-- a deadlock, this statement skips locked payments; another transaction is changing them, and they
+-- are closed when they are due.
 UPDATE payment SET close_due_at = :now
 WHERE id IN (
     SELECT id FROM payment WHERE link_id = ANY (:link_ids::text[]) AND close_due_at IS NOT NULL
@@ -94,10 +97,10 @@ WHERE id IN (
 SELECT id FROM payment WHERE tell_at <= :now LIMIT 1;
 
 -- name: due_held_back(now, overdue_at, timely_since, notified_until, is_late, most)
--- Payments with a held-back event that is due. The event is written if a worker finds it in time,
--- or if Adyen has sent notifications of later events. Otherwise Kasir was down, and a notification
--- that changes the status may still be in Adyen's queue. From `overdue_at` on the event is written
--- in any case.
+-- Payments whose held-back event is due and may be written. It may be written if it became due at
+-- `timely_since` or later, or if Adyen has sent notifications of later events. Otherwise Kasir was
+-- down, and a notification that changes the status may still be in Adyen's queue. An event that
+-- became due at `overdue_at` or earlier is written in any case.
 SELECT id FROM payment
 WHERE tell_at <= :now AND (
     tell_at <= :overdue_at
@@ -108,8 +111,8 @@ ORDER BY tell_at LIMIT :most
 FOR UPDATE SKIP LOCKED;
 
 -- name: deliveries(wait, most)^
--- Up to which time Adyen's notifications came, and whether later ones are late, by the newest
--- notices. Test notifications bypass Adyen's queue, so only notices of Kasir's payments count for
+-- The state of Adyen's queue, computed from the newest notices; see `Deliveries` for the columns.
+-- Test notifications bypass Adyen's queue, so only notices of Kasir's payments count for
 -- `notified_until`. Only event codes that Adyen sends at the time of the event count for `late_at`.
 SELECT (SELECT max(least(event_date, received_at)) FROM (
            SELECT event_date, received_at FROM notice
@@ -126,9 +129,9 @@ FROM (
 ) AS newest;
 
 -- name: due_events(now, later, most, job)
--- Only the first undelivered event of each subject, because its later events wait for it. At most
--- `most` jobs are queued or running. Otherwise, while the shop does not answer, more jobs would
--- wait than can start before `later`, and their events would be queued twice.
+-- Finds only the first undelivered event of each subject, because later events of the subject wait
+-- for it. At most `most` jobs are queued or running. Otherwise, while the shop does not answer,
+-- more jobs would wait than can start before `later`, and their events would be queued twice.
 UPDATE event SET due_at = :later
 WHERE id IN (
     SELECT id FROM event

@@ -2,8 +2,8 @@
 SELECT id, name, type, payload, tries FROM event WHERE id = :id AND due_at IS NOT NULL;
 
 -- name: tried(id, at, status, error, is_taken, due_at)!
--- If another job delivered the event in the meantime, it stays delivered, whatever the result of
--- this try is.
+-- Records a try to deliver an event. If another job delivered the event in the meantime, the event
+-- stays delivered, whatever the result of this try is.
 WITH kept AS (
     UPDATE event
     SET tries = tries + 1,
@@ -33,11 +33,11 @@ ORDER BY id LIMIT :most;
 SELECT EXISTS (SELECT FROM event WHERE name = :name);
 
 -- name: add_events(names, subjects, types, payloads, now, due_at)!
--- A transaction that writes events holds a shared lock until its commit. A reader of pages waits
--- for every holder of that lock. Otherwise an event with an earlier id could be committed after a
--- page with later ids was read, and the reader would miss the event. The lock is taken before the
--- first id is assigned, because an id is assigned for each row of this join, and the join needs the
--- row of the lock.
+-- A transaction that writes events has a shared lock until its commit, and a reader of a page waits
+-- for all these locks. Otherwise an event with an earlier id could be committed after a page with
+-- later ids was read, and the reader would miss the event. The lock is taken before the first id is
+-- assigned: an id is assigned for each row of the join, and the join first needs the row of
+-- `locked`.
 WITH locked AS MATERIALIZED (SELECT pg_advisory_xact_lock_shared(7597993))
 INSERT INTO event (name, subject, type, payload, at, due_at)
 SELECT added.*, :now::timestamptz, :due_at::timestamptz

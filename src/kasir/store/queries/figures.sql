@@ -1,6 +1,6 @@
 -- name: figures(now, most, given_up_since)^
--- Each figure is read from an index over open rows, up to `most` of them: its cost does not grow
--- with the table.
+-- Each figure counts at most `most` open rows, with an index, so the cost does not grow with the
+-- table.
 SELECT
     (SELECT count(*) FROM (
         SELECT FROM notice WHERE state = 'unread' ORDER BY id LIMIT :most
@@ -15,7 +15,7 @@ SELECT
     (SELECT count(*) FROM (
         SELECT FROM notice WHERE state = 'unheard_of' ORDER BY id LIMIT :most
     ) AS found) AS unheard_of,
-    -- A payment can only be unknown while a question about it has no answer.
+    -- A payment can be unknown only while one of its calls has no answer.
     (SELECT count(DISTINCT payment.id) FROM (
         SELECT payment_id FROM question WHERE status IS NULL ORDER BY ask_again_at LIMIT :most
     ) AS found JOIN payment ON payment.id = found.payment_id

@@ -18,9 +18,9 @@ FROM unnest(:notice_ids::bigint[], :signatures::text[])
 ORDER BY position;
 
 -- name: take_unread(most, most_bytes)
--- A reader locks notices until its transaction ends; another reader locks the next ones. To bound a
--- reader's memory, the statement returns only as many as fit into `most_bytes`, but always the
--- first one.
+-- A reader locks notices until its transaction ends, and another reader locks the following
+-- notices. To bound a reader's memory, the statement returns only as many notices as fit into
+-- `most_bytes`, but always the first one.
 WITH taken AS (
     SELECT id, kind, item, is_live FROM notice WHERE state = 'unread' ORDER BY id LIMIT :most
     FOR UPDATE SKIP LOCKED
@@ -35,8 +35,9 @@ SELECT id, kind, item, is_live FROM notice WHERE id = ANY (:ids::bigint[]) AND s
 ORDER BY id FOR UPDATE SKIP LOCKED;
 
 -- name: settle(ids, states, payment_ids, errors, are_unclaimed, paid_references, now)!
--- A `look_after` of 0 makes recheck_unclaimed check a notice again whose pspReferences no payment
--- owns. A notice that the relay left out as foreign is relayed once it may be Kasir's.
+-- Writes the results of reading notices. If no payment owns a notice's pspReferences, a
+-- `look_after` of 0 makes recheck_unclaimed check the notice again. A notice that the relay skipped
+-- because it was foreign is relayed after all if it may belong to a payment of Kasir's.
 WITH settled AS (
     SELECT * FROM unnest(:ids::bigint[], :states::text[], :payment_ids::text[], :errors::text[],
                          :are_unclaimed::boolean[], :paid_references::text[])
@@ -56,11 +57,12 @@ WHERE notice.id = settled.id;
 
 -- name: recheck_unclaimed(most)!
 -- A transaction that claims a pspReference marks the notices with that pspReference unread
--- (mark_unread). It does not see a notice that a reader settles at the same time, and that reader
--- does not see the claim. So each unclaimed notice is checked again after all transactions that ran
--- at the same time have ended. The first run of this statement stores the id of the next
--- transaction in `look_after`. A later run checks the notice once all earlier transactions have
--- ended. No clock is involved. In the meantime mark_unread can find the notice too.
+-- (mark_unread). That transaction does not see a notice that a reader settles at the same time, and
+-- the reader does not see the claim. So each unclaimed notice is checked again after all
+-- transactions that ran at the same time have ended. The first run of this statement stores the id
+-- of the next transaction in `look_after`. A later run checks the notice once all transactions with
+-- smaller ids have ended. No clock is involved. In the meantime mark_unread can find the notice
+-- too.
 WITH due AS (
     SELECT id FROM notice
     WHERE look_after <= pg_snapshot_xmin(pg_current_snapshot())
@@ -80,7 +82,7 @@ SELECT id, kind, item, names, state, event_code, payment_id, error, received_at
 FROM notice WHERE id < :before ORDER BY id DESC LIMIT :most;
 
 -- name: notices_in_state(state, before, most)
--- Not one statement with `notices`, so that the planner can use the index on states.
+-- Separate from `notices`, so that the planner can use the index on states.
 SELECT id, kind, item, names, state, event_code, payment_id, error, received_at
 FROM notice WHERE state = :state AND id < :before ORDER BY id DESC LIMIT :most;
 

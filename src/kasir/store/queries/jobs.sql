@@ -21,8 +21,9 @@ WHERE status = 'failed' AND (cardinality(:ids::bigint[]) = 0 OR id = ANY (:ids::
 ORDER BY id LIMIT :most FOR UPDATE;
 
 -- name: retry(retries, after_s, most)$
--- Queues failed jobs again that were not retried `retries` times yet and failed at least `after_s`
--- seconds ago. However many workers run this, a job waits `after_s` before each retry.
+-- Queues failed jobs again, and returns their number: jobs that were retried fewer than `retries`
+-- times and failed at least `after_s` seconds ago. However many workers run this statement, a job
+-- waits `after_s` before each retry.
 WITH again AS (
     UPDATE pgqueuer
     SET status = 'queued', attempts = attempts + 1, updated = now(), execute_after = now(),

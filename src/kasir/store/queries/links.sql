@@ -1,12 +1,12 @@
 -- name: open_link(id, sealed_request, created_at, expires_at, shop_key, fingerprint)^
--- If the shop's key was used before, nothing is written and no row is returned.
+-- If the shop's idempotency key was used before, nothing is written and no row is returned.
 INSERT INTO payment_link (id, sealed_request, created_at, expires_at, shop_key, fingerprint)
 VALUES (:id, :sealed_request, :created_at, :expires_at, :shop_key, :fingerprint)
 ON CONFLICT (shop_key) DO NOTHING
 RETURNING id;
 
 -- name: open_links(ids, sealed_requests, created_ats, expires_ats)!
--- Links of Kasir's own, which have no shop key.
+-- For links that Kasir makes itself; they have no idempotency key of the shop.
 INSERT INTO payment_link (id, sealed_request, created_at, expires_at)
 SELECT * FROM unnest(:ids::text[], :sealed_requests::bytea[], :created_ats::timestamptz[],
                      :expires_ats::timestamptz[]);
@@ -19,8 +19,9 @@ SELECT id, request::text AS request, sealed_request, created_at, expires_at, exp
 FROM payment_link WHERE id = :id;
 
 -- name: is_withdrawn(id)$
--- Waits for a transaction that is withdrawing the link, and then sees the withdrawal. A withdrawal
--- that begins later sees the attempt that the caller opened.
+-- Waits for a transaction that is withdrawing the link, and then sees its result. A transaction
+-- that withdraws the link later waits for the caller, and then sees the attempt that the caller
+-- opened.
 SELECT expired_by_shop_at IS NOT NULL FROM payment_link WHERE id = :id FOR SHARE;
 
 -- name: expire_links(ids, now)!
@@ -33,9 +34,9 @@ WHERE id IN (
 );
 
 -- name: marks(link_ids, payment_ids)
--- A text for each link that changes with the link, its payments and their facts. Facts are only
--- added, so a count of them is enough. Only the newest payments of each link count, and those in
--- `payment_ids`.
+-- A text for each link. The text changes when the link, its payments or their facts change. Facts
+-- are only added, so counting them is enough. Of each link, only the newest payments and the
+-- payments in `payment_ids` are read.
 SELECT link.id, concat_ws(
     ' ', link.expired_by_shop_at, count(DISTINCT payment.id), count(fact.key)
 ) AS mark
@@ -50,7 +51,7 @@ WHERE link.id = ANY (:link_ids::text[])
 GROUP BY link.id;
 
 -- name: clear_links(most)
--- Links of earlier versions, which did not encrypt the requests.
+-- Links of earlier versions of Kasir, whose requests are not encrypted yet.
 SELECT id, request::text AS request FROM payment_link WHERE request IS NOT NULL
 ORDER BY id LIMIT :most FOR UPDATE SKIP LOCKED;
 

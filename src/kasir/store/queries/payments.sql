@@ -1,5 +1,5 @@
 -- name: open_payment(id, reference, currency, minor_units, method, return_url, shopper_reference, link_id, captures_itself, model, consent, created_at, asked_at, close_at, status, key, version, path, body, ask_again_at, asker)!
--- Writes a payment and its question, in one statement and so in one commit.
+-- Writes a payment and its call (table `question`), in one statement and so in one commit.
 WITH intent AS (
     INSERT INTO payment (id, reference, currency, minor_units, method, return_url,
                          shopper_reference, link_id, captures_itself, model, consent,
@@ -16,7 +16,8 @@ SELECT :key, 'payments', intent.id, :version, :path, :body, :created_at, :asked_
 FROM intent;
 
 -- name: open_payment_once(shop_key, fingerprint, id, reference, currency, minor_units, method, return_url, shopper_reference, link_id, captures_itself, model, consent, created_at, asked_at, close_at, status, key, version, path, body, ask_again_at, asker)^
--- As open_payment, if the shop's key is new. Otherwise nothing is written and no row is returned.
+-- As open_payment, if the shop's idempotency key is new. Otherwise nothing is written and no row is
+-- returned.
 WITH claim AS (
     INSERT INTO shop_request (key, fingerprint, question_key, at)
     VALUES (:shop_key, :fingerprint, :key, :created_at)
@@ -46,8 +47,8 @@ SELECT * FROM payment WHERE id = :id;
 SELECT * FROM payment WHERE reference = :reference ORDER BY created_at DESC, id DESC LIMIT :most;
 
 -- name: payments_of_link(link_id, most, ended)
--- The newest payments, and the older ones that decide whether the link may be paid: one paid
--- payment, and payments that are not final.
+-- The newest payments of a link, and older payments that decide whether the link may be paid: one
+-- paid payment, and payments whose status is not final.
 (SELECT * FROM payment WHERE link_id = :link_id ORDER BY created_at DESC, id DESC LIMIT :most)
 UNION
 (SELECT * FROM payment WHERE link_id = :link_id AND status = 'authorised'
@@ -58,16 +59,17 @@ UNION
 ORDER BY created_at DESC, id DESC;
 
 -- name: payment_of_attempt(psp_reference)^
--- The payment that owns a pspReference, if that is the pspReference of an attempt and not of a
--- change.
+-- The payment that owns a pspReference, if it is the pspReference of an attempt; no row if it is
+-- that of a change.
 SELECT payment.* FROM psp_reference JOIN payment ON payment.id = psp_reference.payment_id
 WHERE psp_reference.name = :psp_reference AND EXISTS (
     SELECT FROM fact WHERE fact.payment_id = payment.id AND fact.psp_reference = :psp_reference
 );
 
 -- name: original_of(name)^
--- The payment that owns the pspReference `name`, which is that of a change, or an earlier one of
--- the payment. `original` is the payment's own pspReference.
+-- The payment that owns the pspReference `name`: the pspReference of a change, or one that the
+-- provider gave before the payment was paid. `original` is the pspReference of the changed attempt,
+-- else of the payment.
 SELECT payment.reference, coalesce(
     (SELECT fact.psp_reference FROM fact
      WHERE fact.payment_id = payment.id AND fact.modification = :name AND fact.psp_reference <> ''
@@ -77,9 +79,10 @@ FROM psp_reference JOIN payment ON payment.id = psp_reference.payment_id
 WHERE psp_reference.name = :name;
 
 -- name: candidates(names, ids, references_, most)
--- The payments that a batch of messages could be about: those that own a pspReference in the batch,
--- those whose id is in it, and the newest of each reference. Nothing is locked yet: if another
--- transaction claims a pspReference before this one does, the primary key refuses the second claim.
+-- The payments that a batch of messages may belong to: the owners of the pspReferences in the
+-- batch, the payments whose ids are in the batch, and the newest payments of each reference.
+-- Nothing is locked yet: if another transaction claims a pspReference first, the primary key
+-- refuses the second claim.
 SELECT payment_id AS id, name FROM psp_reference WHERE name = ANY (:names::text[])
 UNION ALL
 SELECT id, NULL FROM payment WHERE id = ANY (:ids::text[])
@@ -91,15 +94,16 @@ FROM unnest(:references_::text[]) AS wanted (reference), LATERAL (
 ) AS found;
 
 -- name: lock_payments(ids)
--- In the order of their ids, so that two transactions that lock several cannot deadlock.
+-- Locks payments in the order of their ids, so that two transactions that lock several never
+-- deadlock.
 SELECT * FROM payment WHERE id = ANY (:ids::text[]) ORDER BY id FOR UPDATE;
 
 -- name: facts_of(payment_ids)
 SELECT * FROM fact WHERE payment_id = ANY (:payment_ids::text[]) ORDER BY heard_at, key;
 
 -- name: write_changes(payment_ids, keys, says, sources, ats, abouts, psp_references, modifications, currencies, minor_units, words, disputes, ids, statuses, attempts, captureds, refundeds, are_disputed, are_given_back, told_statuses, tell_ats, are_final, claims, claimants)!
--- Writes new facts, the pspReferences claimed with them, and the summary of all facts, in one
--- statement. The caller has locked the payments. The primary key of `psp_reference` refuses a
+-- Writes, in one statement, new facts, the pspReferences that they claim, and the new summary of
+-- each payment. The caller has locked the payments. The primary key of `psp_reference` refuses a
 -- pspReference that another payment owns.
 WITH claimed AS (
     INSERT INTO psp_reference (name, payment_id)
@@ -129,11 +133,11 @@ FROM unnest(:ids::text[], :statuses::text[], :attempts::text[], :captureds::bigi
 WHERE payment.id = now_is.id;
 
 -- name: record_first(id, status, attempt, told_status, tell_at, fact, says, source, at, about, psp_reference, modification, currency, minor_units, words, names, shopper, now, question, answer_status, answer, answer_psp, of_attempt)^
--- Writes the first fact of a payment and the answer that it came with, in one statement. If another
--- fact was recorded first, nothing is written and no row is returned.
--- PostgreSQL runs the parts of a statement in any order, unless one part reads the rows that
--- another part returns. So each part that locks rows reads the count of the part before it, even
--- though any count is >= 0: docs/adr/0015.
+-- Writes, in one statement, the first fact of a payment and the answer that the fact is from. If
+-- another fact was recorded before, nothing is written and no row is returned. PostgreSQL runs the
+-- parts of a statement in any order, unless one part reads the rows that another part returns. To
+-- fix the order, each part that locks rows reads the count of the part before it. The condition `>=
+-- 0` is always true: docs/adr/0015.
 WITH updated AS (
     UPDATE payment
     SET heard = 1, status = :status, psp_reference = :attempt, told_status = :told_status,
@@ -151,8 +155,8 @@ WITH updated AS (
     SELECT name, updated.id FROM updated, unnest(:names::text[]) AS name
     RETURNING name
 ), scheduled AS (
-    -- As `schedule` in subscriptions.sql, but without subscriptions that are over, which a first
-    -- fact does not concern.
+    -- As `schedule` in subscriptions.sql, but without subscriptions that are over, because a first
+    -- fact has no effect on them.
     UPDATE subscription SET due_at = :now, taken_until = NULL
     WHERE id IN (
         SELECT id FROM subscription

@@ -22,14 +22,15 @@ RETURNING key;
 SELECT * FROM question WHERE key = :key;
 
 -- name: take_over(key, asked_at, now, asker)^
--- Claims an unanswered question for the process `asker`, which is going to send it. No row is
--- returned if another process claimed it since `asked_at`.
+-- Claims an unanswered call for the process with the number `asker`, which then sends the call. No
+-- row is returned if another process claimed the call since `asked_at`.
 UPDATE question SET asked_at = :now, asker = :asker
 WHERE key = :key AND asked_at = :asked_at AND status IS NULL
 RETURNING key;
 
 -- name: release(key, asked_at, ask_again_at)!
--- No final answer came, so the next caller may send the question again at once, under the same key.
+-- No final answer came, so the next caller may send the call again at once, with the same
+-- idempotency key.
 UPDATE question SET asked_at = 'epoch', tries = tries + 1, ask_again_at = :ask_again_at
 WHERE key = :key AND asked_at = :asked_at AND status IS NULL;
 
@@ -40,7 +41,8 @@ SET status = :status, answer = :answer, answer_psp = :answer_psp,
 WHERE key = :key AND status IS NULL;
 
 -- name: assignable_answers(most)
--- Answers to `/payments/details` whose payment was not known when they came, and is known now.
+-- Answers to `/payments/details` whose payment was unknown when they came, and is known now
+-- (`owner`).
 SELECT question.*, psp_reference.payment_id AS owner
 FROM question JOIN psp_reference ON psp_reference.name = question.psp_reference
 WHERE question.payment_id IS NULL AND question.psp_reference <> ''

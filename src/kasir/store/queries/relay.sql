@@ -1,8 +1,9 @@
 -- name: take(now, lease)$
--- Takes the queue for a job, if a notice waits, the next try is due, and no other job has the queue.
--- `lease` ends by the database's clock, because a test clock may leap. It covers the time until a
--- worker runs the job; `first` then replaces it. The subquery has an order and a limit, so that the
--- planner uses the index of waiting rows; with EXISTS it may scan the table.
+-- Takes the queue for a job, if a notice waits, the next try is due, and no other job has the
+-- queue. Returns `holder`, by which the job proves that it has the queue. The lease is measured by
+-- the database's clock, because a test clock may leap. It covers the time until a worker runs the
+-- job; then `first` begins a new lease. The innermost subquery has an order and a limit, so that
+-- the planner uses the index of waiting rows; with EXISTS the planner may scan the table.
 UPDATE relay_queue
 SET holder = gen_random_uuid()::text, held_until = clock_timestamp() + :lease::interval
 WHERE is_only IN (
@@ -14,8 +15,8 @@ WHERE is_only IN (
 RETURNING holder;
 
 -- name: first(holder, lease)^
--- The oldest waiting notice, if this job still has the queue. Sets the lease anew. One notice at a
--- time, so that the length of the queue costs no memory.
+-- Returns the oldest waiting notice, if this job still has the queue, and begins a new lease.
+-- Returns one notice at a time, so that a long queue needs no more memory.
 WITH held AS (
     UPDATE relay_queue SET held_until = clock_timestamp() + :lease::interval
     WHERE holder = :holder
@@ -38,8 +39,9 @@ SET failures = 0, tried_at = :at::timestamptz, status = :status, error = ''
 WHERE holder = :holder AND EXISTS (SELECT FROM accepted);
 
 -- name: skip(id, notice_id, notice_state, at)!
--- Does nothing if the notice no longer has the state by which it was left out. The lock makes the
--- statement wait for a reader that settles the notice, and makes a later reader see the result.
+-- Skips a notice because of its state; does nothing if the state has changed since. The lock makes
+-- this statement wait for a reader that settles the notice, and makes a later reader see the
+-- result.
 WITH unchanged AS (
     SELECT id FROM notice WHERE id = :notice_id AND state = :notice_state FOR UPDATE
 )
@@ -48,7 +50,7 @@ FROM unchanged
 WHERE relay.notice_id = unchanged.id AND relay.id = :id AND relay.state = 'waiting';
 
 -- name: fail(holder, at, due_at, status, error)!
--- Records a failed try, and gives the queue back.
+-- Records a failed try, and releases the queue.
 UPDATE relay_queue
 SET failures = failures + 1, due_at = :due_at, tried_at = :at, status = :status, error = :error,
     holder = NULL
@@ -58,7 +60,8 @@ WHERE holder = :holder;
 UPDATE relay_queue SET holder = NULL WHERE holder = :holder;
 
 -- name: backlog(most)^
--- How many notices wait, up to `most`, when the oldest came, and the result of the last try.
+-- How many notices wait (at most `most` are counted), when the oldest of them came, and the result
+-- of the last try.
 SELECT waiting.count AS waiting, oldest.id AS notice_id, oldest.received_at AS since,
        queue.failures, queue.tried_at, queue.status, queue.error
 FROM relay_queue AS queue, (
@@ -71,8 +74,8 @@ FROM relay_queue AS queue, (
 ) AS oldest ON true;
 
 -- name: drop_waiting(notice_ids, now, most)$
--- Removes the oldest `most` waiting notices from the queue: of these, or of all if there are no ids.
--- The next one is then tried at once.
+-- Removes the oldest `most` of these waiting notices from the queue; of all waiting notices if
+-- there are no ids. The first remaining notice is then sent at once. Returns how many were removed.
 WITH dropped AS (
     UPDATE relay SET state = 'dropped', settled_at = :now::timestamptz
     WHERE id IN (

@@ -19,8 +19,9 @@ VALUES (:id, :plan_id, :reference, :shopper_reference, :return_url, :created_at,
         :minor_units, :settled_period, :due_at);
 
 -- name: lock_unsent(subscription_ids)
--- Locks the payments of these subscriptions that were written and never sent, because a turn may
--- withdraw them. Payments are locked before subscriptions, so a turn begins with this statement.
+-- Locks the payments of these subscriptions whose calls were never sent, because a turn may
+-- withdraw such a payment. Payments are locked before subscriptions, so a turn begins with this
+-- statement.
 SELECT id FROM payment
 WHERE id IN (
     SELECT attempt.payment_id
@@ -33,7 +34,7 @@ WHERE id IN (
 ORDER BY id FOR UPDATE;
 
 -- name: lock_subscriptions(ids)
--- In the order of their ids, so that two transactions that lock several never deadlock.
+-- Locks in the order of the ids, so that two transactions that lock several never deadlock.
 SELECT subscription.*, plan.reference AS plan_reference, plan.currency,
        plan.minor_units AS plan_minor_units, plan.unit, plan.count, plan.time_zone,
        plan.trial_days, plan.trial_minor_units, plan.cycles, plan.when_unpaid, plan.on_dispute,
@@ -51,8 +52,8 @@ FROM subscription JOIN plan ON plan.id = subscription.plan_id
 WHERE subscription.id = ANY (:ids::text[]);
 
 -- name: subscriptions_of(state, shopper_reference, plan_id, reference, after, most)
--- Newest first, beginning after the subscription with the id `after`. An empty parameter matches
--- all.
+-- The subscriptions that match, newest first, beginning after the subscription with the id `after`.
+-- An empty parameter matches all.
 SELECT id FROM subscription
 WHERE (:state = '' OR state = :state)
       AND (:shopper_reference = '' OR shopper_reference = :shopper_reference)
@@ -66,9 +67,9 @@ ORDER BY created_at DESC, id DESC LIMIT :most;
 SELECT EXISTS (SELECT FROM subscription WHERE id = :id);
 
 -- name: write_turns(ids, states, prices, begun_ats, anchors, anchor_periods, settled_periods, noticeds, cancel_ats, pause_ats, resumes_ats, trial_lefts, behind_sinces, token_ids, due_ats, renewal_ids, periods, period_due_ats, currencies, amounts, references_, outcomes, next_tries, link_ids, attempt_ids, attempt_periods, numbers, ats, asked_ats, statuses, refusals_handled, payment_ids, shop_keys)!
--- Writes subscriptions after their turns, with the renewals and attempts that changed. All this is
--- one statement for speed, because it runs twice for every renewal. The shop key of an attempt is
--- written only with a new row. `taken_until` is cleared, so that the next turn can be found.
+-- Writes subscriptions after their turns, with the renewals and attempts that changed. This is one
+-- statement for speed, because it runs twice for every renewal. `shop_key` is written only with a
+-- new attempt. `taken_until` is cleared, so that the next turn can be found.
 WITH renewals AS (
     INSERT INTO renewal (subscription_id, period, due_at, currency, minor_units, reference, outcome,
                          next_try, link_id)
@@ -106,7 +107,8 @@ FROM unnest(
 WHERE subscription.id = after.id;
 
 -- name: adopt_sign_ups(subscription_ids)!
--- Gives attempts without a payment the payment that the shop's request made under their shop key.
+-- Gives each attempt without a payment the payment that the shop's request opened, if there is one.
+-- The request has the attempt's `shop_key` as its idempotency key.
 UPDATE renewal_attempt AS attempt
 SET payment_id = question.payment_id
 FROM shop_request JOIN question ON question.key = shop_request.question_key
@@ -115,9 +117,10 @@ WHERE attempt.subscription_id = ANY (:subscription_ids::text[]) AND attempt.paym
 
 -- name: drop_unopened(subscription_ids, asked_until, now)!
 -- Drops attempts that the shopper was to pay and for which no payment was opened. The statement
--- claims the shop key under which that payment would be opened, so that it cannot be opened later.
--- If a transaction is opening the payment, the statement waits for it and keeps the attempt. An
--- incomplete subscription keeps its attempt, because the shop may repeat the request to sign up.
+-- claims the attempt's `shop_key`, the idempotency key of the request that would open the payment,
+-- so that the payment cannot be opened later. If a transaction is opening the payment, the
+-- statement waits for that transaction and keeps the attempt. An incomplete subscription keeps its
+-- attempt, because the shop may repeat the request to sign up.
 WITH taken AS (
     INSERT INTO shop_request (key, fingerprint, question_key, at)
     SELECT attempt.shop_key, '', '', :now
@@ -134,7 +137,7 @@ FROM taken
 WHERE attempt.subscription_id = ANY (:subscription_ids::text[]) AND attempt.shop_key = taken.key;
 
 -- name: adopt_from_links(subscription_ids)!
--- Payments that the shopper made by a renewal's link become attempts of that renewal.
+-- Adds the payments that the shopper made by a renewal's link to the attempts of that renewal.
 INSERT INTO renewal_attempt (subscription_id, period, number, at, asked_at, status, payment_id)
 SELECT renewal.subscription_id, renewal.period,
        COALESCE((SELECT max(number) FROM renewal_attempt AS attempt
@@ -149,8 +152,9 @@ WHERE renewal.subscription_id = ANY (:subscription_ids::text[]) AND renewal.link
 ON CONFLICT DO NOTHING;
 
 -- name: last_renewals(subscription_ids)
--- The newest renewal of each subscription, a row for each attempt. `words` are the texts of all
--- facts by which the attempt's payment was not paid; `unasked` is true if it was never sent.
+-- The newest renewal of each subscription, with a row for each attempt. `words` are the texts of
+-- all facts by which the attempt's payment was not paid. `unasked` is true if the payment's call
+-- was never sent. `may_be_overpaid` is true if the subscription may have a newly overpaid attempt.
 SELECT renewal.subscription_id, renewal.period, renewal.due_at, renewal.currency,
        renewal.minor_units, renewal.reference, renewal.outcome, renewal.next_try, renewal.link_id,
        attempt.number, attempt.at, attempt.asked_at, attempt.refusal_handled, attempt.payment_id,
@@ -169,9 +173,9 @@ CROSS JOIN LATERAL (
     SELECT * FROM renewal WHERE subscription_id = wanted.id ORDER BY period DESC LIMIT 1
 ) AS renewal
 LEFT JOIN LATERAL (
-    -- A paid attempt that no turn has settled. The first attempt of an open period is left out,
-    -- because it pays that period. Without such a row, no attempt is newly overpaid. LIMIT makes
-    -- the planner search by subscription; with EXISTS it may read the whole table.
+    -- A paid attempt that no turn has settled, except the first attempt of an open period, because
+    -- that attempt pays the period. If there is no such row, no attempt is newly overpaid. LIMIT
+    -- makes the planner search by subscription; with EXISTS the planner may read the whole table.
     SELECT other.period FROM renewal_attempt AS other
     JOIN payment AS its ON its.id = other.payment_id
     JOIN renewal AS whose USING (subscription_id, period)
@@ -208,9 +212,10 @@ WHERE attempt.subscription_id = one.subscription_id AND attempt.period = one.per
       AND attempt.number = one.number;
 
 -- name: losses(subscription_ids, shopper_references)
--- Payments that were taken back and are not handled yet. They are searched for by shopper, because
--- few payments of a shopper are taken back. A refund counts only if it leaves the period unpaid: it
--- does not count if another payment of the period stays paid, or if the payment was overpaid.
+-- Disputes and full refunds of renewals that are not handled yet. The search is by shopper, because
+-- few payments of a shopper are disputed or refunded. A full refund counts only if it leaves the
+-- period unpaid: it does not count if another payment of the period stays paid, or if the refunded
+-- payment was overpaid.
 SELECT attempt.subscription_id, attempt.period, attempt.number, attempt.payment_id,
        payment.psp_reference,
        payment.disputed AND NOT attempt.dispute_handled AS disputed,
@@ -268,7 +273,7 @@ SELECT token.*, '' AS model FROM token WHERE token.id = ANY (:ids::text[]);
 
 -- name: tokens_of_payments(subscription_ids, shopper_references, merchant_account)
 -- For each subscription, the newest active token that its payments created or saved again; if none
--- is active, the newest of the others.
+-- of these tokens is active, the newest one.
 SELECT DISTINCT ON (wanted.id) wanted.id AS subscription_id, token.*, '' AS model
 FROM unnest(:subscription_ids::text[], :shopper_references::text[]) AS wanted (id, shopper)
 JOIN renewal_attempt AS attempt ON attempt.subscription_id = wanted.id
@@ -288,9 +293,10 @@ FROM unnest(:subscription_ids::text[], :ats::timestamptz[], :weres::text[], :now
 ORDER BY change.ordinal;
 
 -- name: schedule(shoppers, payment_ids, now)!
--- Makes the turns of subscriptions due now, because a new fact may concern them: of these shoppers'
--- subscriptions that are not over, and of those with one of these payments even if they are over.
--- Locks rows in the order of their ids, so that two transactions that lock several never deadlock.
+-- Makes the next turn of subscriptions due now, because a new fact may have an effect on them: the
+-- subscriptions of these shoppers that are not over, and the subscriptions with one of these
+-- payments even if they are over. Rows are locked in the order of their ids, so that two
+-- transactions that lock several never deadlock.
 UPDATE subscription SET due_at = :now, taken_until = NULL
 WHERE id IN (
     SELECT id FROM subscription
@@ -311,14 +317,14 @@ ORDER BY due_at LIMIT :most
 FOR UPDATE SKIP LOCKED;
 
 -- name: take(row_addresses, until)!
--- Hides due subscriptions from other searches until `until`. Finds rows by their physical
--- addresses, which needs no index; the caller locked the rows, so the addresses stay valid.
--- `due_at` is changed only by the turn, because changing it here too would update every index.
+-- Hides due subscriptions from `due` until `until`. Finds the rows by their physical addresses,
+-- which needs no index; the caller has locked the rows, so the addresses stay valid. Only the turn
+-- changes `due_at`, because a change of `due_at` updates every index of the table.
 UPDATE subscription SET taken_until = :until WHERE ctid = ANY (:row_addresses::tid[]);
 
 -- name: pace(merchant_account, per_s)$
--- How many turns may be queued now: those of one second, less those that were queued in the last
--- second. `given_until` is the time up to which the pace is used; give_out moves it forward.
+-- How many turns may be queued now: at most `per_s`, less the turns that were queued in the last
+-- second. `given_until` is the time up to which the rate is used; give_out moves it forward.
 INSERT INTO pace (merchant_account, given_until)
 VALUES (:merchant_account, clock_timestamp() - interval '1 second')
 ON CONFLICT (merchant_account) DO UPDATE

@@ -1,6 +1,6 @@
 -- name: claim(ids, merchant_accounts, shopper_references, stored_hashes, sealed_ids, methods, created_ats)
--- Inserts the tokens that are new, and locks all tokens in the arrays until the transaction ends,
--- in the order of the arrays.
+-- Inserts the new tokens. Locks all tokens in the arrays, in the order of the arrays, until the
+-- transaction ends.
 INSERT INTO token (id, merchant_account, shopper_reference, stored_hash, sealed_id, method,
                    created_at)
 SELECT named.*
@@ -15,7 +15,7 @@ RETURNING id, merchant_account, shopper_reference, stored_hash;
 SELECT * FROM token_fact WHERE token_id = ANY (:token_ids::text[]);
 
 -- name: write_changes(token_ids, keys, says, sources, ats, psp_references, ids, states, first_psp_references, created_ats, are_sure)!
--- Writes new facts and the summaries of all facts, in one statement. The caller has locked the
+-- Writes new facts and the new summaries of the tokens, in one statement. The caller has locked the
 -- tokens.
 WITH added AS (
     INSERT INTO token_fact (token_id, key, says, source, at, psp_reference)
@@ -33,7 +33,8 @@ FROM unnest(:ids::text[], :states::text[], :first_psp_references::text[],
 WHERE token.id = now_is.id;
 
 -- name: tokens(ids)
--- `model` is that of the payment that created the token; empty if no payment owns its pspReference.
+-- `model` is the recurring processing model of the payment that created the token; empty if no
+-- payment owns the token's first pspReference.
 SELECT token.*, COALESCE((
     SELECT payment.model FROM psp_reference JOIN payment ON payment.id = psp_reference.payment_id
     WHERE psp_reference.name = token.first_psp_reference), '') AS model
@@ -50,8 +51,8 @@ ORDER BY token.created_at DESC, token.id;
 SELECT token.*, '' AS model FROM token WHERE stored_hash = :stored_hash;
 
 -- name: watch(shopper_reference, compare_at)!
--- Schedules a comparison of a shopper's tokens with Adyen's list. The columns: `look_at` is when the
--- next one is due, `looks` how many were made.
+-- Schedules a comparison of a shopper's tokens with Adyen's list. `look_at` is when the next
+-- comparison is due, `looks` is how many comparisons were made.
 INSERT INTO shopper (shopper_reference, look_at) VALUES (:shopper_reference, :compare_at)
 ON CONFLICT (shopper_reference) DO UPDATE
 SET look_at = LEAST(shopper.look_at, EXCLUDED.look_at), looks = 0;
