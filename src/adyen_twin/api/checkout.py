@@ -89,7 +89,8 @@ def modify(twin: Twin, call: Call) -> Reply:
     """Answer a capture, refund, cancel or reversal with `received`; a webhook has the outcome."""
     name = call.path["modification"]
     check(change_checks.MODIFICATIONS[name], twin, call)
-    payment = modifications.find_payment(twin, call.path["paymentPspReference"])
+    account, psp_reference = call.body["merchantAccount"], call.path["paymentPspReference"]
+    payment = modifications.find_payment(twin, account, psp_reference)
     modification = modifications.receive(twin, payment, KINDS[name], call.body)
     body = _received_body(call, modification.psp_reference)
     body["paymentPspReference"] = payment.psp_reference

@@ -161,7 +161,7 @@ class Payment(msgspec.Struct, kw_only=True):
     #: The result of saving the token: created, alreadyExisting or updated.
     saved_as: str | None = None
     #: Whether the payment charges a token.
-    is_token_charge: bool = False
+    is_token_charge: bool = msgspec.field(default=False, name="charges")
 
     #: The random value in the address of the redirect to the wallet.
     redirect_data: str

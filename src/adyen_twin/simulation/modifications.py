@@ -40,15 +40,16 @@ class NotPossibleError(Exception):
     """The modification is not possible; the message is the `reason` of its webhook."""
 
 
-def find_payment(twin: Twin, psp_reference: str) -> Payment:
-    """Return the payment with this pspReference, which is to be modified.
+def find_payment(twin: Twin, merchant_account: str, psp_reference: str) -> Payment:
+    """Return the account's payment with this pspReference, which is to be modified.
 
     Raises:
         AdyenError: There is no such payment. GUESS: 422/167, also for the pspReference of an offer.
 
     """
     payment = twin.memory.payment(psp_reference)
-    if payment is None or payment.psp_reference != psp_reference:
+    is_found = payment is not None and payment.psp_reference == psp_reference
+    if payment is None or not is_found or payment.merchant_account != merchant_account:
         raise errors.no_original()
     return payment
 
@@ -91,7 +92,9 @@ def cancel_by_reference(twin: Twin, body: Mapping[str, Any]) -> str:
     each of them. If no payment is open, the cancel of the newest payment fails. If no payment has
     the merchantReference, a failed TECHNICAL_CANCEL without originalReference is sent.
     """
-    payments = twin.memory.payments_with(body["paymentReference"])
+    account = body["merchantAccount"]
+    found = twin.memory.payments_with(body["paymentReference"])
+    payments = [payment for payment in found if payment.merchant_account == account]
     to_cancel = [payment for payment in payments if _is_open(payment)] or payments[-1:]
     cancels = [receive(twin, payment, Kind.TECHNICAL_CANCEL, body) for payment in to_cancel]
     if cancels:
@@ -103,14 +106,21 @@ def cancel_by_reference(twin: Twin, body: Mapping[str, Any]) -> str:
         reference=body["paymentReference"],
         payment_reference=body["paymentReference"],
         psp_reference=psp_reference,
+        merchant_account=account,
     )
     return psp_reference
 
 
-def send_nothing_to_cancel(twin: Twin, *, payment_reference: str, psp_reference: str) -> None:
-    """Notify the shop that no payment has the merchantReference of its cancel."""
+def send_nothing_to_cancel(
+    twin: Twin, *, payment_reference: str, psp_reference: str, merchant_account: str = ""
+) -> None:
+    """Notify the shop that no payment of its account has the merchantReference of its cancel.
+
+    State files of earlier versions have no `merchant_account`: the twin had one account then.
+    """
+    account = merchant_account or twin.settings.merchant_account
     payment_notifications.nothing_to_cancel(
-        twin, payment_reference, psp_reference, UNKNOWN_REFERENCE
+        twin, account, payment_reference, psp_reference, UNKNOWN_REFERENCE
     )
 
 

@@ -84,7 +84,9 @@ def undone(twin: Twin, payment: Payment, mod: Modification, code: str) -> None:
     _send(twin, payment, event, reference=_reference_of(twin, payment, mod))
 
 
-def nothing_to_cancel(twin: Twin, reference: str, psp_reference: str, reason: str) -> None:
+def nothing_to_cancel(
+    twin: Twin, account: str, reference: str, psp_reference: str, reason: str
+) -> None:
     """Notify the shop that no payment has the merchantReference to cancel. GUESS: the fields."""
     event = Event(
         at=twin.now(),
@@ -94,7 +96,6 @@ def nothing_to_cancel(twin: Twin, reference: str, psp_reference: str, reason: st
         value=0,
         reason=reason,
     )
-    account = twin.settings.merchant_account
     item = _item(event, Amount(CURRENCY, 0), account=account, reference=reference)
     _enqueue(twin, item, {}, reference=reference)
 
