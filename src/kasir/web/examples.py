@@ -154,7 +154,12 @@ ANSWERS: Final[dict[str, Any]] = {
         "reference": "cancel of ORDER-1001",
     },
     **dict.fromkeys(("post_payment_links", "get_payment_link", "patch_payment_link"), _LINK_ANSWER),
-    "get_payments": {"payments": [_PAYMENT]},
+    "get_payments": {"payments": [_PAYMENT], "next": None},
+    "get_payments_csv": (
+        "id,createdAt,reference,status,currency,value,captured,refunded,method,pspReference,"
+        "shopperReference,linkId\r\npay_01M83KNY27JYB87A54MGEZYHQ8,2026-11-23T07:07:14+00:00,"
+        "ORDER-1001,authorised,IDR,25000,25000,0,gopay_wallet,410T6EPARTZ6ENQ2,shopper-77,\r\n"
+    ),
     "get_payment": _PAYMENT,
     "get_events": {
         "events": [{"id": "evt_01M83KNY27JYB87A54MGEZYHQ8", **EVENT}],
