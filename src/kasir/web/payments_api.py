@@ -22,6 +22,7 @@ from kasir.operations.finding_payments import (
     paging_of,
 )
 from kasir.operations.payment_csv import CSV_HEADERS, CSV_TYPE, csv_of
+from kasir.operations.payment_life import PaymentLife, PaymentMessage
 from kasir.shop_events.shapes import PaymentOut, shown
 from kasir.web.documented import Documented
 from kasir.web.keys import keyed_router
@@ -81,4 +82,31 @@ async def get_payment(
     return shown(payment)
 
 
-ROUTES: Final = keyed_router("Kasir", [get_payments, get_payments_csv, get_payment])
+@get("/api/payments/{payment_id:str}/life")
+async def get_payment_life(
+    request: AnyRequest, parts: OurParts, payment_id: FromPath[str]
+) -> PaymentLife:
+    """Return everything that happened to a payment, oldest first, and what can be done with it.
+
+    `attempts` has what can still be refunded, captured and cancelled.
+    """
+    await check_parameters_and_no_body(request, NO_PARAMETERS)
+    return await parts.payment_lives.life(payment_id)
+
+
+@get("/api/payments/{payment_id:str}/messages/{message_id:str}")
+async def get_payment_message(
+    request: AnyRequest, parts: OurParts, payment_id: FromPath[str], message_id: FromPath[str]
+) -> PaymentMessage:
+    """Return a message behind a payment: a call, its answer, a notification or an event.
+
+    The life of the payment has the ids. Secrets and personal data are hidden.
+    """
+    await check_parameters_and_no_body(request, NO_PARAMETERS)
+    return await parts.payment_lives.message(payment_id, message_id)
+
+
+ROUTES: Final = keyed_router(
+    "Kasir",
+    [get_payments, get_payments_csv, get_payment, get_payment_life, get_payment_message],
+)
