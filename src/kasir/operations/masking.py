@@ -53,7 +53,7 @@ _DEPTH_MAX: Final = 20
 
 
 def masked(raw: bytes) -> Any:
-    """Return a message's JSON with what is secret or personal hidden; all of it if it is no JSON."""
+    """Return a message's JSON with what is secret or personal hidden; without JSON, `HIDDEN`."""
     try:
         return _masked(read_json(raw), is_shown=False, depth=0)
     except (Unreadable, RecursionError):
