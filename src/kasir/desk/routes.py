@@ -7,7 +7,7 @@ from typing import Final
 from litestar import Router
 from litestar.handlers import HTTPRouteHandler
 
-from kasir.desk import login, people, today
+from kasir.desk import audit, login, own_sign_in, people, settings, today
 from kasir.desk.access import desk_router, open_router
 
 #: Every page and act: a signed-in person with its role may use it.
@@ -15,5 +15,8 @@ GUARDED: Final[list[HTTPRouteHandler]] = [
     *login.ROUTES,
     *today.ROUTES,
     *people.ROUTES,
+    *audit.ROUTES,
+    *settings.ROUTES,
+    *own_sign_in.ROUTES,
 ]
 ROUTERS: Final[list[Router]] = [open_router(login.OPEN_ROUTES), desk_router(GUARDED)]

@@ -36,6 +36,7 @@ from kasir.web import (
     payments_api,
     recurring_api,
     subscriptions_api,
+    today_api,
     webhooks,
 )
 from kasir.web.account_figures import AccountFigures
@@ -97,6 +98,7 @@ def create_app(settings: Settings | None = None, *, with_worker: bool = False) -
             notices_api.ROUTES,
             recurring_api.ROUTES,
             subscriptions_api.ROUTES,
+            today_api.ROUTES,
             health.live,
             health.ready,
             health.metrics,
