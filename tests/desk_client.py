@@ -13,12 +13,14 @@ from typing import Final
 
 import httpx
 import uvicorn
+from argon2 import PasswordHasher
 from litestar import Litestar
 
 from kasir.account_parts import open_accounts
 from kasir.cli.serve import THIS_MACHINE
 from kasir.clock import Clock
 from kasir.desk.services import Services
+from kasir.people.passwords import Passwords
 from kasir.people.roles import Role
 from kasir.web.app import create_app
 from kasir.wiring import Parts, open_parts
@@ -29,6 +31,8 @@ from two_accounts import FIRST
 PASSWORD: Final = "a password of the tests"
 #: The address of the desk in the tests.
 HOST: Final = "http://kasir"
+#: argon2 with little work, so that the tests spend their time on other things.
+QUICK: Final = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +54,11 @@ class Person:
         return await self.http.post("/desk/login", data=given)
 
     async def post(self, path: str, page: str = "", **fields: str) -> httpx.Response:
-        """Post a form with the CSRF token of a page; the start page if none is named."""
-        token = await self.csrf_token(page or "/desk")
+        """Post a form with the CSRF token of a page; any page of the account has the same."""
+        token = await self.csrf_token(page or "/desk/me")
         return await self.http.post(path, data={"csrf": token, "reason": "a test"} | fields)
 
-    async def csrf_token(self, page: str = "/desk") -> str:
+    async def csrf_token(self, page: str = "/desk/me") -> str:
         """The CSRF token on a page."""
         answer = await self.see(page)
         found = re.search(r'name="csrf" value="([0-9a-f]+)"', answer.text)
@@ -103,7 +107,7 @@ async def open_desk(
     async with open_parts(settings, machine=clock) as parts, open_accounts(parts) as accounts:
         app = create_app(settings)
         app.state.parts, app.state.accounts = parts, accounts
-        services = app.state["desk_services"] = Services.of(parts)
+        services = app.state["desk_services"] = Services.of(parts, Passwords(2, QUICK))
         yield OpenDesk(parts, services, app)
 
 

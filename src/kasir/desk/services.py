@@ -8,6 +8,7 @@ from typing import Final, Self
 from kasir.clock import Clock
 from kasir.http_types import AnyRequest, default_parts
 from kasir.people.administration import Administration
+from kasir.people.passwords import Passwords
 from kasir.people.sign_in import SignIn
 from kasir.store.database import Pool
 from kasir.store.vault import Vault
@@ -33,13 +34,13 @@ class Services:
     clock: Clock
 
     @classmethod
-    def of(cls, parts: Parts) -> Self:
+    def of(cls, parts: Parts, passwords: Passwords) -> Self:
         """Make the services; `parts` are those of the environment's account."""
         settings, clock = parts.settings, parts.times.machine
         vault = Vault(settings.secrets)
         return cls(
-            sign_in=SignIn(parts.pool, vault, clock, settings.limits),
-            people=Administration(parts.pool, vault, clock, settings.limits),
+            sign_in=SignIn(parts.pool, vault, clock, passwords, settings.limits),
+            people=Administration(parts.pool, vault, clock, passwords),
             pool=parts.pool,
             clock=clock,
         )
@@ -50,6 +51,7 @@ def services_of(request: AnyRequest) -> Services:
     state = request.app.state
     services: Services | None = state.get(_STATE)
     if services is None:
-        services = Services.of(default_parts(request.scope))
+        parts = default_parts(request.scope)
+        services = Services.of(parts, Passwords(parts.settings.limits.desk_hashes_max))
         state[_STATE] = services
     return services
