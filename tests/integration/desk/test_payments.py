@@ -5,63 +5,22 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from datetime import timedelta
 from html import unescape
-from typing import Any, Final
+from typing import Final
 
 import httpx
 import pytest
-import pytest_asyncio
 
-from desk_client import OpenDesk, Person, open_desk, text_of
-from fake_server import FakeServer, plain, serving
-from fakes import NOW, a_fact, a_question, an_intent
-from kasir.ids import PaymentId
-from kasir.payments.facts import Says
+from desk_client import Person, text_of
+from fake_server import plain
+from fakes import NOW
 from kasir.people.roles import Role
-from opened_kasir import a_database
+from paying_desk import PayingDesk, paying
+
+__all__ = ["paying"]
 
 PATH: Final = "/desk/payments"
-
-
-@dataclass(frozen=True)
-class PayingDesk:
-    """A desk in front of an Adyen that accepts every change."""
-
-    open: OpenDesk
-    adyen: FakeServer
-
-    async def paid(self, name: str, **changes: Any) -> str:
-        """Store a payment of 25,000 rupiah that is paid; its pspReference is `PSP-NAME`."""
-        book = self.open.parts.payments
-        fields = {"reference": f"ORDER-{name}"} | changes
-        await book.open(an_intent(f"pay_{name}", **fields), a_question(f"pay_{name}"), None)
-        fact = a_fact(Says.AUTHORISED, f"PSP-{name}")
-        await book.add_facts(PaymentId(f"pay_{name}"), [fact])
-        return f"{PATH}/pay_{name}"
-
-    def sent(self, psp_reference: str) -> list[Any]:
-        """The bodies of the changes that Adyen was asked for, of one payment."""
-        return [json.loads(body) for path, _, body in self.adyen.asked if psp_reference in path]
-
-    async def audit(self, payment_id: str) -> list[Any]:
-        """The rows of the audit log about a payment, oldest first."""
-        query = "SELECT * FROM audit WHERE subject = $1 ORDER BY id"
-        return list(await self.open.parts.pool.fetch(query, payment_id))
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def paying(postgres_dsn: str) -> AsyncIterator[PayingDesk]:
-    """A desk with payments, for all tests of this module."""
-    async with (
-        serving() as adyen,
-        a_database(postgres_dsn) as database,
-        open_desk(database, ADYEN_TWIN_URL=adyen.url) as desk,
-    ):
-        adyen.handler = plain(201, b'{"status": "received", "pspReference": "PSP-CHANGE"}')
-        yield PayingDesk(desk, adyen)
 
 
 def fields_of(page: httpx.Response) -> dict[str, str]:
