@@ -34,7 +34,7 @@ _PAYMENTS: Final = """
                          close_at, status, told_status, psp_reference, captured)
     SELECT 'pay_' || lpad(n::text, 26, '0'), 'ORDER-' || n, 'IDR',
            CASE WHEN n % 997 = 0 THEN 7777777 WHEN n < $1 / 10 THEN 99000
-                ELSE 10000 + (n * 7919) % 40 * 2500 END,
+                ELSE 10000 + (n % 40) * 2500 END,
            'gopay_wallet', 'https://shop.example/return',
            CASE WHEN n % 5 = 0 THEN 'guest' ELSE 'shopper-' || n % 100000 END,
            CASE WHEN n % 50 = 0 THEN 'PL_' || n % 1000 END, true, '', '',

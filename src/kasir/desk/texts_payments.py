@@ -113,7 +113,10 @@ TEXTS: Final[Mapping[str, tuple[str, str]]] = {
         "Pembatalan membatalkan seluruh pembayaran, jika belum ditagih di Adyen.",
     ),
     "life_title": ("What happened", "Yang terjadi"),
-    "life_told": ("The shop is told: {type}.", "Toko diberi tahu: {type}."),
+    "life_event": (
+        "An event is written for the shop: {type}.",
+        "Peristiwa dicatat untuk toko: {type}.",
+    ),
     "life_message": ("Message", "Pesan"),
     "life_message_hint": (
         "Secrets and personal data are hidden.",

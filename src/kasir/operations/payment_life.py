@@ -170,7 +170,7 @@ class PaymentLives:
             return None, str(error)
 
     def _notice_keys(self, notices: Sequence[NoticeRow]) -> dict[str, str]:
-        """The message of each fact's key, of the facts that notices told."""
+        """The message of each fact's key, of the facts that notices report."""
         keys: dict[str, str] = {}
         for notice in notices:
             if notice.kind is NoticeKind.STANDARD and notice.sealed_item:
@@ -279,7 +279,7 @@ def _event_entry(event: EventRow) -> LifeEntry:
         at=event.at,
         source="kasir",
         says=event.type,
-        text=plain_words.TOLD.format(type=event.type),
+        text=plain_words.EVENT.format(type=event.type),
         message=f"{_EVENT}-{event.name}",
         state=event.state or "",
         tries=[Try(one.at, one.status, without_sensitive(one.error)) for one in event.tries],

@@ -54,4 +54,4 @@ CALLS: Final[Mapping[Kind, str]] = {
     Kind.REVERSALS: "Kasir asked Adyen to undo the payment.",
     Kind.CANCELS_BY_REFERENCE: "Kasir asked Adyen to cancel by the shop's reference.",
 }
-TOLD: Final = "The shop is told: {type}."
+EVENT: Final = "An event is written for the shop: {type}."

@@ -130,8 +130,8 @@ def statement(wanted: PaymentFilter, after: Position | None, most: int) -> tuple
 
     conditions = [_CONDITIONS[name].format(parameter(value)) for name, value in _given(wanted)]
     if after:
-        place = f"{parameter(after.created_at)}::timestamptz, {parameter(after.id)}::text"
-        conditions.append(f"(created_at, id) < ({place})")
+        values_of_after = f"{parameter(after.created_at)}::timestamptz, {parameter(after.id)}::text"
+        conditions.append(f"(created_at, id) < ({values_of_after})")
     text = _STATEMENT.format(conditions=" AND ".join(conditions) or "true", most=parameter(most))
     return text, values
 

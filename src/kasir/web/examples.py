@@ -188,7 +188,7 @@ ANSWERS: Final[dict[str, Any]] = {
                 "at": "2026-11-23T07:07:41Z",
                 "source": "kasir",
                 "says": "payment.authorised",
-                "text": "The shop is told: payment.authorised.",
+                "text": "An event is written for the shop: payment.authorised.",
                 "message": "event-evt_01M83KNY27JYB87A54MGEZYHQ8",
                 "state": "delivered",
                 "tries": [{"at": "2026-11-23T07:07:41Z", "status": 200}],
