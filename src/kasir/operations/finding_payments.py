@@ -193,13 +193,13 @@ def _moment(text: str | None) -> datetime | None:
 
 
 def _cursor(position: Position) -> str:
-    """A place in the list as a text, which callers need not understand."""
+    """A position in the list as a text, which callers need not understand."""
     text = msgspec.json.encode([position.created_at, position.id])
     return base64.urlsafe_b64encode(text).decode().rstrip("=")
 
 
 def _position(cursor: str) -> Position | None:
-    """The place in the list that a text stands for; None if it stands for none."""
+    """The position in the list that a text stands for; None if it stands for none."""
     try:
         text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
         created_at, payment_id = msgspec.json.decode(text, type=tuple[datetime, str])

@@ -52,7 +52,7 @@ class PaymentFilter:
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """A place in the list: after the payment with this time of creation and this id."""
+    """A position in the list: after the payment with this time of creation and this id."""
 
     created_at: datetime
     id: PaymentId
@@ -78,7 +78,7 @@ class PaymentRow:
 
     @property
     def position(self) -> Position:
-        """Its place in the list."""
+        """Its position in the list."""
         return Position(self.intent.created_at, self.intent.id)
 
 
@@ -115,7 +115,7 @@ ORDER BY payment.created_at DESC, payment.id DESC
 async def page(
     pool: Pool, wanted: PaymentFilter, after: Position | None, most: int
 ) -> list[PaymentRow]:
-    """Return at most `most` payments, newest first, that come after a place in the list."""
+    """Return at most `most` payments, newest first, that come after a position in the list."""
     text, values = statement(wanted, after, most)
     return [_row_of(row) for row in await pool.fetch(text, *values)]
 
