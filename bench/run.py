@@ -22,7 +22,7 @@ from typing import Final
 ROOT: Final = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))  # So that `bench.*` can be imported when this file is run.
 
-from bench import history, intake, payment, reading, start, subscriptions  # noqa: E402
+from bench import history, intake, lists, payment, reading, start, subscriptions  # noqa: E402
 from bench.figures import Result, table  # noqa: E402
 from bench.load import LoadError  # noqa: E402
 from bench.site import HOST, Site, SiteError, site  # noqa: E402
@@ -37,6 +37,7 @@ ROWS: Final[Mapping[str, Callable[[Site], list[Result]]]] = {
     "intake-peer": intake.over_sample,
     "reading": reading.reading,
     "history": history.history,
+    "lists": lists.lists,
     "renewals": subscriptions.renewals,
     "renewals-look": subscriptions.searches,
 }

@@ -42,6 +42,7 @@ _INTERNAL: Final = "Kasir could not do this, and has logged why. Ask again with 
 #: Where a caller finds the id of a resource.
 _HINTS: Final[Mapping[str, str]] = {
     "change": f"there are {', '.join(PATHS)}",
+    "message": "GET /api/payments/{id}/life shows the ids of a payment's messages",
     "payment": "GET /api/payments?reference= shows the ids of yours",
     "payment link": "the answer to POST /paymentLinks names its id",
     "plan": "the answer to POST /api/plans names its id",
