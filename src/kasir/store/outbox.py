@@ -45,12 +45,16 @@ class StoredEvent:
 
 @dataclass(frozen=True, slots=True)
 class WaitingEvent:
-    """An event that waits for delivery, with its encrypted body and the number of its tries."""
+    """An event that waits for delivery, with its encrypted body and the number of its tries.
+
+    If `is_paused`, nothing is sent to the shop's address for now.
+    """
 
     name: str
     type: str
     sealed_payload: bytes
     tries: int
+    is_paused: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +118,14 @@ class EventFeed:
 async def waiting_event(pool: Pool, event_id: int) -> WaitingEvent | None:
     """The event with this row id; None if it does not wait for delivery."""
     row = await SQL.event(pool, id=event_id)
-    return WaitingEvent(row["name"], row["type"], row["payload"], row["tries"]) if row else None
+    if row is None:
+        return None
+    return WaitingEvent(row["name"], row["type"], row["payload"], row["tries"], row["is_paused"])
+
+
+async def put_back(pool: Pool, event_id: int, now: datetime) -> None:
+    """Make an event due again that was taken for a try and not sent."""
+    await SQL.put_back(pool, id=event_id, now=now)
 
 
 async def add_try(

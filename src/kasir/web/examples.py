@@ -97,6 +97,41 @@ _PAYMENT: Final = {
     ],
     "pspReference": _PSP_REFERENCE,
 }
+_DELIVERY: Final = {
+    "id": "evt_01M83KNY27JYB87A54MGEZYHQ8",
+    "event": "payment.authorised",
+    "address": "events",
+    "state": "delivered",
+    "createdAt": _TIME,
+    "tries": [
+        {"at": _TIME, "error": "ClientConnectorError"},
+        {"at": "2026-11-23T07:07:19.887399Z", "status": 204},
+    ],
+    "to": "https://shop.example/events",
+    "subject": "pay_01M83KNY27JYB87A54MGEZYHQ8",
+}
+_EVENTS_ADDRESS: Final = {
+    "name": "events",
+    "waiting": 12,
+    "to": "https://shop.example/events",
+    "waitingSince": _TIME,
+    "lastTry": {"at": _TIME, "status": 204},
+}
+_DISPUTE: Final = {
+    "reference": "QFQTPCQ8HXSKGK82",
+    "amount": _AMOUNT,
+    "status": "open",
+    "openedAt": _TIME,
+    "pspReference": _PSP_REFERENCE,
+    "reason": "Goods or Services Not Provided",
+    "reasonCode": "13.1",
+    "deadline": "2026-12-07T10:00:00+01:00",
+    "disputeStatus": "Unresponded",
+    "paymentId": "pay_01M83KNY27JYB87A54MGEZYHQ8",
+    "paymentReference": "ORDER-1001",
+    "paymentAmount": 25_000,
+    "todo": "defend",
+}
 EVENT: Final = {"type": "payment.authorised", "timestamp": _TIME, "data": _PAYMENT}
 
 REQUESTS: Final[dict[str, dict[str, Any]]] = {
@@ -126,6 +161,9 @@ REQUESTS: Final[dict[str, dict[str, Any]]] = {
     "post_subscription_pause": {"at": "periodEnd"},
     "post_subscription_resume": {"at": "now"},
     "post_subscription_payment": _PAID_BY,
+    "post_deliveries_resend": {"since": _TIME, "to": "events"},
+    "post_deliveries_pause": {"to": "events"},
+    "post_deliveries_resume": {"to": "events"},
 }
 ANSWERS: Final[dict[str, Any]] = {
     "live": {"status": "ok"},
@@ -174,6 +212,13 @@ ANSWERS: Final[dict[str, Any]] = {
         ],
         "next": None,
     },
+    "get_deliveries": {"deliveries": [_DELIVERY], "next": None},
+    **dict.fromkeys(("get_delivery", "post_delivery_resend"), _DELIVERY),
+    "get_delivery_addresses": {"addresses": [_EVENTS_ADDRESS, {"name": "relay", "waiting": 0}]},
+    "post_deliveries_resend": {"resent": 40, "until": "2026-11-23T09:30:00Z", "next": None},
+    "post_deliveries_pause": _EVENTS_ADDRESS | {"pausedAt": "2026-11-23T09:30:00Z"},
+    "post_deliveries_resume": _EVENTS_ADDRESS,
+    "get_disputes": {"disputes": [_DISPUTE], "next": None},
     "get_stored_payment_methods": {
         "merchantAccount": _ACCOUNT,
         "shopperReference": _SHOPPER,
