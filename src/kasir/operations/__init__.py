@@ -2,6 +2,9 @@
 
 - `deliveries`: lists what is sent to the shop, sends it again, pauses an address.
 - `disputes`: lists disputed payments, and what a person must do about each.
+- `finding_payments`: lists payments by filters, page by page, and exports them as CSV.
+- `payment_life`: everything that happened to one payment, in order, and what can be done with it.
+- `masking`: hides secrets and personal data in the messages behind a payment.
 
 May import `ledger`, `relay`, `shop_events`, `store` and the domain; never `web`.
 """
