@@ -93,8 +93,13 @@ class EventFeed:
     pool: Pool
     vault: Vault
 
-    async def after(self, name: str | None, limit: int) -> list[StoredEvent]:
+    async def after(
+        self, name: str | None, limit: int, *, of_type: str = "", subject: str = ""
+    ) -> list[StoredEvent]:
         """Return at most `limit` events after the named one, in order; None begins at the first.
+
+        With `of_type` or `subject`, only events of that type, or about that payment, token or
+        subscription, are returned.
 
         An event that is committed later comes after the returned ones, because this method waits
         for the transactions that are writing events. After half a second without success the page
@@ -111,7 +116,14 @@ class EventFeed:
                 await SQL.wait_for_event_writers(connection)
             except asyncpg.LockNotAvailableError:
                 return []
-            rows = SQL.events_after(connection, after_name=name, last=last, most=limit)
+            rows = SQL.events_after(
+                connection,
+                after_name=name,
+                last=last,
+                type=of_type,
+                subject=subject,
+                most=limit,
+            )
             return [StoredEvent(row["name"], self.vault.open(row["payload"])) async for row in rows]
 
 

@@ -127,9 +127,7 @@ def statement(wanted: PaymentFilter, after: Position | None, most: int) -> tuple
         values.append(storable(value) if isinstance(value, str) else value)
         return f"${len(values)}"
 
-    conditions = [
-        _CONDITIONS[name].format(parameter(value)) for name, value in _given(wanted)
-    ]
+    conditions = [_CONDITIONS[name].format(parameter(value)) for name, value in _given(wanted)]
     if after:
         place = f"{parameter(after.created_at)}::timestamptz, {parameter(after.id)}::text"
         conditions.append(f"(created_at, id) < ({place})")

@@ -30,11 +30,13 @@ from kasir.web import (
     disputes_api,
     events_api,
     health,
+    links_api,
     notices_api,
     openapi,
     payments_api,
     recurring_api,
     subscriptions_api,
+    tokens_api,
     webhooks,
 )
 from kasir.web.account_figures import AccountFigures
@@ -94,6 +96,8 @@ def create_app(settings: Settings | None = None, *, with_worker: bool = False) -
             notices_api.ROUTES,
             deliveries_api.ROUTES,
             disputes_api.ROUTES,
+            links_api.ROUTES,
+            tokens_api.ROUTES,
             recurring_api.ROUTES,
             subscriptions_api.ROUTES,
             health.live,

@@ -97,6 +97,26 @@ _PAYMENT: Final = {
     ],
     "pspReference": _PSP_REFERENCE,
 }
+_NOTICE: Final = {
+    "id": 1723,
+    "state": "held",
+    "eventCode": "AUTHORISATION",
+    "receivedAt": _TIME,
+    "success": True,
+    "pspReference": _PSP_REFERENCE,
+    "merchantReference": "ORDER-1001",
+    "why": "its amount is not the payment's",
+}
+_SAVED: Final = {
+    "id": "tok_01M83P48KYHD2S8GTV2X5HDCN6",
+    "storedPaymentMethodId": _TOKEN,
+    "shopperReference": _SHOPPER,
+    "type": "gopay_wallet",
+    "state": "active",
+    "recurringProcessingModel": "CardOnFile",
+    "pspReference": _PSP_REFERENCE,
+    "createdAt": _TIME,
+}
 _DELIVERY: Final = {
     "id": "evt_01M83KNY27JYB87A54MGEZYHQ8",
     "event": "payment.authorised",
@@ -199,17 +219,7 @@ ANSWERS: Final[dict[str, Any]] = {
         "next": "evt_01M83KNY27JYB87A54MGEZYHQ8",
     },
     "get_notices": {
-        "notices": [
-            {
-                "id": 1723,
-                "state": "read",
-                "eventCode": "AUTHORISATION",
-                "receivedAt": _TIME,
-                "success": True,
-                "pspReference": _PSP_REFERENCE,
-                "merchantReference": "ORDER-1001",
-            }
-        ],
+        "notices": [_NOTICE],
         "next": None,
     },
     "get_deliveries": {"deliveries": [_DELIVERY], "next": None},
@@ -218,6 +228,23 @@ ANSWERS: Final[dict[str, Any]] = {
     "post_deliveries_resend": {"resent": 40, "until": "2026-11-23T09:30:00Z", "next": None},
     "post_deliveries_pause": _EVENTS_ADDRESS | {"pausedAt": "2026-11-23T09:30:00Z"},
     "post_deliveries_resume": _EVENTS_ADDRESS,
+    "get_links": {
+        "links": [
+            {
+                "id": "PL_01M83KNY27JYB87A54MGEZYHQ8",
+                "url": "https://kasir.example/pay/PL_01M83KNY27JYB87A54MGEZYHQ8",
+                "status": "active",
+                "reference": "ORDER-1001",
+                "amount": _AMOUNT,
+                "createdAt": _TIME,
+                "expiresAt": "2026-11-24T07:07:14Z",
+            }
+        ],
+        "next": None,
+    },
+    "get_tokens": {"tokens": [_SAVED]},
+    "post_token_disable": _SAVED | {"state": "disabled"},
+    "post_notice_replay": _NOTICE | {"state": "unread"},
     "get_disputes": {"disputes": [_DISPUTE], "next": None},
     "get_stored_payment_methods": {
         "merchantAccount": _ACCOUNT,

@@ -47,6 +47,7 @@ _HINTS: Final[Mapping[str, str]] = {
     "payment": "GET /api/payments?reference= shows the ids of yours",
     "payment link": "the answer to POST /paymentLinks names its id",
     "plan": "the answer to POST /api/plans names its id",
+    "token": "GET /api/tokens?shopperReference= shows the ids of yours",
     "subscription": "GET /api/subscriptions shows the ids of yours",
 }
 

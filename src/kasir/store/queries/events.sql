@@ -30,9 +30,11 @@ SELECT last_value FROM event_id_seq;
 SET LOCAL lock_timeout = '500ms';
 SELECT pg_advisory_xact_lock(7597993);
 
--- name: events_after(after_name, last, most)
+-- name: events_after(after_name, last, type, subject, most)
+-- An empty type or subject matches all.
 SELECT name, payload FROM event
 WHERE id > COALESCE((SELECT id FROM event WHERE name = :after_name), 0) AND id <= :last
+      AND (:type = '' OR type = :type) AND (:subject = '' OR subject = :subject)
 ORDER BY id LIMIT :most;
 
 -- name: is_event(name)$
