@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 
 from kasir.adyen.environments import Addresses, Environment, addresses
 from kasir.adyen.signing import key_from_hex
+from kasir.desk_settings import DeskSettings, desk_from
 from kasir.errors import SettingError
 from kasir.guessable import TWIN_KEY, TWIN_MERCHANT, TWIN_SECRET, guessable, published
 from kasir.limits import Limits
@@ -79,6 +80,7 @@ class Settings:
     follow_twin_clock: bool = False
     identity: ShopIdentity = field(default_factory=ShopIdentity)
     kept: Retention = field(default_factory=Retention)
+    desk: DeskSettings = field(default_factory=DeskSettings)
     limits: Limits = field(default_factory=Limits)
     #: The variables that the settings were read from, for the accounts of the database.
     environ: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
@@ -152,6 +154,7 @@ def settings_from(environ: Mapping[str, str] | None = None) -> Settings:
         follow_twin_clock=twin and env.get("KASIR_FOLLOW_TWIN_CLOCK", "") == "1",
         identity=identity_from(env),
         kept=_kept(env),
+        desk=desk_from(env),
         environ={name: text for name, text in env.items() if name.startswith(_PREFIXES)},
     )
     if environment is Environment.LIVE:
