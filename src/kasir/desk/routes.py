@@ -7,7 +7,18 @@ from typing import Final
 from litestar import Router
 from litestar.handlers import HTTPRouteHandler
 
-from kasir.desk import login, people, today
+from kasir.desk import (
+    deliveries,
+    disputes,
+    links,
+    login,
+    notices,
+    people,
+    plans,
+    shoppers,
+    subscriptions,
+    today,
+)
 from kasir.desk.access import desk_router, open_router
 
 #: Every page and act: a signed-in person with its role may use it.
@@ -15,5 +26,12 @@ GUARDED: Final[list[HTTPRouteHandler]] = [
     *login.ROUTES,
     *today.ROUTES,
     *people.ROUTES,
+    *deliveries.ROUTES,
+    *notices.ROUTES,
+    *shoppers.ROUTES,
+    *subscriptions.ROUTES,
+    *plans.ROUTES,
+    *links.ROUTES,
+    *disputes.ROUTES,
 ]
 ROUTERS: Final[list[Router]] = [open_router(login.OPEN_ROUTES), desk_router(GUARDED)]

@@ -9,12 +9,26 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from kasir.desk import texts_base, texts_people
+from kasir.desk import (
+    texts_base,
+    texts_common,
+    texts_deliveries,
+    texts_people,
+    texts_shoppers,
+    texts_subscriptions,
+)
 
 Texts = Mapping[str, str]
 
 #: The modules whose texts make up the catalogue.
-MODULES: Final = (texts_base, texts_people)
+MODULES: Final = (
+    texts_base,
+    texts_people,
+    texts_common,
+    texts_deliveries,
+    texts_shoppers,
+    texts_subscriptions,
+)
 ENGLISH: Final = "en"
 INDONESIAN: Final = "id"
 

@@ -244,6 +244,7 @@ ANSWERS: Final[dict[str, Any]] = {
     },
     "get_tokens": {"tokens": [_SAVED]},
     "post_token_disable": _SAVED | {"state": "disabled"},
+    "get_notice": _NOTICE | {"message": '{\n  "eventCode": "AUTHORISATION"\n}'},
     "post_notice_replay": _NOTICE | {"state": "unread"},
     "get_disputes": {"disputes": [_DISPUTE], "next": None},
     "get_stored_payment_methods": {
