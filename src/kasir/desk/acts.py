@@ -41,6 +41,7 @@ from kasir.errors import (
 from kasir.http_types import AnyRequest
 from kasir.people.acts import Record, recorded
 from kasir.people.roles import Role
+from kasir.people.sign_in import SignInSlowed
 from kasir.store.audit import Entry, Who
 
 REASON_FIELD: Final = "reason"
@@ -56,6 +57,7 @@ _SHOWN: Final[Sequence[tuple[type[KasirError], HTTPStatus]]] = (
     (KeyReused, HTTPStatus.CONFLICT),
     (StillRunning, HTTPStatus.CONFLICT),
     (OutcomeUnknown, HTTPStatus.BAD_GATEWAY),
+    (SignInSlowed, HTTPStatus.TOO_MANY_REQUESTS),
 )
 
 

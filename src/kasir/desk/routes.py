@@ -8,13 +8,16 @@ from litestar import Router
 from litestar.handlers import HTTPRouteHandler
 
 from kasir.desk import (
+    audit,
     deliveries,
     disputes,
     links,
     login,
     notices,
+    own_sign_in,
     people,
     plans,
+    settings,
     shoppers,
     subscriptions,
     today,
@@ -33,5 +36,8 @@ GUARDED: Final[list[HTTPRouteHandler]] = [
     *plans.ROUTES,
     *links.ROUTES,
     *disputes.ROUTES,
+    *audit.ROUTES,
+    *settings.ROUTES,
+    *own_sign_in.ROUTES,
 ]
 ROUTERS: Final[list[Router]] = [open_router(login.OPEN_ROUTES), desk_router(GUARDED)]

@@ -14,8 +14,10 @@ from kasir.desk import (
     texts_common,
     texts_deliveries,
     texts_people,
+    texts_settings,
     texts_shoppers,
     texts_subscriptions,
+    texts_today,
 )
 
 Texts = Mapping[str, str]
@@ -28,6 +30,8 @@ MODULES: Final = (
     texts_deliveries,
     texts_shoppers,
     texts_subscriptions,
+    texts_settings,
+    texts_today,
 )
 ENGLISH: Final = "en"
 INDONESIAN: Final = "id"

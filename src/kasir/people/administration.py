@@ -89,10 +89,6 @@ class Administration:
         async with transaction(self._pool) as connection:
             await store.set_password(connection, name, hashed, kept)
 
-    async def is_right_password(self, person: PersonRow, password: str) -> bool:
-        """Whether it is the person's password."""
-        return await self._passwords.is_right(person.password, password)
-
     async def set_active(self, name: str, *, is_active: bool) -> None:
         """Let a person sign in, or refuse it and end their sessions."""
         async with transaction(self._pool) as connection:

@@ -40,6 +40,7 @@ from kasir.web import (
     recurring_api,
     subscriptions_api,
     tokens_api,
+    today_api,
     webhooks,
 )
 from kasir.web.account_figures import AccountFigures
@@ -105,6 +106,7 @@ def create_app(settings: Settings | None = None, *, with_worker: bool = False) -
             tokens_api.ROUTES,
             recurring_api.ROUTES,
             subscriptions_api.ROUTES,
+            today_api.ROUTES,
             health.live,
             health.ready,
             health.metrics,
