@@ -39,8 +39,8 @@ from kasir.web import (
     payments_api,
     recurring_api,
     subscriptions_api,
-    tokens_api,
     today_api,
+    tokens_api,
     webhooks,
 )
 from kasir.web.account_figures import AccountFigures
