@@ -50,11 +50,11 @@ class Person:
         return await self.http.post("/desk/login", data=given)
 
     async def post(self, path: str, page: str = "", **fields: str) -> httpx.Response:
-        """Post a form with the CSRF token of a page; the start page if none is named."""
-        token = await self.csrf_token(page or "/desk")
+        """Post a form with the CSRF token of a page; any page of the account has the same."""
+        token = await self.csrf_token(page or "/desk/me")
         return await self.http.post(path, data={"csrf": token, "reason": "a test"} | fields)
 
-    async def csrf_token(self, page: str = "/desk") -> str:
+    async def csrf_token(self, page: str = "/desk/me") -> str:
         """The CSRF token on a page."""
         answer = await self.see(page)
         found = re.search(r'name="csrf" value="([0-9a-f]+)"', answer.text)

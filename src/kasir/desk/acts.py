@@ -109,7 +109,9 @@ class Asked:
         """
         visit = self.visit
         services = services_of(visit.request)
-        who = Who(visit.person, client_key(visit.request), visit.account)
+        is_own = self.act.is_about_people and subject == visit.person
+        account = "" if is_own else visit.account  # One's own sign-in is of all one's accounts.
+        who = Who(visit.person, client_key(visit.request), account)
         pool = services.pool if self.act.is_about_people else visit.parts.pool
         entry = Entry(
             who=who,

@@ -88,15 +88,18 @@ class SignIn:
         pool: The tables of the environment's account.
         vault: What opens the secrets of second factors.
         clock: The machine's clock; the twin's may jump.
+        passwords: Verifies passwords.
         limits: The limits of sessions and guesses.
     """
 
-    def __init__(self, pool: Pool, vault: Vault, clock: Clock, limits: Limits) -> None:
+    def __init__(
+        self, pool: Pool, vault: Vault, clock: Clock, passwords: Passwords, limits: Limits
+    ) -> None:
         self._pool = pool
         self._vault = vault
         self._clock = clock
         self._limits = limits
-        self._passwords = Passwords(limits.desk_hashes_max)
+        self._passwords = passwords
 
     async def with_password(self, name: str, password: str, code: str, address: str) -> str:
         """Sign a person in; returns the token of a new session.
