@@ -25,6 +25,7 @@ from kasir.ledger.payment_book import PostgresPaymentBook
 from kasir.ledger.tokens import Tokens
 from kasir.operations.deliveries import Deliveries
 from kasir.operations.disputes import Disputes
+from kasir.operations.payment_life import PaymentLives
 from kasir.payments.flow import Flow
 from kasir.relay.relaying import Relay
 from kasir.requests.changes import ChangeRequests
@@ -65,6 +66,7 @@ class Parts:
         links: `/paymentLinks` and the form behind them.
         links_kept: The stored links; encrypts those that an earlier version stored unencrypted.
         payments: Every payment with all its facts.
+        payment_lives: What happened to each payment, with the messages behind it.
         inbox: Stores notifications.
         notices: Lists stored notifications.
         reader: Reads stored notifications; run by the worker.
@@ -94,6 +96,7 @@ class Parts:
     links: PaymentLinks
     links_kept: PostgresLinks
     payments: PostgresPaymentBook
+    payment_lives: PaymentLives
     inbox: GroupInbox
     notices: Notices
     reader: Reader
@@ -146,6 +149,7 @@ class Parts:
             links=shared.links(links, checkout, closing),
             links_kept=links,
             payments=book,
+            payment_lives=PaymentLives(pool, vault, book, tokens),
             inbox=shared.inbox(),
             notices=Notices(pool, vault),
             reader=shared.reader(),

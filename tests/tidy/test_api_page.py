@@ -11,6 +11,7 @@ import pytest
 from fakes import KEY
 from kasir.adyen import known_fields
 from kasir.config import settings_from
+from kasir.operations.payment_life import AttemptLeft, LifeEntry, PaymentLife, PaymentMessage
 from kasir.requests import payment_links, subscription_fields
 from kasir.shop_events.shapes import DisputeOut, FactOut, PaymentOut, RefundOut, TokenOut
 from kasir.shop_events.subscription_shapes import (
@@ -30,6 +31,7 @@ PAGE = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
 SHAPES = [
     *(PaymentOut, FactOut, RefundOut, DisputeOut, TokenOut, PlanOut, TakenBackOut),
     *(SubscriptionOut, RenewalOut, OverpaymentOut, DayOut, KeptNotice),
+    *(PaymentLife, LifeEntry, AttemptLeft, PaymentMessage),
 ]
 #: The fields of a link's request that are not forwarded with its payments.
 OF_LINKS = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Final
 
 from litestar.handlers import HTTPRouteHandler
@@ -51,7 +52,8 @@ async def get_notice(visit: OurVisit, notice_id: FromPath[str]) -> Page:
     """Show one notice, with its body, in which secrets are masked."""
     visit.check_query()
     notice, body = await visit.parts.notices.find(_id(notice_id))
-    return visit.page("notice.html", notice=notice, body=body and masked(body))
+    shown = json.dumps(masked(body), indent=2, ensure_ascii=False) if body else ""
+    return visit.page("notice.html", notice=notice, body=shown)
 
 
 @act("notice.replay", f"{_PATH}/{{notice_id:str}}/replay")

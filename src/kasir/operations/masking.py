@@ -1,56 +1,87 @@
-"""Hides secrets and personal data in Adyen's messages, so that people can read them.
+"""Hides secrets and personal data in the messages behind a payment, before a person reads them.
 
-Only fields that are known to be harmless are shown. Every other value is masked, because with a
-token the wallet can be charged, and `additionalData` may name the shopper. Pure.
+Only the values of the fields in `SHOWN` are shown. A field that nobody has thought of is hidden, so
+a new field of Adyen's discloses nothing. Even a shown text loses what looks like an e-mail address,
+a telephone number, an IP address or a key.
 """
 
 from __future__ import annotations
 
-import json
+import re
 from typing import Any, Final
 
 from kasir.adyen.notifications import EventCode
 from kasir.adyen.texts import read_json
 from kasir.errors import Unreadable
 
-_MASK: Final = "•••"
-#: Fields whose values are shown: of notifications, of token notifications, of `additionalData`.
-_SHOWN: Final = frozenset(
+HIDDEN: Final = "(hidden)"
+
+#: The fields whose values are shown; in `additionalData` their names have a prefix.
+SHOWN: Final = frozenset(
     {
-        *("live", "notificationItems", "NotificationRequestItem", "additionalData", "amount"),
-        *("currency", "value", "eventCode", "eventDate", "merchantAccountCode", "reason"),
-        *("merchantReference", "operations", "originalReference", "paymentMethod", "success"),
-        *("pspReference", "createdAt", "environment", "eventId", "version", "type", "data"),
-        *("merchantAccount", "shopperReference", "operation", "recurringProcessingModel"),
-        *("recurring.shopperReference", "recurring.firstPspReference", "metadata.kasirPaymentId"),
-        *("chargebackReasonCode", "defendable", "defensePeriodEndsAt", "disputeStatus"),
-        *("rfiReasonCode", "modificationMergeReferences", "refusalReasonRaw", "expiryDate"),
+        # Adyen's requests and answers.
+        *("amount", "amountIncludingTax", "captureDelayHours", "channel", "countryCode"),
+        *("currency", "errorCode", "errorType", "merchantAccount", "merchantReference", "message"),
+        *("method", "paymentMethodType", "paymentPspReference", "paymentReference", "pspReference"),
+        *("quantity", "recurringProcessingModel", "reference", "refusalReason"),
+        *("refusalReasonCode", "resultCode", "shopperInteraction", "shopperLocale"),
+        *("shopperReference", "status", "storePaymentMethod", "taxPercentage", "type", "value"),
+        # Notifications.
+        *("chargebackReasonCode", "defensePeriodEndsAt", "disputeStatus", "eventCode"),
+        *("eventDate", "live", "merchantAccountCode", "modification.action", "operations"),
+        *("originalReference", "paymentMethod", "paymentMethodVariant", "reason"),
+        *("recurring.shopperReference", "rfiReasonCode", "success"),
+        # Kasir's own.
+        *("at", "captured", "chargedBack", "createdAt", "deadline", "kasirPaymentId"),
+        *("linkId", "metadata.kasirPaymentId", "modification", "openedAt", "reasonCode"),
+        *("refunded", "says", "source", "timestamp", "words"),
     }
 )
+#: Parts of a shown text that are hidden all the same.
+_SENSITIVE: Final = re.compile(
+    r"""
+      [^\s@"'<>,;:]+ @ [^\s@"'<>,;:]+         # An e-mail address.
+    | \b \d{1,3} (?: \. \d{1,3} ){3} \b       # An IPv4 address.
+    | \b (?: [0-9A-Fa-f]{1,4} : ){3,} [0-9A-Fa-f:]+   # An IPv6 address.
+    | (?<! \w ) (?: \+ | 0 | 62 ) \d [\d\ -]{7,14} \d (?! \w )   # A telephone number.
+    | \b AQ[A-Za-z0-9+/=_-]{20,}              # An API key of Adyen's.
+    | [0-9A-Fa-f]{40,}                        # An HMAC key or a hash.
+    """,
+    re.VERBOSE,
+)
+#: Deeper values are hidden.
+_DEPTH_MAX: Final = 20
 
 
-def masked(body: bytes) -> str:
-    """A message as indented JSON, in which values of other fields than known ones are masked.
-
-    A body that is no JSON is not shown at all: only its length is.
-    """
+def masked(raw: bytes) -> Any:
+    """Return a message's JSON with what is secret or personal hidden; without JSON, `HIDDEN`."""
     try:
-        value = read_json(body)
-    except (Unreadable, ValueError, RecursionError):
-        return f"{_MASK} ({len(body)} bytes, no JSON)"
-    return json.dumps(_masked(value, is_token=False), indent=2, ensure_ascii=False)
+        return _masked(read_json(raw), is_shown=False, depth=0)
+    except (Unreadable, RecursionError):
+        return HIDDEN
 
 
-def _masked(value: Any, *, is_token: bool) -> Any:
-    """A value with masked fields; `is_token`: its `pspReference` is a token."""
-    if isinstance(value, list):
-        return [_masked(one, is_token=is_token) for one in value]
-    if not isinstance(value, dict):
-        return value
-    is_token = is_token or value.get("eventCode") == EventCode.RECURRING_CONTRACT
-    return {
-        name: _MASK
-        if name not in _SHOWN or (is_token and name == "pspReference")
-        else _masked(one, is_token=is_token)
-        for name, one in value.items()
-    }
+def without_sensitive(text: str) -> str:
+    """A text without what looks like an address, a telephone number or a key."""
+    return _SENSITIVE.sub(HIDDEN, text)
+
+
+def _masked(value: Any, *, is_shown: bool, depth: int) -> Any:
+    if depth > _DEPTH_MAX:
+        return HIDDEN
+    match value:
+        case dict():
+            shown = SHOWN
+            if value.get("eventCode") == EventCode.RECURRING_CONTRACT:
+                shown = SHOWN - {"pspReference"}  # It is a token there.
+            return {
+                without_sensitive(name): _masked(inner, is_shown=name in shown, depth=depth + 1)
+                for name, inner in value.items()
+            }
+        case list():
+            return [_masked(inner, is_shown=is_shown, depth=depth + 1) for inner in value]
+        case None:
+            return None
+        case str() if is_shown:
+            return without_sensitive(value)
+    return value if is_shown else HIDDEN

@@ -96,6 +96,7 @@ _CONDITIONS: Final[Mapping[str, str]] = {
     "status": "status = {0}::text",
     "created_after": "created_at >= {0}::timestamptz",
     "created_before": "created_at < {0}::timestamptz",
+    "value": "minor_units = {0}::bigint",
     "min_value": "minor_units >= {0}::bigint",
     "max_value": "minor_units <= {0}::bigint",
     "method": "method = {0}::text",
@@ -137,9 +138,12 @@ def statement(wanted: PaymentFilter, after: Position | None, most: int) -> tuple
 
 def _given(wanted: PaymentFilter) -> Iterator[tuple[str, object]]:
     """The filters that are given. An exact amount is one condition, so that an index orders it."""
+    is_exact = wanted.min_value is not None and wanted.min_value == wanted.max_value
+    if is_exact:
+        yield "value", wanted.min_value
     for field in fields(wanted):
         value = getattr(wanted, field.name)
-        if value is not None:
+        if value is not None and not (is_exact and field.name in {"min_value", "max_value"}):
             yield field.name, value
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from litestar.handlers import HTTPRouteHandler
 
@@ -23,6 +24,8 @@ class Documented:
         is_idempotent: Whether the route reads an idempotency key.
         parameters: Query parameters that are not in the signature: names and descriptions.
         required: Those of them that must be given.
+        schemas: The JSON schemas of those that are not plain texts.
+        media_type: The media type of an answer that is a text.
         values: The only values of a path's variable, by its name.
     """
 
@@ -34,6 +37,8 @@ class Documented:
     is_idempotent: bool = False
     parameters: Mapping[str, str] = field(default_factory=dict)
     required: Sequence[str] = ()
+    schemas: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    media_type: str = "text/plain"
     values: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 

@@ -212,8 +212,65 @@ ANSWERS: Final[dict[str, Any]] = {
         "reference": "cancel of ORDER-1001",
     },
     **dict.fromkeys(("post_payment_links", "get_payment_link", "patch_payment_link"), _LINK_ANSWER),
-    "get_payments": {"payments": [_PAYMENT]},
+    "get_payments": {"payments": [_PAYMENT], "next": None},
+    "get_payments_csv": (
+        "id,createdAt,reference,status,currency,value,captured,refunded,method,pspReference,"
+        "shopperReference,linkId\r\npay_01M83KNY27JYB87A54MGEZYHQ8,2026-11-23T07:07:14+00:00,"
+        "ORDER-1001,authorised,IDR,25000,25000,0,gopay_wallet,410T6EPARTZ6ENQ2,shopper-77,\r\n"
+    ),
     "get_payment": _PAYMENT,
+    "get_payment_life": {
+        "payment": _PAYMENT,
+        "entries": [
+            {
+                "kind": "call",
+                "at": _TIME,
+                "source": "kasir",
+                "says": "payments",
+                "text": "Kasir asked Adyen for the payment.",
+                "message": "request-kasir-pay_01M83KNY27JYB87A54MGEZYHQ8",
+            },
+            {
+                "kind": "fact",
+                "at": "2026-11-23T07:07:40.933494Z",
+                "source": "notification",
+                "says": "authorised",
+                "text": "The payment is paid.",
+                "message": "notice-1723",
+                "pspReference": _PSP_REFERENCE,
+                "amount": _AMOUNT,
+                "words": "AUTHORISATION",
+            },
+            {
+                "kind": "event",
+                "at": "2026-11-23T07:07:41Z",
+                "source": "kasir",
+                "says": "payment.authorised",
+                "text": "The shop is told: payment.authorised.",
+                "message": "event-evt_01M83KNY27JYB87A54MGEZYHQ8",
+                "state": "delivered",
+                "tries": [{"at": "2026-11-23T07:07:41Z", "status": 200}],
+            },
+        ],
+        "attempts": [
+            {
+                "pspReference": _PSP_REFERENCE,
+                "refundable": 25_000,
+                "refundableWhy": "",
+                "capturable": 25_000,
+                "capturableWhy": "",
+                "cancellable": True,
+            }
+        ],
+    },
+    "get_payment_message": {
+        "id": "notice-1723",
+        "at": "2026-11-23T07:07:40Z",
+        "name": "AUTHORISATION",
+        "body": {"eventCode": "AUTHORISATION", "amount": _AMOUNT, "shopperEmail": "(hidden)"},
+        "status": None,
+        "why": "",
+    },
     "get_events": {
         "events": [{"id": "evt_01M83KNY27JYB87A54MGEZYHQ8", **EVENT}],
         "next": "evt_01M83KNY27JYB87A54MGEZYHQ8",
@@ -244,7 +301,7 @@ ANSWERS: Final[dict[str, Any]] = {
     },
     "get_tokens": {"tokens": [_SAVED]},
     "post_token_disable": _SAVED | {"state": "disabled"},
-    "get_notice": _NOTICE | {"message": '{\n  "eventCode": "AUTHORISATION"\n}'},
+    "get_notice": _NOTICE | {"message": {"eventCode": "AUTHORISATION", "success": "true"}},
     "post_notice_replay": _NOTICE | {"state": "unread"},
     "get_disputes": {"disputes": [_DISPUTE], "next": None},
     "get_today": {

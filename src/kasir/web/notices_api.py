@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 from litestar import get, post
@@ -25,10 +25,10 @@ _PARAMETERS: Final = frozenset({"state", "limit", "after"})
 class NoticeOut(KeptNotice, rename="camel", omit_defaults=True, kw_only=True):
     """A notice with its message as it came, in which secrets and personal data are masked.
 
-    `message` is left out if it was deleted, or if no key decrypts it.
+    `message` is null if it was deleted, or if no key decrypts it.
     """
 
-    message: str = ""
+    message: Any
 
 
 class NoticesOut(msgspec.Struct):
@@ -72,7 +72,7 @@ async def get_notice(request: AnyRequest, parts: OurParts, notice_id: FromPath[i
     await check_parameters_and_no_body(request, NO_PARAMETERS)
     notice, body = await parts.notices.find(_row_id(notice_id))
     fields = {name: getattr(notice, name) for name in KeptNotice.__struct_fields__}
-    return NoticeOut(**fields, message=masked(body) if body else "")
+    return NoticeOut(**fields, message=masked(body) if body else None)
 
 
 @post("/api/notices/{notice_id:int}/replay", status_code=200)

@@ -147,7 +147,7 @@ def _complete(operation: dict[str, Any], path: str, handler: HTTPRouteHandler) -
             "in": "query",
             "required": parameter in said.required,
             "description": text,
-            "schema": {"type": "string"},
+            "schema": dict(said.schemas.get(parameter, {"type": "string"})),
         }
         for parameter, text in said.parameters.items()
     ]
@@ -177,7 +177,7 @@ def _responses(handler: HTTPRouteHandler, operation: dict[str, Any]) -> dict[str
     answer: dict[str, Any] = {"description": "What was asked for."}
     if shape is str:
         text = {"schema": {"type": "string"}, "example": ANSWERS[name]}
-        answer["content"] = {"text/plain": text}
+        answer["content"] = {said.media_type: text}
     elif shape is not None:
         answer["content"] = _content(shape, ANSWERS[name])
     errors = sorted(_error_statuses(handler, operation))

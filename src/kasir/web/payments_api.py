@@ -2,48 +2,72 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from typing import Final
 
 import msgspec
 from litestar import get
-from litestar.params import FromPath, QueryParameter
+from litestar.params import FromPath
+from litestar.response import Stream
+from msgspec import UNSET, UnsetType
 
-from kasir.errors import Fault, InvalidRequest, NotFound
+from kasir.errors import NotFound
 from kasir.http_types import AnyRequest, OurParts
 from kasir.ids import PaymentId
+from kasir.operations.finding_payments import (
+    FILTERS,
+    PAGING,
+    SCHEMAS,
+    filter_of,
+    list_payments,
+    paging_of,
+)
+from kasir.operations.payment_csv import CSV_HEADERS, CSV_TYPE, csv_of
+from kasir.operations.payment_life import PaymentLife, PaymentMessage
 from kasir.shop_events.shapes import PaymentOut, shown
+from kasir.web.documented import Documented
 from kasir.web.keys import keyed_router
 from kasir.web.query_parameters import NO_PARAMETERS, check_parameters_and_no_body
 
-_LISTED_MAX: Final = 100
+_LIST_PARAMETERS: Final = {**FILTERS, **PAGING}
+#: Older shops ask with this parameter alone, and expect only `payments` in the answer.
+_OLD_QUERY: Final = {"reference"}
 
 
 class PaymentsOut(msgspec.Struct):
-    """Payments, newest first."""
+    """A page of payments, newest first; `next` is the `after` of the following page.
+
+    If only a reference is given, there is no `next` unless another page follows.
+    """
 
     payments: list[PaymentOut]
+    next: str | UnsetType | None = UNSET
 
 
-Reference = Annotated[
-    str | None,
-    QueryParameter(name="reference", max_length=80, description="The shop's own reference."),
-]
+@get("/api/payments", documented=Documented(parameters=_LIST_PARAMETERS, schemas=SCHEMAS))
+async def get_payments(request: AnyRequest, parts: OurParts) -> PaymentsOut:
+    """List payments, newest first. With several filters, only those that match all."""
+    await check_parameters_and_no_body(request, frozenset(_LIST_PARAMETERS))
+    query = dict(request.query_params)
+    after, most = paging_of(query)
+    page = await list_payments(parts.pool, filter_of(query), after, most)
+    is_old = query.keys() == _OLD_QUERY and page.next is None
+    return PaymentsOut(
+        [shown(payment) for payment in page.payments], UNSET if is_old else page.next
+    )
 
-_PARAMETERS: Final = frozenset({"reference"})
 
+@get(
+    "/api/payments.csv",
+    documented=Documented(parameters=FILTERS, schemas=SCHEMAS, answer=str, media_type="text/csv"),
+)
+async def get_payments_csv(request: AnyRequest, parts: OurParts) -> Stream:
+    """Return all payments that match the filters, newest first, as a CSV file with a header.
 
-@get("/api/payments")
-async def get_payments(
-    request: AnyRequest, parts: OurParts, reference: Reference = None
-) -> PaymentsOut:
-    """List the payments with a given reference, newest first."""
-    # Litestar does not check that `reference` is given, because its error would not name a misspelt
-    # parameter.
-    await check_parameters_and_no_body(request, _PARAMETERS)
-    if reference is None:
-        raise InvalidRequest([Fault("reference", "give your own reference of the payments.")])
-    payments = await parts.payments.payments_of(reference, _LISTED_MAX)
-    return PaymentsOut([shown(payment) for payment in payments])
+    A text that a spreadsheet could run as a formula begins with an apostrophe.
+    """
+    await check_parameters_and_no_body(request, frozenset(FILTERS))
+    parts_of_file = await csv_of(parts.pool, filter_of(dict(request.query_params)))
+    return Stream(parts_of_file, media_type=CSV_TYPE, headers=CSV_HEADERS)
 
 
 @get("/api/payments/{payment_id:str}")
@@ -58,4 +82,31 @@ async def get_payment(
     return shown(payment)
 
 
-ROUTES: Final = keyed_router("Kasir", [get_payments, get_payment])
+@get("/api/payments/{payment_id:str}/life")
+async def get_payment_life(
+    request: AnyRequest, parts: OurParts, payment_id: FromPath[str]
+) -> PaymentLife:
+    """Return everything that happened to a payment, oldest first, and what can be done with it.
+
+    `attempts` has what can still be refunded, captured and cancelled.
+    """
+    await check_parameters_and_no_body(request, NO_PARAMETERS)
+    return await parts.payment_lives.life(payment_id)
+
+
+@get("/api/payments/{payment_id:str}/messages/{message_id:str}")
+async def get_payment_message(
+    request: AnyRequest, parts: OurParts, payment_id: FromPath[str], message_id: FromPath[str]
+) -> PaymentMessage:
+    """Return a message behind a payment: a call, its answer, a notification or an event.
+
+    The life of the payment has the ids. Secrets and personal data are hidden.
+    """
+    await check_parameters_and_no_body(request, NO_PARAMETERS)
+    return await parts.payment_lives.message(payment_id, message_id)
+
+
+ROUTES: Final = keyed_router(
+    "Kasir",
+    [get_payments, get_payments_csv, get_payment, get_payment_life, get_payment_message],
+)

@@ -132,6 +132,11 @@ async def pay_and_change(shop: Shop, version: str) -> None:
     await shop.journey.wait_for_sum(order, "refunded", 10_000)
     await shop.does("getPayments", query=f"?reference={order}")
     await shop.does("getPayment", path={"payment_id": payment["id"]})
+    await shop.does("getPaymentsCsv", query=f"?reference={order}")
+    life = await shop.does("getPaymentLife", path={"payment_id": payment["id"]})
+    for message in {entry["message"] for entry in life["entries"] if "message" in entry}:
+        path = {"payment_id": payment["id"], "message_id": message}
+        await shop.does("getPaymentMessage", path=path)
     await shop.does("getEvents")
     other = fresh("DOC")
     await shop.does(f"postPayments{version}", body=shop.example("postPayments", reference=other))

@@ -1,8 +1,7 @@
 -- Payments are listed newest first, by (created_at, id). Each index below has this order within the
 -- column that is searched for, so a page reads only its own rows. The amount is included where a
 -- list may also be searched by amount: rows with other amounts are skipped without a read of the
--- table. Writes to `payment` wait while an index is built, about a second for a million payments.
--- For a larger table, make them before the upgrade, CONCURRENTLY: docs/runbook.md.
+-- table. Writes to `payment` wait while the indexes are built: docs/runbook.md.
 CREATE INDEX IF NOT EXISTS payment_newest
     ON payment (created_at, id) INCLUDE (minor_units);
 CREATE INDEX IF NOT EXISTS payment_of_status
