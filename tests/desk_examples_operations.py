@@ -10,7 +10,7 @@ from desk_examples import Example
 from fakes import NOW
 from integration.shop_events.event_setup import SECRET
 from kasir.ids import LinkId
-from kasir.money import Money
+from kasir.money import IDR, Money
 from kasir.payments.links import Link
 from kasir.subscriptions.plan import Interval, Plan, PlanId, Unit
 from kasir.wiring import Parts
@@ -58,8 +58,8 @@ async def _plan(person: Person) -> None:
     plan = Plan(
         id=PlanId("pln_1"),
         reference="coffee",
-        amount=Money("IDR", 50_000),
-        trial_amount=Money("IDR", 1),
+        amount=Money(IDR, 50_000),
+        trial_amount=Money(IDR, 1),
         interval=Interval(Unit.MONTH, 1),
         created_at=NOW,
     )

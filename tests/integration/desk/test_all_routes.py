@@ -138,7 +138,7 @@ async def test_every_act_writes_one_row_with_who_when_why_before_and_after(
 ) -> None:
     async with (
         a_database(postgres_dsn) as database,
-        open_desk(database, **example.environ) as desk,
+        open_desk(database, None, **example.environ) as desk,
     ):
         async with desk.signed_in("admin", Role.ADMIN) as admin:
             more = await example.prepare(admin) or {}

@@ -92,7 +92,7 @@ async def test_a_refused_renewal_is_listed_with_its_reason_and_next_try(
         "reason": "no_balance",
         "nextTry": renewal["nextTry"],
     }
-    shop.clock.at += timedelta(days=1)
+    shop.clock.at += timedelta(days=2)
     await shop.work()
     (active,) = await listed(http)
 
