@@ -14,7 +14,7 @@ from pygal.style import Style
 # uses no plugins.
 sys.meta_path[:] = [finder for finder in sys.meta_path if hasattr(finder, "find_spec")]
 
-#: Colours that can be told apart by people who see no red or green, on light and on dark paper.
+#: Colours that differ for people who see no red or green, on a light and on a dark page.
 _STYLE: Final = Style(
     background="transparent",
     plot_background="transparent",

@@ -42,7 +42,7 @@ async def get_notices(visit: OurVisit) -> Page:
         next=shown[-1].id if len(notices) > _LISTED_MAX else None,
         states=[
             ("", visit.text("any")),
-            *((one, visit.text(f"notice_{one}")) for one in NoticeState),
+            *((one, visit.text(f"notice.{one}")) for one in NoticeState),
         ],
     )
 

@@ -26,7 +26,7 @@ from kasir.store.deliveries import (
 from kasir.store.doctor import DoctorCounts
 
 #: A place in the list: the ids of the last listed event and of the last listed relayed notice.
-_PLACE: Final = re.compile(r"(\d{1,18})\.(\d{1,18})", re.ASCII)
+_CURSOR: Final = re.compile(r"(\d{1,18})\.(\d{1,18})", re.ASCII)
 #: Higher than every id.
 _NO_ID: Final = 10**18 - 1
 #: What has no address, by the name of the address.
@@ -128,7 +128,7 @@ class Deliveries:
             InvalidRequest: There is no such address or place.
         """
         names = self._addresses_of(to)
-        event_id, relay_id = _place(after)
+        event_id, relay_id = _ids_at(after)
         streams = []
         if AddressName.EVENTS in names:
             events = await deliveries.of_events(self.pool, wanted, event_id, limit + 1)
@@ -138,8 +138,8 @@ class Deliveries:
             streams.append(relayed)
         ordered = [*merge(*streams, key=lambda one: one.delivery.created_at, reverse=True)]
         page = ordered[:limit]
-        place = _place_after(page, event_id, relay_id) if len(ordered) > limit else None
-        return DeliveryPage([self._sent(one) for one in page], place)
+        cursor = _cursor_after(page, event_id, relay_id) if len(ordered) > limit else None
+        return DeliveryPage([self._sent(one) for one in page], cursor)
 
     async def find(self, delivery_id: str) -> SentDelivery:
         """Return a delivery.
@@ -313,7 +313,7 @@ def _shown(url: str | None) -> str | None:
     return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
 
 
-def _place(after: str) -> tuple[int | None, int | None]:
+def _ids_at(after: str) -> tuple[int | None, int | None]:
     """The ids before which a page begins, of events and of relayed notices; None for the first.
 
     Raises:
@@ -321,13 +321,13 @@ def _place(after: str) -> tuple[int | None, int | None]:
     """
     if not after:
         return None, None
-    found = _PLACE.fullmatch(after)
+    found = _CURSOR.fullmatch(after)
     if found is None:
         raise InvalidRequest([Fault("after", "must be `next` of an earlier page.")])
     return int(found[1]), int(found[2])
 
 
-def _place_after(page: Sequence[Listed], event_id: int | None, relay_id: int | None) -> str:
+def _cursor_after(page: Sequence[Listed], event_id: int | None, relay_id: int | None) -> str:
     """The place of the page after this one."""
     last = {AddressName.EVENTS: event_id, AddressName.RELAY: relay_id}
     last |= {one.address: one.row_id for one in page}
