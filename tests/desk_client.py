@@ -13,12 +13,14 @@ from typing import Final
 
 import httpx
 import uvicorn
+from argon2 import PasswordHasher
 from litestar import Litestar
 
 from kasir.account_parts import open_accounts
 from kasir.cli.serve import THIS_MACHINE
 from kasir.clock import Clock
 from kasir.desk.services import Services
+from kasir.people.passwords import Passwords
 from kasir.people.roles import Role
 from kasir.web.app import create_app
 from kasir.wiring import Parts, open_parts
@@ -29,6 +31,8 @@ from two_accounts import FIRST
 PASSWORD: Final = "a password of the tests"
 #: The address of the desk in the tests.
 HOST: Final = "http://kasir"
+#: argon2 with little work, so that the tests spend their time on other things.
+QUICK: Final = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +107,7 @@ async def open_desk(
     async with open_parts(settings, machine=clock) as parts, open_accounts(parts) as accounts:
         app = create_app(settings)
         app.state.parts, app.state.accounts = parts, accounts
-        services = app.state["desk_services"] = Services.of(parts)
+        services = app.state["desk_services"] = Services.of(parts, Passwords(2, QUICK))
         yield OpenDesk(parts, services, app)
 
 

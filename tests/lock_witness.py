@@ -134,6 +134,8 @@ NEVER_WAITS: Final = {
             *("guess", "uncount_guess", "forget_guesses"),
         )
     },
+    "payment_views.save_payment_view": _ALONE,
+    "payment_views.remove_payment_view": _ALONE,
     "people.end_sessions": "deletes sessions of a person whose row the transaction has locked",
     "people.end_old_sessions": _SKIPS,
     "people.forget_old_guesses": _SKIPS,

@@ -35,7 +35,7 @@ class Operator:
             await self.kasir.payments.add_facts(PaymentId(name), facts)
         return name
 
-    async def list(self, **query: object) -> Any:
+    async def listed(self, **query: object) -> Any:
         """List payments over the API."""
         response = await self.http.get("/api/payments", params=_texts(query))
         assert response.status_code == 200, response.text
@@ -43,7 +43,7 @@ class Operator:
 
     async def ids(self, **query: object) -> list[str]:
         """The ids of the payments that a query lists, in order."""
-        return [payment["id"] for payment in (await self.list(**query))["payments"]]
+        return [payment["id"] for payment in (await self.listed(**query))["payments"]]
 
 
 def _texts(query: dict[str, object]) -> dict[str, str]:

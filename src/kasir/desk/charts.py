@@ -14,7 +14,7 @@ from pygal.style import Style
 # uses no plugins.
 sys.meta_path[:] = [finder for finder in sys.meta_path if hasattr(finder, "find_spec")]
 
-#: Colours that differ for people who see no red or green, on a light and on a dark page.
+#: Colours that people who see no red or green can distinguish, on light and on dark paper.
 _STYLE: Final = Style(
     background="transparent",
     plot_background="transparent",

@@ -15,6 +15,8 @@ from kasir.desk import (
     login,
     notices,
     own_sign_in,
+    payment,
+    payments,
     people,
     plans,
     settings,
@@ -28,6 +30,8 @@ from kasir.desk.access import desk_router, open_router
 GUARDED: Final[list[HTTPRouteHandler]] = [
     *login.ROUTES,
     *today.ROUTES,
+    *payments.ROUTES,
+    *payment.ROUTES,
     *people.ROUTES,
     *deliveries.ROUTES,
     *notices.ROUTES,

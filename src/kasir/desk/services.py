@@ -34,10 +34,10 @@ class Services:
     clock: Clock
 
     @classmethod
-    def of(cls, parts: Parts) -> Self:
+    def of(cls, parts: Parts, passwords: Passwords) -> Self:
         """Make the services; `parts` are those of the environment's account."""
         settings, clock = parts.settings, parts.times.machine
-        vault, passwords = Vault(settings.secrets), Passwords(settings.limits.desk_hashes_max)
+        vault = Vault(settings.secrets)
         return cls(
             sign_in=SignIn(parts.pool, vault, clock, passwords, settings.limits),
             people=Administration(parts.pool, vault, clock, passwords),
@@ -51,6 +51,7 @@ def services_of(request: AnyRequest) -> Services:
     state = request.app.state
     services: Services | None = state.get(_STATE)
     if services is None:
-        services = Services.of(default_parts(request.scope))
+        parts = default_parts(request.scope)
+        services = Services.of(parts, Passwords(parts.settings.limits.desk_hashes_max))
         state[_STATE] = services
     return services

@@ -13,6 +13,7 @@ from kasir.desk import (
     texts_base,
     texts_common,
     texts_deliveries,
+    texts_payments,
     texts_people,
     texts_settings,
     texts_shoppers,
@@ -25,6 +26,7 @@ Texts = Mapping[str, str]
 #: The modules whose texts make up the catalogue.
 MODULES: Final = (
     texts_base,
+    texts_payments,
     texts_people,
     texts_common,
     texts_deliveries,

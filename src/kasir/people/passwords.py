@@ -18,10 +18,11 @@ class Passwords:
 
     Args:
         at_once_max: How many at a time.
+        hasher: The parameters of argon2; those that the library recommends where None.
     """
 
-    def __init__(self, at_once_max: int) -> None:
-        self._hasher = PasswordHasher()
+    def __init__(self, at_once_max: int, hasher: PasswordHasher | None = None) -> None:
+        self._hasher = hasher or PasswordHasher()
         self._slots = asyncio.Semaphore(at_once_max)
         self._nobodys = ""
 

@@ -147,7 +147,7 @@ def _given(wanted: PaymentFilter) -> Iterator[tuple[str, object]]:
             yield field.name, value
 
 
-def _row_of(row: Mapping[str, Any]) -> PaymentRow:
+def _row_of(row: Any) -> PaymentRow:
     return PaymentRow(
         intent=intent_of(row),
         status=Status(row["status"]),

@@ -148,6 +148,7 @@ async def test_every_act_writes_one_row_with_who_when_why_before_and_after(
         assert await audit_count(desk) == before + 1
         row = await desk.parts.pool.fetchrow("SELECT * FROM audit ORDER BY id DESC LIMIT 1")
 
+    assert row
     assert (row["act"], row["person"], row["outcome"]) == (example.act, "admin", "done")
     assert row["reason"] == "a test"
     assert row["subject"]

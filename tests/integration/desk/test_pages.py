@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 
@@ -33,7 +34,7 @@ async def test_the_start_page_shows_what_needs_a_person_first(postgres_dsn: str)
 
 
 async def test_the_settings_show_no_secret(postgres_dsn: str) -> None:
-    secrets = {
+    secrets: dict[str, Any] = {
         "KASIR_API_KEY": "a-secret-key-of-a-shop",
         "KASIR_EVENTS_URL": "https://user:pass-word@shop.example/events?token=hidden-token",
         "KASIR_EVENTS_SECRET": "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=",
@@ -128,7 +129,7 @@ async def test_the_audit_log_shows_who_did_what_and_why_page_by_page(postgres_ds
 async def test_the_database_refuses_every_change_of_the_audit_log(
     desk: OpenDesk, change: str
 ) -> None:
-    async with desk.signed_in(f"rewrites-{len(change)}"):
+    async with desk.signed_in(f"rewrites-{sum(change.encode())}"):
         with pytest.raises(Exception, match="never changed or removed"):
             await desk.parts.pool.execute(change)
 
@@ -144,6 +145,7 @@ async def test_an_act_that_breaks_is_recorded_as_failed(
         answer = await admin.post("/desk/settings/keys", name="broken")
     row = await desk.parts.pool.fetchrow("SELECT * FROM audit WHERE subject = 'broken'")
 
+    assert row
     assert answer.status_code == 500
     assert "secret of the program" not in answer.text
     assert (row["outcome"], row["error"]) == ("failed", "RuntimeError")

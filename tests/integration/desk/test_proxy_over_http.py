@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import httpx
 
 from desk_client import open_desk, served
 from kasir.people.roles import Role
 from opened_kasir import a_database
+
+
+def trusting(address: str) -> dict[str, Any]:
+    """The settings that trust a proxy at this address."""
+    return {
+        "KASIR_DESK_PROXY_HEADER": "X-Auth-User",
+        "KASIR_DESK_PROXY_ADDRESSES": address,
+    }
 
 
 def forwarded(address: str) -> dict[str, str]:
@@ -15,8 +25,10 @@ def forwarded(address: str) -> dict[str, str]:
 
 
 async def test_a_forwarded_address_makes_no_connection_trusted(postgres_dsn: str) -> None:
-    trusted = {"KASIR_DESK_PROXY_HEADER": "X-Auth-User", "KASIR_DESK_PROXY_ADDRESSES": "10.0.0.7"}
-    async with a_database(postgres_dsn) as database, open_desk(database, **trusted) as desk:
+    async with (
+        a_database(postgres_dsn) as database,
+        open_desk(database, **trusting("10.0.0.7")) as desk,
+    ):
         await desk.person("sso", Role.ADMIN)
         async with served(desk) as url, httpx.AsyncClient() as http:
             answer = await http.get(f"{url}/desk", headers=forwarded("10.0.0.7"))
@@ -25,8 +37,10 @@ async def test_a_forwarded_address_makes_no_connection_trusted(postgres_dsn: str
 
 
 async def test_a_proxy_that_forwards_another_address_stays_trusted(postgres_dsn: str) -> None:
-    trusted = {"KASIR_DESK_PROXY_HEADER": "X-Auth-User", "KASIR_DESK_PROXY_ADDRESSES": "127.0.0.1"}
-    async with a_database(postgres_dsn) as database, open_desk(database, **trusted) as desk:
+    async with (
+        a_database(postgres_dsn) as database,
+        open_desk(database, **trusting("127.0.0.1")) as desk,
+    ):
         await desk.person("sso", Role.ADMIN)
         async with served(desk) as url, httpx.AsyncClient() as http:
             answer = await http.get(f"{url}/desk", headers=forwarded("192.0.2.1"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any, Final
 
 import pyotp
 import pytest
@@ -16,7 +17,10 @@ from opened_kasir import a_database
 
 NOON = datetime(2026, 11, 26, 5, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
-PROXY = {"KASIR_DESK_PROXY_HEADER": "X-Auth-User", "KASIR_DESK_PROXY_ADDRESSES": "10.0.0.0/24"}
+PROXY: Final[dict[str, Any]] = {
+    "KASIR_DESK_PROXY_HEADER": "X-Auth-User",
+    "KASIR_DESK_PROXY_ADDRESSES": "10.0.0.0/24",
+}
 
 
 @dataclass
@@ -252,7 +256,7 @@ async def test_a_person_without_a_role_sees_nothing(desk: OpenDesk) -> None:
 
 
 async def test_with_https_the_cookie_is_secure_and_of_this_host_only(postgres_dsn: str) -> None:
-    public = {"KASIR_PUBLIC_URL": "https://kasir.example/shop"}
+    public: dict[str, Any] = {"KASIR_PUBLIC_URL": "https://kasir.example/shop"}
     async with a_database(postgres_dsn) as database, open_desk(database, **public) as desk:
         await desk.person("secure")
         async with desk.browser("secure") as person:

@@ -126,7 +126,7 @@ async def test_pages_list_every_payment_once_while_others_are_created(operator: 
     pages: list[list[str]] = []
     query: dict[str, object] = {"limit": 2, "createdBefore": "2026-11-24T00:00:00Z"}
     while len(pages) < 9:  # At most, if the pages never end.
-        page = await operator.list(**query)
+        page = await operator.listed(**query)
         pages.append([payment["id"] for payment in page["payments"]])
         if page["next"] is None:
             break
@@ -145,7 +145,7 @@ async def test_payments_of_the_same_moment_are_on_one_page_each(operator: Operat
     found: list[str] = []
     query: dict[str, object] = {"reference": "SAME", "limit": 2}
     while True:
-        page = await operator.list(**query)
+        page = await operator.listed(**query)
         found += [payment["id"] for payment in page["payments"]]
         if page["next"] is None:
             break
@@ -156,9 +156,9 @@ async def test_payments_of_the_same_moment_are_on_one_page_each(operator: Operat
 
 async def test_a_reference_alone_is_answered_without_next_as_before(operator: Operator) -> None:
     answers = [
-        await operator.list(reference="ORDER-OLD"),
-        await operator.list(reference="ORDER-OLD", limit=1),
-        await operator.list(),
+        await operator.listed(reference="ORDER-OLD"),
+        await operator.listed(reference="ORDER-OLD", limit=1),
+        await operator.listed(),
     ]
 
     assert [answer.keys() for answer in answers] == [
@@ -172,7 +172,7 @@ async def test_a_page_takes_two_statements_whatever_its_size(operator: Operator)
     counts = []
     for limit in (1, 100):
         with counted_statements() as counted:
-            await operator.list(limit=limit)
+            await operator.listed(limit=limit)
         counts.append(sum(counted.values()))
 
     assert counts == [2, 2]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -127,12 +128,12 @@ async def test_the_sums_are_read_from_the_index_alone(fresh_database: str) -> No
 
 
 @pytest.fixture
-def environ() -> dict[str, str]:
+def environ() -> dict[str, Any]:
     """The settings of a Kasir with a key of a shop."""
     return {"KASIR_API_KEY": KEY}
 
 
-async def test_the_api_returns_the_overview(fresh_database: str, environ: dict[str, str]) -> None:
+async def test_the_api_returns_the_overview(fresh_database: str, environ: dict[str, Any]) -> None:
     async with kasir_on(fresh_database, **environ) as kasir:
         body, refused, keyless = await _answers(kasir)
 
@@ -144,7 +145,7 @@ async def test_the_api_returns_the_overview(fresh_database: str, environ: dict[s
     assert keyless == 401
 
 
-async def _answers(kasir: Parts) -> tuple[dict[str, object], int, int]:
+async def _answers(kasir: Parts) -> tuple[dict[str, Any], int, int]:
     async with app_client(kasir, X_API_Key=KEY) as http:
         answer = await http.get("/api/today")
         refused = await http.get("/api/today?day=1")
