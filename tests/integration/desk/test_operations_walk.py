@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Final
 
+import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 
@@ -135,6 +136,7 @@ async def look(page: Page, desk: OpenDesk, url: str, case: str) -> list[str]:
     return wrong
 
 
+@pytest.mark.long
 async def test_every_page_is_readable_on_a_phone(
     browser: Browser, desk: OpenDesk, url: str
 ) -> None:
@@ -144,6 +146,7 @@ async def test_every_page_is_readable_on_a_phone(
         assert await look(page, desk, url, "390") == []
 
 
+@pytest.mark.long
 async def test_every_page_is_readable_on_a_desktop(
     browser: Browser, desk: OpenDesk, url: str
 ) -> None:
