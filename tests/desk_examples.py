@@ -30,12 +30,14 @@ class Example:
         path: The path that the form is posted to.
         fields: The fields of the form, without the CSRF token and the reason.
         prepare: Prepares what is acted on.
+        environ: Settings that the act needs.
     """
 
     act: str
     path: str
     fields: Mapping[str, str] = field(default_factory=dict)
     prepare: Prepare = nothing
+    environ: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def id(self) -> str:

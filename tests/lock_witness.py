@@ -70,6 +70,7 @@ WAITS: Final = {
     "relay.skip": ("notice", "relay"),
     "relay.accept": ("relay", "relay_queue"),
     "relay.drop_waiting": ("relay", "relay_queue"),
+    "relay.relay_again": ("relay", "relay_queue"),
     "subscriptions.pace": ("pace",),
 }
 _NEW: Final = "writes rows that no other transaction can write"
@@ -91,7 +92,7 @@ NEVER_WAITS: Final = {
     "askers.hold": _ALONE,
     **{
         f"cleaning.{name}": _SKIPS
-        for name in ("log", "statistics", "failed_jobs", "notices", "events")
+        for name in ("log", "statistics", "failed_jobs", "notices", "events", "relay_tries")
     },
     "charges.open_charges": _NEW,
     "charges.withdraw": _HELD,
@@ -102,7 +103,11 @@ NEVER_WAITS: Final = {
     "due.close_free_attempts_of": _SKIPS,
     "events.add_events": _LEAF,
     "events.wait_for_event_writers": _LEAF,
+    "events.pause": _ALONE,
+    "events.put_back": _ALONE,
     "events.resend": _BY_ID,
+    "events.resend_ids": _BY_ID,
+    "events.resume": _ALONE,
     "events.resend_given_up": _SKIPS,
     "events.tried": _ALONE,
     "inbox.take_unread": _SKIPS,

@@ -109,6 +109,8 @@ class Limits:
     event_timeout_s: float = 15.0
     #: Events that all workers together deliver at once.
     event_deliveries_max: int = 50
+    #: Deliveries to one address that one call makes due again.
+    resent_max: int = 10_000
     #: The waits after failed tries to relay a notification; the last one is repeated. Source:
     #: Adyen's own schedule (docs/adyen.md).
     relay_gaps_s: tuple[float, ...] = (

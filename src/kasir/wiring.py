@@ -23,6 +23,8 @@ from kasir.jobs.renewing import Renewing
 from kasir.jobs.schema import bring_up_to_date
 from kasir.ledger.payment_book import PostgresPaymentBook
 from kasir.ledger.tokens import Tokens
+from kasir.operations.deliveries import Deliveries
+from kasir.operations.disputes import Disputes
 from kasir.operations.payment_life import PaymentLives
 from kasir.payments.flow import Flow
 from kasir.relay.relaying import Relay
@@ -57,6 +59,8 @@ class Parts:
         closing: Closes unfinished attempts.
         events: The shop's events, page by page.
         delivery: Delivers events to the shop; run by the worker.
+        deliveries: Lists what is sent to the shop, sends it again, pauses addresses.
+        disputes: Lists disputed payments.
         relay: Relays notifications to the shop's own Adyen handler; run by the worker.
         due: Finds due work and enqueues it.
         links: `/paymentLinks` and the form behind them.
@@ -85,6 +89,8 @@ class Parts:
     closing: Closing
     events: EventFeed
     delivery: EventDelivery
+    deliveries: Deliveries
+    disputes: Disputes
     relay: Relay
     due: Due
     links: PaymentLinks
@@ -129,6 +135,15 @@ class Parts:
             delivery=EventDelivery(
                 pool, vault, [timedelta(seconds=gap) for gap in limits.event_gaps_s], clock
             ),
+            deliveries=Deliveries(
+                pool=pool,
+                clock=clock,
+                events_url=settings.events_url,
+                relay=settings.relay,
+                counts_max=limits.counts_max,
+                resent_max=limits.resent_max,
+            ),
+            disputes=Disputes(book, clock),
             relay=shared.relay(),
             due=due,
             links=shared.links(links, checkout, closing),

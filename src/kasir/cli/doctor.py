@@ -20,8 +20,8 @@ from kasir.errors import KasirError
 from kasir.gateway.account_checks import Finding, check_account
 from kasir.jobs import failed
 from kasir.shop_events.sender import SendResult
-from kasir.store import database, relay
-from kasir.store.deliveries import RESENT_WITHIN
+from kasir.store import database, deliveries, relay
+from kasir.store.deliveries import RESENT_WITHIN, AddressName
 from kasir.store.doctor import DoctorCounts, Undelivered
 from kasir.store.inbox import NoticeKind
 from kasir.wiring import Parts, open_parts
@@ -87,6 +87,7 @@ async def _account(parts: Parts) -> list[Finding]:
         await _jobs(parts),
         await _events(parts),
         await _relay(parts),
+        await _pauses(parts),
         await _tokens(parts),
     ]
 
@@ -255,6 +256,17 @@ async def _relay(parts: Parts) -> Finding:
     cure = "see `The relay's queue is waiting` in the runbook"
     unset = "" if is_set else "; KASIR_RELAY_URL is not set, so they are kept and not sent"
     return Finding(what, is_well=False, says=f"{says}{unset}; {cure}")
+
+
+async def _pauses(parts: Parts) -> Finding:
+    """Report addresses to which nothing is sent, because an operator paused them."""
+    what = "no address is paused"
+    paused = await deliveries.paused(parts.pool)
+    if not paused:
+        return Finding(what, is_well=True, says="none is")
+    rows = [f"{name} since {_when(paused[name])}" for name in AddressName if name in paused]
+    cure = "what is for it waits until POST /api/deliveries/resume, or the desk"
+    return Finding(what, is_well=False, says=f"{' and '.join(rows)}; {cure}")
 
 
 def _when(moment: datetime) -> str:

@@ -7,7 +7,23 @@ from typing import Final
 from litestar import Router
 from litestar.handlers import HTTPRouteHandler
 
-from kasir.desk import audit, login, own_sign_in, payment, payments, people, settings, today
+from kasir.desk import (
+    audit,
+    deliveries,
+    disputes,
+    links,
+    login,
+    notices,
+    own_sign_in,
+    payment,
+    payments,
+    people,
+    plans,
+    settings,
+    shoppers,
+    subscriptions,
+    today,
+)
 from kasir.desk.access import desk_router, open_router
 
 #: Every page and act: a signed-in person with its role may use it.
@@ -17,6 +33,13 @@ GUARDED: Final[list[HTTPRouteHandler]] = [
     *payments.ROUTES,
     *payment.ROUTES,
     *people.ROUTES,
+    *deliveries.ROUTES,
+    *notices.ROUTES,
+    *shoppers.ROUTES,
+    *subscriptions.ROUTES,
+    *plans.ROUTES,
+    *links.ROUTES,
+    *disputes.ROUTES,
     *audit.ROUTES,
     *settings.ROUTES,
     *own_sign_in.ROUTES,

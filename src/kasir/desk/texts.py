@@ -9,12 +9,32 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from kasir.desk import texts_base, texts_payments, texts_people, texts_settings, texts_today
+from kasir.desk import (
+    texts_base,
+    texts_common,
+    texts_deliveries,
+    texts_payments,
+    texts_people,
+    texts_settings,
+    texts_shoppers,
+    texts_subscriptions,
+    texts_today,
+)
 
 Texts = Mapping[str, str]
 
 #: The modules whose texts make up the catalogue.
-MODULES: Final = (texts_base, texts_payments, texts_people, texts_settings, texts_today)
+MODULES: Final = (
+    texts_base,
+    texts_payments,
+    texts_people,
+    texts_common,
+    texts_deliveries,
+    texts_shoppers,
+    texts_subscriptions,
+    texts_settings,
+    texts_today,
+)
 ENGLISH: Final = "en"
 INDONESIAN: Final = "id"
 

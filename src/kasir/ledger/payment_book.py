@@ -270,6 +270,10 @@ class PostgresPaymentBook:
         """
         return await self._with_facts(await payments.intents_of_link(self._pool, link_id, limit))
 
+    async def disputed(self, after: str, limit: int) -> Sequence[Payment]:
+        """Return payments with a dispute with their facts, newest first, after that with an id."""
+        return await self._with_facts(await payments.disputed_intents(self._pool, after, limit))
+
     async def _first_question(self, connection: Connection | Pool, shop_key: ShopKey) -> Question:
         """The question that was stored with a shop key.
 

@@ -139,6 +139,10 @@ class Tokens:
         """Return a shopper's tokens, including disabled tokens, newest first."""
         return await tokens.of_shopper(self._pool, self._vault, shopper_reference)
 
+    async def find(self, token_id: str) -> Token | None:
+        """Return a token by Kasir's own id."""
+        return (await tokens.find(self._pool, self._vault, [token_id])).get(token_id)
+
     async def stored_as(self, stored_id: str) -> list[Token]:
         """Return the tokens with this id at the provider, of any shopper."""
         return await tokens.stored_as(self._pool, self._vault, stored_id)

@@ -1,5 +1,7 @@
 """What people who run Kasir do with it, for the API and the desk: one use case in each module.
 
+- `deliveries`: lists what is sent to the shop, sends it again, pauses an address.
+- `disputes`: lists disputed payments, and what a person must do about each.
 - `finding_payments`: lists payments by filters, page by page.
 - `payment_csv`: exports the payments of a list as CSV.
 - `payment_life`: everything that happened to one payment, in order, and what can be done with it.

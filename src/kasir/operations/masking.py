@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
+from kasir.adyen.notifications import EventCode
 from kasir.adyen.texts import read_json
 from kasir.errors import Unreadable
 
@@ -70,8 +71,11 @@ def _masked(value: Any, *, is_shown: bool, depth: int) -> Any:
         return HIDDEN
     match value:
         case dict():
+            shown = SHOWN
+            if value.get("eventCode") == EventCode.RECURRING_CONTRACT:
+                shown = SHOWN - {"pspReference"}  # It is a token there.
             return {
-                without_sensitive(name): _masked(inner, is_shown=name in SHOWN, depth=depth + 1)
+                without_sensitive(name): _masked(inner, is_shown=name in shown, depth=depth + 1)
                 for name, inner in value.items()
             }
         case list():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -43,7 +43,12 @@ class Link:
 
 def link_status(link: Link, payments: Sequence[Payment], now: datetime) -> LinkStatus:
     """The status of a link at the time `now`. A paid link that is not reusable stays completed."""
-    statuses = {payment.status for payment in payments}
+    return status_of({payment.status for payment in payments}, link, now)
+
+
+def status_of(statuses: Collection[Status], link: Link, now: datetime) -> LinkStatus:
+    """The status of a link at the time `now`, from the statuses of its payments."""
+    statuses = frozenset(statuses)
     if Status.AUTHORISED in statuses and not link.request.get("reusable"):
         return LinkStatus.COMPLETED
     if link.expired_by_shop_at is not None:

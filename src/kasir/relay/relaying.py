@@ -72,6 +72,9 @@ class Relay:
             notice = await relay.first(self.pool, holder, self.lease)
             if notice is None:
                 break
+            if not notice.sealed_item:
+                await self._drop(notice)
+                continue
             url = _address(settings, notice.kind)
             is_sent = is_wanted(settings.send, notice.state, notice.kind, notice.event_code)
             if url and is_sent is None:
@@ -82,6 +85,11 @@ class Relay:
             elif not await self._is_accepted(notice, holder, url, settings, client):
                 return
         await relay.release(self.pool, holder)
+
+    async def _drop(self, notice: WaitingNotice) -> None:
+        """Drop a notice whose body was deleted at the moment at which it was to be resent."""
+        _log.warning("a notification to relay has no body any more", notice=notice.notice_id)
+        await relay.drop(self.pool, [notice.notice_id], self.clock.now(), batch_max=1)
 
     async def _is_accepted(
         self,
@@ -106,7 +114,13 @@ class Relay:
             failures=notice.failures + 1,
         )
         await relay.fail(
-            self.pool, holder, at=now, due_at=now + gap, status=status, error=result.error
+            self.pool,
+            notice.id,
+            holder,
+            at=now,
+            due_at=now + gap,
+            status=status,
+            error=result.error,
         )
         return False
 

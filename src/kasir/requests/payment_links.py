@@ -20,7 +20,7 @@ from kasir.gateway.methods import GOPAY
 from kasir.gateway.payment_link_checks import expiry_faults, gopay_faults, saving_faults
 from kasir.ids import LINK, Ids, LinkId, PaymentId
 from kasir.ledger.payment_book import PostgresPaymentBook
-from kasir.payments.links import Link, LinkStatus, link_status
+from kasir.payments.links import Link, LinkStatus, link_status, status_of
 from kasir.payments.payment import Payment
 from kasir.payments.status import FINAL
 from kasir.requests.fields import (
@@ -252,6 +252,15 @@ class PaymentLinks:
         # Try to close these payments now; a worker closes those for which this fails.
         await asyncio.gather(*(self.closer.close(payment_id) for payment_id in open_ids))
         return of_fields(HTTPStatus.OK, self._shown(open_link.link, open_link.status))
+
+    async def listed(self, after: str, limit: int) -> list[tuple[Link, LinkStatus]]:
+        """Return links with their statuses, newest first; those after the link with an id, if any.
+
+        The number of statements does not depend on the number of links.
+        """
+        now = self.clock.now()
+        found = await self.book.newest(after, limit)
+        return [(link, status_of(statuses, link, now)) for link, statuses in found]
 
     async def find(self, link_id: str) -> OpenLink:
         """Return a link with its status and its payments.

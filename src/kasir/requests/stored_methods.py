@@ -21,7 +21,7 @@ from kasir.adyen import checks
 from kasir.adyen.calls import OWN_VERSION, RECURRING_VERSION, Api, Call
 from kasir.adyen.replies import Answer, Verdict, of_fields
 from kasir.clock import Clock
-from kasir.errors import Fault
+from kasir.errors import Fault, NotFound
 from kasir.gateway.methods import METHODS
 from kasir.gateway.wire import NoAnswer, Wire
 from kasir.ledger.tokens import Tokens
@@ -94,6 +94,23 @@ class StoredMethods:
         if answer.status == HTTPStatus.NO_CONTENT:
             await self._record_disabled(shopper, [stored_id])
         return answer
+
+    async def disable(self, token_id: str) -> Answer | None:
+        """Remove a stored method by Kasir's id of its token; a disabled one is not changed.
+
+        Returns:
+            Adyen's answer; None where the token was disabled before.
+
+        Raises:
+            NotFound: There is no such token.
+        """
+        token = await self.tokens.find(token_id)
+        if token is None:
+            raise NotFound("token", token_id)
+        if not token.is_active:
+            return None
+        asked = {"shopperReference": token.name.shopper_reference}
+        return await self.remove(token.name.stored_id, asked, OWN_VERSION)
 
     async def list_classic(self, body: bytes, wanted: str | None) -> Answer:
         """List a shopper's tokens by the classic API: `POST /listRecurringDetails`.

@@ -49,6 +49,9 @@ class EventDelivery:
         event = await outbox.waiting_event(self.pool, event_id)
         if event is None:
             return  # Another job delivered it, or gave it up.
+        if event.is_paused:  # Since the job was queued.
+            await outbox.put_back(self.pool, event_id, self.clock.now())
+            return
         result = await self._send(event, sender)
         now, tries = self.clock.now(), event.tries + 1
         due_at = None if result.is_taken else self._next_try(now, tries)

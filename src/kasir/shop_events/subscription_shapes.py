@@ -11,6 +11,7 @@ from kasir.shop_events.shapes import AmountOut, Moment
 from kasir.subscriptions.events import Event
 from kasir.subscriptions.plan import Plan
 from kasir.subscriptions.renewal import Loss, Outcome, Renewal
+from kasir.subscriptions.states import State
 from kasir.subscriptions.subscription import Subscription, first_period
 
 
@@ -76,6 +77,26 @@ class RenewalOut(msgspec.Struct, rename="camel", omit_defaults=True):
     overpayments: list[OverpaymentOut] = []
 
 
+class DunningOut(msgspec.Struct, rename="camel", omit_defaults=True, kw_only=True):
+    """A renewal that was refused and is not paid yet.
+
+    Attributes:
+        since: Since when a payment is owed.
+        period: The period that is not paid.
+        attempts: How many payments were tried for it.
+        reason: Why the last one was refused.
+        next_try: When it is charged again; None if only the shopper can pay it.
+        link_url: Where the shopper can pay it.
+    """
+
+    since: Moment
+    period: int
+    attempts: int
+    reason: str = ""
+    next_try: Moment | None = None
+    link_url: str = ""
+
+
 class TakenBackOut(msgspec.Struct, rename="camel"):
     """A payment of a subscription that was disputed or refunded; `why` says which."""
 
@@ -109,6 +130,8 @@ class SubscriptionOut(msgspec.Struct, rename="camel", omit_defaults=True):
     renewal: RenewalOut | None = None
     due_at: Moment | None = None
     reason: str = ""
+    #: In every response over HTTP, while a renewal is past due.
+    dunning: DunningOut | None = None
     #: In an event: the payment that was disputed or refunded, if that is the cause.
     because: TakenBackOut | None = None
 
@@ -146,7 +169,10 @@ def shown_subscription(
     later = [_renewal(one, public_url) for one in renewals if one.period != first]
     sign_ups = (_renewal(one, public_url) for one in renewals if one.period == first)
     return msgspec.structs.replace(
-        _bare(subscription), sign_up=next(sign_ups, None), renewals=later
+        _bare(subscription),
+        sign_up=next(sign_ups, None),
+        renewals=later,
+        dunning=_dunning(subscription, public_url),
     )
 
 
@@ -184,6 +210,22 @@ def _bare(subscription: Subscription) -> SubscriptionOut:
         resumes_at=subscription.resumes_at,
         past_due_since=subscription.behind_since,
         token=subscription.token_id,
+    )
+
+
+def _dunning(subscription: Subscription, public_url: str) -> DunningOut | None:
+    """The renewal that is past due; None if none is."""
+    owed, since = subscription.renewal, subscription.behind_since
+    if subscription.state is not State.PAST_DUE or owed is None or since is None:
+        return None
+    shown = _renewal(owed, public_url)
+    return DunningOut(
+        since=since,
+        period=owed.period,
+        attempts=len(owed.attempts),
+        reason=shown.reason,
+        next_try=shown.next_try,
+        link_url=shown.link_url,
     )
 
 

@@ -59,6 +59,7 @@ class Cleaning:
             ("failed_jobs", SQL.failed_jobs, kept.jobs),
             ("notices", SQL.notices, kept.notices),
             ("events", SQL.events, kept.events),
+            ("relay_tries", SQL.relay_tries, kept.events),
         )
         counts: dict[str, int] = {}
         for name, statement, age in steps:

@@ -299,20 +299,13 @@ async def rows(
         selected = SQL.notices(pool, before=below, most=most)
     else:
         selected = SQL.notices_in_state(pool, state=state, before=below, most=most)
-    return [
-        NoticeRow(
-            id=row["id"],
-            kind=NoticeKind(row["kind"]),
-            sealed_item=row["item"],
-            names=row["names"],
-            state=NoticeState(row["state"]),
-            event_code=row["event_code"],
-            payment_id=row["payment_id"],
-            error=row["error"],
-            received_at=row["received_at"],
-        )
-        async for row in selected
-    ]
+    return [_notice_row(row) async for row in selected]
+
+
+async def row_of(pool: Pool, notice_id: int) -> NoticeRow | None:
+    """Return a notice by its id."""
+    row = await SQL.notice(pool, id=notice_id)
+    return _notice_row(row) if row else None
 
 
 async def held(pool: Pool) -> list[int]:
@@ -332,3 +325,17 @@ async def replay(connection: Connection, ids: Sequence[int]) -> list[int]:
 
 def _unread_of(row: Mapping[str, Any]) -> UnreadRow:
     return UnreadRow(row["id"], NoticeKind(row["kind"]), row["item"], row["is_live"])
+
+
+def _notice_row(row: Mapping[str, Any]) -> NoticeRow:
+    return NoticeRow(
+        id=row["id"],
+        kind=NoticeKind(row["kind"]),
+        sealed_item=row["item"],
+        names=row["names"],
+        state=NoticeState(row["state"]),
+        event_code=row["event_code"],
+        payment_id=row["payment_id"],
+        error=row["error"],
+        received_at=row["received_at"],
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -12,6 +12,7 @@ from kasir.errors import KeyReused
 from kasir.ids import LinkId, PaymentId
 from kasir.payments.links import Link
 from kasir.payments.question import ShopKey
+from kasir.payments.status import Status
 from kasir.store.database import Connection, Pool, queries, retried
 from kasir.store.vault import Vault
 
@@ -97,16 +98,18 @@ class PostgresLinks:
     async def link(self, link_id: LinkId) -> Link | None:
         """Return a link; None if there is none with this id."""
         row = await SQL.link(self._pool, id=link_id)
-        if row is None:
-            return None
-        sealed = row["sealed_request"]
-        return Link(
-            id=LinkId(row["id"]),
-            request=msgspec.json.decode(self._vault.open(sealed) if sealed else row["request"]),
-            created_at=row["created_at"],
-            expires_at=row["expires_at"],
-            expired_by_shop_at=row["expired_by_shop_at"],
-        )
+        return self._link_of(row) if row else None
+
+    async def newest(self, before: str, most: int) -> list[tuple[Link, frozenset[Status]]]:
+        """Return links, newest first, each with the statuses of its payments.
+
+        If `before` is not empty, only links that are older than the one with this id are returned.
+        """
+        rows = SQL.links(self._pool, before=before, most=most)
+        return [
+            (self._link_of(row), frozenset(Status(status) for status in row["statuses"]))
+            async for row in rows
+        ]
 
     @retried
     async def expire(self, link_id: LinkId, now: datetime) -> None:
@@ -136,3 +139,13 @@ class PostgresLinks:
         A withdrawal that begins later closes every attempt that was opened before this call.
         """
         return bool(await SQL.is_withdrawn(self._pool, id=link_id))
+
+    def _link_of(self, row: Any) -> Link:
+        sealed = row["sealed_request"]
+        return Link(
+            id=LinkId(row["id"]),
+            request=msgspec.json.decode(self._vault.open(sealed) if sealed else row["request"]),
+            created_at=row["created_at"],
+            expires_at=row["expires_at"],
+            expired_by_shop_at=row["expired_by_shop_at"],
+        )

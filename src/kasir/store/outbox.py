@@ -45,12 +45,16 @@ class StoredEvent:
 
 @dataclass(frozen=True, slots=True)
 class WaitingEvent:
-    """An event that waits for delivery, with the encrypted body and the number of tries."""
+    """An event that waits for delivery, with the encrypted body and the number of tries.
+
+    If `is_paused`, nothing is sent to the shop's address for now.
+    """
 
     name: str
     type: str
     sealed_payload: bytes
     tries: int
+    is_paused: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +93,13 @@ class EventFeed:
     pool: Pool
     vault: Vault
 
-    async def after(self, name: str | None, limit: int) -> list[StoredEvent]:
+    async def after(
+        self, name: str | None, limit: int, *, of_type: str = "", subject: str = ""
+    ) -> list[StoredEvent]:
         """Return at most `limit` events after the event `name`, in order; None begins at the first.
+
+        With `of_type` or `subject`, only events of that type, or about that payment, token or
+        subscription, are returned.
 
         An event that is committed later comes after the returned events, because this method waits
         for the transactions that are writing events. If the wait takes longer than half a second,
@@ -107,14 +116,28 @@ class EventFeed:
                 await SQL.wait_for_event_writers(connection)
             except asyncpg.LockNotAvailableError:
                 return []
-            rows = SQL.events_after(connection, after_name=name, last=last, most=limit)
+            rows = SQL.events_after(
+                connection,
+                after_name=name,
+                last=last,
+                type=of_type,
+                subject=subject,
+                most=limit,
+            )
             return [StoredEvent(row["name"], self.vault.open(row["payload"])) async for row in rows]
 
 
 async def waiting_event(pool: Pool, event_id: int) -> WaitingEvent | None:
     """Return the event in the row with this id; None if it does not wait for delivery."""
     row = await SQL.event(pool, id=event_id)
-    return WaitingEvent(row["name"], row["type"], row["payload"], row["tries"]) if row else None
+    if row is None:
+        return None
+    return WaitingEvent(row["name"], row["type"], row["payload"], row["tries"], row["is_paused"])
+
+
+async def put_back(pool: Pool, event_id: int, now: datetime) -> None:
+    """Make an event due again that was taken for a try and not sent."""
+    await SQL.put_back(pool, id=event_id, now=now)
 
 
 async def add_try(

@@ -200,6 +200,14 @@ async def intents_of_link(pool: Pool, link_id: LinkId, most: int) -> list[Intent
     return [intent_of(row) async for row in rows]
 
 
+async def disputed_intents(pool: Pool, after: str, most: int) -> list[Intent]:
+    """Return the intents of payments with a dispute, newest first, after that with the id `after`.
+
+    An empty `after` begins with the newest.
+    """
+    return [intent_of(row) async for row in SQL.disputed_payments(pool, after=after, most=most)]
+
+
 async def original_of(pool: Pool, name: str) -> tuple[str, str] | None:
     """Return the pspReference and the merchant reference of the payment that owns `name`.
 

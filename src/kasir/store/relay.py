@@ -55,7 +55,8 @@ class Backlog:
         since: When the oldest waiting notice came; None if no notice waits.
         failures: How many tries failed since the last notice was accepted.
         tried_at: When the last try was made; None if there was none.
-        answer: The HTTP status or the error of the last try; empty if there was none.
+        status: The HTTP status of the last try; None if no response came, or if there was no try.
+        error: The error of the last try; empty if there was none.
     """
 
     waiting: int
@@ -63,7 +64,13 @@ class Backlog:
     since: datetime | None
     failures: int
     tried_at: datetime | None
-    answer: str
+    status: int | None
+    error: str
+
+    @property
+    def answer(self) -> str:
+        """The HTTP status or the error of the last try; empty without a try."""
+        return str(self.status or self.error)
 
 
 async def take(connection: Connection, now: datetime, lease: timedelta) -> str | None:
@@ -105,10 +112,19 @@ async def skip(pool: Pool, notice: WaitingNotice, at: datetime) -> None:
 
 
 async def fail(
-    pool: Pool, holder: str, *, at: datetime, due_at: datetime, status: int | None, error: str
+    pool: Pool,
+    relay_id: int,
+    holder: str,
+    *,
+    at: datetime,
+    due_at: datetime,
+    status: int | None,
+    error: str,
 ) -> None:
     """Record a failed try, with the time of the next try, and release the queue."""
-    await SQL.fail(pool, holder=holder, at=at, due_at=due_at, status=status, error=error)
+    await SQL.fail(
+        pool, id=relay_id, holder=holder, at=at, due_at=due_at, status=status, error=error
+    )
 
 
 async def release(pool: Pool, holder: str) -> None:
@@ -125,7 +141,8 @@ async def backlog(pool: Pool, most: int) -> Backlog:
         since=row["since"],
         failures=row["failures"],
         tried_at=row["tried_at"],
-        answer=str(row["status"] or row["error"]),
+        status=row["status"],
+        error=row["error"],
     )
 
 

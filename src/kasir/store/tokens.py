@@ -96,7 +96,7 @@ async def write(connection: Connection, changes: Sequence[TokenChange]) -> None:
     )
 
 
-async def find(connection: Connection, vault: Vault, ids: Sequence[str]) -> dict[str, Token]:
+async def find(connection: Connection | Pool, vault: Vault, ids: Sequence[str]) -> dict[str, Token]:
     """Return tokens by their ids; ids without a token are left out."""
     rows = SQL.tokens(connection, ids=ids)
     return {row["id"]: token_of(row, vault) async for row in rows}

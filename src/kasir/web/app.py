@@ -29,14 +29,18 @@ from kasir.python_api.client import kasir_of
 from kasir.shutdown import Shutdown, track_requests
 from kasir.web import (
     checkout_api,
+    deliveries_api,
+    disputes_api,
     events_api,
     health,
+    links_api,
     notices_api,
     openapi,
     payments_api,
     recurring_api,
     subscriptions_api,
     today_api,
+    tokens_api,
     webhooks,
 )
 from kasir.web.account_figures import AccountFigures
@@ -96,6 +100,10 @@ def create_app(settings: Settings | None = None, *, with_worker: bool = False) -
             payments_api.ROUTES,
             events_api.ROUTES,
             notices_api.ROUTES,
+            deliveries_api.ROUTES,
+            disputes_api.ROUTES,
+            links_api.ROUTES,
+            tokens_api.ROUTES,
             recurring_api.ROUTES,
             subscriptions_api.ROUTES,
             today_api.ROUTES,

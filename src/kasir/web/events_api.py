@@ -45,15 +45,27 @@ After = Annotated[
     QueryParameter(name="after", required=False, description="The id of the last event you have."),
 ]
 
-_PARAMETERS: Final = frozenset({"after"})
+OfType = Annotated[str, QueryParameter(name="type", max_length=80, description="Their type.")]
+OfPayment = Annotated[
+    str, QueryParameter(name="payment", max_length=80, description="The id of their payment.")
+]
+
+_PARAMETERS: Final = frozenset({"after", "type", "payment"})
 
 
 @get("/api/events")
-async def get_events(request: AnyRequest, parts: OurParts, after: After = None) -> EventsOut:
-    """List the events after a given one, oldest first."""
+async def get_events(
+    request: AnyRequest,
+    parts: OurParts,
+    after: After = None,
+    of_type: OfType = "",
+    payment: OfPayment = "",
+) -> EventsOut:
+    """List the events after a given one, oldest first; of a type or a payment, if it is given."""
     await check_parameters_and_no_body(request, _PARAMETERS)
     try:
-        stored = await parts.events.after(after or None, parts.settings.limits.events_listed_max)
+        most = parts.settings.limits.events_listed_max
+        stored = await parts.events.after(after or None, most, of_type=of_type, subject=payment)
     except NotFound as error:
         cure = (
             "is not the id of an event, or the event was delivered long ago and is not stored any "

@@ -97,6 +97,61 @@ _PAYMENT: Final = {
     ],
     "pspReference": _PSP_REFERENCE,
 }
+_NOTICE: Final = {
+    "id": 1723,
+    "state": "held",
+    "eventCode": "AUTHORISATION",
+    "receivedAt": _TIME,
+    "success": True,
+    "pspReference": _PSP_REFERENCE,
+    "merchantReference": "ORDER-1001",
+    "why": "its amount is not the payment's",
+}
+_SAVED: Final = {
+    "id": "tok_01M83P48KYHD2S8GTV2X5HDCN6",
+    "storedPaymentMethodId": _TOKEN,
+    "shopperReference": _SHOPPER,
+    "type": "gopay_wallet",
+    "state": "active",
+    "recurringProcessingModel": "CardOnFile",
+    "pspReference": _PSP_REFERENCE,
+    "createdAt": _TIME,
+}
+_DELIVERY: Final = {
+    "id": "evt_01M83KNY27JYB87A54MGEZYHQ8",
+    "event": "payment.authorised",
+    "address": "events",
+    "state": "delivered",
+    "createdAt": _TIME,
+    "tries": [
+        {"at": _TIME, "error": "ClientConnectorError"},
+        {"at": "2026-11-23T07:07:19.887399Z", "status": 204},
+    ],
+    "to": "https://shop.example/events",
+    "subject": "pay_01M83KNY27JYB87A54MGEZYHQ8",
+}
+_EVENTS_ADDRESS: Final = {
+    "name": "events",
+    "waiting": 12,
+    "to": "https://shop.example/events",
+    "waitingSince": _TIME,
+    "lastTry": {"at": _TIME, "status": 204},
+}
+_DISPUTE: Final = {
+    "reference": "QFQTPCQ8HXSKGK82",
+    "amount": _AMOUNT,
+    "status": "open",
+    "openedAt": _TIME,
+    "pspReference": _PSP_REFERENCE,
+    "reason": "Goods or Services Not Provided",
+    "reasonCode": "13.1",
+    "deadline": "2026-12-07T10:00:00+01:00",
+    "disputeStatus": "Unresponded",
+    "paymentId": "pay_01M83KNY27JYB87A54MGEZYHQ8",
+    "paymentReference": "ORDER-1001",
+    "paymentAmount": 25_000,
+    "todo": "defend",
+}
 EVENT: Final = {"type": "payment.authorised", "timestamp": _TIME, "data": _PAYMENT}
 
 REQUESTS: Final[dict[str, dict[str, Any]]] = {
@@ -126,6 +181,9 @@ REQUESTS: Final[dict[str, dict[str, Any]]] = {
     "post_subscription_pause": {"at": "periodEnd"},
     "post_subscription_resume": {"at": "now"},
     "post_subscription_payment": _PAID_BY,
+    "post_deliveries_resend": {"since": _TIME, "to": "events"},
+    "post_deliveries_pause": {"to": "events"},
+    "post_deliveries_resume": {"to": "events"},
 }
 ANSWERS: Final[dict[str, Any]] = {
     "live": {"status": "ok"},
@@ -218,19 +276,34 @@ ANSWERS: Final[dict[str, Any]] = {
         "next": "evt_01M83KNY27JYB87A54MGEZYHQ8",
     },
     "get_notices": {
-        "notices": [
+        "notices": [_NOTICE],
+        "next": None,
+    },
+    "get_deliveries": {"deliveries": [_DELIVERY], "next": None},
+    **dict.fromkeys(("get_delivery", "post_delivery_resend"), _DELIVERY),
+    "get_delivery_addresses": {"addresses": [_EVENTS_ADDRESS, {"name": "relay", "waiting": 0}]},
+    "post_deliveries_resend": {"resent": 40, "until": "2026-11-23T09:30:00Z", "next": None},
+    "post_deliveries_pause": _EVENTS_ADDRESS | {"pausedAt": "2026-11-23T09:30:00Z"},
+    "post_deliveries_resume": _EVENTS_ADDRESS,
+    "get_links": {
+        "links": [
             {
-                "id": 1723,
-                "state": "read",
-                "eventCode": "AUTHORISATION",
-                "receivedAt": _TIME,
-                "success": True,
-                "pspReference": _PSP_REFERENCE,
-                "merchantReference": "ORDER-1001",
+                "id": "PL_01M83KNY27JYB87A54MGEZYHQ8",
+                "url": "https://kasir.example/pay/PL_01M83KNY27JYB87A54MGEZYHQ8",
+                "status": "active",
+                "reference": "ORDER-1001",
+                "amount": _AMOUNT,
+                "createdAt": _TIME,
+                "expiresAt": "2026-11-24T07:07:14Z",
             }
         ],
         "next": None,
     },
+    "get_tokens": {"tokens": [_SAVED]},
+    "post_token_disable": _SAVED | {"state": "disabled"},
+    "get_notice": _NOTICE | {"message": {"eventCode": "AUTHORISATION", "success": "true"}},
+    "post_notice_replay": _NOTICE | {"state": "unread"},
+    "get_disputes": {"disputes": [_DISPUTE], "next": None},
     "get_today": {
         "at": "2026-11-23T07:07:14.887399Z",
         "since": "2026-11-22T17:00:00Z",

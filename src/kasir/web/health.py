@@ -14,7 +14,8 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, gen
 
 from kasir.errors import DatabaseReadOnly, DatabaseUnavailable
 from kasir.http_types import AnyRequest, OurParts, accounts_of
-from kasir.store import database, relay
+from kasir.store import database, deliveries, relay
+from kasir.store.deliveries import AddressName
 from kasir.store.figures import figures, seconds_since
 from kasir.web.account_figures import AccountFigures, Figure, KeptFigures
 from kasir.web.documented import Documented
@@ -118,6 +119,7 @@ async def _figures(parts: Parts) -> list[Figure]:
     """Read the figures of an account."""
     counts = await figures(parts.pool, parts.clock.now(), parts.settings.limits.counts_max)
     relayed = await relay.backlog(parts.pool, parts.settings.limits.counts_max)
+    paused = await deliveries.paused(parts.pool)
     notices = [
         Figure("kasir_notices", "Notices by state", count, {"state": state})
         for state, count in counts.notices.items()
@@ -148,7 +150,11 @@ async def _figures(parts: Parts) -> list[Figure]:
         ("kasir_subscriptions_due", "Subscriptions with something to do by now", counts.due),
         ("kasir_jobs_failed", "Jobs that failed: kasir jobs failed", counts.failed_jobs),
     )
-    return [*notices, *(Figure(*row) for row in rows)]
+    pauses = [
+        Figure("kasir_deliveries_paused", "Whether it is paused", name in paused, {"address": name})
+        for name in AddressName
+    ]
+    return [*notices, *(Figure(*row) for row in rows), *pauses]
 
 
 def _require_metrics_key(request: AnyRequest, key: str | None) -> None:

@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import msgspec
-from litestar import get
-from litestar.params import QueryParameter
+from litestar import get, post
+from litestar.params import FromPath, QueryParameter
 
 from kasir.adyen.checks import INT64_MAX
-from kasir.errors import Fault, InvalidRequest
+from kasir.errors import Fault, InvalidRequest, NotFound
 from kasir.http_types import AnyRequest, OurParts
+from kasir.jobs import engine
+from kasir.operations.masking import masked
 from kasir.store.inbox import NoticeState
 from kasir.web.keys import keyed_router
-from kasir.web.query_parameters import check_parameters_and_no_body
-from kasir.webhooks.notices import KeptNotice
+from kasir.web.query_parameters import NO_PARAMETERS, check_parameters_and_no_body
+from kasir.webhooks.notices import KeptNotice, replay_one
 
 _LISTED_MAX: Final = 100
 _PARAMETERS: Final = frozenset({"state", "limit", "after"})
+
+
+class NoticeOut(KeptNotice, rename="camel", omit_defaults=True, kw_only=True):
+    """A notice with its message as it came, in which secrets and personal data are masked.
+
+    `message` is null if it was deleted, or if no key decrypts it.
+    """
+
+    message: Any
 
 
 class NoticesOut(msgspec.Struct):
@@ -55,6 +66,37 @@ async def get_notices(
     return NoticesOut(notices=notices, next=notices[-1].id if len(notices) == limit else None)
 
 
+@get("/api/notices/{notice_id:int}")
+async def get_notice(request: AnyRequest, parts: OurParts, notice_id: FromPath[int]) -> NoticeOut:
+    """Return one notification with its message, in which secrets are masked."""
+    await check_parameters_and_no_body(request, NO_PARAMETERS)
+    notice, body = await parts.notices.find(_row_id(notice_id))
+    fields = {name: getattr(notice, name) for name in KeptNotice.__struct_fields__}
+    return NoticeOut(**fields, message=masked(body) if body else None)
+
+
+@post("/api/notices/{notice_id:int}/replay", status_code=200)
+async def post_notice_replay(
+    request: AnyRequest, parts: OurParts, notice_id: FromPath[int]
+) -> KeptNotice:
+    """Read a notification again, unless it was read already: then there is nothing to do."""
+    await check_parameters_and_no_body(request, NO_PARAMETERS)
+    await replay_one(parts.pool, _row_id(notice_id), engine.enqueue_reading)
+    notice, _ = await parts.notices.find(notice_id)
+    return notice
+
+
+def _row_id(notice_id: int) -> int:
+    """Check that PostgreSQL can have such an id.
+
+    Raises:
+        NotFound: It cannot.
+    """
+    if not 0 <= notice_id <= INT64_MAX:
+        raise NotFound("notification", str(notice_id))
+    return notice_id
+
+
 def _state(name: str | None) -> NoticeState | None:
     if name is None:
         return None
@@ -63,4 +105,4 @@ def _state(name: str | None) -> NoticeState | None:
     return NoticeState(name)
 
 
-ROUTES: Final = keyed_router("Kasir", [get_notices])
+ROUTES: Final = keyed_router("Kasir", [get_notices, get_notice, post_notice_replay])

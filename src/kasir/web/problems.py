@@ -42,10 +42,13 @@ _INTERNAL: Final = "Kasir could not do this, and has logged why. Ask again with 
 #: Where a caller finds the id of a resource.
 _HINTS: Final[Mapping[str, str]] = {
     "change": f"there are {', '.join(PATHS)}",
+    "delivery": "GET /api/deliveries shows the ids of yours",
+    "notification": "GET /api/notices shows the ids of yours",
     "message": "GET /api/payments/{id}/life shows the ids of a payment's messages",
     "payment": "GET /api/payments?reference= shows the ids of yours",
     "payment link": "the answer to POST /paymentLinks names its id",
     "plan": "the answer to POST /api/plans names its id",
+    "token": "GET /api/tokens?shopperReference= shows the ids of yours",
     "subscription": "GET /api/subscriptions shows the ids of yours",
 }
 

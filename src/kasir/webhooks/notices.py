@@ -9,7 +9,7 @@ from typing import Annotated, Final
 
 import msgspec
 
-from kasir.errors import SettingError
+from kasir.errors import Fault, InvalidRequest, NotFound, SettingError
 from kasir.store import inbox
 from kasir.store.database import Connection, Pool, retried, transaction
 from kasir.store.inbox import NoticeRow, NoticeState
@@ -60,6 +60,28 @@ class Notices:
         rows = await inbox.rows(self.pool, state, most, before)
         return [_kept(row, _contents(row, self.vault)) for row in rows]
 
+    async def find(self, notice_id: int) -> tuple[KeptNotice, bytes | None]:
+        """Return a notice and its body as it came; None if it was deleted or cannot be decrypted.
+
+        The body has tokens and personal data.
+
+        Raises:
+            NotFound: There is no notice with this id.
+        """
+        row = await inbox.row_of(self.pool, notice_id)
+        if row is None:
+            raise NotFound("notification", str(notice_id))
+        return _kept(row, _contents(row, self.vault)), _body(row, self.vault)
+
+
+def _body(row: NoticeRow, vault: Vault) -> bytes | None:
+    if _is_deleted(row):
+        return None
+    try:
+        return vault.open(row.sealed_item)
+    except SettingError:
+        return None
+
 
 def _contents(row: NoticeRow, vault: Vault) -> Contents:
     if _is_deleted(row):
@@ -108,6 +130,23 @@ async def replay(pool: Pool, ids: Sequence[int], enqueue: Enqueue) -> list[int]:
     for batch in _batches(ids):
         replayed += await _replay(pool, batch, enqueue)
     return replayed
+
+
+async def replay_one(pool: Pool, notice_id: int, enqueue: Enqueue) -> NoticeState:
+    """Mark a notice to be read again; returns its state before. One that is unread is not changed.
+
+    Raises:
+        NotFound: There is no notice with this id.
+        InvalidRequest: It was read, so reading it again would change nothing.
+    """
+    before = (await states(pool, [notice_id])).get(notice_id)
+    if before is None:
+        raise NotFound("notification", str(notice_id))
+    if before is NoticeState.READ:
+        cure = "it was read already, and is not read again: its facts are recorded."
+        raise InvalidRequest([Fault("id", cure)])
+    await replay(pool, [notice_id], enqueue)
+    return before
 
 
 @retried

@@ -46,7 +46,15 @@ OF_NO_ACCOUNT: Final = (
 #: How the paths of Adyen's calls begin, whose versions all have the same attempts.
 VERSION: Final = re.compile("^/v[0-9]+")
 #: Paths whose answer is about all that the caller's own account has.
-OF_THE_CALLER: Final = ("/api/plans", "/api/subscriptions/metrics")
+OF_THE_CALLER: Final = (
+    "/api/plans",
+    "/api/subscriptions/metrics",
+    "/api/deliveries/addresses",
+    "/api/deliveries/pause",
+    "/api/deliveries/resume",
+    "/api/links",
+    "/api/tokens",
+)
 #: The path parameters of a form that name an object of the link's account.
 OF_A_LINK: Final = ("payment_id", "token_id")
 
@@ -201,6 +209,9 @@ async def parts_of(shops: Shops, account: str) -> Parts:
 async def owned_by(shops: Shops, account: str) -> Owned:
     """Make objects of an account: a paid payment, a link, a plan, a token, an event and a key."""
     parts = await parts_of(shops, account)
+    # Notices are numbered in each account. With other numbers, no number is of both accounts.
+    first = AMOUNTS[account]
+    await parts.pool.execute("SELECT setval(pg_get_serial_sequence('notice', 'id'), $1)", first)
     amount = {"currency": "IDR", "value": AMOUNTS[account]}
     psp_reference = f"PSP{account.upper()}"[:16]
     await shops.pay(account, reference=REFERENCE, amount=amount)
@@ -235,6 +246,8 @@ async def owned_by(shops: Shops, account: str) -> Owned:
         "subscription_id": subscription.json()["id"],
         "stored_id": "M5N7TQ4TG5PFWR50",
         "token_id": stored,
+        "delivery_id": events[0]["id"],
+        "notice_id": str(first + 1),
     }
     return Owned(account, ids, events[0]["id"])
 
@@ -317,6 +330,21 @@ API: Final[Mapping[tuple[str, str], Callable[[Owned], Tries]]] = {
     ("GET", "/api/payments"): lambda v: [({"reference": v.ids["payment_id"]}, None)],
     ("GET", "/api/events"): lambda v: [({"after": v.event}, None)],
     ("GET", "/api/notices"): lambda _: [({"state": "held"}, None)],
+    ("GET", "/api/notices/{notice_id}"): lambda _: [({}, None)],
+    ("POST", "/api/notices/{notice_id}/replay"): lambda _: [({}, None)],
+    ("GET", "/api/deliveries"): lambda v: [({"payment": v.ids["payment_id"]}, None)],
+    ("GET", "/api/deliveries/addresses"): lambda _: [({}, None)],
+    ("GET", "/api/deliveries/{delivery_id}"): lambda _: [({}, None)],
+    ("POST", "/api/deliveries/{delivery_id}/resend"): lambda _: [({}, None)],
+    ("POST", "/api/deliveries/resend"): lambda _: [
+        ({}, {"since": "2026-01-01T00:00:00Z", "to": "events"})
+    ],
+    ("POST", "/api/deliveries/pause"): lambda _: [({}, {"to": "events"})],
+    ("POST", "/api/deliveries/resume"): lambda _: [({}, {"to": "events"})],
+    ("GET", "/api/disputes"): lambda _: [({}, None)],
+    ("GET", "/api/links"): lambda _: [({}, None)],
+    ("GET", "/api/tokens"): lambda _: [({"shopperReference": SHOPPER}, None)],
+    ("POST", "/api/tokens/{token_id}/disable"): lambda _: [({}, None)],
     ("GET", "/storedPaymentMethods"): lambda v: [
         ({"merchantAccount": v.account, "shopperReference": SHOPPER}, None)
     ],

@@ -111,7 +111,8 @@ async def test_every_operation_answers_its_example_as_documented(shop: Shop) -> 
         await make_links(shop, version)
     await use_classic(shop)
     await subscribe(shop)
-    for name in ("live", "ready", "metrics", "getNotices"):
+    await operate(shop)
+    for name in ("live", "ready", "metrics", "getNotices", "getDisputes", "getLinks", "getToday"):
         await shop.does(name)
     succeeded = {(one.name, one.success) for one in OPERATIONS}
 
@@ -164,6 +165,26 @@ async def saved(shop: Shop, shopper: str) -> str:
 
     (token,) = await until(read, bool, "a token")
     return str(token["id"])
+
+
+async def operate(shop: Shop) -> None:
+    """List, resend and pause deliveries; read a notice again; disable a token."""
+    listed = (await shop.does("getDeliveries", query="?state=delivered&to=events"))["deliveries"]
+    path = {"delivery_id": listed[0]["id"]}
+    for name in ("getDelivery", "postDeliveryResend"):
+        await shop.does(name, path=path)
+    await shop.does("getDeliveryAddresses")
+    await shop.does("postDeliveriesResend", body={"since": "2999-01-01T00:00:00Z"})
+    for name in ("postDeliveriesPause", "postDeliveriesResume"):
+        await shop.does(name)
+    foreign = await shop.journey.foreign(fresh("FOREIGN"))
+    notice = await shop.journey.notice(foreign, ["foreign"])
+    for name in ("getNotice", "postNoticeReplay"):
+        await shop.does(name, path={"notice_id": str(notice["id"])})
+    shopper = fresh("shopper")
+    await saved(shop, shopper)
+    tokens = (await shop.does("getTokens", query=f"?shopperReference={shopper}"))["tokens"]
+    await shop.does("postTokenDisable", path={"token_id": tokens[0]["id"]})
 
 
 async def save_and_remove(shop: Shop, version: str) -> None:

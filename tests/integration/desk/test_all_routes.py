@@ -136,7 +136,10 @@ async def test_nothing_is_shown_or_done_without_the_role(
 async def test_every_act_writes_one_row_with_who_when_why_before_and_after(
     postgres_dsn: str, example: Example
 ) -> None:
-    async with a_database(postgres_dsn) as database, open_desk(database) as desk:
+    async with (
+        a_database(postgres_dsn) as database,
+        open_desk(database, None, **example.environ) as desk,
+    ):
         async with desk.signed_in("admin", Role.ADMIN) as admin:
             more = await example.prepare(admin) or {}
             before = await audit_count(desk)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import Any
 
 import httpx
 import pytest
 
-from integration.subscriptions.shop import MONTH, NOON, Shop, shop_on
+from integration.subscriptions.shop import MONTH, NO_BALANCE, NOON, Shop, shop_on
 from integration.subscriptions.test_turns_of_many import insert_copies
 from kasir.web.app import create_app
 from statements import counted_statements
@@ -71,3 +72,28 @@ async def test_a_list_shows_each_subscription_as_its_own_path_does(
 
     assert every == each_alone
     assert sorted(len(one["renewals"]) for one in every) == [0, 0, 1, 1]
+
+
+async def test_a_refused_renewal_is_listed_with_its_reason_and_next_try(
+    shop: Shop, http: httpx.AsyncClient
+) -> None:
+    subscription_id = await shop.create_active("SUB")
+    shop.clock.at = NOON + MONTH
+    shop.adyen.answers["SUB-p2"] = [NO_BALANCE]
+    await shop.work()
+    (past_due,) = await listed(http, status="past_due")
+    renewal = past_due["renewals"][-1]
+
+    assert past_due["id"] == subscription_id
+    assert past_due["dunning"] == {
+        "since": past_due["pastDueSince"],
+        "period": 2,
+        "attempts": 1,
+        "reason": "no_balance",
+        "nextTry": renewal["nextTry"],
+    }
+    shop.clock.at += timedelta(days=2)
+    await shop.work()
+    (active,) = await listed(http)
+
+    assert (active["status"], active.get("dunning")) == ("active", None)

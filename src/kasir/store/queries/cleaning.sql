@@ -62,3 +62,17 @@ WITH old AS (
     DELETE FROM event USING old WHERE event.id = old.id
 )
 SELECT count(*) AS count, max(at) AS reached FROM old;
+
+-- name: relay_tries(since, now, kept, most)^
+-- Tries to relay notices that do not wait any more.
+WITH old AS (
+    SELECT id, at FROM relay_try
+    WHERE at >= :since AND at < least(now(), :now::timestamptz) - :kept::interval
+          AND NOT EXISTS (
+              SELECT FROM relay WHERE relay.id = relay_id AND relay.state = 'waiting'
+          )
+    ORDER BY id LIMIT :most FOR UPDATE SKIP LOCKED
+), gone AS (
+    DELETE FROM relay_try USING old WHERE relay_try.id = old.id
+)
+SELECT count(*) AS count, min(at) AS reached FROM old;

@@ -6,6 +6,7 @@ SELECT EXISTS (SELECT FROM pgqueuer WHERE status = 'queued' AND execute_after <=
     )
     OR EXISTS (SELECT FROM notice WHERE state = 'unread')
     OR EXISTS (SELECT FROM event WHERE due_at <= :now)
+       AND NOT EXISTS (SELECT FROM paused_address WHERE name = 'events')
     OR EXISTS (SELECT FROM question WHERE status IS NULL AND ask_again_at <= :now)
     OR EXISTS (SELECT FROM payment WHERE close_due_at <= :now)
     OR EXISTS (SELECT FROM payment WHERE tell_at <= :now)
@@ -15,6 +16,7 @@ SELECT EXISTS (SELECT FROM pgqueuer WHERE status = 'queued' AND execute_after <=
         SELECT FROM relay_queue
         WHERE due_at <= :now AND (holder IS NULL OR held_until < clock_timestamp())
               AND (SELECT id FROM relay WHERE state = 'waiting' ORDER BY id LIMIT 1) IS NOT NULL
+              AND NOT EXISTS (SELECT FROM paused_address WHERE name = 'relay')
     );
 
 -- due_questions, due_closings and due_events find due rows and set a later due time, in the
@@ -132,10 +134,12 @@ FROM (
 -- Finds only the first undelivered event of each subject, because later events of the subject wait
 -- for it. At most `most` jobs are queued or running. Otherwise, while the shop does not answer,
 -- more jobs would wait than can start before `later`, and their events would be queued twice.
+-- While the shop's address is paused, no event is due.
 UPDATE event SET due_at = :later
 WHERE id IN (
     SELECT id FROM event
-    WHERE due_at <= :now AND NOT EXISTS (
+    WHERE NOT EXISTS (SELECT FROM paused_address WHERE name = 'events')
+          AND due_at <= :now AND NOT EXISTS (
         SELECT FROM event AS earlier
         WHERE earlier.subject = event.subject AND earlier.id < event.id
               AND earlier.due_at IS NOT NULL

@@ -86,6 +86,10 @@ FROM notice WHERE id < :before ORDER BY id DESC LIMIT :most;
 SELECT id, kind, item, names, state, event_code, payment_id, error, received_at
 FROM notice WHERE state = :state AND id < :before ORDER BY id DESC LIMIT :most;
 
+-- name: notice(id)^
+SELECT id, kind, item, names, state, event_code, payment_id, error, received_at
+FROM notice WHERE id = :id;
+
 -- name: held()
 SELECT id FROM notice WHERE state = 'held';
 

@@ -18,6 +18,16 @@ SELECT id, fingerprint FROM payment_link WHERE shop_key = :shop_key;
 SELECT id, request::text AS request, sealed_request, created_at, expires_at, expired_by_shop_at
 FROM payment_link WHERE id = :id;
 
+-- name: links(before, most)
+-- The newest links, by their ids, which begin with their time; those before the id `before`, if it
+-- is not empty. `statuses` are those of their payments.
+SELECT link.id, request::text AS request, sealed_request, created_at, expires_at,
+       expired_by_shop_at,
+       ARRAY(SELECT DISTINCT status FROM payment WHERE link_id = link.id) AS statuses
+FROM payment_link AS link
+WHERE :before = '' OR id < :before
+ORDER BY id DESC LIMIT :most;
+
 -- name: is_withdrawn(id)$
 -- Waits for a transaction that is withdrawing the link, and then sees its result. A transaction
 -- that withdraws the link later waits for the caller, and then sees the attempt that the caller

@@ -58,6 +58,13 @@ UNION
  ORDER BY status = 'awaiting_shopper', created_at DESC, id DESC LIMIT :most)
 ORDER BY created_at DESC, id DESC;
 
+-- name: disputed_payments(after, most)
+-- Payments with a dispute, newest first, beginning after the payment with the id `after`.
+SELECT * FROM payment
+WHERE disputed AND (:after = '' OR (created_at, id)
+                    < (SELECT last.created_at, last.id FROM payment AS last WHERE last.id = :after))
+ORDER BY created_at DESC, id DESC LIMIT :most;
+
 -- name: payment_of_attempt(psp_reference)^
 -- The payment that owns a pspReference, if it is the pspReference of an attempt; no row if it is
 -- that of a change.

@@ -1,0 +1,26 @@
+-- Every try to relay a notice, as event_try has those of events. Earlier tries were not stored.
+-- There is no reference to `relay`, whose rows are never deleted: it would lock a row of `relay`
+-- after the row of `relay_queue`, and so could deadlock with a removal from the queue.
+CREATE TABLE relay_try (
+    id       bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    relay_id bigint NOT NULL,
+    at       timestamptz NOT NULL,
+    status   integer,
+    error    text NOT NULL DEFAULT ''
+);
+CREATE INDEX relay_try_of_relay ON relay_try (relay_id, id);
+-- What is resent since a time is found by the first of these; the rare states by the second.
+CREATE INDEX relay_settled ON relay (settled_at) WHERE settled_at IS NOT NULL;
+CREATE INDEX relay_left_out ON relay (state, id) WHERE state IN ('skipped', 'dropped');
+
+-- The addresses to which nothing is sent for now: those of events, or of the relay. What is for
+-- them waits.
+CREATE TABLE paused_address (
+    name      text PRIMARY KEY CHECK (name IN ('events', 'relay')),
+    paused_at timestamptz NOT NULL
+);
+
+-- Operators list deliveries by the type of the event.
+CREATE INDEX event_of_type ON event (type, id);
+-- Operators list disputed payments, newest first.
+CREATE INDEX payment_disputed ON payment (created_at, id) WHERE disputed;
