@@ -42,11 +42,12 @@ OF_NO_ACCOUNT: Final = (
     "/pay/colour/",
     "/pay/logo/",
     "/api/openapi.json",
+    "/desk",  # Needs a person: tests/integration/desk/test_two_accounts.py.
 )
 #: How the paths of Adyen's calls begin, whose versions all have the same attempts.
 VERSION: Final = re.compile("^/v[0-9]+")
 #: Paths whose answer is about all that the caller's own account has.
-OF_THE_CALLER: Final = ("/api/plans", "/api/subscriptions/metrics")
+OF_THE_CALLER: Final = ("/api/plans", "/api/subscriptions/metrics", "/api/today")
 #: The path parameters of a form that name an object of the link's account.
 OF_A_LINK: Final = ("payment_id", "token_id")
 
@@ -317,6 +318,7 @@ API: Final[Mapping[tuple[str, str], Callable[[Owned], Tries]]] = {
     ("GET", "/api/payments"): lambda v: [({"reference": v.ids["payment_id"]}, None)],
     ("GET", "/api/events"): lambda v: [({"after": v.event}, None)],
     ("GET", "/api/notices"): lambda _: [({"state": "held"}, None)],
+    ("GET", "/api/today"): lambda _: [({}, None)],
     ("GET", "/storedPaymentMethods"): lambda v: [
         ({"merchantAccount": v.account, "shopperReference": SHOPPER}, None)
     ],
