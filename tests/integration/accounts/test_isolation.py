@@ -42,6 +42,7 @@ OF_NO_ACCOUNT: Final = (
     "/pay/colour/",
     "/pay/logo/",
     "/api/openapi.json",
+    "/desk",  # Needs a person: tests/integration/desk/test_two_accounts.py.
 )
 #: How the paths of Adyen's calls begin, whose versions all have the same attempts.
 VERSION: Final = re.compile("^/v[0-9]+")
@@ -54,6 +55,7 @@ OF_THE_CALLER: Final = (
     "/api/deliveries/resume",
     "/api/links",
     "/api/tokens",
+    "/api/today",
 )
 #: The path parameters of a form that name an object of the link's account.
 OF_A_LINK: Final = ("payment_id", "token_id")
@@ -345,6 +347,7 @@ API: Final[Mapping[tuple[str, str], Callable[[Owned], Tries]]] = {
     ("GET", "/api/links"): lambda _: [({}, None)],
     ("GET", "/api/tokens"): lambda _: [({"shopperReference": SHOPPER}, None)],
     ("POST", "/api/tokens/{token_id}/disable"): lambda _: [({}, None)],
+    ("GET", "/api/today"): lambda _: [({}, None)],
     ("GET", "/storedPaymentMethods"): lambda v: [
         ({"merchantAccount": v.account, "shopperReference": SHOPPER}, None)
     ],

@@ -51,7 +51,7 @@ async def sign_in(page: Page, url: str) -> None:
     await page.get_by_label("Name").fill("sari")
     await page.get_by_label("Password").fill(PASSWORD)
     await page.get_by_role("button", name="Sign in").click()
-    await expect(page.get_by_role("heading", name="Today")).to_be_visible()
+    await expect(page.get_by_role("heading", name="Today", level=1)).to_be_visible()
 
 
 async def look(page: Page, url: str, case: str) -> list[str]:
