@@ -20,6 +20,7 @@ from kasir.jobs.closing import Closing, Waits
 from kasir.jobs.due import Due
 from kasir.jobs.due_subscriptions import DueSubscriptions
 from kasir.jobs.renewing import Renewing
+from kasir.jobs.reports import Reports
 from kasir.jobs.schema import bring_up_to_date
 from kasir.ledger.payment_book import PostgresPaymentBook
 from kasir.ledger.tokens import Tokens
@@ -57,6 +58,7 @@ class Parts:
         events: The shop's events, page by page.
         delivery: Delivers events to the shop; run by the worker.
         relay: Relays notifications to the shop's own Adyen handler; run by the worker.
+        reports: Fetches and reconciles Adyen's reports; run by the worker.
         due: Finds due work and enqueues it.
         links: `/paymentLinks` and the form behind them.
         links_kept: The stored links; encrypts those that an earlier version stored unencrypted.
@@ -84,6 +86,7 @@ class Parts:
     events: EventFeed
     delivery: EventDelivery
     relay: Relay
+    reports: Reports
     due: Due
     links: PaymentLinks
     links_kept: PostgresLinks
@@ -127,6 +130,7 @@ class Parts:
                 pool, vault, [timedelta(seconds=gap) for gap in limits.event_gaps_s], clock
             ),
             relay=shared.relay(),
+            reports=shared.reports(),
             due=due,
             links=shared.links(links, checkout, closing),
             links_kept=links,

@@ -20,5 +20,8 @@ class JobKind(StrEnum):
     DELIVER = "deliver"
     #: Relays notifications to the shop's own Adyen handler. Payload: the token of the queue.
     RELAY = "relay"
+    #: Fetches a report of Adyen's and reconciles it. Payload: its id; empty to look for payments
+    #: that no report has.
+    REPORT = "report"
     #: Does what is due for a subscription (its turn). Payload: its id.
     RENEW = "subscription"
