@@ -35,6 +35,7 @@ from kasir.reconciliation.comparing import (
 from kasir.reconciliation.entries import Entry, ReportKind, Role
 from kasir.reconciliation.reading import RowFault
 from kasir.reconciliation.tables import UnreadableReport
+from kasir.report_settings import RupiahDecimals
 from kasir.store import cases, payouts, reports
 from kasir.store.database import Connection, retried, transaction
 from kasir.store.payouts import PayoutRow, ReportRow, Twice
@@ -103,7 +104,7 @@ class Reconciling:
         await self._write_fees(report, survey)
         counted = totals.belongs
         counts = survey.rows, counted[Belongs.OURS], counted[Belongs.FOREIGN]
-        note = survey.printing.note(self.stored.rupiah)
+        note = _note(survey, self.stored.rupiah)
         await reports.reconciled(self.stored.pool, report.id, counts, note, self.stored.clock.now())
         await self.search.run()
         _log.info(
@@ -199,7 +200,10 @@ class Reconciling:
     # After all rows -----------------------------------------------------------------------------
 
     async def _write_batches(self, report: Report, survey: Survey, totals: _Totals) -> None:
-        """Store the batches, and open a case for each that does not add up."""
+        """Store the batches, and open a case for each that does not add up.
+
+        If rows cannot be read, the batches cannot add up, and are no cases of their own.
+        """
         now, decimals = self.stored.clock.now(), survey.printing.decimals(self.stored.rupiah)
         batches = survey.batches.all
         unbalanced = [_unbalanced(batch) for batch in batches.values() if not batch.is_balanced]
@@ -209,6 +213,8 @@ class Reconciling:
             for key, batch in batches.items()
         ]
         await payouts.write_payouts(self.stored.pool, report.id, rows)
+        if survey.unreadable:
+            return
         await cases.close_disproved(self.stored.pool, balanced, report.id, now)
         await cases.open_cases(self.stored.pool, unbalanced, report.id, now)
 
@@ -288,7 +294,16 @@ def _unreadable(report: Report, fault: RowFault) -> Finding:
         kind=CaseKind.UNREADABLE_ROW,
         reason=fault.why,
         line=fault.line,
+        psp_reference=fault.psp_reference,
     )
+
+
+def _note(survey: Survey, rupiah: RupiahDecimals) -> str:
+    """What a person should know of a report although it is reconciled; empty where nothing."""
+    notes = [survey.printing.note(rupiah)]
+    if survey.unreadable:
+        notes.append(f"{survey.unreadable} rows cannot be read, so its batches are not checked")
+    return "; ".join(filter(None, notes))
 
 
 def _batch_key(batch: Batch) -> str:

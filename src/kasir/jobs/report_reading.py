@@ -35,6 +35,7 @@ class Survey:
 
     kind: ReportKind = ReportKind.SETTLEMENT
     rows: int = 0
+    unreadable: int = 0
     last_line: int = 0
     printing: Printing = field(default_factory=Printing)
     batches: Batches = field(default_factory=Batches)
@@ -87,6 +88,7 @@ class StoredReports:
         async for kind, read, faults in self.read(report):
             survey.kind = kind
             survey.rows += len(read) + len(faults)
+            survey.unreadable += len(faults)
             lines = [entry.line for entry in read] + [fault.line for fault in faults]
             survey.last_line = max([survey.last_line, *lines])
             own = [entry for entry in read if is_of_account(entry, self.merchant_account)]

@@ -29,9 +29,10 @@ _ENTRY: Final[Mapping[ReportKind, Callable[[Row], Entry]]] = {
 
 @dataclass(frozen=True, slots=True)
 class RowFault:
-    """A row that cannot be read, and why."""
+    """A row that cannot be read, and why; its pspReference is empty if it has none."""
 
     line: int
+    psp_reference: str
     why: str
 
 
@@ -64,5 +65,5 @@ def entries(rows: Iterable[Row], kind: ReportKind) -> tuple[list[Entry], list[Ro
         try:
             read.append(_ENTRY[kind](row))
         except UnreadableRow as error:
-            faults.append(RowFault(row.line, str(error)))
+            faults.append(RowFault(row.line, row.get("Psp Reference"), str(error)))
     return read, faults

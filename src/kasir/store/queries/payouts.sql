@@ -164,6 +164,13 @@ WHERE payment.captured > 0
       AND NOT EXISTS (
           SELECT FROM report_row
           WHERE report_row.payment_id = payment.id AND report_row.type = 'Settled'
+      )
+      -- Its row may be one that cannot be read.
+      AND NOT EXISTS (
+          SELECT FROM reconciliation_case AS found
+          WHERE found.state = 'open' AND found.kind IN ('unknown_type', 'unreadable_row')
+                AND (found.payment_id = payment.id
+                     OR found.psp_reference = payment.psp_reference)
       );
 
 -- name: unrefunded(after_at, after_id, most, first_at, last_at)
