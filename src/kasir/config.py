@@ -7,22 +7,22 @@ from __future__ import annotations
 
 import base64
 import os
-import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
 from kasir.adyen.environments import Addresses, Environment, addresses
 from kasir.adyen.signing import key_from_hex
+from kasir.desk_settings import DeskSettings, desk_from
 from kasir.errors import SettingError
 from kasir.guessable import TWIN_KEY, TWIN_MERCHANT, TWIN_SECRET, guessable, published
 from kasir.limits import Limits
 from kasir.relay_settings import RelaySend, RelaySettings
 from kasir.report_settings import ReportSettings, report_settings_from
+from kasir.retention_settings import Retention, kept_from
 from kasir.shop_identity import ShopIdentity, identity_from
 
 _TWIN_URL: Final = "http://127.0.0.1:8700"
@@ -37,23 +37,6 @@ _EVENTS_SECRET_BYTES_MIN: Final = 24
 _LOCAL_URL: Final = "http://127.0.0.1:8000"
 #: How the names of all settings begin.
 _PREFIXES: Final = ("ADYEN_", "KASIR_")
-#: A whole number of days, from 1 to 99999.
-_DAYS: Final = re.compile(r"[1-9][0-9]{0,4}", re.ASCII)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Retention:
-    """How long data is kept after it is no longer needed; see docs/runbook.md.
-
-    Attributes:
-        jobs: How long a finished or failed job is kept after its end.
-        notices: How long the content of a notice is kept after it was read.
-        events: How long an event is kept after the shop accepted it.
-    """
-
-    jobs: timedelta = timedelta(days=14)
-    notices: timedelta = timedelta(days=90)
-    events: timedelta = timedelta(days=30)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -81,6 +64,7 @@ class Settings:
     follow_twin_clock: bool = False
     identity: ShopIdentity = field(default_factory=ShopIdentity)
     kept: Retention = field(default_factory=Retention)
+    desk: DeskSettings = field(default_factory=DeskSettings)
     limits: Limits = field(default_factory=Limits)
     #: The variables that the settings were read from, for the accounts of the database.
     environ: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
@@ -154,7 +138,8 @@ def settings_from(environ: Mapping[str, str] | None = None) -> Settings:
         metrics_key=env.get("KASIR_METRICS_KEY") or None,
         follow_twin_clock=twin and env.get("KASIR_FOLLOW_TWIN_CLOCK", "") == "1",
         identity=identity_from(env),
-        kept=_kept(env),
+        kept=kept_from(env),
+        desk=desk_from(env),
         environ={name: text for name, text in env.items() if name.startswith(_PREFIXES)},
     )
     if environment is Environment.LIVE:
@@ -208,24 +193,6 @@ def _weak(
 def _open_cure(url: str | None) -> str | None:
     """What is wrong with an address in live: it is not https; None if nothing is wrong."""
     return None if not url or url.startswith("https://") else "must begin with https:// in live"
-
-
-def _kept(env: Mapping[str, str]) -> Retention:
-    default = Retention()
-    return Retention(
-        jobs=_days(env, "KASIR_KEEP_JOBS_DAYS", default.jobs),
-        notices=_days(env, "KASIR_KEEP_NOTICES_DAYS", default.notices),
-        events=_days(env, "KASIR_KEEP_EVENTS_DAYS", default.events),
-    )
-
-
-def _days(env: Mapping[str, str], name: str, default: timedelta) -> timedelta:
-    text = env.get(name)
-    if not text:
-        return default
-    if not _DAYS.fullmatch(text):
-        raise SettingError(name, f"{text!r} is not a whole number of days from 1 to 99999")
-    return timedelta(days=int(text))
 
 
 def _stripped(environ: Mapping[str, str] | None) -> dict[str, str]:

@@ -235,3 +235,18 @@ class Limits:
     visits_s: float = 60.0
     #: The most posts of one link's form that wait together for the answer to an earlier post.
     forms_waiting_max: int = 8
+    #: How long a session of the desk may be unused, and how long it may last in total.
+    desk_session_idle_s: float = 3600.0
+    desk_session_s: float = 12 * 3600.0
+    #: How many wrong passwords need no wait after them: of one name, and from one address. Many
+    #: people may share one address.
+    desk_guesses_max: int = 5
+    desk_guesses_per_address_max: int = 20
+    #: The longest wait after a wrong password, and after how long without one the count begins
+    #: again.
+    desk_guess_wait_s: float = 900.0
+    desk_guesses_s: float = 24 * 3600.0
+    #: Passwords that one process hashes at once; each takes 64 MB.
+    desk_hashes_max: int = 2
+    #: The rows of a page of the desk.
+    desk_rows_max: int = 50

@@ -18,16 +18,18 @@ DECODES: Final = {
     "demo/node_library.py": "the output of a program of the demo",
     "jobs/closing.py": "a question that Kasir stored",
     "store/accounts.py": "the settings of an account, which Kasir stored",
+    "store/audit.py": "what Kasir recorded of an act",
     "store/payments.py": "a fact that Kasir stored",
     "requests/subscription_fields.py": "a body with a repeated field, to name the field",
     "store/links.py": "a link that Kasir stored",
+    "store/people.py": "the roles of a person, which Kasir stored",
     "web/events_api.py": "an event that Kasir stored",
 }
 #: The modules that contain a NUL in a text, and the reason.
 NULS: Final = {
     "adyen/checks.py": "names the field of a request that contains NUL",
     "adyen/texts.py": "replaces NUL in every statement: see store/database.py",
-    "payment_form/static_files.py": "refuses NUL in the name of a file, which is not stored",
+    "static_files.py": "refuses NUL in the name of a file, which is not stored",
     "webhooks/receiving.py": "removes NUL from an excerpt for people",
 }
 

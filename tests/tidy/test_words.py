@@ -71,7 +71,6 @@ NOWHERE: Final = (
     Private("standing standings", "summary, status"),
     Private("news", "events, facts, notifications"),
     Private("wake wakes woken waking woke", "schedule"),
-    Private("desk desks", "use case, operator"),
     Private("examine examined examines examination diagnosis", "doctor"),
 )
 #: Words that may not be in names. In prose they are ordinary English.

@@ -210,6 +210,9 @@ class BoundedHttp(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """Set the time and size limits of a request's head when its first byte arrives."""
         super().on_message_begin()
+        # Uvicorn may replace the scope's client by the one that a proxy names; the desk asks for
+        # the proxy itself.
+        self.scope["state"]["peer"] = self.client[0] if self.client else ""
         self._is_reading = True
         self._head_left = self.limits.request_head_bytes_max
         self._unread_left = self.limits.drained_bytes_max

@@ -9,8 +9,7 @@ Read it in this order:
   `wallet_redirect`, `browser_info`: parts of the pages and of the request to Adyen.
 - `pages`, `texts`, `security_headers`, `static_files`, `error_pages`: what all pages share.
 - `shop_files`, `colours`: the shop's logo and the style sheet of its colour.
-- `form_requests`, `link_lookup`, `origin_check`, `rate_limits`, `live_updates`: what all requests
-  share.
+- `form_requests`, `link_lookup`, `rate_limits`, `live_updates`: what all requests share.
 
 This package calls `kasir.requests` through the app's parts, as the API does. It imports
 `http_types`, `wiring` and packages below them, and never `kasir.web`.

@@ -7,8 +7,9 @@ from typing import Any
 
 from litestar import Response
 
+from kasir.browser_requests import path_of
 from kasir.http_types import AnyRequest, chosen_parts
-from kasir.payment_form.form_requests import FORM_PATH, path_of
+from kasir.payment_form.form_requests import FORM_PATH
 from kasir.payment_form.pages import Visit
 
 

@@ -20,19 +20,24 @@ from litestar import Response, post, route
 from litestar.params import FromPath
 
 from kasir.adyen.replies import Answer
+from kasir.browser_requests import (
+    READ_METHODS,
+    client_key,
+    posted_fields,
+    query_fields,
+    require_same_origin,
+)
 from kasir.errors import InvalidRequest, StillRunning
 from kasir.gateway.methods import GOPAY, METHODS
 from kasir.http_types import AnyRequest, OurParts
 from kasir.ids import PaymentId
 from kasir.payment_form.browser_info import browser_info
 from kasir.payment_form.consent import agreed, consent_of
-from kasir.payment_form.form_requests import READ_METHODS, posted_fields, query_fields
 from kasir.payment_form.line_items import line_items
 from kasir.payment_form.link_lookup import find_link, find_payment
 from kasir.payment_form.offers import Offer, find_offer
-from kasir.payment_form.origin_check import require_same_origin
 from kasir.payment_form.pages import Page, Visit
-from kasir.payment_form.rate_limits import client_key, visitor_limits
+from kasir.payment_form.rate_limits import visitor_limits
 from kasir.payment_form.saved_methods import (
     SavedWallet,
     distinct_dates,
@@ -104,7 +109,7 @@ def _can_be_approved(open_link: OpenLink, payment: Payment) -> bool:
 @post("/pay/{link_id:str}", status_code=HTTPStatus.OK, include_in_schema=False)
 async def post_form(request: AnyRequest, parts: OurParts, link_id: FromPath[str]) -> Page:
     """Start a payment, or continue the one that was started."""
-    require_same_origin(request, parts)
+    require_same_origin(request, parts.settings.public_url)
     # Before the link is read, because the link may change while a slow body arrives.
     form = await posted_fields(request)
     visit, open_link = await find_link(request, parts, link_id)
@@ -141,7 +146,7 @@ async def post_payment(
     parts: OurParts, request: AnyRequest, link_id: FromPath[str], payment_id: FromPath[str]
 ) -> Page:
     """Continue a payment: send the shopper to the wallet again, or repeat an unanswered call."""
-    require_same_origin(request, parts)
+    require_same_origin(request, parts.settings.public_url)
     visit, open_link, payment = await find_payment(request, parts, link_id, payment_id)
     visitor_limits(request).check_form(link_id, client_key(request), parts.clock.now())
     is_paid = open_link.status is LinkStatus.COMPLETED

@@ -9,9 +9,10 @@ from http import HTTPStatus
 from typing import Final
 
 from kasir.adyen.calls import OWN_VERSION
+from kasir.browser_requests import client_key
 from kasir.gateway.methods import GOPAY
 from kasir.http_types import AnyRequest
-from kasir.payment_form.rate_limits import client_key, visitor_limits
+from kasir.payment_form.rate_limits import visitor_limits
 from kasir.payment_form.saved_methods import SavedWallet, list_saved
 from kasir.requests.payment_links import OpenLink
 from kasir.wiring import Parts

@@ -21,10 +21,11 @@ from litestar import Response
 from litestar.response import Redirect
 
 from kasir.adyen.environments import Environment
+from kasir.browser_requests import path_of, query_fields
 from kasir.gateway.methods import GOPAY
 from kasir.http_types import AnyRequest
 from kasir.money import Money
-from kasir.payment_form.form_requests import FORM_PATH, path_of, query_fields
+from kasir.payment_form.form_requests import FORM_PATH
 from kasir.payment_form.security_headers import page_headers
 from kasir.payment_form.shop_files import colour_path
 from kasir.payment_form.static_files import static_path

@@ -11,13 +11,13 @@ from litestar import get, route
 from litestar.params import FromPath
 from litestar.response import ServerSentEvent, ServerSentEventMessage
 
+from kasir.browser_requests import READ_METHODS, client_key
 from kasir.clock import pause
 from kasir.http_types import AnyRequest, OurParts
-from kasir.payment_form.form_requests import READ_METHODS
 from kasir.payment_form.link_lookup import find_payment, payment_of
 from kasir.payment_form.live_updates import ChangePollers
 from kasir.payment_form.pages import Page, Visit
-from kasir.payment_form.rate_limits import client_key, visitor_limits
+from kasir.payment_form.rate_limits import visitor_limits
 from kasir.payment_form.status_views import (
     StatusView,
     status_page,

@@ -16,7 +16,6 @@ from typing import Final, Self
 
 from litestar.exceptions import TooManyRequestsException
 
-from kasir.client_addresses import customer_network, parse_address
 from kasir.http_types import AnyRequest
 from kasir.limits import Limits
 
@@ -163,14 +162,3 @@ def visitor_limits(request: AnyRequest) -> VisitorLimits:
     """Return the limits of the app that serves a request."""
     limits: VisitorLimits = request.app.state.visitor_limits
     return limits
-
-
-def client_key(request: AnyRequest) -> str:
-    """Return the client's address to count by; empty if the address does not identify a client.
-
-    A loopback address identifies no client. If a proxy on this machine does not forward the
-    addresses of its clients, all of them would be counted as one client.
-    """
-    host = request.client.host if request.client else ""
-    address = parse_address(host)
-    return "" if address is None or address.is_loopback else customer_network(host)

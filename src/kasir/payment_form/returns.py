@@ -14,13 +14,13 @@ from litestar.params import FromPath
 
 from kasir.adyen.calls import OWN_VERSION
 from kasir.adyen.replies import ResultCode
+from kasir.browser_requests import READ_METHODS, client_key, posted_fields, query_fields
 from kasir.errors import KasirError
 from kasir.http_types import AnyRequest, OurParts
 from kasir.ids import PaymentId
-from kasir.payment_form.form_requests import READ_METHODS, posted_fields, query_fields
 from kasir.payment_form.link_lookup import find_payment
 from kasir.payment_form.pages import Page
-from kasir.payment_form.rate_limits import client_key, visitor_limits
+from kasir.payment_form.rate_limits import visitor_limits
 from kasir.payments.facts import returned
 from kasir.wiring import Parts
 

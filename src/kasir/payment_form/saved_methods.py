@@ -21,14 +21,13 @@ from litestar.params import FromPath
 
 from kasir.adyen.calls import OWN_VERSION
 from kasir.adyen.replies import Answer
+from kasir.browser_requests import READ_METHODS, client_key, require_same_origin
 from kasir.errors import InvalidRequest, NotFound
 from kasir.gateway.methods import GOPAY
 from kasir.http_types import AnyRequest, OurParts
-from kasir.payment_form.form_requests import READ_METHODS
 from kasir.payment_form.link_lookup import find_link
-from kasir.payment_form.origin_check import require_same_origin
 from kasir.payment_form.pages import Page, Visit
-from kasir.payment_form.rate_limits import client_key, visitor_limits
+from kasir.payment_form.rate_limits import visitor_limits
 from kasir.payment_form.status_views import closed_page
 from kasir.requests.payment_links import CARD_ON_FILE, SUBSCRIPTION, OpenLink
 from kasir.tokens.model import Token
@@ -133,7 +132,7 @@ async def post_saved(
     request: AnyRequest, parts: OurParts, link_id: FromPath[str], token_id: FromPath[str]
 ) -> Page:
     """Remove a saved wallet; a wallet that no longer exists counts as removed."""
-    require_same_origin(request, parts)
+    require_same_origin(request, parts.settings.public_url)
     visitor_limits(request).check_form(link_id, client_key(request), parts.clock.now())
     visit, open_link = await find_link(request, parts, link_id)
     if closed := closed_page(visit, open_link):

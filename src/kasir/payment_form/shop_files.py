@@ -10,10 +10,11 @@ from litestar import Response, route
 from litestar.exceptions import NotFoundException
 from litestar.params import FromPath
 
+from kasir.browser_requests import READ_METHODS
 from kasir.http_types import AnyRequest, OurParts, accounts_of
 from kasir.payment_form.colours import style_sheet
-from kasir.payment_form.form_requests import FORM_PATH, READ_METHODS
-from kasir.payment_form.static_files import CACHED_HEADERS
+from kasir.payment_form.form_requests import FORM_PATH
+from kasir.static_files import CACHED_HEADERS
 
 _COLOUR_FILE: Final = re.compile(r"([0-9a-f]{6})\.css", re.ASCII)
 #: An SVG that is opened as a page of its own runs and loads nothing.

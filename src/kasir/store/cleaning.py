@@ -14,7 +14,7 @@ from typing import Any, Final
 import structlog
 
 from kasir.clock import Clock, pause
-from kasir.config import Retention
+from kasir.retention_settings import Retention
 from kasir.store.database import Pool, queries
 
 SQL: Final = queries("cleaning")

@@ -14,6 +14,9 @@ from litestar.di import Provide
 from kasir.account_parts import open_accounts
 from kasir.accounts import Accounts
 from kasir.config import Settings
+from kasir.desk.error_pages import error_page as desk_error_page
+from kasir.desk.error_pages import is_desk_path
+from kasir.desk.routes import ROUTERS as DESK_ROUTERS
 from kasir.http_types import AnyRequest, chosen_parts, parts_of_link
 from kasir.jobs.account_worker import work_for_all
 from kasir.limits import Limits
@@ -59,8 +62,10 @@ async def parts_of(scope: Scope) -> Parts:
 
 
 def respond_to_error(request: AnyRequest, error: Exception) -> Response[Any]:
-    """Answer an error with a page on the payment form's paths, and with JSON on all others."""
+    """Answer an error with a page on paths of the form and the desk, and with JSON on others."""
     response = error_response(request, error)
+    if is_desk_path(request):
+        return desk_error_page(request, error, response)
     return error_page(request, response) if is_form_path(request) else response
 
 
@@ -98,6 +103,7 @@ def create_app(settings: Settings | None = None, *, with_worker: bool = False) -
             webhooks.standard,
             webhooks.tokens,
             *FORM_ROUTES,
+            *DESK_ROUTERS,
         ],
         dependencies={"parts": Provide(parts_of)},
         exception_handlers={Exception: respond_to_error},

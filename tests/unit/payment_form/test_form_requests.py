@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kasir.payment_form.form_requests import parse_pairs
+from kasir.browser_requests import parse_pairs
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from fakes import NOW
+from kasir.browser_requests import client_key
 from kasir.payment_form import rate_limits
-from kasir.payment_form.rate_limits import ConcurrencyLimit, RateLimit, client_key
+from kasir.payment_form.rate_limits import ConcurrencyLimit, RateLimit
 
 MINUTE = timedelta(minutes=1)
 

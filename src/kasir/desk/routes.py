@@ -1,0 +1,19 @@
+"""All routes of the desk, for an app to serve."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from litestar import Router
+from litestar.handlers import HTTPRouteHandler
+
+from kasir.desk import login, people, today
+from kasir.desk.access import desk_router, open_router
+
+#: Every page and act: a signed-in person with its role may use it.
+GUARDED: Final[list[HTTPRouteHandler]] = [
+    *login.ROUTES,
+    *today.ROUTES,
+    *people.ROUTES,
+]
+ROUTERS: Final[list[Router]] = [open_router(login.OPEN_ROUTES), desk_router(GUARDED)]

@@ -1,0 +1,108 @@
+"""The desk in the test's own process, and the browsers of its people, without JavaScript."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from html import unescape
+from typing import Final
+
+import httpx
+from litestar import Litestar
+
+from kasir.account_parts import open_accounts
+from kasir.clock import Clock
+from kasir.desk.services import Services
+from kasir.people.roles import Role
+from kasir.web.app import create_app
+from kasir.wiring import Parts, open_parts
+from opened_kasir import settings_on
+from two_accounts import FIRST
+
+PASSWORD: Final = "a password of the tests"
+#: The address of the desk in the tests.
+HOST: Final = "http://kasir"
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A person at a browser."""
+
+    name: str
+    http: httpx.AsyncClient
+
+    async def see(self, path: str, **headers: str) -> httpx.Response:
+        """Open a page; redirects are not followed."""
+        return await self.http.get(path, headers=headers)
+
+    async def sign_in(
+        self, password: str = PASSWORD, name: str | None = None, **fields: str
+    ) -> httpx.Response:
+        """Post the form to sign in."""
+        given = {"name": name or self.name, "password": password} | fields
+        return await self.http.post("/desk/login", data=given)
+
+    async def post(self, path: str, page: str = "", **fields: str) -> httpx.Response:
+        """Post a form with the CSRF token of a page; the start page if none is named."""
+        token = await self.csrf_token(page or "/desk")
+        return await self.http.post(path, data={"csrf": token, "reason": "a test"} | fields)
+
+    async def csrf_token(self, page: str = "/desk") -> str:
+        """The CSRF token on a page."""
+        answer = await self.see(page)
+        found = re.search(r'name="csrf" value="([0-9a-f]+)"', answer.text)
+        assert found, f"{page} {answer.status_code}"
+        return found[1]
+
+
+@dataclass(frozen=True, slots=True)
+class OpenDesk:
+    """An open Kasir whose desk people use."""
+
+    parts: Parts
+    services: Services
+    app: Litestar
+
+    async def person(self, name: str, role: Role | None = Role.VIEW, account: str = FIRST) -> None:
+        """Add a person, with a role in an account."""
+        await self.services.people.add(name, PASSWORD, account, role or Role.VIEW)
+        if role is None:
+            await self.services.people.remove_role(name, account)
+
+    @asynccontextmanager
+    async def browser(self, name: str = "", client: str = "127.0.0.1") -> AsyncIterator[Person]:
+        """A browser in which nobody is signed in."""
+        transport = httpx.ASGITransport(app=self.app, client=(client, 50_000))  # type: ignore[arg-type]  # ASGI, with Litestar's own types.
+        async with httpx.AsyncClient(transport=transport, base_url=HOST) as http:
+            yield Person(name, http)
+
+    @asynccontextmanager
+    async def signed_in(
+        self, name: str, role: Role = Role.VIEW, account: str = FIRST
+    ) -> AsyncIterator[Person]:
+        """A new person who is signed in."""
+        await self.person(name, role, account)
+        async with self.browser(name) as person:
+            assert (await person.sign_in()).status_code == 303
+            yield person
+
+
+@asynccontextmanager
+async def open_desk(
+    dsn: str, clock: Clock | None = None, **environ: str
+) -> AsyncIterator[OpenDesk]:
+    """Open a Kasir with a desk on a database; `clock` is the machine's."""
+    settings = settings_on(dsn, **environ)
+    async with open_parts(settings, machine=clock) as parts, open_accounts(parts) as accounts:
+        app = create_app(settings)
+        app.state.parts, app.state.accounts = parts, accounts
+        services = app.state["desk_services"] = Services.of(parts)
+        yield OpenDesk(parts, services, app)
+
+
+def text_of(page: httpx.Response) -> str:
+    """The text of a page without tags, each run of whitespace as one space."""
+    body = re.sub(r"<(style|script|title)\b.*?</\1>", "", page.text, flags=re.DOTALL)
+    return " ".join(unescape(re.sub(r"<[^>]+>", " ", body)).split())
