@@ -103,6 +103,24 @@ def doctor(*, as_json: AsJson = False) -> None:
 
 
 @app.command
+def reconcile(*files: Path, account: AccountName = None, as_json: AsJson = False) -> None:
+    """Compare Adyen's reports with the payments in Kasir. The exit code is 1 if a case is open.
+
+    Parameters
+    ----------
+    files
+        Files "Settlement details" or "Payment accounting", as CSV, from Customer Area, Reports.
+    account
+        The merchant account; by default that of the environment.
+    as_json
+        Print JSON instead of a table.
+    """
+    from kasir.cli.reconcile import main as run
+
+    run(files, account, as_json=as_json)
+
+
+@app.command
 def migrate() -> None:
     """Update the database's schema."""
     from kasir.cli.operator import migrate as run

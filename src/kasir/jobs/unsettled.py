@@ -14,7 +14,7 @@ from typing import Final
 
 from kasir.clock import Clock
 from kasir.reconciliation.cases import CaseKind, Finding
-from kasir.reconciliation.comparing import unsettled_key
+from kasir.reconciliation.comparing import unrefunded_key, unsettled_key
 from kasir.store import cases, payouts
 from kasir.store.database import Pool
 from kasir.store.payouts import Position, SettledRange, Unsettled
@@ -97,7 +97,7 @@ def _unsettled(row: Unsettled, found: SettledRange) -> Finding:
 def _unrefunded(row: Unsettled) -> Finding:
     refunded = f"the refund {row.name} of {row.minor_units} {row.currency} ({row.reference})"
     return Finding(
-        key=f"unrefunded:{row.payment_id}:{row.name}",
+        key=unrefunded_key(row.payment_id, row.name),
         kind=CaseKind.REFUND,
         reason=f"{refunded} is in no report, although later payments are",
         payment_id=row.payment_id,

@@ -93,12 +93,15 @@ def compared(
         is_foreign: Whether Kasir knows the payment as another system's, by its notification.
     """
     belongs = _belongs(entry, payment, context, is_foreign=is_foreign)
+    row = _row_fault(entry)
+    ledger = _ledger_fault(entry, payment, context) if payment else None
     faults = {
-        "row": _row_fault(entry),
+        "row": row,
         "type": _type_fault(entry, belongs),
         "missing": _missing_fault(entry, belongs),
-        "ledger": _ledger_fault(entry, payment, context) if payment else None,
-        "fee": _fee_fault(entry, context) if belongs is Belongs.OURS else None,
+        "ledger": ledger,
+        # The fees of a wrong amount mean nothing.
+        "fee": _fee_fault(entry, context) if payment and not row and not ledger else None,
     }
     findings, disproved = [], []
     for check, fault in faults.items():
@@ -119,12 +122,19 @@ def compared(
         )
     if payment and entry.role is Role.SETTLED:
         disproved.append(unsettled_key(payment.intent.id))
+    if payment and entry.role is Role.REFUNDED:
+        disproved.append(unrefunded_key(payment.intent.id, entry.modification))
     return Comparison(belongs, tuple(findings), tuple(disproved))
 
 
 def unsettled_key(payment_id: str) -> str:
     """The key of the case that a payment is in no report."""
     return f"unsettled:{payment_id}"
+
+
+def unrefunded_key(payment_id: str, refund: str) -> str:
+    """The key of the case that a refund, by its pspReference, is in no report."""
+    return f"unrefunded:{payment_id}:{refund}"
 
 
 def captured(entry: Entry, payment: Payment) -> int | None:

@@ -60,9 +60,11 @@ class PaidRow:
         report: The name of the report; empty in rows of one payout.
         paid_out_at: When the batch was paid out, if it is known.
         position: The report and the line, for the next page.
+        kind: The kind of the report.
     """
 
     row: ReportRow
+    kind: str
     reference: str
     report: str
     paid_out_at: datetime | None
@@ -338,6 +340,7 @@ def _paid_of(
     amounts = ("currency", "gross", "net_currency", "net", "fees")
     return PaidRow(
         row=ReportRow(**{name: row[name] for name in (*names, *amounts)}),
+        kind=row["kind"],
         reference=reference,
         report=report,
         paid_out_at=paid_out_at,

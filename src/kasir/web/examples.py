@@ -99,6 +99,39 @@ _PAYMENT: Final = {
 }
 EVENT: Final = {"type": "payment.authorised", "timestamp": _TIME, "data": _PAYMENT}
 
+_PAID_ROW: Final = {
+    "type": "Settled",
+    "gross": _AMOUNT,
+    "fees": {"currency": "IDR", "value": 500},
+    "net": {"currency": "IDR", "value": 24_500},
+    "pspReference": _PSP_REFERENCE,
+    "modification": _PSP_REFERENCE,
+    "at": _TIME,
+    "batch": "12",
+    "report": "settlement_detail_report_batch_12.csv",
+}
+_PAYOUT: Final = {
+    "id": 7,
+    "batch": "12",
+    "paidOut": {"currency": "IDR", "value": 2_450_000},
+    "payments": 100,
+    "net": {"currency": "IDR", "value": 2_450_000},
+    "addsUp": True,
+    "report": "settlement_detail_report_batch_12.csv",
+    "paidOutAt": _TIME,
+}
+_CASE: Final = {
+    "id": 3,
+    "kind": "amount",
+    "state": "open",
+    "reason": "Adyen settled 2500, and Kasir captured 25000",
+    "openedAt": _TIME,
+    "paymentId": "pay_01M83KNY27JYB87A54MGEZYHQ8",
+    "pspReference": _PSP_REFERENCE,
+    "batch": "12",
+    "report": "settlement_detail_report_batch_12.csv",
+    "line": 17,
+}
 REQUESTS: Final[dict[str, dict[str, Any]]] = {
     "post_payment_methods": {"amount": _AMOUNT, "countryCode": "ID", "channel": "Web"},
     "post_payments": {
@@ -126,6 +159,7 @@ REQUESTS: Final[dict[str, dict[str, Any]]] = {
     "post_subscription_pause": {"at": "periodEnd"},
     "post_subscription_resume": {"at": "now"},
     "post_subscription_payment": _PAID_BY,
+    "post_case_close": {"why": "The bank returned it; Adyen pays it with batch 14."},
 }
 ANSWERS: Final[dict[str, Any]] = {
     "live": {"status": "ok"},
@@ -155,7 +189,31 @@ ANSWERS: Final[dict[str, Any]] = {
     },
     **dict.fromkeys(("post_payment_links", "get_payment_link", "patch_payment_link"), _LINK_ANSWER),
     "get_payments": {"payments": [_PAYMENT]},
-    "get_payment": _PAYMENT,
+    "get_payment": {
+        **_PAYMENT,
+        "payout": {
+            "net": {"currency": "IDR", "value": 24_500},
+            "fees": {"currency": "IDR", "value": 500},
+            "batch": "12",
+            "paidOutAt": _TIME,
+            "rows": [_PAID_ROW],
+        },
+    },
+    "get_payouts": {"payouts": [_PAYOUT], "next": None},
+    "get_payout": {
+        "payouts": [_PAYOUT],
+        "payments": [{**_PAID_ROW, "paymentId": _PAYMENT["id"], "reference": "ORDER-1001"}],
+        "next": None,
+    },
+    "get_cases": {"cases": [_CASE], "next": None},
+    "get_case": _CASE,
+    "post_case_close": {
+        **_CASE,
+        "state": "closed",
+        "closedAt": _TIME,
+        "closedBy": "API",
+        "why": "The bank returned it; Adyen pays it with batch 14.",
+    },
     "get_events": {
         "events": [{"id": "evt_01M83KNY27JYB87A54MGEZYHQ8", **EVENT}],
         "next": "evt_01M83KNY27JYB87A54MGEZYHQ8",

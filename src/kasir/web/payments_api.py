@@ -12,7 +12,9 @@ from kasir.errors import Fault, InvalidRequest, NotFound
 from kasir.http_types import AnyRequest, OurParts
 from kasir.ids import PaymentId
 from kasir.shop_events.shapes import PaymentOut, shown
+from kasir.store import payouts
 from kasir.web.keys import keyed_router
+from kasir.web.payout_shapes import PaymentWithPayoutOut, payment_payout
 from kasir.web.query_parameters import NO_PARAMETERS, check_parameters_and_no_body
 
 _LISTED_MAX: Final = 100
@@ -49,13 +51,14 @@ async def get_payments(
 @get("/api/payments/{payment_id:str}")
 async def get_payment(
     request: AnyRequest, parts: OurParts, payment_id: FromPath[str]
-) -> PaymentOut:
-    """Return one payment with all its facts."""
+) -> PaymentWithPayoutOut:
+    """Return one payment with all its facts, and its payout if a report of Adyen's has it."""
     await check_parameters_and_no_body(request, NO_PARAMETERS)
     payment = await parts.payments.payment(PaymentId(payment_id))
     if payment is None:
         raise NotFound("payment", payment_id)
-    return shown(payment)
+    payout = payment_payout(await payouts.rows_of_payment(parts.pool, payment_id))
+    return PaymentWithPayoutOut(**msgspec.structs.asdict(shown(payment)), payout=payout)
 
 
 ROUTES: Final = keyed_router("Kasir", [get_payments, get_payment])
