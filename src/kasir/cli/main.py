@@ -18,6 +18,7 @@ from cyclopts.validators import Number
 
 from kasir.cli.account_commands import account
 from kasir.cli.desk_commands import desk
+from kasir.cli.report_commands import reconcile
 from kasir.cli.version import version
 from kasir.errors import KasirError
 
@@ -30,6 +31,7 @@ app = App(
 apikey = App(name="apikey", help="Keys that shops call Kasir with.")
 app.command(apikey)
 app.command(account)
+app.command(reconcile)
 app.command(desk)
 notices = App(name="notices", help="Notifications from Adyen, and what was done with each.")
 app.command(notices)
@@ -100,24 +102,6 @@ def doctor(*, as_json: AsJson = False) -> None:
     from kasir.cli.doctor import main as run
 
     run(os.environ, as_json=as_json)
-
-
-@app.command
-def reconcile(*files: Path, account: AccountName = None, as_json: AsJson = False) -> None:
-    """Compare Adyen's reports with the payments in Kasir. The exit code is 1 if a case is open.
-
-    Parameters
-    ----------
-    files
-        Files "Settlement details" or "Payment accounting", as CSV, from Customer Area, Reports.
-    account
-        The merchant account; by default that of the environment.
-    as_json
-        Print JSON instead of a table.
-    """
-    from kasir.cli.reconcile import main as run
-
-    run(files, account, as_json=as_json)
 
 
 @app.command

@@ -69,6 +69,8 @@ async def reconcile(files: Sequence[Path], account: str | None, *, as_json: bool
     Raises:
         SettingError: A file cannot be read, a setting is missing, or there is no such account.
     """
+    if not files:
+        raise SettingError("FILES", "name the reports to reconcile")
     for file in files:
         if not file.is_file():
             raise SettingError("FILES", f"{file} is no file")

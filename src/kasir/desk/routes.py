@@ -7,13 +7,15 @@ from typing import Final
 from litestar import Router
 from litestar.handlers import HTTPRouteHandler
 
-from kasir.desk import login, people, today
+from kasir.desk import cases, login, payouts, people, today
 from kasir.desk.access import desk_router, open_router
 
 #: Every page and act: a signed-in person with its role may use it.
 GUARDED: Final[list[HTTPRouteHandler]] = [
     *login.ROUTES,
     *today.ROUTES,
+    *payouts.ROUTES,
+    *cases.ROUTES,
     *people.ROUTES,
 ]
 ROUTERS: Final[list[Router]] = [open_router(login.OPEN_ROUTES), desk_router(GUARDED)]

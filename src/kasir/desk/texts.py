@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from kasir.desk import texts_base, texts_people
+from kasir.desk import texts_base, texts_people, texts_reconciliation
 
 Texts = Mapping[str, str]
 
 #: The modules whose texts make up the catalogue.
-MODULES: Final = (texts_base, texts_people)
+MODULES: Final = (texts_base, texts_people, texts_reconciliation)
 ENGLISH: Final = "en"
 INDONESIAN: Final = "id"
 

@@ -7,6 +7,7 @@ verdict, or `NoAnswer`. Never logs a key or a body.
 from __future__ import annotations
 
 import asyncio
+import base64
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -84,8 +85,7 @@ class Downloads:
             async with (
                 aiohttp.ClientSession(
                     timeout=timeout,
-                    auth=aiohttp.BasicAuth(user, password, "utf-8"),
-                    headers={"User-Agent": "kasir"},
+                    headers={"User-Agent": "kasir", "Authorization": _basic(user, password)},
                     cookie_jar=aiohttp.DummyCookieJar(),
                 ) as session,
                 session.get(URL(url, encoded=True), allow_redirects=False) as response,
@@ -217,6 +217,11 @@ class Wire:
             if body is None:
                 return NoAnswer("AnswerTooLong")
             return _answer(response.status, body, response.headers)
+
+
+def _basic(user: str, password: str) -> str:
+    """The header of HTTP Basic authentication."""
+    return f"Basic {base64.b64encode(f'{user}:{password}'.encode()).decode()}"
 
 
 async def _body(response: aiohttp.ClientResponse, most: int) -> bytes | None:

@@ -19,6 +19,9 @@ from kasir.store.database import Pool
 _WHY_LETTERS_MAX: Final = 500
 #: An id that the database may have.
 _ID: Final = re.compile(r"[0-9]{1,18}", re.ASCII)
+#: The cursor of a page of rows: the report and the line.
+_ROW_CURSOR: Final = re.compile(r"([0-9]{1,18})-([0-9]{1,18})", re.ASCII)
+_CURSOR_CURE: Final = "must be `next` of an earlier page."
 _FIELDS: Final = frozenset({"why"})
 
 
@@ -71,6 +74,33 @@ def filters_of(state: str | None, kind: str | None) -> tuple[CaseState | None, C
     if kind and kind not in tuple(CaseKind):
         raise InvalidRequest([Fault("kind", f"must be one of {', '.join(CaseKind)}.")])
     return CaseState(state) if state else None, CaseKind(kind) if kind else None
+
+
+def cursor_of(text: str, otherwise: int) -> int:
+    """The id in the cursor of a page; `otherwise` without one.
+
+    Raises:
+        InvalidRequest: It is no cursor.
+    """
+    if not text:
+        return otherwise
+    if not _ID.fullmatch(text):
+        raise InvalidRequest([Fault("after", _CURSOR_CURE)])
+    return int(text)
+
+
+def row_cursor_of(text: str) -> tuple[int, int]:
+    """The report and the line in the cursor of a page of rows; zeros without one.
+
+    Raises:
+        InvalidRequest: It is no cursor.
+    """
+    if not text:
+        return 0, 0
+    found = _ROW_CURSOR.fullmatch(text)
+    if found is None:
+        raise InvalidRequest([Fault("after", _CURSOR_CURE)])
+    return int(found[1]), int(found[2])
 
 
 def _faults(fields: Fields) -> Iterator[Fault]:

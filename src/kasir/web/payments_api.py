@@ -11,10 +11,10 @@ from litestar.params import FromPath, QueryParameter
 from kasir.errors import Fault, InvalidRequest, NotFound
 from kasir.http_types import AnyRequest, OurParts
 from kasir.ids import PaymentId
+from kasir.shop_events.payout_shapes import PaymentWithPayoutOut, payment_payout
 from kasir.shop_events.shapes import PaymentOut, shown
 from kasir.store import payouts
 from kasir.web.keys import keyed_router
-from kasir.web.payout_shapes import PaymentWithPayoutOut, payment_payout
 from kasir.web.query_parameters import NO_PARAMETERS, check_parameters_and_no_body
 
 _LISTED_MAX: Final = 100

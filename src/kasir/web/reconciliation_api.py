@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from http import HTTPStatus
 from typing import Annotated, Final
 
@@ -10,14 +9,11 @@ from litestar import get, post
 from litestar.params import FromPath, QueryParameter
 
 from kasir.adyen.checks import INT64_MAX
-from kasir.errors import Fault, InvalidRequest, NotFound
+from kasir.errors import NotFound
 from kasir.http_types import AnyRequest, OurParts
 from kasir.reconciliation.cases import CaseKind, CaseState
-from kasir.requests.cases import CaseRequests, filters_of
-from kasir.store import cases, payouts
-from kasir.web.documented import Documented
-from kasir.web.keys import keyed_router
-from kasir.web.payout_shapes import (
+from kasir.requests.cases import CaseRequests, filters_of, row_cursor_of
+from kasir.shop_events.payout_shapes import (
     CaseOut,
     CasesOut,
     CloseCaseRequest,
@@ -27,6 +23,9 @@ from kasir.web.payout_shapes import (
     shown_case,
     shown_payout,
 )
+from kasir.store import cases, payouts
+from kasir.web.documented import Documented
+from kasir.web.keys import keyed_router
 from kasir.web.query_parameters import (
     NO_PARAMETERS,
     check_parameters,
@@ -36,8 +35,7 @@ from kasir.web.query_parameters import (
 _LISTED_MAX: Final = 100
 #: Who closes a case over the API.
 _CLOSED_BY: Final = "API"
-#: The `next` of a page of rows: the report and the line.
-_ROW_CURSOR: Final = re.compile(r"([0-9]{1,18})-([0-9]{1,18})", re.ASCII)
+
 
 Limit = Annotated[
     int, QueryParameter(name="limit", ge=1, le=_LISTED_MAX, description="How many at most.")
@@ -81,7 +79,7 @@ async def get_payout(
 ) -> PayoutPaymentsOut:
     """Return a batch, and its rows of Kasir's payments in the order of the report."""
     await check_parameters_and_no_body(request, frozenset({"limit", "after"}))
-    begin = _row_cursor(after)
+    begin = row_cursor_of(after)
     found = await payouts.payout(parts.pool, batch)
     if not found:
         raise NotFound("payout", batch)
@@ -129,15 +127,6 @@ async def post_case_close(request: AnyRequest, parts: OurParts, case_id: FromPat
     requests = CaseRequests(parts.pool, parts.clock)
     case = await requests.close(case_id, await request.body(), _CLOSED_BY)
     return shown_case(case)
-
-
-def _row_cursor(text: str) -> tuple[int, int]:
-    if not text:
-        return 0, 0
-    found = _ROW_CURSOR.fullmatch(text)
-    if found is None:
-        raise InvalidRequest([Fault("after", "must be `next` of an earlier page.")])
-    return int(found[1]), int(found[2])
 
 
 ROUTES: Final = keyed_router(

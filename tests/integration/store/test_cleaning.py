@@ -14,8 +14,8 @@ from structlog.testing import capture_logs
 from fakes import NOW, FrozenClock
 from integration.webhooks.test_attribution import Account
 from kasir.clock import Clock, SystemClock
-from kasir.retention_settings import Retention
 from kasir.payments.status import Status
+from kasir.retention_settings import Retention
 from kasir.store.cleaning import SQL, Cleaning
 from kasir.store.inbox import NoticeState
 from kasir.webhooks.notices import replay

@@ -9,8 +9,8 @@ import pytest
 from fakes import KEY, OTHER_KEY
 from kasir.adyen.environments import Environment
 from kasir.config import Settings, settings_from
-from kasir.retention_settings import Retention
 from kasir.errors import SettingError
+from kasir.retention_settings import Retention
 
 TEST = {
     "ADYEN_API_KEY": "AQE-test-key",
