@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -10,15 +12,18 @@ from html import unescape
 from typing import Final
 
 import httpx
+import uvicorn
 from litestar import Litestar
 
 from kasir.account_parts import open_accounts
+from kasir.cli.serve import THIS_MACHINE
 from kasir.clock import Clock
 from kasir.desk.services import Services
 from kasir.people.roles import Role
 from kasir.web.app import create_app
 from kasir.wiring import Parts, open_parts
 from opened_kasir import settings_on
+from twin_fixtures import QuietServer
 from two_accounts import FIRST
 
 PASSWORD: Final = "a password of the tests"
@@ -45,11 +50,11 @@ class Person:
         return await self.http.post("/desk/login", data=given)
 
     async def post(self, path: str, page: str = "", **fields: str) -> httpx.Response:
-        """Post a form with the CSRF token of a page; the start page if none is named."""
-        token = await self.csrf_token(page or "/desk")
+        """Post a form with the CSRF token of a page; any page of the account has the same."""
+        token = await self.csrf_token(page or "/desk/me")
         return await self.http.post(path, data={"csrf": token, "reason": "a test"} | fields)
 
-    async def csrf_token(self, page: str = "/desk") -> str:
+    async def csrf_token(self, page: str = "/desk/me") -> str:
         """The CSRF token on a page."""
         answer = await self.see(page)
         found = re.search(r'name="csrf" value="([0-9a-f]+)"', answer.text)
@@ -106,3 +111,29 @@ def text_of(page: httpx.Response) -> str:
     """The text of a page without tags, each run of whitespace as one space."""
     body = re.sub(r"<(style|script|title)\b.*?</\1>", "", page.text, flags=re.DOTALL)
     return " ".join(unescape(re.sub(r"<[^>]+>", " ", body)).split())
+
+
+@asynccontextmanager
+async def served(desk: OpenDesk) -> AsyncIterator[str]:
+    """Serve an open desk over HTTP as `kasir serve` does; yields its URL."""
+    server = QuietServer(
+        uvicorn.Config(
+            desk.app,
+            http="kasir.cli.connections:BoundedHttp",
+            lifespan="off",  # `open_desk` has opened what the lifespan opens.
+            log_config=None,
+            ws="none",
+            forwarded_allow_ips=THIS_MACHINE,
+        )
+    )
+    listener = socket.socket(proto=socket.IPPROTO_TCP)
+    listener.bind(("127.0.0.1", 0))
+    task = asyncio.create_task(server.serve(sockets=[listener]))
+    while not server.started:
+        assert not task.done(), "the desk did not start"
+        await asyncio.sleep(0)
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        server.stopping.set()
+        await task

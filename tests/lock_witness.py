@@ -104,6 +104,8 @@ NEVER_WAITS: Final = {
     "accounts.set_tables": _ALONE,
     "api_keys.add_api_key": _ALONE,
     "api_keys.remove_api_key": _ALONE,
+    "audit.begin_act": _NEW,
+    "audit.end_act": _ALONE,
     "askers.abandon": _ALONE,
     "askers.hold": _ALONE,
     **{
@@ -137,6 +139,18 @@ NEVER_WAITS: Final = {
     "relay.first": _ALONE,
     "relay.release": _ALONE,
     "relay.take": _SKIPS,
+    **{
+        f"people.{name}": _ALONE
+        for name in (
+            *("add_person", "set_role", "remove_role", "set_active", "set_password"),
+            *("propose_totp", "confirm_totp", "remove_totp", "use_totp_step"),
+            *("begin_session", "touch_session", "switch_account", "end_session"),
+            *("guess", "uncount_guess", "forget_guesses"),
+        )
+    },
+    "people.end_sessions": "deletes sessions of a person whose row the transaction has locked",
+    "people.end_old_sessions": _SKIPS,
+    "people.forget_old_guesses": _SKIPS,
     "questions.assignable_answers": _SKIPS,
     "questions.assign_answers": _HELD,
     "subscriptions.add_plan": _NEW,

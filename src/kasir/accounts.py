@@ -100,6 +100,12 @@ class Accounts(Generic[P]):
         """The accounts of the database, disabled ones too, as they were read last."""
         return [*self._known.by_tag.values()]
 
+    def is_usable(self, name: str) -> bool:
+        """Whether the settings and the tables of an account of the database can be used."""
+        account = self._known.by_tag.get(store.tag_of(name))
+        has_settings = self._known.settings.get(name) is not None
+        return has_settings and account is not None and account.tables == TABLES
+
     async def refresh(self) -> None:
         """Read the accounts again if one has changed."""
         state = await store.state(self._pool)

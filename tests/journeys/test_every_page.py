@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from importlib.resources import files
-from typing import Any, Literal
 
 import aiohttp
 import pytest
-from axe_playwright_python.async_playwright import Axe
 from jinja2 import Environment, nodes
 from playwright.async_api import Browser, Page, Response, expect
 
 import pages
 import wallet_and_shop_pages
+from accessibility import axe_faults
 from browser import TIMEOUT_MS, picture
 from form_shop import Shop
 from kasir.demo import shop as demo_shop
@@ -155,27 +154,6 @@ def html_of_group() -> dict[str, list[str]]:
 async def shop(system: RunningDemo) -> AsyncIterator[Shop]:
     async with aiohttp.ClientSession() as http:
         yield Shop(system, http)
-
-
-#: The options of axe for each colour scheme. A scheme changes only colours, so one scheme is enough
-#: for the other rules.
-RULES: dict[Literal["dark", "light"], dict[str, Any]] = {
-    "dark": {"runOnly": {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}},
-    "light": {},
-}
-
-
-async def axe_faults(page: Page) -> list[str]:
-    """The violations that axe finds in both colour schemes: each rule with its elements."""
-    problems = []
-    for scheme, rules in RULES.items():
-        await page.emulate_media(color_scheme=scheme)
-        violations = (await Axe().run(page, options=rules)).response["violations"]
-        problems += [
-            f"{violation['id']} ({scheme}): {[node['target'] for node in violation['nodes']]}"
-            for violation in violations
-        ]
-    return problems
 
 
 async def open_page(page: Page, shown: Shown) -> str:

@@ -21,7 +21,7 @@ from kasir.errors import InvalidRequest, NotFound, SettingError
 from kasir.jobs.schema import bring_up_to_date
 from kasir.people.acts import Record, recorded
 from kasir.people.administration import Administration, checked_name
-from kasir.people.passwords import made
+from kasir.people.passwords import Passwords, made
 from kasir.people.roles import Role
 from kasir.store import accounts, database
 from kasir.store.audit import Entry, Who
@@ -51,7 +51,8 @@ class _Desk:
         self.pool = pool
         self.clock = SystemClock()
         self.settings = settings
-        self.people = Administration(pool, Vault(settings.secrets), self.clock, settings.limits)
+        passwords = Passwords(settings.limits.desk_hashes_max)
+        self.people = Administration(pool, Vault(settings.secrets), self.clock, passwords)
 
     @asynccontextmanager
     async def recorded(

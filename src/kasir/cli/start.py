@@ -7,6 +7,7 @@ from typing import Final
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from kasir.config import DatabaseSettings, Settings
+from kasir.operations.shown_settings import shown_address
 
 #: Options of a database URL that show where the database is; others may be secrets.
 _SHOWN: Final = frozenset({"host", "port"})
@@ -30,18 +31,10 @@ def database_shown(settings: DatabaseSettings | Settings) -> str:
 
 def used(settings: Settings) -> str:
     """Return what the server and the worker use: database, Adyen, addresses."""
-    events = _shown(settings.events_url) or "nobody (KASIR_EVENTS_URL is not set)"
+    events = shown_address(settings.events_url) or "nobody (KASIR_EVENTS_URL is not set)"
     return (
         f"database {database_shown(settings)}; "
         f"Adyen {settings.environment} ({settings.addresses.checkout}), "
         f"merchant account {settings.merchant_account}; "
         f"shoppers and webhooks at {settings.public_url}; events to {events}"
     )
-
-
-def _shown(url: str | None) -> str:
-    """Return a URL without its user, password, query and fragment, which may be secret."""
-    if not url:
-        return ""
-    parts = urlsplit(url)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()

@@ -41,6 +41,7 @@ from kasir.errors import (
 from kasir.http_types import AnyRequest
 from kasir.people.acts import Record, recorded
 from kasir.people.roles import Role
+from kasir.people.sign_in import SignInSlowed
 from kasir.store.audit import Entry, Who
 
 REASON_FIELD: Final = "reason"
@@ -56,6 +57,7 @@ _SHOWN: Final[Sequence[tuple[type[KasirError], HTTPStatus]]] = (
     (KeyReused, HTTPStatus.CONFLICT),
     (StillRunning, HTTPStatus.CONFLICT),
     (OutcomeUnknown, HTTPStatus.BAD_GATEWAY),
+    (SignInSlowed, HTTPStatus.TOO_MANY_REQUESTS),
 )
 
 
@@ -107,7 +109,9 @@ class Asked:
         """
         visit = self.visit
         services = services_of(visit.request)
-        who = Who(visit.person, client_key(visit.request), visit.account)
+        is_own = self.act.is_about_people and subject == visit.person
+        account = "" if is_own else visit.account  # One's own sign-in is of all one's accounts.
+        who = Who(visit.person, client_key(visit.request), account)
         pool = services.pool if self.act.is_about_people else visit.parts.pool
         entry = Entry(
             who=who,

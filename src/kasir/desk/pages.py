@@ -131,7 +131,7 @@ class Visit:
         """Whether no real money moves."""
         return self.parts.settings.environment is not Environment.LIVE
 
-    # Texts.
+    # Texts, dates and times.
 
     @property
     def texts(self) -> Texts:
@@ -146,14 +146,18 @@ class Visit:
         """Return a text in the page's language, or `otherwise` if there is none for this key."""
         return self.texts.get(key, otherwise)
 
+    def local(self, moment: datetime) -> datetime:
+        """Return a moment in Jakarta's time zone."""
+        return moment.astimezone(_JAKARTA)
+
     def date(self, moment: datetime) -> str:
         """Write a date in the page's language, in Jakarta's time zone."""
-        day = moment.astimezone(_JAKARTA)
+        day = self.local(moment)
         return f"{day.day} {self.texts['months'].split()[day.month - 1]} {day.year}"
 
     def date_time(self, moment: datetime) -> str:
         """Write a date and time in the page's language, in Jakarta's time zone."""
-        return f"{self.date(moment)} {moment.astimezone(_JAKARTA):%H:%M:%S} WIB"
+        return f"{self.date(moment)} {self.local(moment):%H:%M:%S} WIB"
 
     # URLs and responses.
 

@@ -7,7 +7,16 @@ from typing import Final
 from litestar import Router
 from litestar.handlers import HTTPRouteHandler
 
-from kasir.desk import cases, login, payouts, people, today
+from kasir.desk import (
+    audit,
+    cases,
+    login,
+    own_sign_in,
+    payouts,
+    people,
+    settings,
+    today,
+)
 from kasir.desk.access import desk_router, open_router
 
 #: Every page and act: a signed-in person with its role may use it.
@@ -17,5 +26,8 @@ GUARDED: Final[list[HTTPRouteHandler]] = [
     *payouts.ROUTES,
     *cases.ROUTES,
     *people.ROUTES,
+    *audit.ROUTES,
+    *settings.ROUTES,
+    *own_sign_in.ROUTES,
 ]
 ROUTERS: Final[list[Router]] = [open_router(login.OPEN_ROUTES), desk_router(GUARDED)]

@@ -8,6 +8,7 @@ from typing import Final, Self
 from kasir.clock import Clock
 from kasir.http_types import AnyRequest, default_parts
 from kasir.people.administration import Administration
+from kasir.people.passwords import Passwords
 from kasir.people.sign_in import SignIn
 from kasir.store.database import Pool
 from kasir.store.vault import Vault
@@ -36,10 +37,10 @@ class Services:
     def of(cls, parts: Parts) -> Self:
         """Make the services; `parts` are those of the environment's account."""
         settings, clock = parts.settings, parts.times.machine
-        vault = Vault(settings.secrets)
+        vault, passwords = Vault(settings.secrets), Passwords(settings.limits.desk_hashes_max)
         return cls(
-            sign_in=SignIn(parts.pool, vault, clock, settings.limits),
-            people=Administration(parts.pool, vault, clock, settings.limits),
+            sign_in=SignIn(parts.pool, vault, clock, passwords, settings.limits),
+            people=Administration(parts.pool, vault, clock, passwords),
             pool=parts.pool,
             clock=clock,
         )

@@ -9,12 +9,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from kasir.desk import texts_base, texts_people, texts_reconciliation
+from kasir.desk import (
+    texts_base,
+    texts_people,
+    texts_reconciliation,
+    texts_settings,
+    texts_today,
+)
 
 Texts = Mapping[str, str]
 
 #: The modules whose texts make up the catalogue.
-MODULES: Final = (texts_base, texts_people, texts_reconciliation)
+MODULES: Final = (texts_base, texts_people, texts_reconciliation, texts_settings, texts_today)
 ENGLISH: Final = "en"
 INDONESIAN: Final = "id"
 

@@ -7,7 +7,6 @@ from typing import Final
 
 from kasir.clock import Clock
 from kasir.errors import Fault, InvalidRequest, NotFound
-from kasir.limits import Limits
 from kasir.people import second_factor
 from kasir.people.passwords import Passwords
 from kasir.people.roles import Role
@@ -29,14 +28,14 @@ class Administration:
         pool: The tables of the environment's account.
         vault: What seals the secrets of second factors.
         clock: The machine's clock.
-        limits: The limits of the desk.
+        passwords: Hashes passwords.
     """
 
-    def __init__(self, pool: Pool, vault: Vault, clock: Clock, limits: Limits) -> None:
+    def __init__(self, pool: Pool, vault: Vault, clock: Clock, passwords: Passwords) -> None:
         self._pool = pool
         self._vault = vault
         self._clock = clock
-        self._passwords = Passwords(limits.desk_hashes_max)
+        self._passwords = passwords
 
     async def add(self, name: str, password: str, account: str, role: Role) -> None:
         """Add a person with a role in an account.
@@ -88,10 +87,6 @@ class Administration:
         hashed = await self._hashed(password)
         async with transaction(self._pool) as connection:
             await store.set_password(connection, name, hashed, kept)
-
-    async def is_right_password(self, person: PersonRow, password: str) -> bool:
-        """Whether it is the person's password."""
-        return await self._passwords.is_right(person.password, password)
 
     async def set_active(self, name: str, *, is_active: bool) -> None:
         """Let a person sign in, or refuse it and end their sessions."""

@@ -88,15 +88,18 @@ class SignIn:
         pool: The tables of the environment's account.
         vault: What opens the secrets of second factors.
         clock: The machine's clock; the twin's may jump.
+        passwords: Verifies passwords.
         limits: The limits of sessions and guesses.
     """
 
-    def __init__(self, pool: Pool, vault: Vault, clock: Clock, limits: Limits) -> None:
+    def __init__(
+        self, pool: Pool, vault: Vault, clock: Clock, passwords: Passwords, limits: Limits
+    ) -> None:
         self._pool = pool
         self._vault = vault
         self._clock = clock
         self._limits = limits
-        self._passwords = Passwords(limits.desk_hashes_max)
+        self._passwords = passwords
 
     async def with_password(self, name: str, password: str, code: str, address: str) -> str:
         """Sign a person in; returns the token of a new session.
@@ -153,6 +156,19 @@ class SignIn:
         account = row.account if row.account in own else next(iter(own), "")
         return Session(token, row.person, own, account, row.has_totp)
 
+    async def is_right_password(self, person: PersonRow, password: str) -> bool:
+        """Whether it is the person's password; wrong ones count as they do at the sign-in.
+
+        Raises:
+            SignInSlowed: The guesses before must be waited for.
+        """
+        key = _key("name", person.name)
+        await self._count_guess(key, self._limits.desk_guesses_max, self._clock.now())
+        is_right = await self._passwords.is_right(person.password, password)
+        if is_right:
+            await store.forget_guesses(self._pool, key)
+        return is_right
+
     async def switch_account(self, session: Session, account: str) -> None:
         """Let a session show another account, if the person may see it."""
         if account in session.roles:
@@ -166,6 +182,8 @@ class SignIn:
     async def _begin(self, name: str, address: str, how: str) -> str:
         now, token = self._clock.now(), secrets.token_urlsafe(_TOKEN_BYTES)
         await store.end_old_sessions(self._pool, *self._oldest(now))
+        forgotten_since = now - timedelta(seconds=self._limits.desk_guesses_s)
+        await store.forget_old_guesses(self._pool, forgotten_since)
         await store.begin_session(self._pool, hash_of(token), name, now)
         await self._record(SIGN_IN, name, address, how)
         return token

@@ -37,6 +37,7 @@ from kasir.web import (
     reconciliation_api,
     recurring_api,
     subscriptions_api,
+    today_api,
     webhooks,
 )
 from kasir.web.account_figures import AccountFigures
@@ -99,6 +100,7 @@ def create_app(settings: Settings | None = None, *, with_worker: bool = False) -
             recurring_api.ROUTES,
             reconciliation_api.ROUTES,
             subscriptions_api.ROUTES,
+            today_api.ROUTES,
             health.live,
             health.ready,
             health.metrics,

@@ -79,7 +79,10 @@ DELETE FROM person_session WHERE hash = :hash;
 DELETE FROM person_session WHERE person = :name AND hash <> :but;
 
 -- name: end_old_sessions(idle_since, begun_since)!
-DELETE FROM person_session WHERE seen_at <= :idle_since OR created_at <= :begun_since;
+DELETE FROM person_session WHERE hash IN (
+    SELECT hash FROM person_session WHERE seen_at <= :idle_since OR created_at <= :begun_since
+    FOR UPDATE SKIP LOCKED
+);
 
 -- name: guess(key, now, forgotten_since, free, longest_s)^
 -- Counts a guess, unless the guesses before it must be waited for. The wait after the first guess
@@ -105,4 +108,7 @@ UPDATE sign_in_guess SET count = greatest(count - 1, 0), wait_until = :now WHERE
 DELETE FROM sign_in_guess WHERE key = :key;
 
 -- name: forget_old_guesses(before)!
-DELETE FROM sign_in_guess WHERE at < :before AND wait_until < :before;
+DELETE FROM sign_in_guess WHERE key IN (
+    SELECT key FROM sign_in_guess WHERE at < :before AND wait_until < :before
+    FOR UPDATE SKIP LOCKED
+);

@@ -1,0 +1,70 @@
+"""Charts as SVG, made on the server: an image whose figures are also a table on the page."""
+
+from __future__ import annotations
+
+import base64
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import pygal
+from pygal.style import Style
+
+# pygal adds a finder of its plugins, of a kind that Python warns about at every later import. Kasir
+# uses no plugins.
+sys.meta_path[:] = [finder for finder in sys.meta_path if hasattr(finder, "find_spec")]
+
+#: Colours that can be told apart by people who see no red or green, on light and on dark paper.
+_STYLE: Final = Style(
+    background="transparent",
+    plot_background="transparent",
+    foreground="#6b7c77",
+    foreground_strong="#6b7c77",
+    foreground_subtle="#6b7c77",
+    colors=("#0f8f7a", "#d97706", "#7c6fd6"),
+    font_family="system-ui, sans-serif",
+    label_font_size=11,
+    major_label_font_size=11,
+    legend_font_size=12,
+    opacity=".75",
+)
+#: About how many labels the horizontal axis has.
+_LABELS: Final = 6
+
+
+def line_chart(labels: Sequence[str], series: Mapping[str, Sequence[int]]) -> str:
+    """A chart of lines, as the `src` of an image; each series has a value for each label."""
+    return _source(pygal.Line(**_OPTIONS, fill=len(series) == 1), labels, series)
+
+
+def bar_chart(labels: Sequence[str], series: Mapping[str, Sequence[int]]) -> str:
+    """A chart of bars, as the `src` of an image; each series has a value for each label."""
+    return _source(pygal.Bar(**_OPTIONS), labels, series)
+
+
+_OPTIONS: Final = {
+    "style": _STYLE,
+    "width": 640,
+    "height": 240,
+    "js": (),  # An image runs no script.
+    "legend_at_bottom": True,
+    "show_minor_x_labels": False,
+    "dots_size": 2,
+    "margin": 4,
+    "range": None,
+    "include_x_axis": True,
+    "value_formatter": lambda value: f"{value:,.0f}".replace(",", "."),
+    "no_data_text": "",
+    "disable_xml_declaration": True,
+}
+
+
+def _source(chart: pygal.Graph, labels: Sequence[str], series: Mapping[str, Sequence[int]]) -> str:
+    step = max(1, len(labels) // _LABELS)
+    chart.x_labels = labels
+    chart.x_labels_major = labels[::step]
+    chart.show_legend = len(series) > 1
+    for name, values in series.items():
+        chart.add(name, list(values))
+    encoded = base64.b64encode(chart.render().encode()).decode()
+    return f"data:image/svg+xml;base64,{encoded}"
