@@ -16,6 +16,8 @@ from structlog.testing import capture_logs
 from app_client import app_client
 from fake_server import FakeServer, Handler, plain, serving
 from fakes import NOW, FrozenClock, envelope, notification_item
+from kasir.cli.doctor_reports import check_reports
+from kasir.gateway.account_checks import Finding
 from kasir.jobs.worker import work
 from kasir.limits import Limits
 from kasir.wiring import Parts, open_parts
@@ -236,3 +238,26 @@ async def test_without_a_report_user_reports_wait_until_there_is_one(fresh_datab
 
             assert before == ("announced", [])
             assert (await with_user.report())["state"] == "reconciled"
+
+
+async def test_the_doctor_says_what_is_wrong_with_reports(announcing: Announcing) -> None:
+    def says(findings: list[Finding]) -> list[tuple[bool, str]]:
+        return [(finding.is_well, finding.says) for finding in findings]
+
+    kasir = announcing.kasir
+    ((none_well, none),) = says(await check_reports(kasir))[:1]
+    announcing.adyen.handler = plain(401, b"")
+    await announcing.announce()
+    await announcing.take_due()
+    ((failed_well, failed),) = says(await check_reports(kasir))[:1]
+    wrong = ROWS[0] | {"Gross Credit (GC)": "1000"}
+    announcing.adyen.handler = plain(200, csv_of([wrong]))
+    announcing.clock.advance(timedelta(minutes=2))
+    await announcing.take_due()
+    fetched, agreed = says(await check_reports(kasir))
+
+    assert (none_well, "none came in 8 days" in none) == (False, True)
+    assert (failed_well, f"{NAME}: HTTP 401: check KASIR_REPORT_USER" in failed) == (False, True)
+    assert fetched == (True, "the last one on 2026-11-23")
+    assert agreed[0] is False
+    assert "cases are open; /desk/cases" in agreed[1]
