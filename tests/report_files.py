@@ -29,7 +29,7 @@ Values = Mapping[str, str]
 
 
 def settled(
-    psp_reference: str, gross: int = 25_000, fee: int = 500, **changes: str
+    psp_reference: str, gross: int = 25_000, fee: int = 500, /, **changes: str
 ) -> dict[str, str]:
     """A row of a settled payment in whole rupiah; the name of a change is that of a column."""
     return {
@@ -52,7 +52,9 @@ def settled(
     } | changes
 
 
-def refunded(psp_reference: str, refund: str, gross: int = 5_000, **changes: str) -> dict[str, str]:
+def refunded(
+    psp_reference: str, refund: str, gross: int = 5_000, /, **changes: str
+) -> dict[str, str]:
     """A row of a refund."""
     row = settled(psp_reference, gross, 0) | {
         "Type": "Refunded",
@@ -65,7 +67,9 @@ def refunded(psp_reference: str, refund: str, gross: int = 5_000, **changes: str
     return row | changes
 
 
-def of_account(kind: str, net: int, text: str = "TX1 batch 12", **changes: str) -> dict[str, str]:
+def of_account(
+    kind: str, net: int, text: str = "TX1 batch 12", /, **changes: str
+) -> dict[str, str]:
     """A row of no payment, such as a payout; `net` is negative for money that leaves."""
     side = "Net Credit (NC)" if net > 0 else "Net Debit (NC)"
     gross = "Gross Credit (GC)" if net > 0 else "Gross Debit (GC)"
@@ -81,7 +85,7 @@ def of_account(kind: str, net: int, text: str = "TX1 batch 12", **changes: str) 
     return row | {side: str(abs(net)), gross: str(abs(net))} | changes
 
 
-def payout(rows: Iterable[Values], **changes: str) -> dict[str, str]:
+def payout(rows: Iterable[Values], /, **changes: str) -> dict[str, str]:
     """The row that pays out what the other rows of a batch come to."""
     total = sum(
         int(row.get("Net Credit (NC)") or 0) - int(row.get("Net Debit (NC)") or 0) for row in rows
@@ -89,7 +93,7 @@ def payout(rows: Iterable[Values], **changes: str) -> dict[str, str]:
     return of_account("MerchantPayout", -total, **changes)
 
 
-def booked(psp_reference: str, kind: str, **changes: str) -> dict[str, str]:
+def booked(psp_reference: str, kind: str, /, **changes: str) -> dict[str, str]:
     """A row of payment accounting of 25,000 rupiah."""
     return {
         "Merchant Account": "TwinMerchant",

@@ -121,7 +121,7 @@ IGNORED: Final[Mapping[EventCode, str]] = {
     EventCode.PAYOUT_THIRDPARTY: "the same",
     EventCode.RECURRING_CONTRACT: "about tokens; one that failed is noted",
     EventCode.REFUND_WITH_DATA: "about refunds to a card, which is a kind of payout",
-    EventCode.REPORT_AVAILABLE: "about a report, which jobs/reports.py fetches",
+    EventCode.REPORT_AVAILABLE: "about a report, which Kasir fetches",
 }
 
 #: Events whose pspReference names an attempt. Every other event is about a change of an attempt:

@@ -105,7 +105,7 @@ def _share(ordered: Sequence[Point]) -> Decimal:
     ]
     if slopes:
         return median(slopes)
-    # All payments have one amount, so a fixed fee and a share cannot be told apart.
+    # All payments have one amount, so a fixed fee and a share cannot be distinguished.
     shares = [fee / base for base, fee in ordered if base]
     return median(shares) if shares else _ZERO
 

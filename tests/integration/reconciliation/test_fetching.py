@@ -110,7 +110,7 @@ async def test_a_worker_fetches_and_reconciles_by_itself(announcing: Announcing)
     try:
 
         async def is_reconciled() -> bool:
-            return (await announcing.report())["state"] == "reconciled"
+            return bool((await announcing.report())["state"] == "reconciled")
 
         await until(is_reconciled)
     finally:
