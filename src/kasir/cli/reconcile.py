@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 import msgspec
+import structlog
 
 from kasir.account_parts import open_accounts
 from kasir.config import settings_from
@@ -150,4 +151,6 @@ def _print(result: Reconciled) -> None:
 
 def main(files: Sequence[Path], account: str | None, *, as_json: bool) -> None:
     """Run the command and exit with its exit code."""
+    # The log goes to stderr, because stdout has the result.
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     sys.exit(asyncio.run(reconcile(files, account, as_json=as_json)))
