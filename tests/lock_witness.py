@@ -81,6 +81,25 @@ _BY_ID: Final = "runs in its own transaction and locks rows in the order of thei
 _LEAF: Final = "takes the advisory lock of `event`, which is allowed at any time: docs/adr/0015"
 #: Statements that lock rows and never wait for another transaction, and the reason.
 NEVER_WAITS: Final = {
+    **{
+        f"cases.{name}": "writes cases in the order of their keys, after all other locks"
+        for name in ("open_cases", "close_disproved")
+    },
+    "cases.close_by_hand": _ALONE,
+    **{
+        f"reports.{name}": _ALONE
+        for name in (
+            *("add", "add_part", "clear_parts", "fetch_failed", "postpone", "read_as"),
+            *("reconciled", "reject", "stored"),
+        )
+    },
+    "reports.announce": _NEW,
+    "reports.due": _SKIPS,
+    "payouts.add_rows": "writes rows of a report that one job at a time reconciles",
+    "payouts.search_due": _ALONE,
+    "payouts.searched": _ALONE,
+    "payouts.write_fees": _BY_ID,
+    "payouts.write_payouts": _BY_ID,
     "accounts.add": "runs after the advisory lock of the control table, which it alone takes",
     "accounts.change": _ALONE,
     "accounts.set_tables": _ALONE,

@@ -26,7 +26,7 @@ _NAMES: Final = frozenset(
     }
 )
 #: How the names of further settings of this kind begin.
-_PREFIXES: Final = ("KASIR_EVENTS_", "KASIR_RELAY_", "KASIR_SHOP_", "KASIR_KEEP_")
+_PREFIXES: Final = ("KASIR_EVENTS_", "KASIR_RELAY_", "KASIR_REPORT_", "KASIR_SHOP_", "KASIR_KEEP_")
 
 
 def is_of_account(name: str) -> bool:

@@ -21,6 +21,7 @@ from kasir.errors import SettingError
 from kasir.guessable import TWIN_KEY, TWIN_MERCHANT, TWIN_SECRET, guessable, published
 from kasir.limits import Limits
 from kasir.relay_settings import RelaySend, RelaySettings
+from kasir.report_settings import ReportSettings, report_settings_from
 from kasir.retention_settings import Retention, kept_from
 from kasir.shop_identity import ShopIdentity, identity_from
 
@@ -58,6 +59,7 @@ class Settings:
     events_url: str | None = None
     events_secrets: tuple[str, ...] = field(default=(), repr=False)
     relay: RelaySettings | None = None
+    reports: ReportSettings = field(default_factory=ReportSettings)
     metrics_key: str | None = field(default=None, repr=False)
     follow_twin_clock: bool = False
     identity: ShopIdentity = field(default_factory=ShopIdentity)
@@ -132,6 +134,7 @@ def settings_from(environ: Mapping[str, str] | None = None) -> Settings:
         events_url=events_url,
         events_secrets=events_secrets,
         relay=_relay(env),
+        reports=report_settings_from(env),
         metrics_key=env.get("KASIR_METRICS_KEY") or None,
         follow_twin_clock=twin and env.get("KASIR_FOLLOW_TWIN_CLOCK", "") == "1",
         identity=identity_from(env),
@@ -150,23 +153,20 @@ def _refuse_guessable(settings: Settings) -> None:
     Raises:
         SettingError: A setting is refused.
     """
-    key_maker, events_maker = "`openssl rand -hex 32`", "`openssl rand -base64 32`"
-    hmac_maker = "Customer Area"
+    maker, events_maker = "`openssl rand -hex 32`", "`openssl rand -base64 32`"
     events = [_events_key(secret) for secret in settings.events_secrets]
     checked = (
         ("ADYEN_API_KEY", published(settings.adyen_api_key)),
         ("ADYEN_MERCHANT_ACCOUNT", published(settings.merchant_account)),
-        *_weak("ADYEN_HMAC_KEY", settings.hmac_keys, 0, hmac_maker),
-        *_weak("ADYEN_TOKEN_HMAC_KEY", settings.token_hmac_keys, 0, hmac_maker),
-        *_weak("KASIR_SECRET_KEY", settings.secrets, _SECRET_LETTERS_MIN, key_maker),
-        *_weak("KASIR_API_KEY", [settings.api_key], _KEY_LETTERS_MIN, key_maker),
-        *_weak("KASIR_METRICS_KEY", [settings.metrics_key], _KEY_LETTERS_MIN, key_maker),
-        *_weak(
-            "KASIR_WEBHOOK_PASSWORD", [settings.webhook_password], _PASSWORD_LETTERS_MIN, key_maker
-        ),
+        *_weak("ADYEN_HMAC_KEY", settings.hmac_keys, 0, "Customer Area"),
+        *_weak("ADYEN_TOKEN_HMAC_KEY", settings.token_hmac_keys, 0, "Customer Area"),
+        *_weak("KASIR_SECRET_KEY", settings.secrets, _SECRET_LETTERS_MIN, maker),
+        *_weak("KASIR_API_KEY", [settings.api_key], _KEY_LETTERS_MIN, maker),
+        *_weak("KASIR_METRICS_KEY", [settings.metrics_key], _KEY_LETTERS_MIN, maker),
+        *_weak("KASIR_WEBHOOK_PASSWORD", [settings.webhook_password], _PASSWORD_LETTERS_MIN, maker),
         *_weak("KASIR_EVENTS_SECRET", events, _EVENTS_SECRET_BYTES_MIN, events_maker),
         ("KASIR_EVENTS_URL", _open_cure(settings.events_url)),
-        *(_relay_cures(settings.relay, key_maker) if settings.relay else ()),
+        *(_relay_cures(settings.relay, maker) if settings.relay else ()),
     )
     for name, cure in checked:
         if cure:
@@ -212,6 +212,7 @@ _NEEDED: Final = {
 _CREDENTIALS: Final = (
     ("KASIR_WEBHOOK_USER", "KASIR_WEBHOOK_PASSWORD"),
     ("KASIR_RELAY_USER", "KASIR_RELAY_PASSWORD"),
+    ("KASIR_REPORT_USER", "KASIR_REPORT_PASSWORD"),
 )
 _PREFIX_CURE: Final = "live needs it; Customer Area, Developers, API URLs shows yours"
 _EVENTS_CURE: Final = "is not set, and events must be signed; `openssl rand -base64 32` makes one"

@@ -54,6 +54,18 @@ class Limits:
     adyen_answer_bytes_max: int = 10 * 1024 * 1024
     #: The most connections to Adyen that one process holds open.
     adyen_connections_max: int = 128
+    #: How long fetching a report may take, and the largest report that is fetched.
+    report_timeout_s: float = 1800.0
+    report_bytes_max: int = 2 * 1024**3
+    #: The waits after failed tries to fetch a report; the last one is repeated.
+    report_gaps_s: tuple[float, ...] = (60, 300, 900, 3600, 7200, 14_400, 28_800)
+    #: Rows of a report that are compared in one transaction.
+    report_rows_max: int = 1000
+    #: A captured payment that no report has after this time is a case (a guess).
+    settled_within_s: float = 14 * 86_400.0
+    #: How often payments that no report has are looked for, and how many one statement looks at.
+    unsettled_every_s: float = 86_400.0
+    unsettled_batch_max: int = 5000
     #: An unanswered call counts as lost after this time, and may be sent again (same key).
     call_lease_s: float = 40.0
     #: How long a repeated call to `/payments/details` waits for the answer to the first call.

@@ -10,17 +10,22 @@ from typing import Self
 
 from kasir.clock import Clock
 from kasir.config import Settings
+from kasir.gateway.methods import METHODS
 from kasir.gateway.provider import Adyen
 from kasir.gateway.renewal_messages import why_refused
 from kasir.gateway.token_answers import TokenRecordingProvider
 from kasir.gateway.token_checks import TokenCheckingProvider
-from kasir.gateway.wire import Wire
+from kasir.gateway.wire import Downloads, Wire
 from kasir.ids import SortableIds
 from kasir.jobs import engine
 from kasir.jobs.closing import Closing
 from kasir.jobs.due import Due
 from kasir.jobs.due_subscriptions import DueSubscriptions
+from kasir.jobs.reconciling import Reconciling
 from kasir.jobs.renewing import Turns
+from kasir.jobs.report_reading import StoredReports
+from kasir.jobs.reports import Reports
+from kasir.jobs.unsettled import UnsettledSearch
 from kasir.ledger.payment_book import PostgresPaymentBook
 from kasir.ledger.payments import Ledger
 from kasir.ledger.tokens import TokenLedger, Tokens
@@ -144,6 +149,7 @@ class SharedParts:
             late_after=timedelta(seconds=limits.late_after_s),
             behind_max=timedelta(seconds=limits.behind_max_s),
             relays=self.settings.relay is not None,
+            fetches_reports=self.settings.reports.user is not None,
             # A jump of the twin's clock does not mean that Kasir was down.
             test_clock_since=self.clock.now() if self.settings.follow_twin_clock else None,
         )
@@ -169,6 +175,37 @@ class SharedParts:
             run_max=limits.relay_run_max,
             is_live=self.settings.is_live,
             settings=self.settings.relay,
+        )
+
+    def reports(self) -> Reports:
+        """Build the use case of Adyen's reports."""
+        settings, limits = self.settings, self.settings.limits
+        search = UnsettledSearch(
+            pool=self.pool,
+            clock=self.clock,
+            within=timedelta(seconds=limits.settled_within_s),
+            batch_max=limits.unsettled_batch_max,
+        )
+        stored = StoredReports(
+            pool=self.pool,
+            vault=self.vault,
+            clock=self.clock,
+            merchant_account=self.account,
+            methods=frozenset(METHODS),
+            rupiah=settings.reports.rupiah,
+            rows_max=limits.report_rows_max,
+            again_after=self.again_after,
+        )
+        return Reports(
+            pool=self.pool,
+            vault=self.vault,
+            clock=self.clock,
+            downloads=Downloads(limits),
+            base=settings.addresses.reports,
+            settings=settings.reports,
+            gaps=[timedelta(seconds=gap) for gap in limits.report_gaps_s],
+            reconciling=Reconciling(stored=stored, search=search),
+            search_every=timedelta(seconds=limits.unsettled_every_s),
         )
 
     def open_attempts(self) -> PostgresOpenAttempts:

@@ -20,6 +20,7 @@ from kasir.jobs.closing import Closing, Waits
 from kasir.jobs.due import Due
 from kasir.jobs.due_subscriptions import DueSubscriptions
 from kasir.jobs.renewing import Renewing
+from kasir.jobs.reports import Reports
 from kasir.jobs.schema import bring_up_to_date
 from kasir.ledger.payment_book import PostgresPaymentBook
 from kasir.ledger.tokens import Tokens
@@ -62,6 +63,7 @@ class Parts:
         deliveries: Lists what is sent to the shop, sends it again, pauses addresses.
         disputes: Lists disputed payments.
         relay: Relays notifications to the shop's own Adyen handler; run by the worker.
+        reports: Fetches and reconciles Adyen's reports; run by the worker.
         due: Finds due work and enqueues it.
         links: `/paymentLinks` and the form behind them.
         links_kept: The stored links; encrypts those that an earlier version stored unencrypted.
@@ -92,6 +94,7 @@ class Parts:
     deliveries: Deliveries
     disputes: Disputes
     relay: Relay
+    reports: Reports
     due: Due
     links: PaymentLinks
     links_kept: PostgresLinks
@@ -145,6 +148,7 @@ class Parts:
             ),
             disputes=Disputes(book, clock),
             relay=shared.relay(),
+            reports=shared.reports(),
             due=due,
             links=shared.links(links, checkout, closing),
             links_kept=links,

@@ -13,7 +13,10 @@ from kasir.store.inbox import NoticeState
 #: The modules that read settings.
 CONFIG = [
     PurePosixPath(f"src/kasir/{name}.py")
-    for name in ("config", "desk_settings", "retention_settings", "shop_identity")
+    for name in (
+        *("config", "desk_settings", "report_settings", "retention_settings"),
+        "shop_identity",
+    )
 ]
 API_PAGE = PurePosixPath("docs/api.md")
 STATUS_PAGE = PurePosixPath("docs/payment-status.md")

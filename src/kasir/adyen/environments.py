@@ -24,11 +24,13 @@ class Environment(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Addresses:
-    """The base addresses of Checkout, Recurring and the logos, without a trailing slash."""
+    """The base addresses of the APIs, the logos and the reports, without a trailing slash."""
 
     checkout: str
     recurring: str
     checkout_shopper: str
+    #: Customer Area, which has the reports. Source: the `reason` of REPORT_AVAILABLE.
+    reports: str
 
     def logo(self, method: str) -> str:
         """The address of a payment method's logo (SVG).
@@ -53,16 +55,19 @@ def addresses(environment: Environment, *, live_prefix: str = "", twin_url: str 
                 checkout="https://checkout-test.adyen.com",
                 recurring="https://pal-test.adyen.com/pal/servlet/Recurring",
                 checkout_shopper="https://checkoutshopper-test.adyen.com",
+                reports="https://ca-test.adyen.com",
             )
         case Environment.LIVE:
             return Addresses(
                 checkout=f"https://{live_prefix}-checkout-live.adyenpayments.com/checkout",
                 recurring=f"https://{live_prefix}-pal-live.adyenpayments.com/pal/servlet/Recurring",
                 checkout_shopper="https://checkoutshopper-live.adyen.com",
+                reports="https://ca-live.adyen.com",
             )
         case Environment.TWIN:
             return Addresses(
                 checkout=twin_url,
                 recurring=f"{twin_url}/pal/servlet/Recurring",
                 checkout_shopper=twin_url,
+                reports=twin_url,
             )

@@ -15,6 +15,7 @@ import msgspec
 from kasir.account_parts import open_accounts
 from kasir.accounts import Accounts
 from kasir.adyen.environments import Environment
+from kasir.cli.doctor_reports import check_reports
 from kasir.config import Settings, settings_from
 from kasir.errors import KasirError
 from kasir.gateway.account_checks import Finding, check_account
@@ -89,6 +90,7 @@ async def _account(parts: Parts) -> list[Finding]:
         await _relay(parts),
         await _pauses(parts),
         await _tokens(parts),
+        *await check_reports(parts),
     ]
 
 

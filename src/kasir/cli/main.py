@@ -18,6 +18,7 @@ from cyclopts.validators import Number
 
 from kasir.cli.account_commands import account
 from kasir.cli.desk_commands import desk
+from kasir.cli.report_commands import reconcile
 from kasir.cli.version import version
 from kasir.errors import KasirError
 
@@ -30,6 +31,7 @@ app = App(
 apikey = App(name="apikey", help="Keys that shops call Kasir with.")
 app.command(apikey)
 app.command(account)
+app.command(reconcile)
 app.command(desk)
 notices = App(name="notices", help="Notifications from Adyen, and what was done with each.")
 app.command(notices)

@@ -9,6 +9,7 @@ from litestar.handlers import HTTPRouteHandler
 
 from kasir.desk import (
     audit,
+    cases,
     deliveries,
     disputes,
     links,
@@ -17,6 +18,7 @@ from kasir.desk import (
     own_sign_in,
     payment,
     payments,
+    payouts,
     people,
     plans,
     settings,
@@ -32,6 +34,8 @@ GUARDED: Final[list[HTTPRouteHandler]] = [
     *today.ROUTES,
     *payments.ROUTES,
     *payment.ROUTES,
+    *payouts.ROUTES,
+    *cases.ROUTES,
     *people.ROUTES,
     *deliveries.ROUTES,
     *notices.ROUTES,

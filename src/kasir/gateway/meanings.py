@@ -121,7 +121,7 @@ IGNORED: Final[Mapping[EventCode, str]] = {
     EventCode.PAYOUT_THIRDPARTY: "the same",
     EventCode.RECURRING_CONTRACT: "about tokens; one that failed is noted",
     EventCode.REFUND_WITH_DATA: "about refunds to a card, which is a kind of payout",
-    EventCode.REPORT_AVAILABLE: "about a report; its address is in the reason",
+    EventCode.REPORT_AVAILABLE: "about a report, which Kasir fetches",
 }
 
 #: Event codes whose pspReference is that of an attempt. With every other event code, pspReference

@@ -7,8 +7,9 @@ verdict, or `NoAnswer`. This module never logs an API key or a body.
 from __future__ import annotations
 
 import asyncio
+import base64
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -36,6 +37,8 @@ _CLOSED: Final = (
 )
 #: For how many seconds after an answer Adyen's time is computed from the answer's `Date`.
 _TIME_GOOD_S: Final = 600.0
+#: How much of a file is read at a time.
+_PIECE_BYTES: Final = 64 * 1024
 _HEADERS: Final = {"Content-Type": "application/json", "User-Agent": "kasir"}
 
 
@@ -44,6 +47,61 @@ class NoAnswer:
     """No complete HTTP answer came. The call may still have been executed."""
 
     why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Download:
+    """The result of fetching a file.
+
+    Attributes:
+        status: The HTTP status; None if no answer came.
+        error: Why the file is not complete; empty if it is.
+    """
+
+    status: int | None = None
+    error: str = ""
+
+
+class Downloads:
+    """Fetches files from Adyen, one at a time; the caller has checked the address."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+
+    async def get(
+        self, url: str, user: str, password: str, write: Callable[[bytes], Awaitable[None]]
+    ) -> Download:
+        """Fetch a file with HTTP Basic, and give its pieces to `write`. No redirect is followed.
+
+        Raises nothing for a failure of Adyen; what `write` raises is passed on.
+        """
+        limits = self._limits
+        timeout = aiohttp.ClientTimeout(
+            total=limits.report_timeout_s,
+            sock_connect=limits.adyen_connect_timeout_s,
+            sock_read=limits.adyen_timeout_s,
+        )
+        try:
+            async with (
+                aiohttp.ClientSession(
+                    timeout=timeout,
+                    headers={"User-Agent": "kasir", "Authorization": _basic(user, password)},
+                    cookie_jar=aiohttp.DummyCookieJar(),
+                ) as session,
+                session.get(URL(url, encoded=True), allow_redirects=False) as response,
+            ):
+                if response.status != HTTPStatus.OK:
+                    return Download(response.status, f"HTTP {response.status}")
+                size = 0
+                async for piece in response.content.iter_chunked(_PIECE_BYTES):
+                    size += len(piece)
+                    if size > limits.report_bytes_max:
+                        response.close()
+                        return Download(response.status, "TooLong")
+                    await write(piece)
+                return Download(response.status)
+        except (TimeoutError, aiohttp.ClientError, OSError) as error:
+            return Download(error=type(error).__name__)
 
 
 class Wire:
@@ -159,6 +217,11 @@ class Wire:
             if body is None:
                 return NoAnswer("AnswerTooLong")
             return _answer(response.status, body, response.headers)
+
+
+def _basic(user: str, password: str) -> str:
+    """The header of HTTP Basic authentication."""
+    return f"Basic {base64.b64encode(f'{user}:{password}'.encode()).decode()}"
 
 
 async def _body(response: aiohttp.ClientResponse, most: int) -> bytes | None:

@@ -31,6 +31,8 @@ SQL: Final = queries("due")
 
 #: The setting without which a merchant account relays nothing.
 RELAY_URL: Final = "KASIR_RELAY_URL"
+#: The setting without which an account fetches no reports.
+REPORT_USER: Final = "KASIR_REPORT_USER"
 
 #: The wait between two checks whether an account still has work, and which accounts there are.
 _CHECK_EVERY_S: Final = 1.0
@@ -215,8 +217,14 @@ class _AccountWorker:
 
     async def _has_work(self) -> bool:
         now = self._shared.parts.due.clock.now()
-        has_relay = RELAY_URL in (self._account.variables or ())
-        return bool(await SQL.has_work(self._pool, now=now, has_relay=has_relay))
+        names = self._account.variables or ()
+        has_work = await SQL.has_work(
+            self._pool,
+            now=now,
+            has_relay=RELAY_URL in names,
+            fetches_reports=REPORT_USER in names,
+        )
+        return bool(has_work)
 
     async def _parts(self) -> WorkerParts:
         return await self._shared.accounts.parts_of(self._account.name)
@@ -229,7 +237,10 @@ class _AccountWorker:
         """Work until nothing was found or done for `account_awake_s`, or until `stop` is set."""
         limits, activity, over = self._limits, _Activity(), asyncio.Event()
         queue = AccountQueue(self._account.schema, self._shared.listening)
-        at_once: dict[str, int] = {JobKind.DELIVER: limits.account_deliveries_max}
+        at_once: dict[str, int] = {
+            JobKind.DELIVER: limits.account_deliveries_max,
+            JobKind.REPORT: 1,
+        }
         async with AsyncExitStack() as stack:
             handlers = await handlers_of(parts, stack, over)
             noting = {kind: activity.noting(handler) for kind, handler in handlers.items()}

@@ -16,7 +16,7 @@ from kasir.clock import Clock
 from kasir.ids import PaymentId
 from kasir.jobs.kinds import JobKind
 from kasir.ledger.payments import Ledger
-from kasir.store import relay
+from kasir.store import relay, reports
 from kasir.store.database import Connection, Pool, queries, retried
 from kasir.store.open_attempts import deliveries
 
@@ -61,6 +61,7 @@ class Due:
         late_after: A notification that comes longer than this after its event is late.
         behind_max: The longest that a held-back event waits for Adyen's late notifications.
         relays: Whether notifications are relayed.
+        fetches_reports: Whether reports are fetched.
         test_clock_since: When Kasir began to follow a test clock; None with a real clock. A gap
             after this time is a leap of the test clock, and no downtime.
     """
@@ -74,6 +75,7 @@ class Due:
     late_after: timedelta
     behind_max: timedelta
     relays: bool = False
+    fetches_reports: bool = False
     test_clock_since: datetime | None = None
 
     @retried
@@ -88,6 +90,7 @@ class Due:
             for search in _ALL_SEARCHES if clocks_agree else (_EVENT_SEARCH,):
                 total += await self._take(connection, search, now)
             total += await self._take_relay(connection, now)
+            total += await self._take_reports(connection, now)
             if clocks_agree:
                 total += await self._write_held_events(connection, now)
         return total
@@ -117,6 +120,16 @@ class Due:
             return 0
         await self.enqueue(connection, JobKind.RELAY, [holder.encode()])
         return 1
+
+    async def _take_reports(self, connection: Connection, now: datetime) -> int:
+        """Queue a job for each report that is to be fetched or reconciled."""
+        later, most = now + self.again_after, self.batch_max
+        fetches = self.fetches_reports
+        ids = await reports.take_due(connection, now, later, most, fetches=fetches)
+        if ids:
+            payloads = [str(each).encode() for each in ids]
+            await self.enqueue(connection, JobKind.REPORT, payloads)
+        return len(ids)
 
     async def _write_held_events(self, connection: Connection, now: datetime) -> int:
         """Write the held-back events that are due; return how many payments they are about."""

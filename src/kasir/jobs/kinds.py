@@ -20,5 +20,8 @@ class JobKind(StrEnum):
     DELIVER = "deliver"
     #: Relays notifications to the shop's Adyen handler. Payload: `holder` of the relay's queue.
     RELAY = "relay"
+    #: Fetches a report from Adyen and reconciles it. Payload: the report's id; empty to search for
+    #: payments that are in no report.
+    REPORT = "report"
     #: Does all steps of a subscription that are due (a turn). Payload: the subscription's id.
     RENEW = "subscription"

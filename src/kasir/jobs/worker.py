@@ -22,6 +22,7 @@ from kasir.jobs.due import Due
 from kasir.jobs.due_subscriptions import DueSubscriptions
 from kasir.jobs.kinds import JobKind
 from kasir.jobs.renewing import Renewing
+from kasir.jobs.reports import Reports
 from kasir.jobs.together import Together
 from kasir.relay.relaying import Relay
 from kasir.requests.stored_methods import StoredMethods
@@ -70,6 +71,10 @@ class WorkerParts(Protocol):
         """Relays notifications."""
 
     @property
+    def reports(self) -> Reports:
+        """Fetches and reconciles Adyen's reports."""
+
+    @property
     def renewing(self) -> Renewing:
         """Renews subscriptions."""
 
@@ -104,7 +109,10 @@ async def work(parts: WorkerParts, stop: asyncio.Event, cut: asyncio.Event | Non
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(find_due(parts, stop, limits.poll_every_s))
             held_max, cut_off = limits.jobs_held_max, cut or asyncio.Event()
-            at_once: dict[str, int] = {JobKind.DELIVER: limits.event_deliveries_max}
+            at_once: dict[str, int] = {
+                JobKind.DELIVER: limits.event_deliveries_max,
+                JobKind.REPORT: 1,
+            }
             tasks.create_task(engine.work(parts.pool, handlers, stop, held_max, cut_off, at_once))
             tasks.create_task(_clean(parts, stop))
             try:
@@ -165,6 +173,7 @@ async def handlers_of(
         JobKind.DELIVER: deliver,
         JobKind.RECONCILE: reconcile,
         JobKind.RELAY: relay,
+        JobKind.REPORT: parts.reports.run,
         JobKind.RENEW: _while_clocks_agree(parts, renew),
     }
 
@@ -254,6 +263,7 @@ async def clean_once(parts: WorkerParts, stop: asyncio.Event) -> None:
         retries = limits.job_retries_max
         retried = await failed.retry_automatically(parts.pool, retries, after_s, most)
         removed = await cleaning.clean(stop)
+        await parts.reports.queue_search(engine.enqueue)
         if retried or removed:
             _log.info("cleaned up", retried=retried, removed=removed)
     except Exception as error:  # noqa: BLE001  # The database may be unavailable; work goes on.

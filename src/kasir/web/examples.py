@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from kasir.web import examples_reconciliation
+
 _TIME: Final = "2026-11-23T07:07:14.887399Z"
 _ACCOUNT: Final = "TwinMerchant"
 _PSP_REFERENCE: Final = "410T6EPARTZ6ENQ2"
@@ -153,7 +155,6 @@ _DISPUTE: Final = {
     "todo": "defend",
 }
 EVENT: Final = {"type": "payment.authorised", "timestamp": _TIME, "data": _PAYMENT}
-
 REQUESTS: Final[dict[str, dict[str, Any]]] = {
     "post_payment_methods": {"amount": _AMOUNT, "countryCode": "ID", "channel": "Web"},
     "post_payments": {
@@ -184,6 +185,7 @@ REQUESTS: Final[dict[str, dict[str, Any]]] = {
     "post_deliveries_resend": {"since": _TIME, "to": "events"},
     "post_deliveries_pause": {"to": "events"},
     "post_deliveries_resume": {"to": "events"},
+    **examples_reconciliation.REQUESTS,
 }
 ANSWERS: Final[dict[str, Any]] = {
     "live": {"status": "ok"},
@@ -218,7 +220,6 @@ ANSWERS: Final[dict[str, Any]] = {
         "shopperReference,linkId\r\npay_01M83KNY27JYB87A54MGEZYHQ8,2026-11-23T07:07:14+00:00,"
         "ORDER-1001,authorised,IDR,25000,25000,0,gopay_wallet,410T6EPARTZ6ENQ2,shopper-77,\r\n"
     ),
-    "get_payment": _PAYMENT,
     "get_payment_life": {
         "payment": _PAYMENT,
         "entries": [
@@ -271,6 +272,8 @@ ANSWERS: Final[dict[str, Any]] = {
         "status": None,
         "why": "",
     },
+    "get_payment": {**_PAYMENT, "payout": examples_reconciliation.PAYOUT_OF_PAYMENT},
+    **examples_reconciliation.ANSWERS,
     "get_events": {
         "events": [{"id": "evt_01M83KNY27JYB87A54MGEZYHQ8", **EVENT}],
         "next": "evt_01M83KNY27JYB87A54MGEZYHQ8",

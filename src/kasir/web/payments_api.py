@@ -23,7 +23,9 @@ from kasir.operations.finding_payments import (
 )
 from kasir.operations.payment_csv import CSV_HEADERS, CSV_TYPE, csv_of
 from kasir.operations.payment_life import PaymentLife, PaymentMessage
+from kasir.shop_events.payout_shapes import PaymentWithPayoutOut, payment_payout
 from kasir.shop_events.shapes import PaymentOut, shown
+from kasir.store import payouts
 from kasir.web.documented import Documented
 from kasir.web.keys import keyed_router
 from kasir.web.query_parameters import NO_PARAMETERS, check_parameters_and_no_body
@@ -73,13 +75,14 @@ async def get_payments_csv(request: AnyRequest, parts: OurParts) -> Stream:
 @get("/api/payments/{payment_id:str}")
 async def get_payment(
     request: AnyRequest, parts: OurParts, payment_id: FromPath[str]
-) -> PaymentOut:
-    """Return one payment with all its facts."""
+) -> PaymentWithPayoutOut:
+    """Return one payment with all its facts, and its payout if a report of Adyen's has it."""
     await check_parameters_and_no_body(request, NO_PARAMETERS)
     payment = await parts.payments.payment(PaymentId(payment_id))
     if payment is None:
         raise NotFound("payment", payment_id)
-    return shown(payment)
+    payout = payment_payout(await payouts.rows_of_payment(parts.pool, payment_id))
+    return PaymentWithPayoutOut(**msgspec.structs.asdict(shown(payment)), payout=payout)
 
 
 @get("/api/payments/{payment_id:str}/life")

@@ -6,14 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from kasir.adyen import token_notifications
-from kasir.adyen.notifications import EventCode, item_from, parse
+from kasir.adyen.notifications import EventCode, Item, item_from, parse
 from kasir.adyen.texts import storable
 from kasir.adyen.token_notifications import TokenEvent
 from kasir.errors import KasirError, Unreadable
 from kasir.gateway import meanings, token_meanings
 from kasir.payments.facts import Fact
 from kasir.payments.matching import Clues
+from kasir.reconciliation.reading import kind_of_name
 from kasir.store.inbox import NoticeKind, NoticeState
+from kasir.store.reports import Announced, ReportState
 from kasir.tokens.model import TokenReport
 
 
@@ -27,6 +29,7 @@ class Reading:
         fact: The fact about a payment, if any.
         clues: The parts that show which payment `fact` belongs to; None without `fact`.
         token: The fact about a token, if any.
+        report: The report that is announced, if any.
         error: Why the notice is held; empty if it is not held.
     """
 
@@ -34,6 +37,7 @@ class Reading:
     fact: Fact | None = None
     clues: Clues | None = None
     token: TokenReport | None = None
+    report: Announced | None = None
     error: str = ""
 
 
@@ -125,6 +129,8 @@ def _standard_reading(raw: bytes, merchant_account: str) -> Reading:
     item = item_from(raw).storable()
     if item.merchant_account_code != merchant_account:
         return Reading(NoticeState.FOREIGN)
+    if item.event_code == EventCode.REPORT_AVAILABLE and item.success:
+        return Reading(NoticeState.READ, report=_announced(item))
     fact = meanings.of_item(item) or token_meanings.not_saved(item)
     token = token_meanings.of_item(item)
     if fact is None and token is None:
@@ -132,6 +138,13 @@ def _standard_reading(raw: bytes, merchant_account: str) -> Reading:
         return Reading(NoticeState.IGNORED if known else NoticeState.UNHEARD_OF)
     clues = meanings.clues_of(item, fact) if fact else None
     return Reading(NoticeState.READ, fact, clues, token)
+
+
+def _announced(item: Item) -> Announced:
+    """The report of REPORT_AVAILABLE: its name is signed, and its address is not."""
+    kind = kind_of_name(item.psp_reference)
+    state = ReportState.ANNOUNCED if kind else ReportState.OTHER
+    return Announced(item.psp_reference, item.reason, kind or "", state)
 
 
 def _token_reading(raw: bytes, merchant_account: str) -> Reading:

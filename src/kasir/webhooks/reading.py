@@ -22,7 +22,7 @@ from kasir.ledger.payments import Changed, Ledger, schedule_subscriptions
 from kasir.ledger.tokens import TokenLedger
 from kasir.payments.matching import Ruling
 from kasir.payments.question import CallResult
-from kasir.store import inbox, questions
+from kasir.store import inbox, questions, reports
 from kasir.store.database import (
     UNAVAILABLE,
     Connection,
@@ -124,6 +124,8 @@ class Reader:
         ]
         await self._record(connection, attribution, readings)
         await inbox.settle(connection, settled, self.clock.now())
+        announced = [reading.report for reading in readings if reading.report]
+        await reports.announce(connection, announced, self.clock.now())
         if attribution.claimed:
             # After `settle`, because a notice of this batch may wait for one of these claims.
             await inbox.mark_unread(connection, sorted(attribution.claimed))

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
+import asyncpg
 import pytest
 
 from app_client import app_client
@@ -38,6 +39,20 @@ NAMED = [
 #: Operations whose fields Kasir checks itself. Adyen checks those of the others.
 CHECKED = [one for one in WITH_BODY if "/api/" in one.path]
 NO_PATH: Mapping[str, str] = {}
+#: Writes a payout and a case; returns the case's id.
+_PAID_OUT = """
+WITH given AS (
+    INSERT INTO report (name, state, received_at) VALUES ('documented.csv', 'reconciled', now())
+    RETURNING id
+), paid AS (
+    INSERT INTO payout (batch, currency, report_id, paid_out, is_balanced, payments, own_net)
+    SELECT 'documented', 'IDR', id, 24500, true, 1, 24500 FROM given
+)
+INSERT INTO reconciliation_case (key, kind, reason, psp_reference, batch, report_id,
+                                 last_report_id, opened_at)
+SELECT 'documented', 'amount', 'a test', 'PSP', 'documented', id, id, now() FROM given
+RETURNING id
+"""
 
 
 def names(operations: list[Operation]) -> list[str]:
@@ -112,11 +127,26 @@ async def test_every_operation_answers_its_example_as_documented(shop: Shop) -> 
     await use_classic(shop)
     await subscribe(shop)
     await operate(shop)
+    await show_payouts(shop)
     for name in ("live", "ready", "metrics", "getNotices", "getDisputes", "getLinks", "getToday"):
         await shop.does(name)
     succeeded = {(one.name, one.success) for one in OPERATIONS}
 
     assert succeeded - shop.openapi.checked == set()
+
+
+async def show_payouts(shop: Shop) -> None:
+    """List a payout and a case, which are written to the database, and close the case."""
+    connection = await asyncpg.connect(shop.caller.system.environment["KASIR_DATABASE_URL"])
+    try:
+        case_id = await connection.fetchval(_PAID_OUT)
+    finally:
+        await connection.close()
+    await shop.does("getPayouts")
+    await shop.does("getPayout", path={"batch": "documented"})
+    await shop.does("getCases")
+    await shop.does("getCase", path={"case_id": str(case_id)})
+    await shop.does("postCaseClose", path={"case_id": str(case_id)})
 
 
 async def pay_and_change(shop: Shop, version: str) -> None:

@@ -26,5 +26,6 @@ def test_the_names_of_kinds_never_change() -> None:
         "reconcile",
         "deliver",
         "relay",
+        "report",
         "subscription",
     }

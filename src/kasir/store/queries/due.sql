@@ -1,4 +1,4 @@
--- name: has_work(now, has_relay)$
+-- name: has_work(now, has_relay, fetches_reports)$
 -- Whether a worker would find anything to do. Reads at most one index entry for each kind of work.
 SELECT EXISTS (SELECT FROM pgqueuer WHERE status = 'queued' AND execute_after <= now())
     OR EXISTS (
@@ -12,6 +12,10 @@ SELECT EXISTS (SELECT FROM pgqueuer WHERE status = 'queued' AND execute_after <=
     OR EXISTS (SELECT FROM payment WHERE tell_at <= :now)
     OR EXISTS (SELECT FROM shopper WHERE look_at <= :now)
     OR EXISTS (SELECT FROM subscription WHERE due_at <= :now)
+    OR EXISTS (
+        SELECT FROM report
+        WHERE due_at <= :now AND (state = 'stored' OR :fetches_reports::boolean)
+    )
     OR :has_relay::boolean AND EXISTS (
         SELECT FROM relay_queue
         WHERE due_at <= :now AND (holder IS NULL OR held_until < clock_timestamp())
