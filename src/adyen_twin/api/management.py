@@ -11,7 +11,7 @@ from typing import Any, Final
 from litestar import Router, get
 
 from adyen_twin.api import management_webhooks
-from adyen_twin.api.management_calls import authenticate, authenticate_any, company, page
+from adyen_twin.api.management_calls import authenticate, authenticate_any, page
 from adyen_twin.core import roles
 from adyen_twin.core.settings import Knobs
 from adyen_twin.http_types import HttpRequest, HttpResponse, as_json
@@ -57,7 +57,7 @@ async def get_merchant(request: HttpRequest) -> HttpResponse:
         {
             "id": account,
             "name": account,
-            "companyId": company(request),
+            "companyId": request.twin.settings.company_account,
             "captureDelay": "manual" if knobs.capture == "manual" else knobs.capture_delay,
             "defaultShopperInteraction": "Ecommerce",
             "status": knobs.account_status,

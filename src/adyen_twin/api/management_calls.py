@@ -39,11 +39,6 @@ class ManagementError(Exception):
             self.body["invalidFields"] = [{"name": field, "value": "", "message": detail}]
 
 
-def company(request: HttpRequest) -> str:
-    """Return the id of the company account."""
-    return f"{request.twin.settings.merchant_account}Company"
-
-
 def authenticate(request: HttpRequest, *any_of: str) -> None:
     """Check the API key, one of these roles, and the account in the path.
 

@@ -11,13 +11,14 @@ from typing import Any
 import msgspec
 from litestar import Router, delete, get, post, put
 
-from adyen_twin.controls import callers, reports, shopper_routes
+from adyen_twin.controls import callers, report_routes, reports, shopper_routes
 from adyen_twin.controls.requests import ClockAdvance, ControlError, EventTypes, read
 from adyen_twin.core.faults import AnyFault, PlannedFault
 from adyen_twin.core.settings import Knobs
 from adyen_twin.core.state import STANDARD, TOKENS, Endpoint, EndpointName, EndpointSettings, Status
 from adyen_twin.http_types import HttpRequest, HttpResponse, as_json, is_web_address
 from adyen_twin.protocol.change_checks import RULE_NAMES
+from adyen_twin.settlement import closing
 from adyen_twin.simulation import disputes, other_system
 from adyen_twin.webhooks import sample_notifications
 
@@ -183,8 +184,9 @@ async def delete_faults(request: HttpRequest) -> HttpResponse:
 
 @post("/reset", status_code=200)
 async def post_reset(request: HttpRequest) -> HttpResponse:
-    """Delete all state except the knobs, the webhook endpoints and the time."""
+    """Delete all state except the knobs, the settings of reports, the webhooks and the time."""
     request.twin.reset()
+    closing.schedule(request.twin)
     return as_json({"status": "ok"})
 
 
@@ -209,6 +211,7 @@ def router() -> Router:
         get_faults,
         put_faults,
         delete_faults,
+        *report_routes.HANDLERS,
         post_reset,
     ]
     return Router("/twin", route_handlers=handlers, guards=list(callers.GUARDS))

@@ -144,3 +144,8 @@ class Settings:
     #: The base URL that shoppers use; None: that of the current request.
     public_url: str | None = None
     state_file: Path | None = None
+
+    @property
+    def company_account(self) -> str:
+        """Return the id of the company account that has the merchant accounts."""
+        return f"{self.merchant_account}Company"

@@ -13,6 +13,7 @@ from typing import Any, Final, Literal
 
 import msgspec
 
+from adyen_twin.core.books import Books, Report
 from adyen_twin.core.faults import PlannedFault
 
 
@@ -328,6 +329,9 @@ class State(msgspec.Struct, kw_only=True, rename={"tasks": "errands"}):
     attempts: list[Attempt] = []
     #: Idempotency key -> first answer.
     replies: dict[str, StoredReply] = {}
+    #: Merchant account -> its books.
+    books: dict[str, Books] = {}
+    reports: list[Report] = []
     #: A heap, so the task that is due next is the first.
     tasks: list[Task] = []
 
