@@ -88,7 +88,7 @@ def _change(changed: Changed, index: int, mistake: AnyRowMistake) -> None:
         mistake, planned.RowMissing | planned.RefundMissing | planned.SettledTwice
     )
     if is_later and mistake.later and line.entry is not None:
-        changed.later.append(line.entry)
+        changed.later.insert(0, line.entry)
 
 
 def _instead(line: Line, mistake: AnyRowMistake) -> list[Line]:
