@@ -88,7 +88,7 @@ def line_of(entry: Entry, settings: ReportSettings) -> Line:
 
 def in_rupiah(value: int, currency: str, rate: int) -> int:
     """Return minor units of a currency in rupiah; exact, as a rate is a multiple of 100."""
-    return value * rate // 10 ** decimals(currency)
+    return value * rate // (100 if decimals(currency) else 1)
 
 
 def fee_line(lines: Sequence[Line], at: float, settings: ReportSettings) -> list[Line]:

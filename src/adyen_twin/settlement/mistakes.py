@@ -84,11 +84,10 @@ def _matches(mistake: AnyRowMistake, line: Line) -> bool:
 def _change(changed: Changed, index: int, mistake: AnyRowMistake) -> None:
     line = changed.lines[index]
     changed.lines[index : index + 1] = _instead(line, mistake)
-    is_later = isinstance(
-        mistake, planned.RowMissing | planned.RefundMissing | planned.SettledTwice
-    )
-    if is_later and mistake.later and line.entry is not None:
-        changed.later.insert(0, line.entry)
+    match mistake:
+        case planned.RowMissing() | planned.RefundMissing() | planned.SettledTwice():
+            if mistake.later and line.entry is not None:
+                changed.later.insert(0, line.entry)
 
 
 def _instead(line: Line, mistake: AnyRowMistake) -> list[Line]:

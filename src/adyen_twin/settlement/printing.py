@@ -68,8 +68,10 @@ def table(
     if settings.column_order == "shuffled":
         random.Random(seed).shuffle(order)  # noqa: S311  # Not for security.
     text = io.StringIO()
-    quoting = csv.QUOTE_ALL if settings.quoting == "all" else csv.QUOTE_MINIMAL
-    writer = csv.writer(text, lineterminator="\n", quoting=quoting)
+    is_all = settings.quoting == "all"
+    writer = csv.writer(
+        text, lineterminator="\n", quoting=csv.QUOTE_ALL if is_all else csv.QUOTE_MINIMAL
+    )
     writer.writerow([columns[index] for index in order])
     writer.writerows([row[index] for index in order] for row in rows)
     return text.getvalue()

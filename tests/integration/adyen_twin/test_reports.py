@@ -62,6 +62,11 @@ def net(row: Row) -> Decimal:
     return number(row, "Net Credit (NC)") - number(row, "Net Debit (NC)")
 
 
+def typed(row: Row) -> tuple[str, object]:
+    """Return the type of a row and its signed net amount."""
+    return row["Type"], net(row)
+
+
 def is_consistent(row: Row) -> bool:
     """Return whether the net amount of a row is its gross amount less its fees."""
     gross = number(row, "Gross Credit (GC)") - number(row, "Gross Debit (GC)")
@@ -167,9 +172,9 @@ async def test_the_settlement_details_have_every_movement_its_fees_and_the_payou
     )
     rows = (await closed(twin, addedColumns=True))["settlement_details"]
 
-    assert [(row["Type"], net(row)) for row in rows] == [
+    assert [typed(row) for row in rows] == [
         ("Settled", 24_500),
-        ("Settled", Decimal(195_467)),
+        ("Settled", 195_467),
         ("Refunded", -5_000),
         ("Chargeback", -7_000),
         ("Fee", -700),
@@ -238,7 +243,7 @@ async def test_what_fails_before_the_close_is_not_settled_and_later_it_is_revers
     first, second = [[row["Type"] for row in rows] for rows in batches]
     assert first == ["Settled", "Fee", "MerchantPayout"]
     assert second == ["Settled", "Settled", "Refunded", "Fee", "MerchantPayout"]
-    reversed_rows = [(row["Type"], net(row)) for row in last["settlement_details"]]
+    reversed_rows = [typed(row) for row in last["settlement_details"]]
     assert reversed_rows == [
         ("SettledReversed", -25_000),
         ("RefundedReversed", 5_000),
@@ -290,11 +295,11 @@ async def test_a_debt_is_carried_over_to_the_next_batch(twin: RunningTwin) -> No
     await twin.paid()
     paid_out = (await closed(twin))["settlement_details"]
 
-    assert [(row["Type"], net(row)) for row in debt] == [
+    assert [typed(row) for row in debt] == [
         ("Refunded", -20_000),
         ("Balancetransfer", 20_000),
     ]
-    assert [(row["Type"], net(row)) for row in still_a_debt] == [
+    assert [typed(row) for row in still_a_debt] == [
         ("Balancetransfer", -20_000),
         ("Balancetransfer", 20_000),
     ]
