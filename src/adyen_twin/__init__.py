@@ -4,6 +4,7 @@ The packages and modules, from the lowest layer to the highest:
 
 - `core` (state, settings, clock) and `protocol` (Adyen's rules) do not import each other.
 - `webhooks` builds, queues and delivers notifications.
+- `settlement` keeps the books and writes Adyen's reports.
 - `simulation` changes payments and tokens.
 - `http_types` has the types and functions that all HTTP handlers share.
 - `api` (Adyen's APIs), `gopay` (the shopper's pages) and `controls` (`/twin/`, for tests) do

@@ -12,8 +12,8 @@ from litestar import Litestar, Request
 from litestar.datastructures import State
 from litestar.exceptions import HTTPException
 
-from adyen_twin.api import checkout, management, recurring
-from adyen_twin.api.management import ManagementError
+from adyen_twin.api import checkout, management, recurring, report_files
+from adyen_twin.api.management_calls import ManagementError
 from adyen_twin.controls import routes
 from adyen_twin.controls.requests import ControlError
 from adyen_twin.core import storage
@@ -38,6 +38,7 @@ def build(twin: Twin) -> Litestar:
             *checkout.routers(),
             recurring.classic_router(),
             management.router(),
+            report_files.get_report,
             routes.router(),
             *pages.HANDLERS,
         ],

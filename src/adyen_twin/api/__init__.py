@@ -2,7 +2,8 @@
 
 Read in this order: `exchange` (answers one call: checks the keys, parses the JSON, runs the
 operation), `call_faults` (planned failures of a call), `checkout` and `recurring` (each
-operation and its path), `management` (the standard webhook's configuration).
+operation and its path), `management_calls`, `management` and `management_webhooks` (the
+Management API), `report_files` (the download of reports).
 
 Handlers check a request with `protocol`, call `simulation`, and build the answer. Only
 `simulation` decides about payments.

@@ -36,6 +36,7 @@ EventName = Literal[
     "REFUND",
     "REFUNDED_REVERSED",
     "REFUND_FAILED",
+    "REPORT_AVAILABLE",
     "TECHNICAL_CANCEL",
     "recurring.token.alreadyExisting",
     "recurring.token.created",

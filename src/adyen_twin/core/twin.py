@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from adyen_twin.core.clock import Clock
+from adyen_twin.core.report_settings import ReportSettings
 from adyen_twin.core.settings import Knobs, Settings
 from adyen_twin.core.state import EndpointName, Memory, State, Task
 
@@ -28,6 +29,9 @@ class Twin:
         self.settings = settings or Settings()
         #: Never changed in place: setting a knob replaces the whole object.
         self.knobs = self.initial_knobs = knobs or Knobs()
+        self.report_settings = ReportSettings()
+        #: The base URL in the addresses of reports; a control sets it.
+        self.reports_url = (self.settings.public_url or "http://127.0.0.1:8700").rstrip("/")
         self.memory = Memory(state)
         self.clock = Clock(self.memory.state.advanced_s)
         #: Called when there may be a new webhook to deliver or a new task to run.

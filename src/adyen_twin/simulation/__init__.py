@@ -7,5 +7,5 @@ Read in this order: `payments` (from the request to the result), `wallets` and `
 the background, and advances the clock.
 
 This package changes payments and tokens, and calls `webhooks` to notify the shop.
-May import: `core`, `protocol`, `webhooks`; only `engine` does I/O.
+May import: `core`, `protocol`, `webhooks`, `settlement`; only `engine` does I/O.
 """

@@ -12,9 +12,11 @@ from typing import Annotated, Final, Literal
 import msgspec
 
 from adyen_twin.core import names
+from adyen_twin.core.books import Record
 from adyen_twin.core.clock import format_adyen
 from adyen_twin.core.state import Event, Payment
 from adyen_twin.core.twin import Twin
+from adyen_twin.settlement import journal
 from adyen_twin.webhooks import payment_notifications
 
 _DAY_S: Final = 86_400
@@ -29,6 +31,12 @@ STATUSES: Final = {
     "SECOND_CHARGEBACK": "Lost",
     "PREARBITRATION_WON": "Won",
     "PREARBITRATION_LOST": "Lost",
+}
+#: The events that move money, and their records in the reports. GUESS: that no other does.
+RECORDS: Final = {
+    "CHARGEBACK": Record.CHARGEBACK,
+    "CHARGEBACK_REVERSED": Record.CHARGEBACK_REVERSED,
+    "SECOND_CHARGEBACK": Record.SECOND_CHARGEBACK,
 }
 
 
@@ -74,6 +82,14 @@ def send(twin: Twin, payment: Payment, dispute: DisputeEvent) -> str:
         "defendable": "true",
         "defensePeriodEndsAt": format_adyen(twin.now() + dispute.defense_days * _DAY_S),
     }
+    if event.code in RECORDS:
+        journal.disputed(
+            twin,
+            payment,
+            RECORDS[event.code],
+            psp_reference=event.psp_reference,
+            value=event.value,
+        )
     payment_notifications.dispute(twin, payment, event, additional_data)
     return event.psp_reference
 

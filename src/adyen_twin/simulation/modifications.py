@@ -13,9 +13,11 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from adyen_twin.core import faults, names
+from adyen_twin.core.books import Record
 from adyen_twin.core.state import Amount, Kind, Modification, Outcome, Payment, Status
 from adyen_twin.core.twin import Twin
 from adyen_twin.protocol import errors
+from adyen_twin.settlement import journal
 from adyen_twin.webhooks import payment_notifications
 
 # The reasons of failed modifications, as their webhooks have them.
@@ -136,6 +138,7 @@ def settle(twin: Twin, *, payment: str, modification: str) -> None:
         mod.outcome, mod.reason = Outcome.FAILED, str(error)
     else:
         mod.outcome = Outcome.SUCCEEDED
+        _record(twin, modified, mod)
     payment_notifications.modification(twin, modified, mod, EVENT_CODES[mod.kind])
     _schedule_failure(twin, modified, mod)
 
@@ -148,6 +151,8 @@ def undo(twin: Twin, *, payment: str, modification: str, event_code: str) -> Non
     mod = next(mod for mod in modified.modifications if mod.psp_reference == modification)
     if mod.outcome is Outcome.SUCCEEDED:
         mod.outcome = Outcome.UNDONE
+        undone = journal.capture_undone if mod.kind is Kind.CAPTURE else journal.refund_undone
+        undone(twin, modified, mod)
         payment_notifications.undone(twin, modified, mod, event_code)
 
 
@@ -157,6 +162,7 @@ def expire_authorisation(twin: Twin, *, psp_reference: str) -> None:
     if payment is None or payment.status is not Status.AUTHORISED or _nothing_to_capture(payment):
         return
     payment.authorisation_over = True
+    journal.ended(twin, payment, Record.EXPIRED, payment.amount.value - captured(payment))
     if captured(payment) == 0:
         payment.status = Status.EXPIRED
     payment_notifications.authorisation_expired(twin, payment)
@@ -183,6 +189,7 @@ def capture_automatically(twin: Twin, payment: Payment) -> None:
         automatic=True,
     )
     payment.modifications.append(modification)
+    journal.captured(twin, payment, modification)
     _schedule_failure(twin, payment, modification)
 
 
@@ -237,13 +244,24 @@ def _cancel(twin: Twin, payment: Payment, _: Modification) -> None:
     if captured(payment) > 0:
         if twin.knobs.cancel_of_captured == "fail" or refunded(payment) > 0:
             raise NotPossibleError(CAPTURED_ALREADY)
-        _undo_captures(payment)
+        _undo_captures(twin, payment)
+    elif payment.status is Status.AUTHORISED:
+        journal.ended(twin, payment, Record.CANCELLED, payment.amount.value)
     payment.status = Status.CANCELLED
 
 
-def _undo_captures(payment: Payment) -> None:
+def _record(twin: Twin, payment: Payment, mod: Modification) -> None:
+    """Record a successful modification for the reports; `_cancel` records what it does."""
+    if _is_effective_capture(mod):
+        journal.captured(twin, payment, mod)
+    elif _is_successful_refund(mod):
+        journal.refunded(twin, payment, mod)
+
+
+def _undo_captures(twin: Twin, payment: Payment) -> None:
     for mod in payment.modifications:
         if _is_effective_capture(mod):
+            journal.capture_undone(twin, payment, mod)
             mod.outcome = Outcome.UNDONE
 
 

@@ -2,20 +2,30 @@
 
 Shops use their other payment methods at Adyen too, with the same order numbers, and one
 webhook endpoint receives the notifications of all methods. The twin has no such payments,
-but it sends the notifications that Adyen would send.
+but it sends the notifications that Adyen would send, and its reports have their money.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 
 from adyen_twin.core import names
+from adyen_twin.core.books import Entry, Record
 from adyen_twin.core.state import Amount, Event
 from adyen_twin.core.twin import Twin
 from adyen_twin.protocol.limits import CURRENCY
+from adyen_twin.settlement import journal
 from adyen_twin.webhooks import payment_notifications
+
+#: An event -> what the reports record of it; a cancelled payment was never captured.
+RECORDS: Final = {
+    "AUTHORISATION": Record.SETTLED,
+    "REFUND": Record.REFUNDED,
+    "CHARGEBACK": Record.CHARGEBACK,
+    "CAPTURE_FAILED": Record.CAPTURE_FAILED,
+}
 
 
 class OtherAmount(msgspec.Struct, forbid_unknown_fields=True):
@@ -55,7 +65,24 @@ def send(twin: Twin, other: OtherSystemEvent) -> str:
     payment_notifications.other_system(
         twin, event, amount, reference=other.reference, method=other.payment_method
     )
+    if other.success and amount.value > 0 and other.event in RECORDS:
+        journal.by_other_system(twin, _entry(event, amount, other))
     return event.psp_reference
+
+
+def _entry(event: Event, amount: Amount, other: OtherSystemEvent) -> Entry:
+    return Entry(
+        at=event.at,
+        record=RECORDS[other.event],
+        psp_reference=event.original_reference or event.psp_reference,
+        reference=other.reference,
+        method=other.payment_method,
+        currency=amount.currency,
+        value=amount.value,
+        created_at=event.at,
+        modification=event.psp_reference,
+        modification_reference=journal.AUTOMATIC if other.event == "AUTHORISATION" else "",
+    )
 
 
 def _amount(other: OtherSystemEvent) -> Amount:

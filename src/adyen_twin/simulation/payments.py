@@ -13,10 +13,12 @@ from typing import Any, Final
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from adyen_twin.core import clock, faults, names
+from adyen_twin.core.books import Record
 from adyen_twin.core.state import Amount, Payment, Refusal, Status
 from adyen_twin.core.twin import Twin
 from adyen_twin.protocol import errors, payment_checks, rules
 from adyen_twin.protocol.limits import COUNTRY, CURRENCY, GOPAY
+from adyen_twin.settlement import journal
 from adyen_twin.simulation import modifications, tokens, wallets
 from adyen_twin.webhooks import payment_notifications
 
@@ -159,7 +161,9 @@ def decide(twin: Twin, payment: Payment, status: Status, refusal: Refusal | None
     """Record the decision about a payment, and notify the shop."""
     payment.status = status
     payment.refusal = refusal
-    if status is Status.AUTHORISED:
+    is_authorised = status is Status.AUTHORISED
+    journal.decided(twin, payment, Record.AUTHORISED if is_authorised else Record.REFUSED)
+    if is_authorised:
         _authorise(twin, payment)
     else:
         payment_notifications.authorisation(twin, payment)

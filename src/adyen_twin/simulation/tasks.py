@@ -8,11 +8,14 @@ from typing import Final
 
 from adyen_twin.core.state import Task
 from adyen_twin.core.twin import Twin
+from adyen_twin.settlement import closing
 from adyen_twin.simulation import charges, modifications, payments, tokens
 from adyen_twin.webhooks import outbox
 
 #: The kind of a task -> its function. Kinds must not change, because state files have them.
 HANDLERS: Final[dict[str, Callable[..., None]]] = {
+    "announce_report": closing.announce,
+    "close_batch": closing.close_when_due,
     "decide_charge": charges.decide_if_open,
     "expire_authorisation": modifications.expire_authorisation,
     "expire_payment": payments.expire_when_due,

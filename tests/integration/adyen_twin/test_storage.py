@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -21,6 +22,19 @@ from twin_fixtures import KEY, OTHER_KEY, listening, serving
 FILE = Path(__file__).parent / "state_of_0_1.json"
 #: Unused fields of a payment, which later versions do not write.
 REMOVED = ("channel", "decided_at")
+#: What later versions added: to the state, to an endpoint, and the kinds of tasks.
+ADDED = ("books", "reports")
+ADDED_TO_ENDPOINTS = ("communicationFormat", "includeEventCodes", "id", "type", "other")
+ADDED_TASKS = {"announce_report", "close_batch"}
+
+
+def _without_added(state: dict[str, Any]) -> dict[str, Any]:
+    for name in ADDED:
+        del state[name]
+    for endpoint in state["endpoints"].values():
+        for name in ADDED_TO_ENDPOINTS:
+            del endpoint[name]
+    return state
 
 
 def test_the_names_in_the_state_file_have_not_changed() -> None:
@@ -29,11 +43,11 @@ def test_the_names_in_the_state_file_have_not_changed() -> None:
         for name in REMOVED:
             del payment[name]
 
-    assert json.loads(msgspec.json.encode(storage.load(FILE))) == expected
+    assert _without_added(json.loads(msgspec.json.encode(storage.load(FILE)))) == expected
 
 
 def test_the_older_state_file_has_a_task_of_every_kind() -> None:
-    assert {task.kind for task in storage.load(FILE).tasks} == tasks.HANDLERS.keys()
+    assert {task.kind for task in storage.load(FILE).tasks} == tasks.HANDLERS.keys() - ADDED_TASKS
 
 
 async def test_tasks_and_webhooks_of_an_older_state_file_are_carried_out() -> None:
