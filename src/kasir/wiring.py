@@ -42,6 +42,7 @@ from kasir.store.outbox import EventFeed
 from kasir.store.subscriptions import SubscriptionBook
 from kasir.webhooks.notices import Notices
 from kasir.webhooks.reading import Reader
+from kasir.webhooks.webhook_keys import WebhookKeys
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +63,7 @@ class Parts:
         links_kept: The stored links; encrypts those that an earlier version stored unencrypted.
         payments: Every payment with all its facts.
         inbox: Stores notifications.
+        webhook_keys: The keys that verify standard notifications of the environment's account.
         notices: Lists stored notifications.
         reader: Reads stored notifications; run by the worker.
         tokens: The shoppers' saved wallets, as Kasir has recorded them.
@@ -89,6 +91,7 @@ class Parts:
     links_kept: PostgresLinks
     payments: PostgresPaymentBook
     inbox: GroupInbox
+    webhook_keys: WebhookKeys
     notices: Notices
     reader: Reader
     tokens: Tokens
@@ -132,6 +135,7 @@ class Parts:
             links_kept=links,
             payments=book,
             inbox=shared.inbox(),
+            webhook_keys=WebhookKeys(pool, vault, settings.hmac_keys),
             notices=Notices(pool, vault),
             reader=shared.reader(),
             tokens=tokens,
@@ -195,6 +199,7 @@ async def open_parts(
         machine = machine or SystemClock()
         base = Base(chosen, pool, wire, clock or machine, machine, SortableIds(milliseconds))
         parts = Parts.built(base)
+        await parts.webhook_keys.read()
         await stack.enter_async_context(parts.payments.asker.alive())
         await stack.enter_async_context(parts.inbox.writing())
         yield parts

@@ -1,7 +1,8 @@
 """Adyen's addresses in test and in live, and those of the twin on this machine.
 
 The live addresses of the APIs have the merchant's prefix. That of Checkout also has one more path
-segment, `/checkout`, which is often forgotten when a shop goes live. Source: the `servers` of
+segment, `/checkout`, which is often forgotten when a shop goes live. The Management API has one
+address for all merchants, without a prefix. Source: the `servers` of
 Adyen's OpenAPI files, and the code of Adyen's Python library.
 """
 
@@ -24,10 +25,11 @@ class Environment(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Addresses:
-    """The base addresses of two APIs and of the logos, without a trailing slash."""
+    """The base addresses of three APIs and of the logos, without a trailing slash."""
 
     checkout: str
     recurring: str
+    management: str
     shopper: str
 
     def logo(self, method: str) -> str:
@@ -52,17 +54,20 @@ def addresses(environment: Environment, *, live_prefix: str = "", twin_url: str 
             return Addresses(
                 checkout="https://checkout-test.adyen.com",
                 recurring="https://pal-test.adyen.com/pal/servlet/Recurring",
+                management="https://management-test.adyen.com",
                 shopper="https://checkoutshopper-test.adyen.com",
             )
         case Environment.LIVE:
             return Addresses(
                 checkout=f"https://{live_prefix}-checkout-live.adyenpayments.com/checkout",
                 recurring=f"https://{live_prefix}-pal-live.adyenpayments.com/pal/servlet/Recurring",
+                management="https://management-live.adyen.com",
                 shopper="https://checkoutshopper-live.adyen.com",
             )
         case Environment.TWIN:
             return Addresses(
                 checkout=twin_url,
                 recurring=f"{twin_url}/pal/servlet/Recurring",
+                management=twin_url,
                 shopper=twin_url,
             )

@@ -17,6 +17,7 @@ from cyclopts import App, CycloptsError, Parameter
 from cyclopts.validators import Number
 
 from kasir.cli.account_commands import account
+from kasir.cli.setup_commands import setup
 from kasir.cli.version import version
 from kasir.errors import KasirError
 
@@ -29,6 +30,7 @@ app = App(
 apikey = App(name="apikey", help="Keys that shops call Kasir with.")
 app.command(apikey)
 app.command(account)
+app.command(setup)
 notices = App(name="notices", help="Notifications from Adyen, and what was done with each.")
 app.command(notices)
 jobs = App(name="jobs", help="Jobs of the worker that failed.")
