@@ -13,7 +13,7 @@ from litestar.datastructures import State
 from litestar.exceptions import HTTPException
 
 from adyen_twin.api import checkout, management, recurring
-from adyen_twin.api.management import ManagementError
+from adyen_twin.api.management_calls import ManagementError
 from adyen_twin.controls import routes
 from adyen_twin.controls.requests import ControlError
 from adyen_twin.core import storage

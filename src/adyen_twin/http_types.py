@@ -77,7 +77,10 @@ def parse_json(raw: bytes, kind: Any = Any) -> Any:
 
 
 def has_api_key(request: HttpRequest) -> bool:
-    """Return whether a request has the twin's API key."""
+    """Return whether a request has the twin's API key, and comes from an allowed address."""
+    allowed = request.twin.knobs.allowed_ip_addresses
+    if allowed and (request.client is None or request.client.host not in allowed):
+        return False  # GUESS: that the answer is the same as to a wrong key.
     key = request.headers.get("x-api-key", "")
     return hmac.compare_digest(key.encode(), request.twin.settings.api_key.encode())
 

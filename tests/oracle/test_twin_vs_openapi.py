@@ -190,18 +190,48 @@ async def test_the_lists_of_tokens_match(twin: RunningTwin, version: int) -> Non
 
 async def test_the_management_api_of_webhooks_matches(twin: RunningTwin, shop: Shop) -> None:
     name, path = "ManagementService-v3", "/merchants/{merchantId}/webhooks"
+    whole = {
+        "type": "standard",
+        "url": "http://127.0.0.1:9/",
+        "active": True,
+        "communicationFormat": "json",
+        "description": "the second one",
+        "username": "u",
+        "password": "p",
+        "encryptionProtocol": "HTTP",
+        "acceptsSelfSignedCertificate": True,
+        "additionalSettings": {"includeEventCodes": [], "properties": {"addDisputeStatus": True}},
+    }
+    created = await twin.api("/v3/merchants/TwinMerchant/webhooks", whole)
     listed = await twin.api("/v3/merchants/TwinMerchant/webhooks", None, method="GET")
     url_path = f"/v3/merchants/TwinMerchant/webhooks/{listed.body['data'][0]['id']}"
     webhook = await twin.api(url_path, None, method="GET")
     key = await twin.api(f"{url_path}/generateHmac", {})
     tested = await twin.api(f"{url_path}/test", {"types": ["AUTHORISATION"]})
     invalid = await twin.api(f"{url_path}/test", {})
-    me = await twin.api("/v3/me", None, method="GET")
+    forbidden = await twin.api("/v3/merchants/Another/webhooks", None, method="GET")
 
     webhook_path = f"{path}/{{webhookId}}"
+    assert len(listed.body["data"]) == 2
+    assert reply_faults(name, path, "post", 200, created.body) == []
     assert reply_faults(name, path, "get", 200, listed.body) == []
     assert reply_faults(name, webhook_path, "get", 200, webhook.body) == []
     assert reply_faults(name, f"{webhook_path}/generateHmac", "post", 200, key.body) == []
     assert reply_faults(name, f"{webhook_path}/test", "post", 200, tested.body) == []
     assert reply_faults(name, f"{webhook_path}/test", "post", 422, invalid.body) == []
+    assert reply_faults(name, path, "get", 403, forbidden.body) == []
+
+
+async def test_the_management_api_of_accounts_matches(twin: RunningTwin) -> None:
+    name, account = "ManagementService-v3", "/merchants/TwinMerchant"
+    knobs = {"allowedOrigins": ["https://shop.example"], "alsoListed": ["dana"]}
+    await twin.control("PUT", "knobs", knobs | {"livePrefix": "1797a841fbb37ca7-Twin"})
+    me = await twin.api("/v3/me", None, method="GET")
+    merchant = await twin.api(f"/v3{account}", None, method="GET")
+    methods = await twin.api(f"/v3{account}/paymentMethodSettings", None, method="GET")
+
+    path = "/merchants/{merchantId}"
+    assert len(methods.body["data"]) == 2
     assert reply_faults(name, "/me", "get", 200, me.body) == []
+    assert reply_faults(name, path, "get", 200, merchant.body) == []
+    assert reply_faults(name, f"{path}/paymentMethodSettings", "get", 200, methods.body) == []

@@ -9,8 +9,8 @@ from litestar import Router, post
 from litestar.exceptions import NotFoundException
 
 from adyen_twin.api import recurring
-from adyen_twin.api.exchange import Call, Operation, Reply, check, exchange
-from adyen_twin.core import faults
+from adyen_twin.api.exchange import Call, Operation, Reply, check, exchange, require_role
+from adyen_twin.core import faults, roles
 from adyen_twin.core.state import Kind, Payment
 from adyen_twin.core.twin import Twin
 from adyen_twin.http_types import HttpRequest, HttpResponse
@@ -56,6 +56,8 @@ def pay(twin: Twin, call: Call) -> Reply:
     """
     check(payment_checks.PAYMENTS, twin, call)
     token_id = payment_checks.stored_token(call.body["paymentMethod"])
+    if token_id is not None or payment_checks.saves_token(call.body):
+        require_role(twin, roles.RECURRING)
     if token_id is None:
         return _redirect(twin, payments.start(twin, call.body), call)
     payment = charges.start(twin, call.body, charges.chargeable(twin, call.body, token_id))

@@ -18,7 +18,7 @@ from litestar import Response
 from litestar.enums import MediaType
 
 from adyen_twin.api import call_faults
-from adyen_twin.core import faults, names
+from adyen_twin.core import faults, names, roles
 from adyen_twin.core.state import StoredReply
 from adyen_twin.core.twin import Twin
 from adyen_twin.http_types import (
@@ -69,6 +69,8 @@ class Operation:
     run: Callable[[Twin, Call], Reply]
     #: Returns the merchantReference of a call; planned faults are matched by it.
     reference: Callable[[Twin, Call], str | None]
+    #: The role that the API credential needs.
+    role: str = roles.CHECKOUT
 
 
 def check(rules_of_call: tuple[rules.Rule, ...], twin: Twin, call: Call) -> None:
@@ -95,11 +97,23 @@ def check(rules_of_call: tuple[rules.Rule, ...], twin: Twin, call: Call) -> None
     rules.check(rules_of_call, request)
 
 
+def require_role(twin: Twin, role: str) -> None:
+    """Check that the API credential has a role.
+
+    Raises:
+        AdyenError: It has not.
+
+    """
+    if role not in twin.knobs.roles:
+        raise errors.not_allowed()
+
+
 async def exchange(request: HttpRequest, operation: Operation) -> HttpResponse:
     """Answer a call to an Adyen API."""
     try:
         if not has_api_key(request):
             raise errors.unauthorized()
+        require_role(request.twin, operation.role)
         key = _idempotency_key(request)
     except AdyenError as error:
         return _response(_reply_of(error))

@@ -6,11 +6,13 @@ values of GoPay's tokens; the schemas are Adyen's.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final
 
 from litestar import Router, delete, get, post
 
 from adyen_twin.api.exchange import Call, Operation, Reply, check, exchange
+from adyen_twin.core import roles
 from adyen_twin.core.clock import format_adyen
 from adyen_twin.core.state import Token
 from adyen_twin.core.twin import Twin
@@ -142,10 +144,14 @@ def _shopper_reference(_: Twin, call: Call) -> str | None:
     return shopper if isinstance(shopper, str) else None
 
 
-LIST_STORED: Final = Operation(name="tokens", run=list_stored, reference=_shopper_reference)
-REMOVE_STORED: Final = Operation(name="tokens", run=remove_stored, reference=_shopper_reference)
-LIST_DETAILS: Final = Operation(name="tokens", run=list_details, reference=_shopper_reference)
-DISABLE: Final = Operation(name="tokens", run=disable, reference=_shopper_reference)
+def _operation(run: Callable[[Twin, Call], Reply]) -> Operation:
+    return Operation(name="tokens", run=run, reference=_shopper_reference, role=roles.RECURRING)
+
+
+LIST_STORED: Final = _operation(list_stored)
+REMOVE_STORED: Final = _operation(remove_stored)
+LIST_DETAILS: Final = _operation(list_details)
+DISABLE: Final = _operation(disable)
 
 
 @get("/storedPaymentMethods")

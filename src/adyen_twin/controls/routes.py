@@ -15,7 +15,7 @@ from adyen_twin.controls import callers, reports, shopper_routes
 from adyen_twin.controls.requests import ClockAdvance, ControlError, EventTypes, read
 from adyen_twin.core.faults import AnyFault, PlannedFault
 from adyen_twin.core.settings import Knobs
-from adyen_twin.core.state import ENDPOINT_NAMES, Endpoint, EndpointName, Status
+from adyen_twin.core.state import STANDARD, TOKENS, Endpoint, EndpointName, EndpointSettings, Status
 from adyen_twin.http_types import HttpRequest, HttpResponse, as_json, is_web_address
 from adyen_twin.protocol.change_checks import RULE_NAMES
 from adyen_twin.simulation import disputes, other_system
@@ -34,14 +34,18 @@ async def get_health() -> HttpResponse:
 async def put_webhook(request: HttpRequest) -> HttpResponse:
     """Configure a webhook. Queued webhooks are sent at once to the new address."""
     twin, name = request.twin, _webhook_name(request)
-    endpoint = read(await request.body(), Endpoint)
-    _check_endpoint(endpoint)
-    _keep_previous_key(endpoint, twin.state.endpoints.get(name))
+    settings = read(await request.body(), EndpointSettings)
+    _check_endpoint(settings)
+    old = twin.state.endpoints.get(name)
+    _keep_previous_key(settings, old)
+    endpoint = msgspec.convert(msgspec.to_builtins(settings), Endpoint)
+    if old is not None:
+        endpoint.id = old.id
     twin.state.endpoints[name] = endpoint
     for webhook in twin.state.queues.get(name, []):
         webhook.due_at = min(webhook.due_at, twin.now())
     twin.on_change()
-    return as_json({"webhook": name, "url": endpoint.url})
+    return as_json({"webhook": name, "url": settings.url})
 
 
 @delete("/webhooks/{name:str}", status_code=200)
@@ -56,7 +60,7 @@ async def delete_webhook(request: HttpRequest) -> HttpResponse:
 async def post_test_notifications(request: HttpRequest) -> HttpResponse:
     """Send test notifications, as Customer Area does."""
     test = read(await request.body(), EventTypes)
-    endpoint = request.twin.state.endpoints.get("standard")
+    endpoint = request.twin.state.endpoints.get(STANDARD)
     if endpoint is None:
         raise ControlError(409, "no standard webhook is set; PUT /twin/webhooks/standard sets one")
     twin, sender = request.twin, request.engine.sender
@@ -212,13 +216,12 @@ def router() -> Router:
 
 def _webhook_name(request: HttpRequest) -> EndpointName:
     name = request.path_part("name")
-    for known in ENDPOINT_NAMES:
-        if name == known:
-            return known
-    raise ControlError(404, f"there is no webhook called {name!r}: {', '.join(ENDPOINT_NAMES)}")
+    if name not in (STANDARD, TOKENS):
+        raise ControlError(404, f"there is no webhook called {name!r}: {STANDARD}, {TOKENS}")
+    return name
 
 
-def _check_endpoint(endpoint: Endpoint) -> None:
+def _check_endpoint(endpoint: EndpointSettings) -> None:
     if not is_web_address(endpoint.url):
         raise ControlError(422, "a webhook goes to an http or https address", "url")
     for name, key in (
@@ -231,7 +234,7 @@ def _check_endpoint(endpoint: Endpoint) -> None:
         raise ControlError(422, "username and password go together", "password")
 
 
-def _keep_previous_key(endpoint: Endpoint, old: Endpoint | None) -> None:
+def _keep_previous_key(endpoint: EndpointSettings, old: Endpoint | None) -> None:
     """Keep the key of the replaced endpoint as the previous key, for the fault `previous_key`."""
     if old is None or endpoint.previous_hmac_key is not None:
         return

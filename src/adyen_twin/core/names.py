@@ -37,6 +37,11 @@ def page_key() -> str:
     return secrets.token_urlsafe(16)
 
 
+def webhook_id() -> str:
+    """Return the id of a webhook in the Management API, like those in its examples."""
+    return f"S2-{secrets.token_hex(6).upper()}"
+
+
 def wallet_account() -> str:
     """Return the account number of a GoPay wallet. GUESS: its format."""
     return _random(string.digits, 12)

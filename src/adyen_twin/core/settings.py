@@ -12,6 +12,8 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from adyen_twin.core import roles
+
 Whole = Annotated[int, msgspec.Meta(ge=0)]
 Positive = Annotated[int, msgspec.Meta(ge=1)]
 
@@ -100,7 +102,28 @@ class Knobs(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_only=
     #: The seconds between the answer Received or Pending and the decision.
     charge_s: Annotated[float, msgspec.Meta(ge=0)] = 5.0
 
-    #: The events that the shop enabled; Adyen does not send them by default.
+    #: The roles of the API credential. GET /me lists them, and a call without its role is refused.
+    roles: list[str] = msgspec.field(default_factory=lambda: list(roles.DEFAULT))
+    #: The addresses that may use the API key; empty: any.
+    allowed_ip_addresses: list[str] = []
+    #: The origins that GET /me lists. The twin does not check them.
+    allowed_origins: list[str] = []
+    #: The `captureDelay` of the merchant account, if `capture` is "automatic"; with "manual", it
+    #: is "manual". The twin captures at once in any case.
+    capture_delay: Annotated[str, msgspec.Meta(pattern="^(immediate|[1-9]|1[0-9]|2[0-9])$")] = (
+        "immediate"
+    )
+    account_status: Literal[
+        "PreActive", "Active", "InactiveWithModifications", "Inactive", "Closed"
+    ] = "Active"
+    #: The live URL prefix of the merchant account; Adyen's is empty in the test environment.
+    live_prefix: str = ""
+    #: The state of GoPay in the settings of payment methods; "absent": it is not listed. It does
+    #: not change what /paymentMethods answers.
+    gopay_setting: Literal["enabled", "disabled", "pending", "absent"] = "enabled"
+
+    #: The events that the shop enabled for the webhook `standard`, unless the webhook has its own
+    #: list; Adyen does not send them by default.
     extra_events: list[str] = msgspec.field(default_factory=lambda: ["OFFER_CLOSED"])
     webhook_timeout_s: Annotated[float, msgspec.Meta(gt=0)] = 10.0
     #: "status": any 2xx accepts a webhook; "body": the body of the answer must also be [accepted],

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from enum import StrEnum
-from typing import Any, Final, Literal, get_args
+from typing import Any, Final, Literal
 
 import msgspec
 
@@ -184,8 +184,11 @@ class Payment(msgspec.Struct, kw_only=True):
     warnings: list[str] = []
 
 
-class Endpoint(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
-    """The address for webhooks of one kind, and the keys that sign them."""
+CommunicationFormat = Literal["json", "http", "soap"]
+
+
+class EndpointSettings(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
+    """The settings of a webhook endpoint that a control can change."""
 
     url: str
     #: As hex digits; None: webhooks are not signed, as at Adyen before a key is generated.
@@ -194,10 +197,30 @@ class Endpoint(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
     password: str | None = None
     previous_hmac_key: str | None = None
     active: bool = True
+    communication_format: CommunicationFormat = "json"
+    #: The events of OFF_BY_DEFAULT that are sent; None: those of the knob `extraEvents`.
+    include_event_codes: list[str] | None = None
 
 
-EndpointName = Literal["standard", "tokens"]
-ENDPOINT_NAMES: Final[tuple[EndpointName, ...]] = get_args(EndpointName)
+class Endpoint(EndpointSettings, rename="camel", forbid_unknown_fields=True):
+    """The address for webhooks, the keys that sign them, and what the Management API stores."""
+
+    #: The id in the Management API.
+    id: str = "S2-54574E4B4153"
+    type: str = "standard"
+    #: The other fields of the Management API, which it only stores.
+    other: dict[str, Any] = {}
+
+
+#: The events that Adyen sends only if a webhook includes them.
+OFF_BY_DEFAULT: Final = ("OFFER_CLOSED", "RECURRING_CONTRACT", "POSTPONED_REFUND")
+
+EndpointName = str
+STANDARD: Final[EndpointName] = "standard"
+TOKENS: Final[EndpointName] = "tokens"
+#: The names of the webhooks that the Management API adds beside the webhook `standard`.
+MORE_NAMES: Final = tuple(f"standard-{number}" for number in range(2, 7))
+ENDPOINT_NAMES: Final[tuple[EndpointName, ...]] = (STANDARD, TOKENS, *MORE_NAMES)
 
 
 class Message(msgspec.Struct, frozen=True):

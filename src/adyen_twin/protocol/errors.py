@@ -50,6 +50,11 @@ def unauthorized() -> AdyenError:
     return AdyenError(401, "000", "HTTP Status Response - Unauthorized", "security")
 
 
+def not_allowed() -> AdyenError:
+    """The API credential lacks the role of the call."""
+    return AdyenError(403, "010", "Not allowed", "security")
+
+
 def not_json(message: str) -> AdyenError:
     """The body is not a JSON object."""
     return AdyenError(400, "702", f"Unexpected input: {message}, expected: }}")

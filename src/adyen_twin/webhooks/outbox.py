@@ -13,8 +13,18 @@ import msgspec
 
 from adyen_twin.core import faults
 from adyen_twin.core.clock import format_utc
-from adyen_twin.core.state import Attempt, Endpoint, EndpointName, Message, Webhook
+from adyen_twin.core.state import (
+    OFF_BY_DEFAULT,
+    STANDARD,
+    TOKENS,
+    Attempt,
+    Endpoint,
+    EndpointName,
+    Message,
+    Webhook,
+)
 from adyen_twin.core.twin import Twin
+from adyen_twin.webhooks import formats
 
 #: Builds the message of a webhook, signed with this key; None: not signed.
 BuildMessage = Callable[[str | None], Message]
@@ -33,14 +43,38 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True):
     reference: str
 
 
-def send(twin: Twin, name: EndpointName, subject: Subject, build: BuildMessage) -> None:
-    """Queue a webhook for an endpoint, unless the endpoint is missing or not active."""
-    endpoint = twin.state.endpoints.get(name)
-    if endpoint is None or not endpoint.active:
-        return
+def send(twin: Twin, kind: str, subject: Subject, build: BuildMessage) -> None:
+    """Queue a webhook for each active endpoint of this type that wants its event."""
+    for name, endpoint in twin.state.endpoints.items():
+        is_of_kind = kind == (TOKENS if name == TOKENS else endpoint.type)
+        if is_of_kind and endpoint.active and _wants(twin, endpoint, subject.event_code):
+            _send_to(twin, name, endpoint, subject, build)
+
+
+def is_enabled(twin: Twin, event_code: str) -> bool:
+    """Return whether the shop enabled an event that is off by default."""
+    return event_code in twin.knobs.extra_events or any(
+        event_code in (endpoint.include_event_codes or ())
+        for endpoint in twin.state.endpoints.values()
+    )
+
+
+def included_events(twin: Twin, endpoint: Endpoint) -> list[str]:
+    """Return the events that an endpoint gets beside the default ones."""
+    included = endpoint.include_event_codes
+    return twin.knobs.extra_events if included is None else included
+
+
+def _wants(twin: Twin, endpoint: Endpoint, event_code: str) -> bool:
+    return event_code not in OFF_BY_DEFAULT or event_code in included_events(twin, endpoint)
+
+
+def _send_to(
+    twin: Twin, name: EndpointName, endpoint: Endpoint, subject: Subject, build: BuildMessage
+) -> None:
     triggered_faults = faults.triggered_by_webhook(
         twin.state.faults,
-        endpoint=name,
+        endpoint=TOKENS if name == TOKENS else STANDARD,
         event_code=subject.event_code,
         reference=subject.reference,
     )
@@ -86,19 +120,23 @@ def _with_copies(
     triggered_faults: list[faults.WebhookFault],
 ) -> list[Webhook]:
     """Return the webhook, and its copies if a fault duplicates it."""
+
+    def build_as_configured(key: str | None) -> Message:
+        return formats.convert(build(key), endpoint.communication_format)
+
     key = endpoint.hmac_key
     if _fault_of_kind(triggered_faults, faults.PreviousKey):
         key = endpoint.previous_hmac_key or WRONG_KEY
     spoiled: list[Message] = []
     if wrong_signature := _fault_of_kind(triggered_faults, faults.WrongSignature):
-        spoiled += [build(WRONG_KEY)] * wrong_signature.tries
+        spoiled += [build_as_configured(WRONG_KEY)] * wrong_signature.tries
     if no_signature := _fault_of_kind(triggered_faults, faults.NoSignature):
-        spoiled += [build(None)] * no_signature.tries
+        spoiled += [build_as_configured(None)] * no_signature.tries
     duplicate = _fault_of_kind(triggered_faults, faults.DuplicateWebhook)
     return [
         Webhook(
             id=twin.memory.next_number(),
-            message=build(key),
+            message=build_as_configured(key),
             spoiled=spoiled,
             due_at=twin.now(),
             event_code=subject.event_code,

@@ -12,8 +12,8 @@ from typing import Any, Final
 from adyen_twin.core import names
 from adyen_twin.core.clock import format_adyen
 from adyen_twin.core.state import (
+    STANDARD,
     Amount,
-    EndpointName,
     Event,
     Message,
     Modification,
@@ -29,7 +29,6 @@ from adyen_twin.webhooks import outbox
 
 #: The possible modifications of an authorised payment; Adyen calls this field experimental.
 OPERATIONS: Final = ("CANCEL", "CAPTURE", "REFUND")
-STANDARD: Final[EndpointName] = "standard"
 
 #: An event -> its reason in Adyen's examples.
 REASONS_UNDONE: Final = {
@@ -52,7 +51,7 @@ def earlier_refusal(twin: Twin, payment: Payment, *, same_psp_reference: bool) -
 
 def offer_closed(twin: Twin, payment: Payment) -> None:
     """Notify the shop that the offer closed without a payment, if the shop enabled this event."""
-    if "OFFER_CLOSED" in twin.knobs.extra_events:
+    if outbox.is_enabled(twin, "OFFER_CLOSED"):
         _send(twin, payment, _event(twin, payment, "OFFER_CLOSED", payment.offer_reference))
 
 
@@ -115,7 +114,7 @@ def recurring_contract(twin: Twin, payment: Payment, token: Token) -> None:
 
     The event has the token as its pspReference.
     """
-    if "RECURRING_CONTRACT" not in twin.knobs.extra_events:
+    if not outbox.is_enabled(twin, "RECURRING_CONTRACT"):
         return
     event = _event(twin, payment, "RECURRING_CONTRACT", token.id, 0)
     event.original_reference = payment.psp_reference

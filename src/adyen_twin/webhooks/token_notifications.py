@@ -8,17 +8,15 @@ its libraries. GUESS: that `data.type` is gopay_wallet.
 from __future__ import annotations
 
 import json
-from typing import Any, Final
+from typing import Any
 
 from adyen_twin.core import names
 from adyen_twin.core.clock import format_adyen
-from adyen_twin.core.state import EndpointName, Message, Token
+from adyen_twin.core.state import TOKENS, Message, Token
 from adyen_twin.core.twin import Twin
 from adyen_twin.protocol import signing
 from adyen_twin.protocol.limits import GOPAY
 from adyen_twin.webhooks import outbox
-
-TOKENS: Final[EndpointName] = "tokens"
 
 
 def changed(twin: Twin, token: Token, operation: str, event_id: str) -> None:
