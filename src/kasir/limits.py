@@ -55,6 +55,9 @@ class Limits:
     #: How long `kasir setup` waits until a test notification that Adyen delivered is stored.
     setup_test_s: float = 10.0
     setup_test_poll_s: float = 0.2
+    #: The wait before a test notification that was refused is sent again: longer than the shortest
+    #: wait of a server between two reads of its keys.
+    setup_test_again_s: float = 1.5
     #: The most connections to Adyen that one process holds open.
     adyen_connections_max: int = 128
     #: An unanswered call counts as lost after this time, and may be sent again (same key).

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, Final, TypeVar
 
 import msgspec
 
 from kasir.adyen.calls import MANAGEMENT_VERSION, Api, Call
+from kasir.adyen.notifications import moment
 from kasir.errors import Unreadable
 
 T = TypeVar("T")
@@ -179,14 +181,17 @@ def role_key(role: str) -> str:
     return _NO_WORD.sub("", role.lower())
 
 
-def psp_reference_of(request_sent: str) -> str:
-    """Return the pspReference in a test notification that was sent; empty if it has none."""
+def sent_test(request_sent: str) -> tuple[str, datetime] | None:
+    """Return the pspReference and the date of a test notification; None if it does not show them.
+
+    Both together recognise one test: every test of an event code has the same pspReferences.
+    """
     try:
         body = msgspec.json.decode(request_sent)
         item = body["notificationItems"][0]["NotificationRequestItem"]
-        return str(item["pspReference"])
-    except (msgspec.DecodeError, LookupError, TypeError):
-        return ""
+        return str(item["pspReference"]), moment(str(item["eventDate"]))
+    except (msgspec.DecodeError, LookupError, TypeError, Unreadable):
+        return None
 
 
 def decoded(body: bytes, kind: type[T]) -> T:

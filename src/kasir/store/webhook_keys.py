@@ -74,6 +74,6 @@ async def last_notice_id(pool: Pool) -> int:
     return int(await SQL.last_notice_id(pool))
 
 
-async def came(pool: Pool, after: int, psp_reference: str) -> bool:
-    """Whether a standard notification with this pspReference came after the notice `after`."""
-    return bool(await SQL.came(pool, after=after, name=psp_reference))
+async def is_stored(pool: Pool, psp_reference: str, event_date: datetime) -> bool:
+    """Whether a standard notification with this pspReference and this date is stored."""
+    return bool(await SQL.is_stored(pool, name=psp_reference, event_date=event_date))

@@ -21,7 +21,7 @@ from kasir.store.vault import Vault
 _log = structlog.get_logger("kasir.webhooks")
 
 #: The shortest wait between two reads of the stored keys. Anybody can send a wrong signature.
-_READ_EVERY_S: Final = 1.0
+_READ_EVERY_S: Final = 0.2
 
 
 class WebhookKeys:

@@ -29,8 +29,9 @@ UPDATE webhook_key SET check_value = :check_value WHERE id = :id;
 -- name: last_notice_id()$
 SELECT coalesce(max(id), 0) FROM notice;
 
--- name: came(after, name)$
--- Whether a standard notification with this pspReference came after the notice `after`.
+-- name: is_stored(name, event_date)$
+-- Whether a standard notification with this pspReference and this date is stored.
 SELECT EXISTS (
-    SELECT FROM notice WHERE id > :after AND kind = 'standard' AND names @> ARRAY[:name]
+    SELECT FROM notice
+    WHERE names @> ARRAY[:name]::text[] AND kind = 'standard' AND event_date = :event_date
 );
