@@ -128,9 +128,8 @@ def settings_from(environ: Mapping[str, str] | None = None) -> Settings:
     environment = _environment(env)
     twin = environment is Environment.TWIN
     if missing := [*_missing(env, environment)]:
-        if not env.get("ADYEN_HMAC_KEY"):  # Required later, unless the database has a key.
-            missing.append(("ADYEN_HMAC_KEY", HMAC_KEY_CURE))
-        raise SettingError.several(missing)
+        unset = [] if env.get("ADYEN_HMAC_KEY") else [("ADYEN_HMAC_KEY", HMAC_KEY_CURE)]
+        raise SettingError.several(missing + unset)
     events_url, events_secrets = _events(env)
     settings = Settings(
         environment=environment,
@@ -235,11 +234,7 @@ def _stripped(environ: Mapping[str, str] | None) -> dict[str, str]:
     return {name: text.strip() for name, text in given.items()}
 
 
-#: What an operator does who has no key of the standard webhook.
-HMAC_KEY_CURE: Final = (
-    "is not set; `kasir setup` makes a key and stores it, or generate one with the webhook in "
-    "Customer Area"
-)
+HMAC_KEY_CURE: Final = "is not set; `kasir setup` has Adyen make a key and stores it"
 #: The settings that are required unless Adyen is the twin, in the order of docs/settings.md.
 _NEEDED: Final = {
     "ADYEN_API_KEY": "Kasir cannot call Adyen without it",

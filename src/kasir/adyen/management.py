@@ -14,6 +14,7 @@ import msgspec
 
 from kasir.adyen.calls import MANAGEMENT_VERSION, Api, Call
 from kasir.adyen.notifications import moment
+from kasir.adyen.texts import read_json
 from kasir.errors import Unreadable
 
 T = TypeVar("T")
@@ -69,6 +70,7 @@ class Merchant(msgspec.Struct, rename="camel", frozen=True, kw_only=True):
     """A merchant account. `capture_delay` is immediate, manual or a number of days."""
 
     id: str = ""
+    status: str = ""
     capture_delay: str = ""
     data_centers: tuple[DataCenter, ...] = ()
 
@@ -187,10 +189,10 @@ def sent_test(request_sent: str) -> tuple[str, datetime] | None:
     Both together recognise one test: every test of an event code has the same pspReferences.
     """
     try:
-        body = msgspec.json.decode(request_sent)
+        body = read_json(request_sent.encode())
         item = body["notificationItems"][0]["NotificationRequestItem"]
         return str(item["pspReference"]), moment(str(item["eventDate"]))
-    except (msgspec.DecodeError, LookupError, TypeError, Unreadable):
+    except (LookupError, TypeError, Unreadable):
         return None
 
 
@@ -201,8 +203,8 @@ def decoded(body: bytes, kind: type[T]) -> T:
         Unreadable: It does not have the format of Adyen's schema.
     """
     try:
-        return msgspec.json.decode(body, type=kind)
-    except msgspec.DecodeError as error:
+        return msgspec.convert(read_json(body), kind)
+    except msgspec.ValidationError as error:
         raise Unreadable(f"the answer has not the format of Adyen's schema: {error}") from None
 
 

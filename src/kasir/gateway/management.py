@@ -28,7 +28,7 @@ T = TypeVar("T")
 READS_ACCOUNT: Final = "Management API—Account read"
 WRITES_WEBHOOKS: Final = "Management API—Webhooks read and write"
 #: Where the roles of a credential are changed.
-ROLES_PLACE: Final = "Customer Area, Developers, API credentials, your credential, Roles"
+ROLES_MENU: Final = "Customer Area, Developers, API credentials, your credential, Roles"
 #: The event code of the test notifications.
 TESTED_EVENT: Final = "AUTHORISATION"
 #: The most pages of webhooks that are read.
@@ -126,11 +126,12 @@ class Management:
     def _refusal(self, answer: Answer, role: str) -> Refusal:
         match answer.status:
             case HTTPStatus.UNAUTHORIZED:
-                cure = "Adyen does not know ADYEN_API_KEY; test and live have different keys"
-                return Refusal(f"401: {cure}")
+                cure = "Adyen does not accept ADYEN_API_KEY; test and live have different keys, and"
+                menu = "the credential's allowed IP addresses, if it has any, need this machine's"
+                return Refusal(f"401: {cure} {menu}")
             case HTTPStatus.FORBIDDEN:
                 cure = f"the credential lacks the role `{role}`, or access to {cut(self._name)}"
-                return Refusal(f"403: {cure}; add it in {ROLES_PLACE}", role=role)
+                return Refusal(f"403: {cure}; add it in {ROLES_MENU}", role=role)
             case HTTPStatus.NOT_FOUND:
                 cure = f"this key finds no such object in {cut(self._name)}"
                 return Refusal(f"404: {cure}; check ADYEN_MERCHANT_ACCOUNT")

@@ -7,7 +7,7 @@ from typing import Final
 
 from kasir.adyen.management import KNOWN_TYPES, STANDARD, Credential, Merchant, Webhook, role_key
 from kasir.gateway.account_checks import Finding
-from kasir.gateway.management import READS_ACCOUNT, ROLES_PLACE, WRITES_WEBHOOKS, Refusal
+from kasir.gateway.management import READS_ACCOUNT, ROLES_MENU, WRITES_WEBHOOKS, Refusal
 from kasir.setup.model import STANDARD_PATH, TOKENS_PATH, Kind, Line, State, Step, Wanted
 from kasir.setup.urls import comparable, shown
 
@@ -18,8 +18,10 @@ ROLES: Final = {
     READS_ACCOUNT: "`kasir setup` and `kasir doctor`: the capture delay and the live prefix",
     WRITES_WEBHOOKS: "`kasir setup`: the standard webhook",
 }
-_WEBHOOKS_PLACE: Final = "Customer Area, Developers, Webhooks"
-_CAPTURE_PLACE: Final = "Customer Area, Settings, Account settings, Capture delay"
+#: The status of a merchant account that takes payments.
+_ACTIVE: Final = "Active"
+_WEBHOOKS_MENU: Final = "Customer Area, Developers, Webhooks"
+_CAPTURE_MENU: Final = "Customer Area, Settings, Account settings, Capture delay"
 
 
 def of_merchant(merchant: Merchant | Refusal, live_prefix: str, *, is_live: bool) -> Iterator[Line]:
@@ -28,19 +30,22 @@ def of_merchant(merchant: Merchant | Refusal, live_prefix: str, *, is_live: bool
     if isinstance(merchant, Refusal):
         yield Line(what, State.FAULT, merchant.says)
         return
-    delay, place = merchant.capture_delay, _CAPTURE_PLACE
+    if merchant.status not in ("", _ACTIVE):
+        says = f"its status is {merchant.status}, so it takes no payments; ask your Adyen contact"
+        yield Line("the merchant account is active", State.FAULT, says)
+    delay, menu = merchant.capture_delay, _CAPTURE_MENU
     match delay.lower():
         case "":
-            says = f"Adyen does not say; check it in {place}"
+            says = f"Adyen does not say; check it in {menu}"
             yield Line(what, State.BY_HAND, says)
         case "immediate":
             yield Line(what, State.OK, "the capture delay is immediate")
         case "manual":
             cure = "Kasir counts them as captured, and Adyen takes no money until each is captured"
-            yield Line(what, State.FAULT, f"the capture delay is manual: {cure}; set it in {place}")
+            yield Line(what, State.FAULT, f"the capture delay is manual: {cure}; set it in {menu}")
         case _:
             cure = "Kasir counts them as captured at once, and a refund before that fails"
-            says = f"the capture delay is {delay} days: {cure}; set it to immediate in {place}"
+            says = f"the capture delay is {delay} days: {cure}; set it to immediate in {menu}"
             yield Line(what, State.FAULT, says)
     prefixes = sorted({one.live_prefix for one in merchant.data_centers if one.live_prefix})
     if prefixes:
@@ -75,7 +80,7 @@ def of_roles(credential: Credential | Refusal) -> Iterator[Line]:
     if not missing:
         yield Line(what, State.OK, f"{credential.username} has all {len(ROLES)}")
         return
-    says = f"{credential.username} lacks {', '.join(missing)}; add them in {ROLES_PLACE}"
+    says = f"{credential.username} lacks {', '.join(missing)}; add them in {ROLES_MENU}"
     yield Line(what, State.FAULT, says)
 
 
@@ -104,7 +109,7 @@ def of_standard_webhook(
     if again:
         says = (
             f"{', '.join(again)} sends to the same address, so each notification comes twice and"
-            f" one of them with another key; deactivate it in {_WEBHOOKS_PLACE}"
+            f" one of them with another key; deactivate it in {_WEBHOOKS_MENU}"
         )
         yield Line("one standard webhook for Kasir", State.FAULT, says)
 
@@ -114,22 +119,22 @@ def of_token_webhook(webhooks: Sequence[Webhook], wanted: Wanted) -> Line:
     what, url = "the token webhook", wanted.public_url + TOKENS_PATH
     found = next((one for one in webhooks if comparable(one.url) == comparable(url)), None)
     if found and found.type in KNOWN_TYPES:
-        cure = f"its type must be Recurring tokens life cycle events; make it in {_WEBHOOKS_PLACE}"
+        cure = f"its type must be Recurring tokens life cycle events; make it in {_WEBHOOKS_MENU}"
         return Line(what, State.FAULT, f"{found.id} sends {found.type} to {url}: {cure}")
     if found and not found.active:
-        says = f"{found.id} is not active; activate it in {_WEBHOOKS_PLACE}"
+        says = f"{found.id} is not active; activate it in {_WEBHOOKS_MENU}"
         return Line(what, State.FAULT, says)
-    if wanted.is_token_heard:
+    if wanted.is_token_received:
         return Line(what, State.OK, "a signed token notification came lately")
     if found:
         says = (
             f"{found.id} (type {found.type}) sends to {url}, and no signed notification came"
             f" lately; compare its HMAC key with ADYEN_TOKEN_HMAC_KEY, and send a test from"
-            f" {_WEBHOOKS_PLACE}"
+            f" {_WEBHOOKS_MENU}"
         )
         return Line(what, State.BY_HAND, says)
     says = (
-        f"only a person can make it: {_WEBHOOKS_PLACE}, Create new webhook, Recurring tokens life"
+        f"only a person can make it: {_WEBHOOKS_MENU}, Create new webhook, Recurring tokens life"
         f" cycle events, URL {url}; generate its HMAC key and set ADYEN_TOKEN_HMAC_KEY to it"
     )
     return Line(what, State.BY_HAND, says)

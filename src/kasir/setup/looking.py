@@ -40,8 +40,8 @@ async def wanted_of(settings: Settings, pool: Pool, now: datetime) -> Wanted:
         now: The time.
     """
     counts, since = DoctorCounts(pool), now - LATELY
-    heard = await counts.last_notice(NoticeKind.STANDARD)
-    token_heard = await counts.last_notice(NoticeKind.TOKENS)
+    received = await counts.last_notice(NoticeKind.STANDARD)
+    token_received = await counts.last_notice(NoticeKind.TOKENS)
     return Wanted(
         merchant_account=settings.merchant_account,
         public_url=settings.public_url,
@@ -51,6 +51,6 @@ async def wanted_of(settings: Settings, pool: Pool, now: datetime) -> Wanted:
         live_prefix=settings.environ.get("ADYEN_LIVE_PREFIX", ""),
         has_own_key=bool(settings.hmac_keys),
         stored=await webhook_keys.last_asked(pool),
-        is_heard=heard is not None and heard >= since,
-        is_token_heard=token_heard is not None and token_heard >= since,
+        is_received=received is not None and received >= since,
+        is_token_received=token_received is not None and token_received >= since,
     )

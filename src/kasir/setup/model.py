@@ -97,8 +97,8 @@ class Wanted:
         live_prefix: ADYEN_LIVE_PREFIX; may be empty.
         has_own_key: Whether ADYEN_HMAC_KEY is set.
         stored: The last key that `kasir setup` asked for; None if there is none.
-        is_heard: Whether a signed standard notification came lately.
-        is_token_heard: Whether a signed token notification came lately.
+        is_received: Whether a signed standard notification came lately.
+        is_token_received: Whether a signed token notification came lately.
     """
 
     merchant_account: str
@@ -109,8 +109,8 @@ class Wanted:
     live_prefix: str = ""
     has_own_key: bool = False
     stored: AskedKey | None = None
-    is_heard: bool = False
-    is_token_heard: bool = False
+    is_received: bool = False
+    is_token_received: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -83,7 +83,7 @@ def _steps(own: Webhook | None, wanted: Wanted) -> Iterator[Step]:
         if why := needs_key(own, wanted):
             says = f"generate a new HMAC key for the webhook {own.id}, because {why}, and store it"
             yield Step(Kind.MAKE_KEY, f"{says} in the database, encrypted")
-        if not changes and not why and wanted.is_heard:
+        if not changes and not why and wanted.is_received:
             return
     yield Step(Kind.TEST, "have Adyen send a test notification, and wait until Kasir has stored it")
 

@@ -21,9 +21,9 @@ async def test_from_nothing_everything_is_set_up_and_a_second_run_changes_nothin
     made = await shop.webhook()
     second = await shop.setup(KASIR_WEBHOOK_USER="adyen", KASIR_WEBHOOK_PASSWORD="a-password")
 
-    assert (ALL_STEPS, {}) == (kinds(first), faults(first))
+    assert (kinds(first), faults(first)) == (ALL_STEPS, {})
     assert "4 were delivered" in first["done"][-1]["says"]
-    assert ([], True) == (kinds(second), second["is_well"])
+    assert (kinds(second), second["is_well"]) == ([], True)
     assert made == await shop.webhook()
     assert {
         "url": f"{shop.kasir.url}/webhooks/adyen",
@@ -64,9 +64,9 @@ async def test_a_mistake_in_the_webhook_is_corrected_once(
     corrected, after = await shop.setup(), await shop.webhook()
     again = await shop.setup()
 
-    assert (["change", "test"], True) == (kinds(corrected), corrected["is_well"])
+    assert (kinds(corrected), corrected["is_well"]) == (["change", "test"], True)
     assert right == after | expected
-    assert [] == kinds(again)
+    assert kinds(again) == []
 
 
 async def test_a_webhook_without_a_key_gets_one_and_a_server_that_runs_accepts_it(
@@ -77,7 +77,7 @@ async def test_a_webhook_without_a_key_gets_one_and_a_server_that_runs_accepts_i
     report = await shop.setup()
 
     assert "make_key" in kinds(report)
-    assert ({}, True) == (faults(report), report["is_well"])
+    assert (faults(report), report["is_well"]) == ({}, True)
 
 
 async def test_a_notification_signed_with_the_key_before_is_still_accepted(shop: Shop) -> None:
@@ -95,7 +95,7 @@ async def test_a_notification_signed_with_the_key_before_is_still_accepted(shop:
     psp_reference = await shop.kasir.twin.paid(reference="WITH-THE-KEY-BEFORE")
     await shop.kasir.twin.settle()
 
-    assert (["make_key", "test"], True) == (kinds(report), report["is_well"])
+    assert (kinds(report), report["is_well"]) == (["make_key", "test"], True)
     assert before != endpoint.hmac_key
     assert await shop.kasir.fetch_value(
         "SELECT count(*) FROM notice WHERE names @> ARRAY[$1]", psp_reference
@@ -113,7 +113,7 @@ async def test_another_systems_webhook_is_shown_and_left_as_it_is(shop: Shop) ->
     made = await shop.kasir.twin.api("/v3/merchants/TwinMerchant/webhooks", other)
     report = await shop.setup()
 
-    assert ALL_STEPS == kinds(report)
+    assert kinds(report) == ALL_STEPS
     assert made.body in await shop.webhooks()
     assert "it is left as it is" in said(report, f"another webhook, {made.body['id']}")
 
@@ -150,8 +150,8 @@ async def test_a_capture_by_hand_and_the_live_prefix_are_named(shop: Shop) -> No
 async def test_without_consent_it_only_shows(shop: Shop) -> None:
     report = await shop.setup(is_agreed=False)
 
-    assert (ALL_STEPS, [], False) == (kinds(report), report["done"], report["is_well"])
-    assert [] == await shop.webhooks()
+    assert (kinds(report), report["done"], report["is_well"]) == (ALL_STEPS, [], False)
+    assert await shop.webhooks() == []
 
 
 async def test_a_lost_answer_to_a_key_is_noticed_by_the_next_run(shop: Shop) -> None:
@@ -165,14 +165,14 @@ async def test_a_lost_answer_to_a_key_is_noticed_by_the_next_run(shop: Shop) -> 
     key = twin.state.endpoints["standard"].hmac_key
     report = await shop.setup()
 
-    assert (["make_key", "test"], True) == (kinds(report), report["is_well"])
+    assert (kinds(report), report["is_well"]) == (["make_key", "test"], True)
     assert key != twin.state.endpoints["standard"].hmac_key
 
 
 async def test_a_server_that_does_not_answer_is_named(shop: Shop) -> None:
     report = await shop.setup(KASIR_PUBLIC_URL="http://127.0.0.1:9")
 
-    assert ALL_STEPS == kinds(report)
+    assert kinds(report) == ALL_STEPS
     assert "is `kasir serve` running" in faults(report)["a test notification arrives"]
 
 
@@ -183,7 +183,7 @@ async def test_a_key_of_another_webhook_is_named_with_its_cure(shop: Shop) -> No
     await shop.kasir.fetch_value("DELETE FROM notice")
     report = await shop.setup(ADYEN_HMAC_KEY="CD" * 31 + "EF")
 
-    assert ["change", "test"] == kinds(report)
+    assert kinds(report) == ["change", "test"]
     assert "unset it" in faults(report)["a test notification arrives"]
 
 
@@ -191,7 +191,7 @@ async def test_a_test_notification_that_is_not_signed_is_no_fault(shop: Shop) ->
     await shop.knobs(testNoticesSealed=False)
     report = await shop.setup()
 
-    assert {} == faults(report)
+    assert faults(report) == {}
     assert "was not signed" in report["done"][-1]["says"]
 
 

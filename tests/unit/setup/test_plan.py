@@ -1,4 +1,4 @@
-"""The plan of `kasir setup`, from what Adyen answered: what is done, what is named, what is left."""
+"""The plan of `kasir setup`, from what Adyen answered: what is done, and what is named."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ RIGHT: Final = Webhook(
 )
 KEPT: Final = AskedKey("S2-OURS", is_kept=True, check_value="A1B2")
 WANTED: Final = Wanted(
-    merchant_account="Warung", public_url="https://pay.shop.example", stored=KEPT, is_heard=True
+    merchant_account="Warung", public_url="https://pay.shop.example", stored=KEPT, is_received=True
 )
 SEEN: Final = Seen(
     credential=Credential(username="ws@Company.Warung", roles=(*ROLES,)),
@@ -76,14 +76,14 @@ def planned(*webhooks: Webhook, **changes: Any) -> Plan:
 def test_nothing_is_done_where_all_is_right() -> None:
     made = plan(SEEN, WANTED)
 
-    assert ([], {}) == (kinds(made), faults(made))
+    assert (kinds(made), faults(made)) == ([], {})
     assert said(made, "the standard webhook")[0] is State.OK
 
 
 def test_from_nothing_a_webhook_with_a_key_is_made_and_tested() -> None:
-    made = planned(stored=None, is_heard=False, user="adyen", password="secret-of-the-webhook")
+    made = planned(stored=None, is_received=False, user="adyen", password="secret-of-the-webhook")
 
-    assert [Kind.CREATE, Kind.MAKE_KEY, Kind.TEST] == kinds(made)
+    assert kinds(made) == [Kind.CREATE, Kind.MAKE_KEY, Kind.TEST]
     assert made.steps[0].fields == {
         "type": "standard",
         "url": URL,
@@ -132,7 +132,7 @@ def test_only_what_is_wrong_is_changed_and_then_tested(
 ) -> None:
     made = planned(webhook(**mistake))
 
-    assert [Kind.CHANGE, Kind.TEST] == kinds(made)
+    assert kinds(made) == [Kind.CHANGE, Kind.TEST]
     assert changes == made.steps[0].fields
     assert words in made.steps[0].says
 
@@ -143,14 +143,14 @@ def test_only_what_is_wrong_is_changed_and_then_tested(
 def test_a_user_or_password_that_is_missing_is_set(mistake: dict[str, Any]) -> None:
     made = planned(webhook(**mistake), user="adyen", password="secret-of-the-webhook")
 
-    assert {"username": "adyen", "password": "secret-of-the-webhook"} == made.steps[0].fields
+    assert made.steps[0].fields == {"username": "adyen", "password": "secret-of-the-webhook"}
     assert "secret-of-the-webhook" not in made.steps[0].says
 
 
 def test_a_password_that_adyen_has_is_not_set_again() -> None:
     made = planned(webhook(username="adyen", has_password=True), user="adyen", password="any")
 
-    assert [] == kinds(made)
+    assert kinds(made) == []
 
 
 @pytest.mark.parametrize(
@@ -188,7 +188,7 @@ def test_a_key_is_made_only_where_it_is_needed(
 
 
 def test_a_webhook_from_which_nothing_came_lately_is_tested() -> None:
-    assert [Kind.TEST] == kinds(planned(RIGHT, is_heard=False))
+    assert kinds(planned(RIGHT, is_received=False)) == [Kind.TEST]
 
 
 @pytest.mark.parametrize(
@@ -202,7 +202,7 @@ def test_a_webhook_from_which_nothing_came_lately_is_tested() -> None:
 def test_a_webhook_is_known_by_an_equal_url(url: str) -> None:
     made = planned(webhook(url=url, description="made by hand"))
 
-    assert ("S2-OURS", []) == (made.webhook_id, kinds(made))
+    assert (made.webhook_id, kinds(made)) == ("S2-OURS", [])
 
 
 @pytest.mark.parametrize(
@@ -218,7 +218,7 @@ def test_a_webhook_is_known_by_an_equal_url(url: str) -> None:
 )
 def test_another_systems_webhook_is_never_kasirs(other: Webhook) -> None:
     assert own_webhook([other], WANTED) is None
-    assert [Kind.CREATE, Kind.MAKE_KEY, Kind.TEST] == kinds(planned(other))
+    assert kinds(planned(other)) == [Kind.CREATE, Kind.MAKE_KEY, Kind.TEST]
 
 
 def test_other_webhooks_are_shown_without_what_may_be_secret() -> None:
@@ -226,17 +226,18 @@ def test_other_webhooks_are_shown_without_what_may_be_secret() -> None:
 
     made = planned(RIGHT, other)
 
-    assert said(made, "another webhook, S2-1") == (
-        State.OK,
+    state, says = said(made, "another webhook, S2-1")
+    assert State.OK is state
+    assert says == (
         "type new-kind, a type that Kasir does not know, to https://shop.example/x;"
-        " it is left as it is",
+        " it is left as it is"
     )
 
 
 def test_a_second_webhook_to_the_same_address_is_named() -> None:
     made = planned(webhook(id="S2-0"), RIGHT, webhook(id="S2-2", active=False))
 
-    assert "S2-OURS" == made.webhook_id
+    assert made.webhook_id == "S2-OURS"
     assert "S2-0 sends to the same address" in faults(made)["one standard webhook for Kasir"]
 
 
@@ -244,7 +245,7 @@ TOKENS: Final = webhook(id="S2-T", type="recurring-tokens", url=f"{URL}/tokens")
 
 
 @pytest.mark.parametrize(
-    ("webhooks", "is_heard", "state", "words"),
+    ("webhooks", "is_received", "state", "words"),
     [
         ((), False, State.BY_HAND, "Customer Area, Developers, Webhooks, Create new webhook"),
         ((TOKENS,), False, State.BY_HAND, "compare its HMAC key with ADYEN_TOKEN_HMAC_KEY"),
@@ -259,9 +260,9 @@ TOKENS: Final = webhook(id="S2-T", type="recurring-tokens", url=f"{URL}/tokens")
     ],
 )
 def test_the_token_webhook_is_a_step_by_hand(
-    webhooks: tuple[Webhook, ...], is_heard: bool, state: State, words: str
+    webhooks: tuple[Webhook, ...], is_received: bool, state: State, words: str
 ) -> None:
-    found, says = said(planned(RIGHT, *webhooks, is_token_heard=is_heard), "the token webhook")
+    found, says = said(planned(RIGHT, *webhooks, is_token_received=is_received), "the token webhook")
 
     assert state is found
     assert words in says
@@ -287,6 +288,14 @@ def test_the_capture_delay_is_compared_with_what_kasir_assumes(
 
     found, says = said(made, CAPTURES)
     assert (state, True) == (found, words in says)
+
+
+def test_a_merchant_account_that_is_not_active_is_named() -> None:
+    merchant = Merchant(capture_delay="immediate", status="PreActive")
+
+    made = plan(replace(SEEN, merchant=merchant), WANTED)
+
+    assert "PreActive" in faults(made)["the merchant account is active"]
 
 
 @pytest.mark.parametrize(
@@ -332,7 +341,7 @@ def test_an_inactive_credential_is_named() -> None:
 
     made = plan(replace(SEEN, credential=credential), WANTED)
 
-    assert ["the credential is active"] == [*faults(made)]
+    assert [*faults(made)] == ["the credential is active"]
 
 
 def test_every_refusal_is_named_and_without_the_webhooks_nothing_is_done() -> None:
@@ -346,7 +355,7 @@ def test_every_refusal_is_named_and_without_the_webhooks_nothing_is_done() -> No
 
     made = plan(seen, WANTED)
 
-    assert ([], "") == (kinds(made), made.webhook_id)
+    assert (kinds(made), made.webhook_id) == ([], "")
     assert {
         "the credential has its roles",
         CAPTURES,
@@ -358,4 +367,4 @@ def test_every_refusal_is_named_and_without_the_webhooks_nothing_is_done() -> No
 def test_a_user_name_that_kasir_does_not_check_is_shown() -> None:
     state, says = said(planned(webhook(username="adyen")), "the webhook's password")
 
-    assert (State.BY_HAND, True) == (state, "KASIR_WEBHOOK_USER" in says)
+    assert (state, "KASIR_WEBHOOK_USER" in says) == (State.BY_HAND, True)
