@@ -26,6 +26,7 @@ from kasir.python_api.client import kasir_of
 from kasir.shutdown import Shutdown, track_requests
 from kasir.web import (
     checkout_api,
+    doctor_api,
     events_api,
     health,
     notices_api,
@@ -90,6 +91,7 @@ def create_app(settings: Settings | None = None, *, with_worker: bool = False) -
             payments_api.ROUTES,
             events_api.ROUTES,
             notices_api.ROUTES,
+            doctor_api.ROUTES,
             recurring_api.ROUTES,
             subscriptions_api.ROUTES,
             health.live,

@@ -262,7 +262,9 @@ TOKENS: Final = webhook(id="S2-T", type="recurring-tokens", url=f"{URL}/tokens")
 def test_the_token_webhook_is_a_step_by_hand(
     webhooks: tuple[Webhook, ...], is_received: bool, state: State, words: str
 ) -> None:
-    found, says = said(planned(RIGHT, *webhooks, is_token_received=is_received), "the token webhook")
+    found, says = said(
+        planned(RIGHT, *webhooks, is_token_received=is_received), "the token webhook"
+    )
 
     assert state is found
     assert words in says

@@ -10,14 +10,22 @@ SELECT count(*) AS count, min(close_at) AS since FROM (
     SELECT close_at FROM payment WHERE close_due_at > close_at ORDER BY close_at LIMIT :most
 ) AS found;
 
--- name: lost_questions(before)$
--- How many questions that were opened before `before` have no answer. A cancel by reference is not
+-- name: lost_questions(before)^
+-- How many questions that were opened before `before` have no answer, and since when. A cancel by reference is not
 -- counted once its payment has ended, because it is not sent again.
-SELECT count(*) FROM question
+SELECT count(*) AS count, min(opened_at) AS since FROM question
 WHERE status IS NULL AND opened_at < :before AND NOT (
     kind = 'cancels_by_reference'
     AND EXISTS (SELECT FROM payment WHERE id = question.payment_id AND close_due_at IS NULL)
 );
+
+-- name: unknown_payments(most)^
+-- How many payments have an unknown outcome, and since when. A payment can only be unknown while a
+-- question about it has no answer.
+SELECT count(DISTINCT payment.id) AS count, min(found.opened_at) AS since FROM (
+    SELECT payment_id, opened_at FROM question WHERE status IS NULL
+    ORDER BY ask_again_at LIMIT :most
+) AS found JOIN payment ON payment.id = found.payment_id WHERE payment.status = 'unknown';
 
 -- name: conflicts(most)
 -- The pspReferences that two payments had before `psp_reference` allowed only one owner.
