@@ -9,7 +9,7 @@ from kasir.account_parts import open_accounts
 from kasir.accounts import Accounts
 from kasir.config import settings_from
 from kasir.doctor.checks import account_findings, live_and_test
-from kasir.errors import KasirError
+from kasir.errors import KasirError, SettingError
 from kasir.gateway.account_checks import Finding
 from kasir.store import database
 from kasir.wiring import Parts, open_parts
@@ -29,6 +29,8 @@ async def findings_of(environ: Mapping[str, str]) -> list[Finding]:
             findings += await account_findings(parts, with_tokens=True)
             async with open_accounts(parts) as accounts:
                 findings += await _others(accounts)
+    except SettingError as error:
+        findings[0] = Finding("settings", is_well=False, says=str(error))
     except KasirError as error:
         findings.append(Finding("database", is_well=False, says=str(error)))
     except database.DRIVER_ERRORS as error:
