@@ -136,11 +136,13 @@ class Management:
                 cure = f"this key finds no such object in {cut(self._name)}"
                 return Refusal(f"404: {cure}; check ADYEN_MERCHANT_ACCOUNT")
         fields = answer.json()
-        told = fields.get("detail") or fields.get("message") or fields.get("title") or "no message"
+        message = (
+            fields.get("detail") or fields.get("message") or fields.get("title") or "no message"
+        )
         named = [_field_name(one) for one in fields.get("invalidFields") or ()]
         about = f" ({', '.join(named)})" if named else ""
         is_unknown = answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR
-        return Refusal(f"HTTP {answer.status}: {cut(str(told))}{about}", is_unknown=is_unknown)
+        return Refusal(f"HTTP {answer.status}: {cut(str(message))}{about}", is_unknown=is_unknown)
 
 
 def _field_name(invalid: object) -> str:

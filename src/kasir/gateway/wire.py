@@ -158,8 +158,8 @@ class Wire:
         ) as response:
             self._note_time(response.headers)
             # The caller of the Management API prints what is refused there, and the missing role.
-            is_told = call.api is Api.MANAGEMENT
-            if response.status in _REFUSED and not is_told:
+            is_reported = call.api is Api.MANAGEMENT
+            if response.status in _REFUSED and not is_reported:
                 # Logged, because the shop gets this answer too and may suspect its own key. The
                 # path is not logged, because it may contain a token.
                 _log.error("Adyen refused our key", status=response.status, cure=_KEY_CURE)
