@@ -13,8 +13,8 @@ from structlog.testing import capture_logs
 
 from command import TWIN, is_one_line
 from command import kasir as command
-from kasir.doctor import checks
 from kasir.cli.operator import list_failed_jobs, retry_jobs
+from kasir.doctor import checks
 from kasir.errors import NotFound
 from kasir.jobs import engine, failed
 from kasir.jobs.kinds import JobKind
