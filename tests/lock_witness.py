@@ -171,6 +171,11 @@ NEVER_WAITS: Final = {
     "subscriptions.due": _SKIPS,
     "subscriptions.take": _HELD,
     "subscriptions.give_out": _HELD,
+    "webhook_keys.ask": _NEW,
+    **{
+        f"webhook_keys.{name}": "only `kasir setup` writes these rows"
+        for name in ("withdraw", "keep", "forget", "note_check_value")
+    },
     "tokens.due_shoppers": _SKIPS,
     "tokens.write_changes": _HELD,
 }

@@ -91,6 +91,7 @@ class Accounts(Generic[P]):
         self._open_parts = open_parts
         self._known = _Known()
         self._missed_at = -_MISS_EVERY_S
+        self._refreshing = asyncio.Lock()
         self._opened: dict[str, _Opened[P]] = {}
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._closing: set[asyncio.Task[None]] = set()
@@ -106,6 +107,11 @@ class Accounts(Generic[P]):
         has_settings = self._known.settings.get(name) is not None
         return has_settings and account is not None and account.tables == TABLES
 
+    @property
+    def version(self) -> str:
+        """A text that changes with every change of an account that was read."""
+        return self._known.state
+
     async def refresh(self) -> None:
         """Read the accounts again if one has changed."""
         state = await store.state(self._pool)
@@ -119,6 +125,14 @@ class Accounts(Generic[P]):
         )
         if found:
             self.are_several.set()
+
+    async def refresh_after_refusal(self) -> None:
+        """Read the accounts again, at most once in a while, because no key verifies a message."""
+        async with self._refreshing:  # Requests that fail together wait for one read.
+            try:
+                await self._refresh_after_miss()
+            except (*DRIVER_ERRORS, KasirError) as error:
+                _log.warning("accounts were not read", error=type(error).__name__)
 
     @asynccontextmanager
     async def following(self) -> AsyncIterator[None]:

@@ -114,7 +114,8 @@ def settings_from(environ: Mapping[str, str] | None = None) -> Settings:
     environment = _environment(env)
     twin = environment is Environment.TWIN
     if missing := [*_missing(env, environment)]:
-        raise SettingError.several(missing)
+        unset = [] if env.get("ADYEN_HMAC_KEY") else [("ADYEN_HMAC_KEY", HMAC_KEY_CURE)]
+        raise SettingError.several(missing + unset)
     events_url, events_secrets = _events(env)
     settings = Settings(
         environment=environment,
@@ -200,11 +201,11 @@ def _stripped(environ: Mapping[str, str] | None) -> dict[str, str]:
     return {name: text.strip() for name, text in given.items()}
 
 
+HMAC_KEY_CURE: Final = "is not set; `kasir setup` has Adyen make a key and stores it"
 #: The settings that are required unless Adyen is the twin, in the order of docs/settings.md.
 _NEEDED: Final = {
     "ADYEN_API_KEY": "Kasir cannot call Adyen without it",
     "ADYEN_MERCHANT_ACCOUNT": "Kasir cannot call Adyen without it",
-    "ADYEN_HMAC_KEY": "generate the key with the webhook in Customer Area",
     "KASIR_PUBLIC_URL": "shoppers and Adyen reach Kasir there",
     "KASIR_SECRET_KEY": "`openssl rand -hex 32` makes one",
 }
@@ -221,7 +222,7 @@ _EVENTS_CURE: Final = "is not set, and events must be signed; `openssl rand -bas
 def _missing(env: Mapping[str, str], environment: Environment) -> Iterator[tuple[str, str]]:
     """Each setting that is missing, with its cure, so that one message names all of them."""
     for name, cure in _NEEDED.items():
-        if not env.get(name) and (environment is not Environment.TWIN or name == "ADYEN_HMAC_KEY"):
+        if not env.get(name) and environment is not Environment.TWIN:
             yield name, f"is not set; {cure}"
     if environment is Environment.LIVE and not env.get("ADYEN_LIVE_PREFIX"):
         yield "ADYEN_LIVE_PREFIX", _PREFIX_CURE

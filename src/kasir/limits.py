@@ -52,6 +52,12 @@ class Limits:
     adyen_connect_timeout_s: float = 5.0
     #: The longest answer that is accepted from Adyen.
     adyen_answer_bytes_max: int = 10 * 1024 * 1024
+    #: How long `kasir setup` waits until a test notification that Adyen delivered is stored.
+    setup_test_s: float = 10.0
+    setup_test_poll_s: float = 0.2
+    #: The wait before a test notification that was refused is sent again: longer than the shortest
+    #: wait of a server between two reads of its keys.
+    setup_test_again_s: float = 1.5
     #: The most connections to Adyen that one process holds open.
     adyen_connections_max: int = 128
     #: How long fetching a report may take, and the largest report that is fetched.

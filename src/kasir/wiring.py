@@ -46,6 +46,7 @@ from kasir.store.outbox import EventFeed
 from kasir.store.subscriptions import SubscriptionBook
 from kasir.webhooks.notices import Notices
 from kasir.webhooks.reading import Reader
+from kasir.webhooks.webhook_keys import WebhookKeys
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +71,7 @@ class Parts:
         payments: Every payment with all its facts.
         payment_lives: What happened to each payment, with the messages behind it.
         inbox: Stores notifications.
+        webhook_keys: The keys that verify standard notifications of the environment's account.
         notices: Lists stored notifications.
         reader: Reads stored notifications; run by the worker.
         tokens: The shoppers' saved wallets, as Kasir has recorded them.
@@ -101,6 +103,7 @@ class Parts:
     payments: PostgresPaymentBook
     payment_lives: PaymentLives
     inbox: GroupInbox
+    webhook_keys: WebhookKeys
     notices: Notices
     reader: Reader
     tokens: Tokens
@@ -155,6 +158,7 @@ class Parts:
             payments=book,
             payment_lives=PaymentLives(pool, vault, book, tokens),
             inbox=shared.inbox(),
+            webhook_keys=WebhookKeys(pool, vault, settings.hmac_keys),
             notices=Notices(pool, vault),
             reader=shared.reader(),
             tokens=tokens,
@@ -218,6 +222,7 @@ async def open_parts(
         machine = machine or SystemClock()
         base = Base(chosen, pool, wire, clock or machine, machine, SortableIds(milliseconds))
         parts = Parts.built(base)
+        await parts.webhook_keys.read()
         await stack.enter_async_context(parts.payments.asker.alive())
         await stack.enter_async_context(parts.inbox.writing())
         yield parts

@@ -15,6 +15,7 @@ DECODES: Final = {
     "adyen/notifications.py": "the envelope: each item is stored with its original bytes",
     "demo/alone.py": "a file that the demo wrote",
     "demo/doctor_check.py": "the output of one of our commands",
+    "demo/setup_check.py": "the output of one of our commands",
     "demo/node_library.py": "the output of a program of the demo",
     "jobs/closing.py": "a question that Kasir stored",
     "store/accounts.py": "the settings of an account, which Kasir stored",

@@ -204,7 +204,7 @@ class EndpointSettings(msgspec.Struct, rename="camel", forbid_unknown_fields=Tru
 
 
 class Endpoint(EndpointSettings, rename="camel", forbid_unknown_fields=True):
-    """The address for webhooks, the HMAC keys that sign them, and what the Management API stores."""
+    """The address for webhooks, their HMAC keys, and what the Management API stores."""
 
     #: The id in the Management API.
     id: str = "S2-54574E4B4153"

@@ -19,6 +19,8 @@ VERSIONS: Final = (68, 69, 70, 71, 72)
 OWN_VERSION: Final = 72
 #: The version of the classic Recurring API, for calls of shops and of Kasir itself.
 RECURRING_VERSION: Final = 68
+#: The version of the Management API that Kasir calls.
+MANAGEMENT_VERSION: Final = 3
 
 #: The longest idempotency key that Adyen accepts (API idempotency page).
 IDEMPOTENCY_KEY_MAX: Final = 64
@@ -40,6 +42,7 @@ class Api(StrEnum):
 
     CHECKOUT = "checkout"
     RECURRING = "recurring"
+    MANAGEMENT = "management"
 
 
 @dataclass(frozen=True, slots=True)

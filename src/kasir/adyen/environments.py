@@ -1,8 +1,9 @@
 """The addresses of Adyen's test and live platforms, and of the twin on this machine.
 
 The live addresses of the APIs begin with the merchant's prefix. The live address of Checkout also
-has one more path segment, `/checkout`, which is often forgotten when a shop goes live. Source: the
-`servers` of Adyen's OpenAPI files, and the code of Adyen's Python library.
+has one more path segment, `/checkout`, which is often forgotten when a shop goes live. The
+Management API has one address for all merchants, without a prefix. Source: the `servers` of Adyen's
+OpenAPI files, and the code of Adyen's Python library.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ class Addresses:
 
     checkout: str
     recurring: str
+    management: str
     checkout_shopper: str
     #: Customer Area, which has the reports. Source: the `reason` of REPORT_AVAILABLE.
     reports: str
@@ -54,6 +56,7 @@ def addresses(environment: Environment, *, live_prefix: str = "", twin_url: str 
             return Addresses(
                 checkout="https://checkout-test.adyen.com",
                 recurring="https://pal-test.adyen.com/pal/servlet/Recurring",
+                management="https://management-test.adyen.com",
                 checkout_shopper="https://checkoutshopper-test.adyen.com",
                 reports="https://ca-test.adyen.com",
             )
@@ -61,6 +64,7 @@ def addresses(environment: Environment, *, live_prefix: str = "", twin_url: str 
             return Addresses(
                 checkout=f"https://{live_prefix}-checkout-live.adyenpayments.com/checkout",
                 recurring=f"https://{live_prefix}-pal-live.adyenpayments.com/pal/servlet/Recurring",
+                management="https://management-live.adyen.com",
                 checkout_shopper="https://checkoutshopper-live.adyen.com",
                 reports="https://ca-live.adyen.com",
             )
@@ -68,6 +72,7 @@ def addresses(environment: Environment, *, live_prefix: str = "", twin_url: str 
             return Addresses(
                 checkout=twin_url,
                 recurring=f"{twin_url}/pal/servlet/Recurring",
+                management=twin_url,
                 checkout_shopper=twin_url,
                 reports=twin_url,
             )

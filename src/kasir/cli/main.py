@@ -19,6 +19,7 @@ from cyclopts.validators import Number
 from kasir.cli.account_commands import account
 from kasir.cli.desk_commands import desk
 from kasir.cli.report_commands import reconcile
+from kasir.cli.setup_commands import setup
 from kasir.cli.version import version
 from kasir.errors import KasirError
 
@@ -33,6 +34,7 @@ app.command(apikey)
 app.command(account)
 app.command(reconcile)
 app.command(desk)
+app.command(setup)
 notices = App(name="notices", help="Notifications from Adyen, and what was done with each.")
 app.command(notices)
 jobs = App(name="jobs", help="Jobs of the worker that failed.")

@@ -16,6 +16,7 @@ from kasir.demo import (
     relayed,
     renewal_run,
     saved,
+    setup_check,
     shop_look,
     subscription_commands,
     subscriptions,
@@ -146,6 +147,7 @@ JOURNEYS: Final[dict[str, Journey]] = {
     **subscription_commands.JOURNEYS,
     **renewal_run.JOURNEYS,
     **node_library.JOURNEYS,
+    **setup_check.JOURNEYS,  # Last, because the webhook sends one event more from then on.
 }
 
 

@@ -29,6 +29,8 @@ from kasir.limits import Limits
 _log = structlog.get_logger("kasir.adyen")
 
 _KEY_CURE: Final = "check ADYEN_API_KEY and its roles, and ADYEN_MERCHANT_ACCOUNT"
+#: The statuses with which Adyen refuses a key.
+_REFUSED: Final = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
 #: The exceptions of aiohttp if the server closed a connection before it sent an answer.
 _CLOSED: Final = (
     aiohttp.ServerDisconnectedError,
@@ -108,7 +110,11 @@ class Wire:
     """A pool of connections to Adyen; use as an async context manager."""
 
     def __init__(self, addresses: Addresses, api_key: str, limits: Limits) -> None:
-        self._bases = {Api.CHECKOUT: addresses.checkout, Api.RECURRING: addresses.recurring}
+        self._bases = {
+            Api.CHECKOUT: addresses.checkout,
+            Api.RECURRING: addresses.recurring,
+            Api.MANAGEMENT: addresses.management,
+        }
         self._headers = {**_HEADERS, "X-API-Key": api_key}
         self._limits = limits
         self._session: aiohttp.ClientSession | None = None
@@ -209,7 +215,9 @@ class Wire:
             allow_redirects=False,
         ) as response:
             self._note_time(response.headers)
-            if response.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
+            # The caller of the Management API prints what is refused there, and the missing role.
+            is_reported = call.api is Api.MANAGEMENT
+            if response.status in _REFUSED and not is_reported:
                 # Logged, because the shop gets this answer too and may suspect the shop's API key.
                 # The path is not logged, because it may contain a token.
                 _log.error("Adyen refused our key", status=response.status, cure=_KEY_CURE)

@@ -85,7 +85,7 @@ async def state(pool: Pool) -> str:
     return str(await SQL.state(pool)) if await SQL.is_made(pool) else ""
 
 
-async def accounts(pool: Pool, vault: Vault) -> list[Account]:
+async def accounts(pool: Pool | Connection, vault: Vault) -> list[Account]:
     """Return all stored accounts, sorted by name; `vault` decrypts their settings."""
     if not await SQL.is_made(pool):
         return []
@@ -119,7 +119,7 @@ async def add(
 
 
 async def change(
-    pool: Pool,
+    pool: Pool | Connection,
     vault: Vault,
     name: str,
     variables: Mapping[str, str],

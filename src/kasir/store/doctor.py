@@ -63,9 +63,15 @@ class DoctorCounts:
         last = await last_try(self.pool)
         return Undelivered(row["waiting"], row["waiting_since"], row["given_up"], last)
 
-    async def lost_questions(self, before: datetime) -> int:
-        """How many questions that were stored before `before` have no answer."""
-        return int(await SQL.lost_questions(self.pool, before=before))
+    async def lost_questions(self, before: datetime) -> tuple[int, datetime | None]:
+        """How many questions stored before `before` have no answer, and since when."""
+        row = await SQL.lost_questions(self.pool, before=before)
+        return int(row["count"]), row["since"]
+
+    async def unknown_payments(self, most: int) -> tuple[int, datetime | None]:
+        """How many payments (at most `most`) have an unknown outcome, and since when."""
+        row = await SQL.unknown_payments(self.pool, most=most)
+        return int(row["count"]), row["since"]
 
     async def conflicts(self, most: int) -> list[tuple[str, str, str]]:
         """The pspReferences that two payments had in an older schema, at most `most`.

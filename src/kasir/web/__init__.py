@@ -4,7 +4,7 @@ Read it in this order:
 
 - `app`: builds the app from all routes, the hosted payment form's included.
 - `checkout_api`, `recurring_api`: Adyen's own APIs for GoPay, with Adyen's paths and JSON.
-- `payments_api`, `subscriptions_api`, `events_api`, `notices_api`: Kasir's own API.
+- `payments_api`, `subscriptions_api`, `events_api`, `notices_api`, `doctor_api`: Kasir's own API.
 - `webhooks`: receives Adyen's notifications. `health`: liveness, readiness, metrics.
 - `keys`, `query_parameters`, `request_bodies`: the checks of every request.
 - `problems`, `unknown_paths`: errors as HTTP responses.

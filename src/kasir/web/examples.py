@@ -278,6 +278,15 @@ ANSWERS: Final[dict[str, Any]] = {
         "events": [{"id": "evt_01M83KNY27JYB87A54MGEZYHQ8", **EVENT}],
         "next": "evt_01M83KNY27JYB87A54MGEZYHQ8",
     },
+    "get_doctor": {
+        "findings": [
+            {
+                "what": "GoPay is listed for ID and IDR",
+                "isWell": True,
+                "says": "it is",
+            }
+        ]
+    },
     "get_notices": {
         "notices": [_NOTICE],
         "next": None,

@@ -77,7 +77,7 @@ async def _store_standard(parts: Parts, scope: Scope, body: bytes) -> None:
         is_form=_header(scope, b"content-type").startswith(_FORM),
         # Where a password is set, `_receive` has checked it.
         is_admitted=parts.settings.webhook_password is not None,
-        keys=parts.settings.hmac_keys,
+        keys=parts.webhook_keys.all,
         inbox=parts.inbox,
         received_at=parts.clock.now(),
     )
@@ -116,7 +116,8 @@ async def _receive(parts: Parts, scope: Scope, receive: Receive, store: Store) -
     if not any(_is_authenticated(scope, each) for each in all_settings):
         return 401, b"basic authentication failed"
     try:
-        await store(parts, scope, await _body(receive, settings.limits.webhook_bytes_max))
+        body = await _body(receive, settings.limits.webhook_bytes_max)
+        await _store(parts, scope, body, store)
     except TooLarge:
         return 413, f"at most {settings.limits.webhook_bytes_max} bytes".encode()
     except Unreadable as error:
@@ -128,6 +129,25 @@ async def _receive(parts: Parts, scope: Scope, receive: Receive, store: Store) -
         _log.error("not kept", error=str(error))
         return 503, b"not kept; send again"
     return 202, ACCEPTED
+
+
+async def _store(parts: Parts, scope: Scope, body: bytes, store: Store) -> None:
+    """Store a body; once more if none of the keys verifies it and there are new ones.
+
+    Raises:
+        NotAuthentic: An item has no valid signature of any key. The others were stored.
+    """
+    accounts = accounts_of(scope)
+    known = parts.webhook_keys.all, accounts.version if accounts else ""
+    try:
+        await store(parts, scope, body)
+    except NotAuthentic:
+        await parts.webhook_keys.refresh()
+        if accounts:
+            await accounts.refresh_after_refusal()
+        if known == (parts.webhook_keys.all, accounts.version if accounts else ""):
+            raise
+        await store(parts, scope, body)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,11 +174,16 @@ class _AccountRecipients:
 
         return Recipient(
             name=settings.merchant_account,
-            keys=settings.hmac_keys if is_authenticated else (),
+            keys=self._keys(settings) if is_authenticated else (),
             token_keys=settings.token_hmac_keys if is_authenticated else (),
             is_admitted=is_authenticated and settings.webhook_password is not None,
             inbox=inbox,
         )
+
+    def _keys(self, settings: Settings) -> tuple[bytes, ...]:
+        """The keys of an account; those of the environment's are also in its tables."""
+        default = self.accounts.default
+        return default.webhook_keys.all if settings is default.settings else settings.hmac_keys
 
 
 def _recipients(scope: Scope) -> _AccountRecipients | None:

@@ -13,7 +13,7 @@ from fake_server import plain, serving
 from fakes import KEY, OTHER_KEY, envelope, notification_item
 from kasir import AccountUnavailable, Kasir, SyncKasir, create_app
 from kasir.cli import operator
-from kasir.cli.doctor import findings_of
+from kasir.doctor.findings import findings_of
 from kasir.errors import SettingError
 from kasir.jobs.account_worker import work_for_all
 from kasir.store import accounts as store

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kasir.cli.doctor import findings_of
+from kasir.doctor.findings import findings_of
 from kasir.store import accounts as store
 from two_accounts import FIRST, KEYS, SECOND, add_account, two_accounts, variables_of
 

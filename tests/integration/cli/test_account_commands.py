@@ -116,7 +116,6 @@ def test_a_setting_or_a_name_that_cannot_be_used_is_refused_in_one_line(
     refused = {
         "no setting of an account": kasir(*adding, stdin="KASIR_PUBLIC_URL=x", **common),
         "NAME=VALUE": kasir(*adding, stdin="malformed", **common),
-        "ADYEN_HMAC_KEY": kasir(*adding, **common),
         "is not set in the environment": kasir("account", "add", NAME, "ADYEN_API_KEY", **common),
         "already": kasir("account", "add", "TwinMerchant", "--from-stdin", stdin=good, **common),
         "key of another account": kasir(

@@ -9,10 +9,10 @@ import asyncpg
 import pytest
 
 from fakes import a_question, an_intent
-from kasir.cli.doctor import findings_of
 from kasir.config import settings_from
 from kasir.demo.client import JourneyClient, reference
 from kasir.demo.processes import RunningDemo
+from kasir.doctor.findings import findings_of
 from kasir.gateway.account_checks import Finding
 from kasir.wiring import open_parts
 
@@ -28,6 +28,9 @@ CALLS_ANSWERED = "calls to Adyen were answered"
 TOKENS_AGREE = "tokens agree with Adyen's list"
 ENDS_CONFIRMED = "Adyen confirmed how attempts ended"
 EVENTS_TAKEN = "the shop takes its events"
+CAPTURES = "payments are captured when they are authorised"
+OUTCOMES_KNOWN = "the outcome of every payment is known"
+ADDRESS_REACHED = "the public address is reached"
 MODES_SEPARATE = "test and live are not mixed"
 
 #: Nothing listens there.
@@ -54,9 +57,69 @@ async def test_a_missing_setting_is_named(environ: dict[str, str]) -> None:
 
     found = await findings_of(environ)
 
+    assert [finding.what for finding in found if not finding.is_well] == ["settings"]
+    assert "ADYEN_HMAC_KEY: is not set; `kasir setup`" in found[0].says
+
+
+async def test_a_malformed_setting_ends_the_checks(environ: dict[str, str]) -> None:
+    found = await findings_of({**environ, "ADYEN_HMAC_KEY": "short"})
+
     assert [finding.what for finding in found] == ["settings"]
-    assert "ADYEN_HMAC_KEY" in found[0].says
-    assert not found[0].is_well
+
+
+async def test_an_account_that_captures_by_hand_is_reported(
+    environ: dict[str, str], journey_client: JourneyClient
+) -> None:
+    await journey_client.twin("PUT", "/twin/knobs", {"capture": "manual"})
+    try:
+        failures = await _failures(environ)
+    finally:
+        await journey_client.twin("DELETE", "/twin/knobs")
+
+    assert "the capture delay is manual" in failures[CAPTURES]
+
+
+async def test_a_key_without_the_role_for_the_account_is_said_and_is_no_fault(
+    environ: dict[str, str], journey_client: JourneyClient
+) -> None:
+    await journey_client.twin("PUT", "/twin/knobs", {"roles": ["Checkout webservice role"]})
+    try:
+        found = {finding.what: finding for finding in await findings_of(environ)}
+    finally:
+        await journey_client.twin("DELETE", "/twin/knobs")
+
+    assert found[CAPTURES].is_well
+    assert "`Management API—Account read`" in found[CAPTURES].says
+
+
+@pytest.mark.parametrize(("minutes", "is_well"), [(5, True), (90, False)])
+async def test_a_payment_whose_outcome_is_unknown_is_reported_with_its_time(
+    environ: dict[str, str], minutes: int, is_well: bool
+) -> None:
+    async with open_parts(settings_from(environ)) as kasir:
+        opened_at = kasir.clock.now() - timedelta(minutes=minutes)
+        intent = an_intent(created_at=opened_at)
+        await kasir.payments.open(intent, a_question(opened_at=opened_at), None)
+        await kasir.pool.execute("UPDATE payment SET status = 'unknown'")
+    (found,) = [one for one in await findings_of(environ) if one.what == OUTCOMES_KNOWN]
+
+    assert found.is_well is is_well
+    assert f"1 are unknown, the first since {opened_at:%Y-%m-%dT%H:%M}" in found.says
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("http://127.0.0.1:1", "no answer (ClientConnectorError)"),
+        ("http://no-such-host.invalid", "its name is not found in DNS"),
+    ],
+)
+async def test_a_public_address_that_is_not_reached_is_reported(
+    environ: dict[str, str], url: str, words: str
+) -> None:
+    failures = await _failures({**environ, "KASIR_PUBLIC_URL": url})
+
+    assert f"{url}: {words}" in failures[ADDRESS_REACHED]
 
 
 async def test_the_setting_of_an_unreachable_database_is_named(environ: dict[str, str]) -> None:
@@ -123,7 +186,8 @@ async def test_a_held_notice_a_conflicting_pspreference_and_a_lost_call_are_coun
 
     assert failures[NOTICES_UNDERSTOOD].startswith("1 held: ")
     assert failures[ONE_OWNER_EACH].startswith("PSP is pay_1's, and pay_2 bears it too: ")
-    assert failures[CALLS_ANSWERED] == "1 not; is a worker running, and does Adyen answer?"
+    assert failures[CALLS_ANSWERED].startswith("1 not, the first since ")
+    assert failures[CALLS_ANSWERED].endswith("; is a worker running, and does Adyen answer?")
     assert STANDARD_WEBHOOK not in failures
 
 

@@ -16,9 +16,9 @@ from structlog.testing import capture_logs
 from fake_server import FakeServer, serving
 from fakes import KEY, a_question, an_intent
 from in_process_app import in_process_app
-from kasir.cli.doctor import findings_of
 from kasir.clock import OffsetClock
 from kasir.demo.client import until
+from kasir.doctor.findings import findings_of
 from kasir.gateway.account_checks import check_account
 from kasir.gateway.clock_check import ClockCheck
 from kasir.gateway.wire import Wire

@@ -13,8 +13,8 @@ from structlog.testing import capture_logs
 
 from command import TWIN, is_one_line
 from command import kasir as command
-from kasir.cli import doctor
 from kasir.cli.operator import list_failed_jobs, retry_jobs
+from kasir.doctor import checks
 from kasir.errors import NotFound
 from kasir.jobs import engine, failed
 from kasir.jobs.kinds import JobKind
@@ -128,9 +128,9 @@ async def test_failed_jobs_fail_the_doctor_and_are_counted_in_the_metrics(
     kasir_of_jobs: Parts,
 ) -> None:
     kasir = kasir_of_jobs
-    before = await doctor._jobs(kasir)  # noqa: SLF001  # The whole doctor needs a twin.
+    before = await checks._jobs(kasir)  # noqa: SLF001  # The whole doctor needs a twin.
     await _run_failing_jobs(kasir, b"pay_1", b"pay_2")
-    failing = await doctor._jobs(kasir)  # noqa: SLF001
+    failing = await checks._jobs(kasir)  # noqa: SLF001
     app = create_app(kasir.settings)
     app.state.parts = kasir
     async with httpx.AsyncClient(

@@ -16,7 +16,7 @@ from structlog.testing import capture_logs
 from app_client import app_client
 from fake_server import FakeServer, Handler, plain, serving
 from fakes import NOW, FrozenClock, envelope, notification_item
-from kasir.cli.doctor_reports import check_reports
+from kasir.doctor.reports import check_reports
 from kasir.gateway.account_checks import Finding
 from kasir.jobs.worker import work
 from kasir.limits import Limits

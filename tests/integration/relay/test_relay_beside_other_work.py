@@ -16,7 +16,7 @@ from integration.relay.relay_setup import names_in, notify, relaying, run_relay
 from integration.shop_events.bad_shops import hangs, misbehaving
 from integration.shop_events.event_setup import SECRET, until, working
 from integration.store.test_cleaning import age_rows, clean
-from kasir.cli.doctor import findings_of
+from kasir.doctor.findings import findings_of
 from kasir.store import relay
 from kasir.store.inbox import NoticeState
 from kasir.wiring import Parts

@@ -38,7 +38,13 @@ def test_an_account_shares_the_program_and_not_the_keys_or_addresses() -> None:
     assert settings.events_url is None
 
 
-@pytest.mark.parametrize("missing", sorted(OWN))
+def test_the_key_of_an_accounts_webhook_is_not_taken_from_the_environment() -> None:
+    own = {name: text for name, text in OWN.items() if name != "ADYEN_HMAC_KEY"}
+
+    assert settings_of(settings_from(COMMON), "SecondECOM", own).hmac_keys == ()
+
+
+@pytest.mark.parametrize("missing", sorted(OWN.keys() - {"ADYEN_HMAC_KEY"}))
 def test_what_an_account_does_not_set_is_not_taken_from_the_environment(missing: str) -> None:
     with pytest.raises(SettingError, match=missing):
         settings_of(

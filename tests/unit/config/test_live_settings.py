@@ -7,8 +7,8 @@ import base64
 import pytest
 
 from fakes import IN_LIVE, KEY, OTHER_KEY
-from kasir.cli.doctor import live_and_test
 from kasir.config import settings_from
+from kasir.doctor.checks import live_and_test
 from kasir.errors import SettingError
 
 STRONG = "5f0c9b1e7a3d48268f14b7e2c96d0a3591be74d8"

@@ -11,14 +11,23 @@ SELECT count(*) AS count, min(close_at) AS since FROM (
     SELECT close_at FROM payment WHERE close_due_at > close_at ORDER BY close_at LIMIT :most
 ) AS found;
 
--- name: lost_questions(before)$
--- The number of calls that were stored before `before` and have no answer. A cancel by reference
--- does not count if its payment has ended, because that cancel is not sent again.
-SELECT count(*) FROM question
+-- name: lost_questions(before)^
+-- The number of calls that were stored before `before` and have no answer, and when the first of
+-- them was stored. A cancel by reference does not count if its payment has ended, because that
+-- cancel is not sent again.
+SELECT count(*) AS count, min(opened_at) AS since FROM question
 WHERE status IS NULL AND opened_at < :before AND NOT (
     kind = 'cancels_by_reference'
     AND EXISTS (SELECT FROM payment WHERE id = question.payment_id AND close_due_at IS NULL)
 );
+
+-- name: unknown_payments(most)^
+-- How many payments have an unknown outcome, and since when. A payment can only be unknown while a
+-- question about it has no answer.
+SELECT count(DISTINCT payment.id) AS count, min(found.opened_at) AS since FROM (
+    SELECT payment_id, opened_at FROM question WHERE status IS NULL
+    ORDER BY ask_again_at LIMIT :most
+) AS found JOIN payment ON payment.id = found.payment_id WHERE payment.status = 'unknown';
 
 -- name: conflicts(most)
 -- The pspReferences that two payments had before `psp_reference` allowed only one owner.
