@@ -15,6 +15,7 @@ from kasir.errors import NotFound
 from kasir.ids import Ids
 from kasir.store.database import Connection, Pool, queries
 from kasir.store.vault import Vault
+from kasir.telemetry.origin import Origin, origin
 
 SQL: Final = queries("events")
 
@@ -49,8 +50,10 @@ class WaitingEvent:
 
     name: str
     type: str
+    subject: str
     sealed_payload: bytes
     tries: int
+    origin: Origin
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +69,7 @@ class Outbox:
         """Write events, in order, in the caller's transaction, in the Standard Webhooks format."""
         if not events:
             return
-        now = self.clock.now()
+        now, cause = self.clock.now(), origin()
         bodies = [
             msgspec.json.encode({"type": event.type, "timestamp": now, "data": event.data})
             for event in events
@@ -79,6 +82,8 @@ class Outbox:
             payloads=[self.vault.seal(body) for body in bodies],
             now=now,
             due_at=now if self.is_pushed else None,
+            request_id=cause.request_id or None,
+            traceparent=cause.traceparent or None,
         )
 
 
@@ -114,7 +119,16 @@ class EventFeed:
 async def waiting_event(pool: Pool, event_id: int) -> WaitingEvent | None:
     """The event with this row id; None if it does not wait for delivery."""
     row = await SQL.event(pool, id=event_id)
-    return WaitingEvent(row["name"], row["type"], row["payload"], row["tries"]) if row else None
+    if row is None:
+        return None
+    return WaitingEvent(
+        name=row["name"],
+        type=row["type"],
+        subject=row["subject"],
+        sealed_payload=row["payload"],
+        tries=row["tries"],
+        origin=Origin(row["request_id"] or "", row["traceparent"] or ""),
+    )
 
 
 async def add_try(

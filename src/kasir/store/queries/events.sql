@@ -1,5 +1,6 @@
 -- name: event(id)^
-SELECT id, name, type, payload, tries FROM event WHERE id = :id AND due_at IS NOT NULL;
+SELECT id, name, type, subject, payload, tries, request_id, traceparent
+FROM event WHERE id = :id AND due_at IS NOT NULL;
 
 -- name: tried(id, at, status, error, is_taken, due_at)!
 -- If another job delivered the event in the meantime, it stays delivered, whatever the result of
@@ -32,15 +33,15 @@ ORDER BY id LIMIT :most;
 -- name: is_event(name)$
 SELECT EXISTS (SELECT FROM event WHERE name = :name);
 
--- name: add_events(names, subjects, types, payloads, now, due_at)!
+-- name: add_events(names, subjects, types, payloads, now, due_at, request_id, traceparent)!
 -- A transaction that writes events holds a shared lock until its commit. A reader of pages waits
 -- for every holder of that lock. Otherwise an event with an earlier id could be committed after a
 -- page with later ids was read, and the reader would miss the event. The lock is taken before the
 -- first id is assigned, because an id is assigned for each row of this join, and the join needs the
 -- row of the lock.
 WITH locked AS MATERIALIZED (SELECT pg_advisory_xact_lock_shared(7597993))
-INSERT INTO event (name, subject, type, payload, at, due_at)
-SELECT added.*, :now::timestamptz, :due_at::timestamptz
+INSERT INTO event (name, subject, type, payload, at, due_at, request_id, traceparent)
+SELECT added.*, :now::timestamptz, :due_at::timestamptz, :request_id, :traceparent
 FROM locked, unnest(:names::text[], :subjects::text[], :types::text[], :payloads::bytea[]) AS added;
 
 -- name: waiting_events(most)
