@@ -6,6 +6,7 @@ those of Kasir. Only commands call `configure`: a library leaves logging to its 
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 import sys
@@ -24,7 +25,9 @@ _DATABASE: Final = "KASIR_DATABASE_URL"
 _LETTERS_MIN: Final = 6
 #: An e-mail address, also the end of a URL's password; and a phone number.
 _PERSONAL: Final = re.compile(
-    r"[\w.+%-]+@[\w-]+(?:\.[\w-]+)+|(?<![\w.:+-])(?:\+\d{9,15}|08\d{8,11})(?![\w.])"
+    r"[\w.+%-]+@[\w-]+(?:\.[\w-]+)+"
+    r"|(?:(?<![\w.:+-])|(?<=\x1b\[\d\dm))"  # Not within a word, but after a terminal's colour.
+    r"(?:\+\d{9,15}|08\d{8,11})(?![\w.])"
 )
 _MASK: Final = "***"
 
@@ -63,7 +66,8 @@ def configure(environ: Mapping[str, str], stream: TextIO | None = None) -> None:
 
 def hide_secrets(settings: Mapping[str, str]) -> None:
     """Mask the secrets among these settings in all later lines."""
-    _hidden.update(_secrets_in(settings))
+    for secret in _secrets_in(settings):
+        _hidden.update({secret, json.dumps(secret)[1:-1]})  # As it is, and as JSON has it.
 
 
 def _secrets_in(settings: Mapping[str, str]) -> Iterable[str]:

@@ -34,33 +34,41 @@ def observing(app: ASGIApp) -> ASGIApp:
 
 
 async def _observe(app: ASGIApp, scope: HTTPScope, receive: Receive, send: Send) -> None:
-    headers = dict(scope["headers"])
+    headers, begun_at, status = dict(scope["headers"]), perf_counter(), 0
     request_id = context.request_id_of(headers.get(_REQUEST_ID))
-    begun_at, status, seconds = perf_counter(), _NO_ANSWER, None
+
+    def count(of_answer: int) -> None:
+        nonlocal status
+        status = of_answer
+        metrics.http_request(scope["method"], _route(scope), status, perf_counter() - begun_at)
 
     async def send_with_id(message: Message) -> None:
-        nonlocal status, seconds
         if message["type"] == "http.response.start":
-            status, seconds = message["status"], perf_counter() - begun_at
+            # Counted before it is sent, so that who has an answer finds it counted.
+            count(message["status"])
             # A new list, because the app may send the same one again.
             names = [*message["headers"], (_REQUEST_ID, request_id.encode())]
             message = {**message, "headers": names}
         await send(message)
 
-    method = scope["method"]
     parent = headers.get(b"traceparent", b"").decode("ascii", "replace")
-    with context.request(request_id), traces.span(method, "server", parent) as span:
+    with context.request(request_id), traces.span("HTTP", "server", parent) as span:
         try:
             await app(scope, receive, send_with_id)
         finally:
-            route = str(scope.get("path_template", ""))
-            metrics.http_request(method, route, status, seconds or perf_counter() - begun_at)
-            span.rename(f"{method} {route}".rstrip())
+            if not status:
+                count(_NO_ANSWER)
+            span.rename(f"{scope['method']} {_route(scope)}".rstrip())
             span.note(
-                http__request__method=method,
-                http__route=route,
+                http__request__method=scope["method"],
+                http__route=_route(scope),
                 http__response__status_code=status,
                 kasir__request_id=request_id,
             )
             if status >= _NO_ANSWER:
                 span.fail(str(status))
+
+
+def _route(scope: HTTPScope) -> str:
+    """The template of the request's route; empty if no route has its path."""
+    return str(scope.get("path_template", ""))
