@@ -5,13 +5,15 @@ import io
 import json
 import logging
 import warnings
-from collections.abc import Iterator
 from typing import Any, Final
 
 import pytest
 import structlog
 
+from configured_logs import restored_logs  # noqa: F401  # A fixture.
 from kasir.telemetry import context, logs
+
+pytestmark = pytest.mark.usefixtures("restored_logs")
 
 #: Settings with secrets, as an operator gives them.
 SECRETS: Final = {
@@ -45,21 +47,6 @@ class Terminal(io.StringIO):
     def isatty(self) -> bool:
         """Whether it is a terminal."""
         return True
-
-
-@pytest.fixture(autouse=True)
-def _unconfigured() -> Iterator[None]:
-    """The configuration of logging before the test is restored after it."""
-    root, ours = logging.getLogger(), logging.getLogger("kasir")
-    before = [*root.handlers], root.level, ours.level
-    hidden, structlog_before = {*logs._hidden}, structlog.get_config()  # noqa: SLF001
-    yield
-    root.handlers[:], root.level = before[0], before[1]
-    ours.setLevel(before[2])
-    logs._hidden.clear()  # noqa: SLF001
-    logs._hidden.update(hidden)  # noqa: SLF001
-    structlog.configure(**structlog_before)
-    logging.captureWarnings(capture=False)
 
 
 def configured(stream: io.StringIO | None = None) -> io.StringIO:
