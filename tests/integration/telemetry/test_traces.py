@@ -54,7 +54,10 @@ async def jobs_running(kasir: Parts) -> AsyncIterator[None]:
     stop = asyncio.Event()
     async with AsyncExitStack() as stack:
         handlers = await handlers_of(kasir, stack, stop)
-        task = asyncio.create_task(engine.work(kasir.pool, handlers, stop, 10, asyncio.Event()))
+        held_max = kasir.settings.limits.jobs_held_max
+        task = asyncio.create_task(
+            engine.work(kasir.pool, handlers, stop, held_max, asyncio.Event())
+        )
         yield
         stop.set()
         await task
