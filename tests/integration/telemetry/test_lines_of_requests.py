@@ -13,7 +13,8 @@ from configured_logs import restored_logs  # noqa: F401  # A fixture.
 from fake_server import plain, serving
 from fakes import KEY, OTHER_KEY, envelope, notification_item
 from kasir.telemetry import logs
-from opened_kasir import kasir_on
+from kasir.wiring import open_parts
+from opened_kasir import settings_on
 from twin_fixtures import payment_body
 
 SECRETS: Final = {
@@ -44,14 +45,15 @@ async def test_lines_name_the_request_and_the_payment_and_show_no_secret(
 ) -> None:
     output = io.StringIO()
     logs.configure(SECRETS, output)
-    environ = SECRETS | {
-        "KASIR_WEBHOOK_USER": "adyen",
-        "KASIR_EVENTS_URL": "http://127.0.0.1:9/events",
-    }
     async with serving() as adyen:
         adyen.handler = plain(401, b"{}")
+        environ = SECRETS | {
+            "ADYEN_TWIN_URL": adyen.url,
+            "KASIR_WEBHOOK_USER": "adyen",
+            "KASIR_EVENTS_URL": "http://127.0.0.1:9/events",
+        }
         async with (
-            kasir_on(fresh_database, **{**environ, "ADYEN_TWIN_URL": adyen.url}) as kasir,
+            open_parts(settings_on(fresh_database, **environ)) as kasir,
             app_client(kasir, X_API_Key=SECRETS["KASIR_API_KEY"]) as http,
         ):
             refused = await http.post(

@@ -122,7 +122,7 @@ def test_no_line_shows_a_secret_or_personal_data(secret: str, stream: type[io.St
     log.error("planted", **{secret: 1})
     logging.getLogger("aiohttp").warning("planted %s", secret)
     try:
-        {}[secret]
+        SECRETS[secret]
     except KeyError:
         log.exception("planted")
         logging.getLogger("asyncio").exception("planted")

@@ -35,8 +35,8 @@ def value(name: str, sample: str, *, are_several: bool = False, **labels: str) -
 
 def test_a_call_to_adyen_is_counted_by_its_outcome_and_its_time() -> None:
     def counted(outcome: str) -> float:
-        labels = {"call": "/of-this-test", "outcome": outcome}
-        return value("kasir_adyen_calls", "kasir_adyen_calls_total", **labels)
+        name = "kasir_adyen_calls"
+        return value(name, f"{name}_total", call="/of-this-test", outcome=outcome)
 
     for status in (200, 422, 503, None):
         metrics.adyen_call("/of-this-test", status, 0.2)
@@ -56,8 +56,7 @@ def test_there_is_a_label_for_the_account_only_if_there_are_several() -> None:
     name, sample = "kasir_payments", "kasir_payments_total"
 
     def of(account: str) -> float:
-        labels = {"account": account, "status": "of this test"}
-        return value(name, sample, are_several=True, **labels)
+        return value(name, sample, are_several=True, account=account, status="of this test")
 
     assert value(name, sample, status="of this test") == 2
     assert (of("MainMerchant"), of("SecondMerchant")) == (1, 1)
