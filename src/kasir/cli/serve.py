@@ -86,9 +86,18 @@ def serve(
 
 @contextmanager
 def _sharing_metrics() -> Iterator[None]:
-    """Give the processes a folder in which they share their metrics until the context ends."""
-    with TemporaryDirectory(prefix="kasir-metrics-") as folder:
-        os.environ[SHARED_FOLDER] = folder
+    """Give the processes a folder in which they share their metrics until the context ends.
+
+    Raises:
+        SettingError: There is no folder for temporary files.
+    """
+    try:
+        folder = TemporaryDirectory(prefix="kasir-metrics-")
+    except OSError as error:
+        cure = f"--workers needs a folder for temporary files ({error.strerror}); name one here"
+        raise SettingError("TMPDIR", cure) from error
+    with folder as path:
+        os.environ[SHARED_FOLDER] = path
         yield
 
 

@@ -7,7 +7,6 @@ The processes of `kasir serve --workers` write to files in one folder, and each 
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping
 from typing import Final
 
@@ -177,11 +176,11 @@ class _Shown(Collector):
 
 
 def _source() -> Collector | CollectorRegistry:
-    """Where the metrics are: in this process, or in the folder that several processes share."""
-    folder = os.environ.get(SHARED_FOLDER)
-    if not folder:
-        return _registry
-    return MultiProcessCollector(CollectorRegistry(), folder)  # type: ignore[no-untyped-call]
+    """Where the metrics are: in the folder that several processes share, or in this process."""
+    try:
+        return MultiProcessCollector(CollectorRegistry())  # type: ignore[no-untyped-call]
+    except ValueError:
+        return _registry  # The environment names no folder.
 
 
 def _class(status: int) -> str:
