@@ -20,7 +20,7 @@ compile() {
 
 compile --all-extras --group dev --no-emit-package adyen-twin pyproject.toml -o requirements.lock
 # What the images need, in the same versions.
-compile --constraint requirements.lock pyproject.toml -o deploy/kasir.lock
+compile --constraint requirements.lock --extra otel pyproject.toml -o deploy/kasir.lock
 compile --constraint requirements.lock twin/pyproject.toml -o deploy/adyen-twin.lock
 echo hatchling | compile --constraint requirements.lock - -o deploy/build.lock
 echo "kasir: requirements.lock pins $(grep -c '==' requirements.lock) packages"

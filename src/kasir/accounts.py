@@ -27,6 +27,7 @@ from kasir.store.accounts import Account
 from kasir.store.api_keys import ApiKeys, tag_of_key
 from kasir.store.database import DRIVER_ERRORS, Pool
 from kasir.store.vault import Vault
+from kasir.telemetry.logs import hide_secrets
 
 #: The shortest wait between two reads of the accounts because of an unknown name.
 _MISS_EVERY_S: Final = 1.0
@@ -289,7 +290,9 @@ class Accounts(Generic[P]):
 
     def _settings(self, account: Account) -> Settings | None:
         try:
-            return settings_of(self.default.settings, account.name, account.opened())
+            variables = account.opened()
+            hide_secrets(variables)
+            return settings_of(self.default.settings, account.name, variables)
         except SettingError as error:
             _log.error("account cannot be used", account=account.name, error=str(error))
             return None

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-import structlog
 from litestar import Request
 from litestar.di import NamedDependency
 from litestar.params import SkipValidation
 
 from kasir.accounts import Accounts
+from kasir.telemetry import context
 from kasir.wiring import Parts
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def default_parts(scope: Scope) -> Parts:
 def choose_parts(scope: Scope, parts: Parts) -> None:
     """Let an account's parts answer a request; its log then names an account of the database."""
     if parts is not default_parts(scope):
-        structlog.contextvars.bind_contextvars(account=parts.settings.merchant_account)
+        context.bind_account(parts.settings.merchant_account)
     scope["state"][_PARTS] = parts
 
 

@@ -33,6 +33,13 @@ METADATA_PAYMENT_ID: Final = "kasirPaymentId"
 _ESCAPED: Final = re.compile(r"%[0-9A-Fa-f]{2}")
 
 
+#: The parts of paths that are the same in every call; other parts are ids.
+_PATH_WORDS: Final = frozenset(
+    {
+        *("cancels", "captures", "details", "disable", "listRecurringDetails", "paymentMethods"),
+        *("payments", "refunds", "reversals", "storedPaymentMethods"),
+    }
+)
 #: The POST calls that change nothing.
 _READ_ONLY: Final = frozenset({"/paymentMethods", "/listRecurringDetails"})
 
@@ -60,6 +67,12 @@ class Call:
     def is_repeatable(self) -> bool:
         """Whether the call may be sent twice: it has an idempotency key, or it only reads."""
         return self.key is not None or self.path in _READ_ONLY
+
+
+def route_of(call: Call) -> str:
+    """The path of a call without its ids and parameters, such as `/payments/{id}/refunds`."""
+    parts = call.path.partition("?")[0].strip("/").split("/")
+    return "/" + "/".join(part if part in _PATH_WORDS else "{id}" for part in parts)
 
 
 def redirect_result(text: str) -> str:

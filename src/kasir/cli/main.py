@@ -85,11 +85,19 @@ def serve(
 
 
 @app.command
-def worker() -> None:
-    """Run background work: read notifications, do what is due, clean up."""
+def worker(*, metrics_host: str = "127.0.0.1", metrics_port: Port | None = None) -> None:
+    """Run background work: read notifications, do what is due, clean up.
+
+    Parameters
+    ----------
+    metrics_host
+        Address to serve the worker's metrics on.
+    metrics_port
+        Port to serve the worker's metrics on; without it they are not served.
+    """
     from kasir.cli.worker import run
 
-    asyncio.run(run())
+    asyncio.run(run(metrics_host, metrics_port))
 
 
 @app.command

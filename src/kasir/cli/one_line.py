@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any, Final
 
+from kasir.cli.start import print_status
+
 if TYPE_CHECKING:
     from litestar.types import ASGIApp, Receive, Send
 
@@ -23,7 +25,7 @@ def in_one_line(app: ASGIApp) -> ASGIApp:
     async def wrapped(scope: Any, receive: Receive, send: Send) -> None:
         async def send_shortened(message: Any) -> None:
             if message["type"] == "lifespan.startup.failed":
-                message = message | {"message": _last_line(message["message"])}
+                message = message | {"message": _shown(message["message"])}
             await send(message)
 
         await app(scope, receive, send_shortened if scope["type"] == "lifespan" else send)
@@ -31,8 +33,11 @@ def in_one_line(app: ASGIApp) -> ASGIApp:
     return wrapped
 
 
-def _last_line(report: str) -> str:
-    """Return the message of Kasir's own error, without the traceback; else the whole report."""
+def _shown(report: str) -> str:
+    """Print the message of Kasir's own error; return any other report, for uvicorn to log."""
     lines = [line.strip(_FRAME) for line in report.splitlines()]
     name, _, message = [line for line in lines if line][-1].partition(": ")
-    return message if name.startswith(_ERROR_PREFIX) else report
+    if not name.startswith(_ERROR_PREFIX):
+        return report
+    print_status(message)
+    return ""

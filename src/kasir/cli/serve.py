@@ -13,8 +13,11 @@ import os
 import signal
 import socket
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -27,6 +30,8 @@ from kasir.cli.start import print_status, used
 from kasir.config import settings_from
 from kasir.errors import SettingError
 from kasir.limits import Limits
+from kasir.telemetry import logs, traces
+from kasir.telemetry.metrics import SHARED_FOLDER
 from kasir.wiring import open_parts
 
 if TYPE_CHECKING:
@@ -60,13 +65,16 @@ def serve(
             or the address cannot be listened on. The error is raised before any process starts.
     """
     certificate = Certificate.checked(tls_cert, tls_key, datetime.now(UTC))
+    logs.configure(os.environ)
+    traces.are_wanted(os.environ)  # An error is raised here and not in each process.
     asyncio.run(_preflight())
     port = _check_address(host, port)
     _print_start(host, port, certificate)
     config = _config(host, port, workers, certificate)
     try:
         if workers > 1:
-            _Supervisor(config, [config.bind_socket()]).run()
+            with _sharing_metrics():
+                _Supervisor(config, [config.bind_socket()]).run()
             return
         uvicorn.Server(config).run()
     except SystemExit as exited:
@@ -74,6 +82,23 @@ def serve(
         sys.exit(1 if exited.code else 0)
     except KeyboardInterrupt:
         return  # Uvicorn stopped on the signal and raises it again.
+
+
+@contextmanager
+def _sharing_metrics() -> Iterator[None]:
+    """Give the processes a folder in which they share their metrics until the context ends.
+
+    Raises:
+        SettingError: There is no folder for temporary files.
+    """
+    try:
+        folder = TemporaryDirectory(prefix="kasir-metrics-")
+    except OSError as error:
+        cure = f"--workers needs a folder for temporary files ({error.strerror}); name one here"
+        raise SettingError("TMPDIR", cure) from error
+    with folder as path:
+        os.environ[SHARED_FOLDER] = path
+        yield
 
 
 def _print_start(host: str, port: int, certificate: Certificate | None) -> None:
@@ -93,6 +118,7 @@ def _config(host: str, port: int, workers: int, certificate: Certificate | None)
         host=host,
         port=port,
         workers=workers,
+        log_config=None,  # Its lines take the path of all others: `telemetry.logs`.
         log_level="warning",
         access_log=False,
         timeout_keep_alive=_KEEP_ALIVE_S,
@@ -174,8 +200,10 @@ def app() -> object:
     from kasir.web.app import create_app
 
     gc.set_threshold(_GC_THRESHOLD)
+    logs.configure(os.environ)
     litestar = create_app(settings_from())
     litestar.on_startup += [_install_signal_handlers, _freeze_objects]
+    litestar.on_shutdown.append(traces.start(os.environ, "serve"))
     return in_one_line(litestar)
 
 

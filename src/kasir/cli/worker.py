@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 
 from kasir.account_parts import open_accounts
 from kasir.cli.start import print_status, used
+from kasir.cli.worker_metrics import serving_metrics
 from kasir.jobs.account_worker import work_for_all
 from kasir.limits import Limits
+from kasir.telemetry import logs, traces
 from kasir.wiring import open_parts
 
 
-async def run() -> None:
+async def run(metrics_host: str = "127.0.0.1", metrics_port: int | None = None) -> None:
     """Work until SIGTERM or SIGINT, and then finish the running jobs.
+
+    With a port for metrics it serves `/metrics` there meanwhile.
 
     After a second signal, or after `stop_s` seconds, running jobs are put back for another worker.
     A signal that arrives before the work has begun cancels the start.
@@ -31,11 +36,19 @@ async def run() -> None:
 
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, signalled)
+    logs.configure(os.environ)
+    stop_traces = traces.start(os.environ, "worker")
     try:
-        async with open_parts() as parts, open_accounts(parts) as accounts:
+        async with (
+            open_parts() as parts,
+            open_accounts(parts) as accounts,
+            serving_metrics(parts, accounts, metrics_host, metrics_port),
+        ):
             is_open = True
             print_status(f"worker; {used(parts.settings)}")
             await work_for_all(parts, accounts, stop, cut)
     except asyncio.CancelledError:
         if is_open or not stop.is_set():
             raise  # The cause was not a signal.
+    finally:
+        stop_traces()

@@ -20,11 +20,12 @@ import aiohttp
 import structlog
 from yarl import URL
 
-from kasir.adyen.calls import Api, Call
+from kasir.adyen.calls import Api, Call, route_of
 from kasir.adyen.environments import Addresses
 from kasir.adyen.replies import Answer
 from kasir.config import Settings
 from kasir.limits import Limits
+from kasir.telemetry import metrics, traces
 
 _log = structlog.get_logger("kasir.adyen")
 
@@ -184,6 +185,21 @@ class Wire:
 
     async def send(self, call: Call) -> Answer | NoAnswer:
         """Send a call, and return the answer. A failure is returned as `NoAnswer`, not raised."""
+        name, begun_at, status = route_of(call), time.perf_counter(), None
+        # The position in the trace is not sent: Adyen does not document that it takes the header.
+        with traces.span(f"Adyen {call.method} {name}", "client") as span:
+            try:
+                answer = await self._send_within_limit(call)
+                if isinstance(answer, Answer):
+                    status = answer.status
+                    span.note(http__response__status_code=status)
+                else:
+                    span.fail(answer.why)
+                return answer
+            finally:  # A request that is cut off is cancelled here.
+                metrics.adyen_call(name, status, time.perf_counter() - begun_at)
+
+    async def _send_within_limit(self, call: Call) -> Answer | NoAnswer:
         try:
             # One limit for both tries, so that both tries end within the lease of a question.
             async with asyncio.timeout(self._limits.adyen_timeout_s):

@@ -26,6 +26,7 @@ from kasir.store.accounts import Account
 from kasir.store.database import queries
 from kasir.store.listening import Listening
 from kasir.store.schemas import schema_pool
+from kasir.telemetry import context
 
 SQL: Final = queries("due")
 
@@ -182,7 +183,7 @@ class _AccountWorker:
     async def run(self, stop: asyncio.Event) -> None:
         """Search for work and do it, until `stop` is set."""
         # Adds the account to every line that this task and its jobs log.
-        structlog.contextvars.bind_contextvars(account=self._account.name)
+        context.bind_account(self._account.name)
         first_s, longest_s = self._limits.account_look_first_s, self._limits.account_look_longest_s
         gap_s, channel, listening = first_s, self._account.schema, self._shared.listening
         listening.add(channel, self._notified)

@@ -9,9 +9,11 @@ run twice, so handlers are idempotent. A job whose handler raises an error is ke
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 from importlib.metadata import version
+from time import perf_counter
 from typing import TYPE_CHECKING, Final, cast
 
 import structlog
@@ -29,6 +31,8 @@ from kasir.clock import pause
 from kasir.jobs.kinds import JobKind
 from kasir.store.database import UNAVAILABLE, Connection, Pool
 from kasir.store.listening import Listening
+from kasir.telemetry import context, metrics, traces
+from kasir.telemetry.origin import Origin, origin
 
 if TYPE_CHECKING:
     import asyncpg
@@ -50,6 +54,10 @@ _INSTALL_LOCK: Final = 0x6B61_7369_7201
 _INDEX_FAILED_JOBS: Final = (
     "CREATE INDEX kasir_failed_jobs ON pgqueuer (updated) WHERE status = 'failed'"
 )
+
+#: The names of what caused a job, in PgQueuer's column `headers`.
+_REQUEST_ID: Final = "request_id"
+_TRACEPARENT: Final = "traceparent"
 
 #: The version of PgQueuer, and so of its tables.
 VERSION: Final = version("pgqueuer")
@@ -81,13 +89,14 @@ async def install(pool: Pool, channel: str | None = None) -> None:
 
 async def enqueue_reading(connection: Connection) -> None:
     """Queue the job that reads the inbox, in the caller's transaction."""
-    await queries_on(connection).enqueue(JobKind.READ_NOTICES, None)
+    await queries_on(connection).enqueue(JobKind.READ_NOTICES, None, headers=_origin_headers())
 
 
 async def enqueue(connection: Connection, name: str, payloads: Sequence[bytes]) -> None:
     """Queue a job for each payload, in the caller's transaction."""
     names, priorities = [name] * len(payloads), [0] * len(payloads)
-    await queries_on(connection).enqueue(names, [*payloads], priorities)
+    headers = [_origin_headers()] * len(payloads)
+    await queries_on(connection).enqueue(names, [*payloads], priorities, headers=headers)
 
 
 async def work(
@@ -210,9 +219,38 @@ def _register(
     manager: QueueManager, name: str, handler: Handler, stop: asyncio.Event, most: int
 ) -> None:
     async def run(job: Job) -> None:
-        await _finish(name, handler, job.payload or b"", stop)
+        with _observed(name, job):
+            await _finish(name, handler, job.payload or b"", stop)
 
     manager.entrypoint(name, concurrency_limit=most, accepts_context=False, on_failure="hold")(run)
+
+
+def _origin_headers() -> dict[str, str] | None:
+    """What caused the job that is queued now; None if nothing is known of it."""
+    cause = origin()
+    if cause == Origin():
+        return None
+    return {_REQUEST_ID: cause.request_id, _TRACEPARENT: cause.traceparent}
+
+
+@contextmanager
+def _observed(name: str, job: Job) -> Iterator[None]:
+    """Name a job in its log lines, and count it, until the context ends."""
+    headers, begun_at, outcome = job.headers or {}, perf_counter(), "failed"
+    parent = str(headers.get(_TRACEPARENT, ""))
+    with (
+        context.job(name, job.id, str(headers.get(_REQUEST_ID, ""))),
+        traces.span(f"job {name}", "consumer", parent) as span,
+    ):
+        span.note(kasir__job=name, kasir__job_id=job.id)
+        try:
+            yield
+            outcome = "done"
+        except RetryRequested:
+            outcome = "put_back"
+            raise
+        finally:
+            metrics.job(name, outcome, perf_counter() - begun_at)
 
 
 async def _finish(name: str, handler: Handler, payload: bytes, stop: asyncio.Event) -> None:

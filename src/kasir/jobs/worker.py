@@ -32,6 +32,7 @@ from kasir.store.cleaning import Cleaning
 from kasir.store.database import Pool
 from kasir.store.links import PostgresLinks
 from kasir.subscriptions.subscription import SubscriptionId
+from kasir.telemetry import context
 from kasir.webhooks.reading import Reader
 
 _AFTER_FAILURE_S: Final = 1.0
@@ -151,7 +152,9 @@ async def handlers_of(
         await parts.closing.ask_again(key.decode())
 
     async def close(payment_id: bytes) -> None:
-        await parts.closing.close(PaymentId(payment_id.decode()))
+        closed_id = PaymentId(payment_id.decode())
+        with context.payment(closed_id):
+            await parts.closing.close(closed_id)
 
     async def reconcile(shopper_reference: bytes) -> None:
         await parts.stored.compare_with_list(shopper_reference.decode())

@@ -30,6 +30,7 @@ from kasir.store import payments
 from kasir.store.database import Connection, Pool, queries
 from kasir.store.outbox import Outbox, OutgoingEvent
 from kasir.store.payments import Change, FirstAnswer, names_in
+from kasir.telemetry import metrics
 
 SUBSCRIPTIONS: Final = queries("subscriptions")
 
@@ -137,6 +138,8 @@ class Ledger:
             if (entry := self._entry(locked[payment_id], new))
         ]
         await self._write(connection, entries)
+        for entry in entries:
+            _count(locked[entry.payment.intent.id].payment.status, entry.payment.status)
         changed = _changed(entries)
         if schedules:
             await schedule_subscriptions(connection, changed, self.clock.now())
@@ -164,7 +167,10 @@ class Ledger:
             return False
         if entry.change.payment.status is not Status.AWAITING_SHOPPER:
             return False
-        return await payments.write_first(connection, entry.change, answer, self.clock.now())
+        is_written = await payments.write_first(connection, entry.change, answer, self.clock.now())
+        if is_written:
+            _count(Status.CREATED, entry.payment.status)
+        return is_written
 
     async def write_held_back(
         self, connection: Connection, payment_ids: Sequence[PaymentId]
@@ -239,6 +245,12 @@ class _Entry:
     @property
     def payment(self) -> Payment:
         return self.change.payment
+
+
+def _count(before: Status, after: Status) -> None:
+    """Count a change of status. If the transaction is repeated, it is counted again."""
+    if after is not before:
+        metrics.payment_reached(after)
 
 
 def _changed(entries: Sequence[_Entry]) -> Changed:

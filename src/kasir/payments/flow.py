@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from contextlib import AbstractAsyncContextManager, suppress
+from contextlib import AbstractAsyncContextManager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final, Protocol
@@ -27,6 +27,7 @@ from kasir.payments.question import (
     ShopKey,
     Unanswered,
 )
+from kasir.telemetry import context
 
 #: The first and the longest pause between two queries for an answer that another caller waits for.
 #: Each pause is twice as long as the one before.
@@ -216,10 +217,11 @@ class Flow:
             KeyReused: The shop key was used before with another body.
             StillRunning: The first request with this shop key has no answer yet.
         """
-        async with self.book.asking(question):
-            first = await self.book.open(intent, question, shop_key)
-            if first is None:
-                return intent.id, await self._ask(question, intent)
+        with context.payment(intent.id):
+            async with self.book.asking(question):
+                first = await self.book.open(intent, question, shop_key)
+                if first is None:
+                    return intent.id, await self._ask(question, intent)
         kept = await self._again(first.key, shop_key.key if shop_key else first.key)
         return first.payment_id or intent.id, kept
 
@@ -307,8 +309,9 @@ class Flow:
         self, question: Question, opened: Intent | None = None
     ) -> KeptAnswer | Unanswered:
         """Send a question outside any transaction, store the result, and return the answer."""
-        result = await self.provider.ask(question)
-        await self.book.record(question, result, self._next_time(question), opened)
+        with context.payment(question.payment_id) if question.payment_id else nullcontext():
+            result = await self.provider.ask(question)
+            await self.book.record(question, result, self._next_time(question), opened)
         return result.answer or Unanswered(result.error)
 
     def _next_time(self, question: Question) -> datetime | None:

@@ -20,6 +20,8 @@ from kasir.store import outbox
 from kasir.store.database import Pool
 from kasir.store.outbox import StoredEvent, WaitingEvent
 from kasir.store.vault import Vault
+from kasir.telemetry import context
+from kasir.telemetry.origin import continuing
 
 #: The error of a try that failed because none of Kasir's secret keys decrypts the event.
 _SEALED: Final = "no KASIR_SECRET_KEY opens it"
@@ -52,6 +54,10 @@ class EventDelivery:
         if event.is_paused:  # Since the job was queued.
             await outbox.put_back(self.pool, event_id, self.clock.now())
             return
+        with continuing(event.origin), context.subject(event.subject):
+            await self._deliver(event_id, event, sender)
+
+    async def _deliver(self, event_id: int, event: WaitingEvent, sender: EventSender) -> None:
         result = await self._send(event, sender)
         now, tries = self.clock.now(), event.tries + 1
         due_at = None if result.is_taken else self._next_try(now, tries)

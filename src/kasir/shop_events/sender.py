@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
+from time import perf_counter
 from typing import Self
 
 import aiohttp
@@ -22,6 +23,7 @@ from standardwebhooks import Webhook
 
 from kasir.clock import Clock
 from kasir.store.outbox import StoredEvent
+from kasir.telemetry import metrics, traces
 
 _log = structlog.get_logger("kasir.events")
 
@@ -45,9 +47,11 @@ class ShopClient:
 
     Args:
         timeout_s: The longest that one try may take, from connecting to the status line.
+        kind: What it sends, `event` or `relay`, for the metrics.
     """
 
-    def __init__(self, timeout_s: float) -> None:
+    def __init__(self, timeout_s: float, kind: str = "relay") -> None:
+        self._kind = kind
         self._timeout = aiohttp.ClientTimeout(total=timeout_s)
         self._session: aiohttp.ClientSession | None = None
 
@@ -69,8 +73,23 @@ class ShopClient:
         """
         if self._session is None:
             raise RuntimeError("the client is used inside `async with`")
+        begun_at, status = perf_counter(), None
+        with traces.span(f"send {self._kind}", "client") as span:
+            try:
+                result = await self._post(self._session, url, body, headers)
+                if (status := result.status) is None:
+                    span.fail(result.error)
+                else:
+                    span.note(http__response__status_code=status)
+                return result
+            finally:  # A job that is cut off is cancelled here.
+                metrics.delivery(self._kind, status, perf_counter() - begun_at)
+
+    async def _post(
+        self, session: aiohttp.ClientSession, url: str, body: bytes, headers: Mapping[str, str]
+    ) -> SendResult:
         try:
-            async with self._session.post(
+            async with session.post(
                 url, data=body, headers=headers, allow_redirects=False
             ) as response:
                 return SendResult(status=response.status)
@@ -91,7 +110,7 @@ class EventSender:
     def __init__(self, url: str, secrets: Sequence[str], timeout_s: float, world: Clock) -> None:
         self._url = url
         self._signers = [Webhook(secret) for secret in secrets]
-        self._client = ShopClient(timeout_s)
+        self._client = ShopClient(timeout_s, "event")
         self._world = world
 
     async def __aenter__(self) -> Self:

@@ -19,6 +19,7 @@ from kasir.errors import DatabaseUnavailable
 from kasir.ids import PaymentId
 from kasir.store.database import Connection, Pool, queries, retried, transaction
 from kasir.store.vault import Vault
+from kasir.telemetry.origin import Origin, continuing, origin
 
 SQL: Final = queries("inbox")
 
@@ -130,6 +131,10 @@ class NoticeRow:
     received_at: datetime
 
 
+#: Notices that wait to be written, what is done when they are, and the request that brought them.
+_Waiting = tuple[Sequence[Notice], asyncio.Future[None], Origin]
+
+
 class GroupInbox:
     """Stores notices. One transaction writes all waiting notices and queues a job to read them.
 
@@ -154,9 +159,7 @@ class GroupInbox:
         self._vault = vault
         self._enqueue = enqueue
         self._batch_max = batch_max
-        self._waiting: asyncio.Queue[tuple[Sequence[Notice], asyncio.Future[None]]] = (
-            asyncio.Queue()
-        )
+        self._waiting: asyncio.Queue[_Waiting] = asyncio.Queue()
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[None]:
@@ -175,7 +178,7 @@ class GroupInbox:
             DatabaseUnavailable: The notices are not stored; the sender must send them again.
         """
         done = asyncio.get_running_loop().create_future()
-        self._waiting.put_nowait((notices, done))
+        self._waiting.put_nowait((notices, done, origin()))
         await done
 
     async def _write_forever(self) -> None:
@@ -187,15 +190,15 @@ class GroupInbox:
             for _ in batch:
                 self._waiting.task_done()
 
-    async def _write_and_answer(
-        self, batch: Sequence[tuple[Sequence[Notice], asyncio.Future[None]]]
-    ) -> None:
+    async def _write_and_answer(self, batch: Sequence[_Waiting]) -> None:
         error: Exception | None = None
         try:
-            await self._write([notice for notices, _ in batch for notice in notices])
+            # One job reads the notices of all requests; it belongs to the first of them.
+            with continuing(batch[0][2]):
+                await self._write([notice for notices, _, _ in batch for notice in notices])
         except Exception as failure:  # noqa: BLE001  # The next batch is tried after any error.
             error = DatabaseUnavailable(f"notices could not be kept: {failure}")
-        for _, done in batch:
+        for _, done, _ in batch:
             if done.done():
                 continue  # The request of these notices was cancelled meanwhile.
             if error:

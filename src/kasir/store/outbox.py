@@ -15,6 +15,7 @@ from kasir.errors import NotFound
 from kasir.ids import Ids
 from kasir.store.database import Connection, Pool, queries
 from kasir.store.vault import Vault
+from kasir.telemetry.origin import Origin, origin
 
 SQL: Final = queries("events")
 
@@ -52,9 +53,11 @@ class WaitingEvent:
 
     name: str
     type: str
+    subject: str
     sealed_payload: bytes
     tries: int
     is_paused: bool
+    origin: Origin
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +73,7 @@ class Outbox:
         """Write events, in order, in the caller's transaction, in the Standard Webhooks format."""
         if not events:
             return
-        now = self.clock.now()
+        now, cause = self.clock.now(), origin()
         bodies = [
             msgspec.json.encode({"type": event.type, "timestamp": now, "data": event.data})
             for event in events
@@ -83,6 +86,8 @@ class Outbox:
             payloads=[self.vault.seal(body) for body in bodies],
             now=now,
             due_at=now if self.is_pushed else None,
+            request_id=cause.request_id or None,
+            traceparent=cause.traceparent or None,
         )
 
 
@@ -132,7 +137,15 @@ async def waiting_event(pool: Pool, event_id: int) -> WaitingEvent | None:
     row = await SQL.event(pool, id=event_id)
     if row is None:
         return None
-    return WaitingEvent(row["name"], row["type"], row["payload"], row["tries"], row["is_paused"])
+    return WaitingEvent(
+        name=row["name"],
+        type=row["type"],
+        subject=row["subject"],
+        sealed_payload=row["payload"],
+        tries=row["tries"],
+        is_paused=row["is_paused"],
+        origin=Origin(row["request_id"] or "", row["traceparent"] or ""),
+    )
 
 
 async def put_back(pool: Pool, event_id: int, now: datetime) -> None:

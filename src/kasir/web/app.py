@@ -46,6 +46,7 @@ from kasir.web import (
     webhooks,
 )
 from kasir.web.account_figures import AccountFigures
+from kasir.web.observing import observing
 from kasir.web.problems import error_response
 from kasir.web.request_bodies import draining
 from kasir.wiring import Parts, open_parts
@@ -135,8 +136,9 @@ def create_app(settings: Settings | None = None, *, with_worker: bool = False) -
         logging_config=None,
         middleware=[track_requests],
     )
-    # Not a middleware, because Litestar answers unknown paths before it runs middleware.
-    app.asgi_handler = draining(app.asgi_handler, limits.drained_bytes_max, limits.drained_s)
+    # No middlewares, because Litestar answers unknown paths before it runs middleware.
+    drained = draining(app.asgi_handler, limits.drained_bytes_max, limits.drained_s)
+    app.asgi_handler = observing(drained)
     return app
 
 

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-import hmac
 from collections.abc import Iterable, Iterator, Sequence
 from time import monotonic
 from typing import Final
 
 import msgspec
 from litestar import Response, get
-from litestar.exceptions import NotAuthorizedException
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
 
 from kasir.errors import DatabaseReadOnly, DatabaseUnavailable
 from kasir.http_types import AnyRequest, OurParts, accounts_of
 from kasir.store import database, deliveries, relay
 from kasir.store.deliveries import AddressName
 from kasir.store.figures import figures, seconds_since
+from kasir.telemetry import metrics as telemetry
 from kasir.web.account_figures import AccountFigures, Figure, KeptFigures
 from kasir.web.documented import Documented
-from kasir.web.keys import WHITESPACE
+from kasir.web.keys import require_metrics_key
 from kasir.web.query_parameters import NO_PARAMETERS, check_parameters_and_no_body
 from kasir.wiring import Parts
 
@@ -63,18 +64,21 @@ async def metrics(request: AnyRequest, parts: OurParts) -> Response[bytes]:
     Raises:
         NotAuthorizedException: `KASIR_METRICS_KEY` is set, and the request does not have it.
     """
-    _require_metrics_key(request, parts.settings.metrics_key)
+    require_metrics_key(request.headers.get("authorization", ""), parts.settings.metrics_key)
     await check_parameters_and_no_body(request, NO_PARAMETERS)
     accounts = accounts_of(request.scope)
     labels = ["account"] if accounts and accounts.others else []
-    gauges = _Gauges(CollectorRegistry(), labels)
+    gauges = _Gauges(labels)
     own = [*await _figures(parts), await _clocks_apart(parts)]
     gauges.set_all(parts.settings.merchant_account, own)
     if accounts and labels:
         others: AccountFigures = request.app.state.account_figures
         for name, kept in (await others.refreshed(accounts, _figures)).items():
             gauges.set_all(name, [*kept.figures, *_about(kept)])
-    return Response(generate_latest(gauges.registry), media_type=_CONTENT_TYPE)
+    registry = CollectorRegistry()
+    registry.register(gauges)
+    counted = telemetry.text(parts.settings.merchant_account, are_several=bool(labels))
+    return Response(generate_latest(registry) + counted, media_type=_CONTENT_TYPE)
 
 
 def _about(kept: KeptFigures) -> Iterator[Figure]:
@@ -84,13 +88,19 @@ def _about(kept: KeptFigures) -> Iterator[Figure]:
     yield Figure("kasir_account_figures_age_seconds", age, monotonic() - kept.read_at)
 
 
-class _Gauges:
-    """Gauges that have the label `account` where there are several accounts."""
+class _Gauges(Collector):
+    """Gauges that have the label `account` where there are several accounts.
 
-    def __init__(self, registry: CollectorRegistry, labels: Sequence[str]) -> None:
-        self.registry = registry
+    They are families and not `Gauge`s, whose values the processes of a server would share.
+    """
+
+    def __init__(self, labels: Sequence[str]) -> None:
         self._labels = labels
-        self._gauges: dict[str, Gauge] = {}
+        self._gauges: dict[str, GaugeMetricFamily] = {}
+
+    def collect(self) -> Iterable[GaugeMetricFamily]:
+        """Return the gauges."""
+        return self._gauges.values()
 
     def set_all(self, account: str, figures: Iterable[Figure]) -> None:
         """Set the gauges of an account."""
@@ -98,11 +108,10 @@ class _Gauges:
             name, more = figure.name, figure.labels
             if name not in self._gauges:
                 names = [*self._labels, *more]
-                gauge = Gauge(name, figure.help_text, names, registry=self.registry)
+                gauge = GaugeMetricFamily(name, figure.help_text, labels=names)
                 self._gauges[name] = gauge
             values = [*([account] if self._labels else []), *more.values()]
-            gauge = self._gauges[name]
-            (gauge.labels(*values) if values else gauge).set(figure.value)
+            self._gauges[name].add_metric(values, figure.value)
 
 
 async def _clocks_apart(parts: Parts) -> Figure:
@@ -155,15 +164,3 @@ async def _figures(parts: Parts) -> list[Figure]:
         for name in AddressName
     ]
     return [*notices, *(Figure(*row) for row in rows), *pauses]
-
-
-def _require_metrics_key(request: AnyRequest, key: str | None) -> None:
-    if key is None:
-        return
-    scheme, _, given = request.headers.get("authorization", "").strip(WHITESPACE).partition(" ")
-    is_same = hmac.compare_digest(given.strip(WHITESPACE).encode(), key.encode())
-    if scheme.lower() != "bearer" or not is_same:
-        raise NotAuthorizedException(
-            "Give the key of KASIR_METRICS_KEY: `Authorization: Bearer KEY`.",
-            headers={"WWW-Authenticate": 'Bearer realm="kasir"'},
-        )

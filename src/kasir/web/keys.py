@@ -7,6 +7,7 @@ accepts both, too, so a shop that calls Adyen with HTTP Basic need not change it
 from __future__ import annotations
 
 import base64
+import hmac
 from collections.abc import Awaitable, Callable
 from typing import Final
 
@@ -62,6 +63,27 @@ def _basic_password(authorization: str) -> str:
     except ValueError:  # Also of binascii and of the decoding.
         return ""
     return text.partition(":")[2]
+
+
+def require_metrics_key(authorization: str, key: str | None) -> None:
+    """Refuse a request for metrics that does not have their key, if they have one.
+
+    Args:
+        authorization: The request's header `Authorization`.
+        key: The key of `KASIR_METRICS_KEY`; None if metrics have none.
+
+    Raises:
+        NotAuthorizedException: The key is missing or wrong.
+    """
+    if key is None:
+        return
+    scheme, _, given = authorization.strip(WHITESPACE).partition(" ")
+    is_same = hmac.compare_digest(given.strip(WHITESPACE).encode(), key.encode())
+    if scheme.lower() != "bearer" or not is_same:
+        raise NotAuthorizedException(
+            "Give the key of KASIR_METRICS_KEY: `Authorization: Bearer KEY`.",
+            headers={"WWW-Authenticate": 'Bearer realm="kasir"'},
+        )
 
 
 def idempotency_key(request: AnyRequest) -> str | None:

@@ -35,6 +35,15 @@ async def test_metrics_are_in_the_format_of_prometheus(caller: Caller) -> None:
         "kasir_subscriptions_due",
         "kasir_jobs_failed",
         "kasir_clock_apart_seconds",
+        "kasir_http_requests",
+        "kasir_http_request_seconds",
+        "kasir_adyen_calls",
+        "kasir_adyen_call_seconds",
+        "kasir_jobs",
+        "kasir_job_seconds",
+        "kasir_deliveries",
+        "kasir_delivery_seconds",
+        "kasir_payments",
     ]
 
 

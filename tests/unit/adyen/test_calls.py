@@ -2,7 +2,14 @@
 
 import pytest
 
-from kasir.adyen.calls import IDEMPOTENCY_KEY_MAX, details_key, payment_key, redirect_result
+from kasir.adyen.calls import (
+    IDEMPOTENCY_KEY_MAX,
+    Call,
+    details_key,
+    payment_key,
+    redirect_result,
+    route_of,
+)
 
 RESULT = "X6XtfGC3!Y29mZmVl+abc/def==~._-"
 
@@ -37,3 +44,18 @@ def test_keys_are_repeatable_and_within_adyens_limit() -> None:
     assert details == details_key("x" * 20_000)
     assert details_key("y") != details
     assert max(len(payment), len(details)) <= IDEMPOTENCY_KEY_MAX
+
+
+@pytest.mark.parametrize(
+    ("path", "route"),
+    [
+        ("/payments", "/payments"),
+        ("/payments/details", "/payments/details"),
+        ("/payments/QFQTPCQ8HXSKGK82/refunds", "/payments/{id}/refunds"),
+        ("/storedPaymentMethods?shopperReference=S-1", "/storedPaymentMethods"),
+        ("/storedPaymentMethods/payments2%2F?shopperReference=S-1", "/storedPaymentMethods/{id}"),
+        ("/cancels", "/cancels"),
+    ],
+)
+def test_the_route_of_a_call_has_no_id_and_no_parameter(path: str, route: str) -> None:
+    assert route_of(Call(path)) == route

@@ -1,5 +1,5 @@
 -- name: event(id)^
-SELECT id, name, type, payload, tries,
+SELECT id, name, type, subject, payload, tries, request_id, traceparent,
        EXISTS (SELECT FROM paused_address WHERE name = 'events') AS is_paused
 FROM event WHERE id = :id AND due_at IS NOT NULL;
 
@@ -40,15 +40,15 @@ ORDER BY id LIMIT :most;
 -- name: is_event(name)$
 SELECT EXISTS (SELECT FROM event WHERE name = :name);
 
--- name: add_events(names, subjects, types, payloads, now, due_at)!
+-- name: add_events(names, subjects, types, payloads, now, due_at, request_id, traceparent)!
 -- A transaction that writes events has a shared lock until its commit, and a reader of a page waits
 -- for all these locks. Otherwise an event with an earlier id could be committed after a page with
 -- later ids was read, and the reader would miss the event. The lock is taken before the first id is
 -- assigned: an id is assigned for each row of the join, and the join first needs the row of
 -- `locked`.
 WITH locked AS MATERIALIZED (SELECT pg_advisory_xact_lock_shared(7597993))
-INSERT INTO event (name, subject, type, payload, at, due_at)
-SELECT added.*, :now::timestamptz, :due_at::timestamptz
+INSERT INTO event (name, subject, type, payload, at, due_at, request_id, traceparent)
+SELECT added.*, :now::timestamptz, :due_at::timestamptz, :request_id, :traceparent
 FROM locked, unnest(:names::text[], :subjects::text[], :types::text[], :payloads::bytea[]) AS added;
 
 -- Three statements list deliveries, newest first, so that the planner can use the indexes of the rare
