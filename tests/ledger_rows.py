@@ -1,4 +1,4 @@
-"""Payments with their facts, written to the tables at once, for tests that need many."""
+"""Rows that tests write at once: many payments with their facts; a payout and a case."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from fakes import NOW
-from kasir.store.database import Pool
+from kasir.store.database import Connection, Pool
 
 #: Opens payments from `first` to `last`; payment 7 has the pspReference PSP-7 and was paid in the
 #: seventh second after `at`.
@@ -42,6 +42,20 @@ INSERT INTO fact (payment_id, key, says, source, at, about, psp_reference, modif
 SELECT id, 'refund ' || $2, $4, 'notification', created_at, '', psp_reference, $2, 'IDR', $3, ''
 FROM changed
 """
+#: Writes a report with a payout and an open case; returns the id of the case.
+_PAYOUT_AND_CASE: Final = """
+WITH given AS (
+    INSERT INTO report (name, state, received_at) VALUES ($1::text || '.csv', 'reconciled', now())
+    RETURNING id
+), paid AS (
+    INSERT INTO payout (batch, currency, report_id, paid_out, is_balanced, payments, own_net)
+    SELECT $1::text, 'IDR', id, $2::numeric, true, 1, $2::numeric FROM given
+)
+INSERT INTO reconciliation_case (key, kind, reason, psp_reference, batch, report_id,
+                                 last_report_id, opened_at)
+SELECT $1::text, 'amount', 'a test', 'PSP', $1::text, id, id, now() FROM given
+RETURNING id
+"""
 
 
 def amount_of(number: int) -> int:
@@ -66,6 +80,11 @@ async def add_refund(
 ) -> None:
     """Write a refund of payment `number`; the pspReference of the refund is `name`."""
     await pool.execute(_REFUND, id_of(number), name, amount, says)
+
+
+async def add_payout_and_case(connection: Connection | Pool, batch: str, amount: int) -> int:
+    """Write the payout of a batch, in rupiah, and an open case; return the id of the case."""
+    return int(await connection.fetchval(_PAYOUT_AND_CASE, batch, amount))
 
 
 def since(number: int, at: datetime = NOW) -> datetime:

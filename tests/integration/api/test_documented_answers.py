@@ -19,6 +19,7 @@ from fake_server import plain, serving
 from kasir.adyen.calls import VERSIONS
 from kasir.demo.client import JourneyClient, until
 from kasir.demo.processes import RunningDemo
+from ledger_rows import add_payout_and_case
 from openapi_document import OpenApi, Operation, own_document
 from opened_kasir import kasir_on
 from raw_http import Caller, HttpReply, caller
@@ -39,20 +40,6 @@ NAMED = [
 #: Operations whose fields Kasir checks itself. Adyen checks those of the others.
 CHECKED = [one for one in WITH_BODY if "/api/" in one.path]
 NO_PATH: Mapping[str, str] = {}
-#: Writes a payout and a case; returns the case's id.
-_PAID_OUT = """
-WITH given AS (
-    INSERT INTO report (name, state, received_at) VALUES ('documented.csv', 'reconciled', now())
-    RETURNING id
-), paid AS (
-    INSERT INTO payout (batch, currency, report_id, paid_out, is_balanced, payments, own_net)
-    SELECT 'documented', 'IDR', id, 24500, true, 1, 24500 FROM given
-)
-INSERT INTO reconciliation_case (key, kind, reason, psp_reference, batch, report_id,
-                                 last_report_id, opened_at)
-SELECT 'documented', 'amount', 'a test', 'PSP', 'documented', id, id, now() FROM given
-RETURNING id
-"""
 
 
 def names(operations: list[Operation]) -> list[str]:
@@ -128,7 +115,16 @@ async def test_every_operation_answers_its_example_as_documented(shop: Shop) -> 
     await subscribe(shop)
     await operate(shop)
     await show_payouts(shop)
-    for name in ("live", "ready", "metrics", "getNotices", "getDisputes", "getLinks", "getToday"):
+    for name in (
+        "live",
+        "ready",
+        "metrics",
+        "getNotices",
+        "getDisputes",
+        "getLinks",
+        "getToday",
+        "getDoctor",
+    ):
         await shop.does(name)
     succeeded = {(one.name, one.success) for one in OPERATIONS}
 
@@ -139,7 +135,7 @@ async def show_payouts(shop: Shop) -> None:
     """List a payout and a case, which are written to the database, and close the case."""
     connection = await asyncpg.connect(shop.caller.system.environment["KASIR_DATABASE_URL"])
     try:
-        case_id = await connection.fetchval(_PAID_OUT)
+        case_id = await add_payout_and_case(connection, "documented", 24_500)
     finally:
         await connection.close()
     await shop.does("getPayouts")

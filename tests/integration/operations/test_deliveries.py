@@ -283,7 +283,8 @@ async def test_too_many_deliveries_are_resent_in_several_calls(
             await operator.work()
             operator.clock.advance(timedelta(seconds=1))
         object.__setattr__(operator.kasir.deliveries, "resent_max", 2)
-        body, counts = {"since": NOW.isoformat()}, []
+        body = {"since": NOW.isoformat()}
+        counts: list[int] = []
         while len(counts) < 9:
             resent = await operator.ok("POST", "/api/deliveries/resend", body)
             operator.clock.advance(timedelta(seconds=1))
