@@ -17,6 +17,8 @@ DECODES: Final = {
     "demo/doctor_check.py": "the output of one of our commands",
     "demo/setup_check.py": "the output of one of our commands",
     "demo/node_library.py": "the output of a program of the demo",
+    "operations/finding_payments.py": "the position of a page, which the caller may change",
+    "reconciliation/fees.py": "fees that Kasir stored",
     "jobs/closing.py": "a question that Kasir stored",
     "store/accounts.py": "the settings of an account, which Kasir stored",
     "store/audit.py": "what Kasir recorded of an act",
