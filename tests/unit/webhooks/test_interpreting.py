@@ -10,6 +10,7 @@ import pytest
 from fakes import notification_item
 from kasir.payments.facts import Says
 from kasir.store.inbox import NoticeKind, NoticeState
+from kasir.store.reports import Announced, ReportState
 from kasir.webhooks.interpreting import Reading, misdirected, read
 
 
@@ -34,9 +35,30 @@ def test_a_notice_of_another_merchant_account_is_foreign_whatever_it_contains() 
     assert reading(merchantAccountCode="Another", eventDate="garbage").state == NoticeState.FOREIGN
 
 
-@pytest.mark.parametrize("code", ["REPORT_AVAILABLE", "ORDER_OPENED", "PAYOUT_DECLINE"])
+@pytest.mark.parametrize("code", ["ORDER_OPENED", "PAYOUT_DECLINE"])
 def test_an_event_code_that_is_not_about_a_payment_is_ignored(code: str) -> None:
     assert reading(eventCode=code).state == NoticeState.IGNORED
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "state"),
+    [
+        ("settlement_detail_report_batch_1.csv", "settlement_details", ReportState.ANNOUNCED),
+        ("received_payments_report.csv", "", ReportState.OTHER),
+    ],
+)
+def test_a_notice_of_a_report_announces_it(name: str, kind: str, state: ReportState) -> None:
+    url = f"https://ca-test.adyen.com/reports/download/MerchantAccount/TwinMerchant/{name}"
+    outcome = reading(eventCode="REPORT_AVAILABLE", pspReference=name, reason=url)
+
+    assert (outcome.state, outcome.fact) == (NoticeState.READ, None)
+    assert outcome.report == Announced(name, url, kind, state)
+
+
+def test_a_report_that_was_not_made_is_ignored() -> None:
+    outcome = reading(eventCode="REPORT_AVAILABLE", success="false")
+
+    assert (outcome.state, outcome.report) == (NoticeState.IGNORED, None)
 
 
 @pytest.mark.parametrize("code", ["SOMETHING_NEW", ""])
