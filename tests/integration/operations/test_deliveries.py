@@ -315,7 +315,9 @@ async def test_a_paused_address_gets_nothing_and_loses_nothing(operator: Operato
         ("relay", 2, "2026-11-23T10:00:00Z"),
     ]
     await operator.kasir.reader.read_all()
-    assert not await DUE.has_work(operator.kasir.pool, now=operator.clock.now(), has_relay=True)
+    assert not await DUE.has_work(
+        operator.kasir.pool, now=operator.clock.now(), has_relay=True, fetches_reports=True
+    )
 
     for name in ("events", "relay"):
         resumed = await operator.ok("POST", "/api/deliveries/resume", {"to": name})
