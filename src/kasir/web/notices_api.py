@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -19,6 +20,8 @@ from kasir.web.query_parameters import NO_PARAMETERS, check_parameters_and_no_bo
 from kasir.webhooks.notices import KeptNotice, replay_one
 
 _LISTED_MAX: Final = 100
+#: The id of a notice. A longer number is no id of PostgreSQL.
+_ID: Final = re.compile(r"[0-9]{1,19}", re.ASCII)
 _PARAMETERS: Final = frozenset({"state", "limit", "after"})
 
 
@@ -66,8 +69,8 @@ async def get_notices(
     return NoticesOut(notices=notices, next=notices[-1].id if len(notices) == limit else None)
 
 
-@get("/api/notices/{notice_id:int}")
-async def get_notice(request: AnyRequest, parts: OurParts, notice_id: FromPath[int]) -> NoticeOut:
+@get("/api/notices/{notice_id:str}")
+async def get_notice(request: AnyRequest, parts: OurParts, notice_id: FromPath[str]) -> NoticeOut:
     """Return one notification with its message, in which secrets are masked."""
     await check_parameters_and_no_body(request, NO_PARAMETERS)
     notice, body = await parts.notices.find(_row_id(notice_id))
@@ -75,26 +78,26 @@ async def get_notice(request: AnyRequest, parts: OurParts, notice_id: FromPath[i
     return NoticeOut(**fields, message=masked(body) if body else None)
 
 
-@post("/api/notices/{notice_id:int}/replay", status_code=200)
+@post("/api/notices/{notice_id:str}/replay", status_code=200)
 async def post_notice_replay(
-    request: AnyRequest, parts: OurParts, notice_id: FromPath[int]
+    request: AnyRequest, parts: OurParts, notice_id: FromPath[str]
 ) -> KeptNotice:
     """Read a notification again, unless it was read already: then there is nothing to do."""
     await check_parameters_and_no_body(request, NO_PARAMETERS)
     await replay_one(parts.pool, _row_id(notice_id), engine.enqueue_reading)
-    notice, _ = await parts.notices.find(notice_id)
+    notice, _ = await parts.notices.find(_row_id(notice_id))
     return notice
 
 
-def _row_id(notice_id: int) -> int:
-    """Check that PostgreSQL can have such an id.
+def _row_id(notice_id: str) -> int:
+    """The id in a path as a number that PostgreSQL can have.
 
     Raises:
-        NotFound: It cannot.
+        NotFound: It is none.
     """
-    if not 0 <= notice_id <= INT64_MAX:
-        raise NotFound("notification", str(notice_id))
-    return notice_id
+    if not _ID.fullmatch(notice_id) or int(notice_id) > INT64_MAX:
+        raise NotFound("notification", notice_id)
+    return int(notice_id)
 
 
 def _state(name: str | None) -> NoticeState | None:

@@ -150,7 +150,8 @@ async def test_an_account_without_its_tables_stops_no_other(third: Shops) -> Non
 async def test_an_account_with_a_missing_setting_is_refused_and_its_notifications_come_again(
     fresh_database: str,
 ) -> None:
-    await add_account(fresh_database, SECOND, {"KASIR_API_KEY": KEYS[SECOND]})
+    without_secret = variables_of(SECOND) | {"KASIR_EVENTS_URL": "https://shop.example/events"}
+    await add_account(fresh_database, SECOND, without_secret)
     with capture_logs() as logs:
         async with two_accounts(fresh_database) as shops:
             status = await post(shops, item(SECOND), item(FIRST, KEY))
@@ -160,7 +161,7 @@ async def test_an_account_with_a_missing_setting_is_refused_and_its_notification
 
     assert (status, refused.status_code, kept) == (503, 503, 1)
     unusable = [line for line in logs if line["event"] == "account cannot be used"]
-    assert [(line["account"], "ADYEN_HMAC_KEY" in line["error"]) for line in unusable] == [
+    assert [(line["account"], "KASIR_EVENTS_SECRET" in line["error"]) for line in unusable] == [
         (SECOND, True)
     ]
     assert await logged(logs, "not kept")

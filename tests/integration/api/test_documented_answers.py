@@ -195,7 +195,7 @@ async def saved(shop: Shop, shopper: str) -> str:
 
 async def operate(shop: Shop) -> None:
     """List, resend and pause deliveries; read a notice again; disable a token."""
-    listed = (await shop.does("getDeliveries", query="?state=delivered&to=events"))["deliveries"]
+    listed = (await shop.does("getDeliveries", query="?state=delivered&to=relay"))["deliveries"]
     path = {"delivery_id": listed[0]["id"]}
     for name in ("getDelivery", "postDeliveryResend"):
         await shop.does(name, path=path)
@@ -209,8 +209,14 @@ async def operate(shop: Shop) -> None:
         await shop.does(name, path={"notice_id": str(notice["id"])})
     shopper = fresh("shopper")
     await saved(shop, shopper)
-    tokens = (await shop.does("getTokens", query=f"?shopperReference={shopper}"))["tokens"]
-    await shop.does("postTokenDisable", path={"token_id": tokens[0]["id"]})
+
+    async def recorded() -> list[dict[str, Any]]:
+        answer = await shop.does("getTokens", query=f"?shopperReference={shopper}")
+        tokens: list[dict[str, Any]] = answer["tokens"]
+        return tokens
+
+    (token,) = await until(recorded, bool, "a token that Kasir has recorded")
+    await shop.does("postTokenDisable", path={"token_id": token["id"]})
 
 
 async def save_and_remove(shop: Shop, version: str) -> None:
