@@ -20,7 +20,16 @@ from kasir.store import accounts as store
 from kasir.store.database import Pool
 from opened_kasir import until
 from twin_fixtures import RunningTwin, serving
-from two_accounts import FIRST, KEYS, SECOND, Shops, add_account, two_accounts, variables_of
+from two_accounts import (
+    FIRST,
+    INCOMPLETE,
+    KEYS,
+    SECOND,
+    Shops,
+    add_account,
+    two_accounts,
+    variables_of,
+)
 
 THIRD: Final = "ThirdMerchant"
 #: So that an account sleeps, and looks for work, within the time of a test.
@@ -150,8 +159,7 @@ async def test_an_account_without_its_tables_stops_no_other(third: Shops) -> Non
 async def test_an_account_with_a_missing_setting_is_refused_and_its_notifications_come_again(
     fresh_database: str,
 ) -> None:
-    without_secret = variables_of(SECOND) | {"KASIR_EVENTS_URL": "https://shop.example/events"}
-    await add_account(fresh_database, SECOND, without_secret)
+    await add_account(fresh_database, SECOND, INCOMPLETE)
     with capture_logs() as logs:
         async with two_accounts(fresh_database) as shops:
             status = await post(shops, item(SECOND), item(FIRST, KEY))

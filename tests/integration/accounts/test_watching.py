@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kasir.doctor.findings import findings_of
 from kasir.store import accounts as store
-from two_accounts import FIRST, KEYS, SECOND, add_account, two_accounts, variables_of
+from two_accounts import FIRST, INCOMPLETE, SECOND, add_account, two_accounts, variables_of
 
 
 async def test_metrics_have_the_account_as_a_label_only_where_there_are_several(
@@ -28,7 +28,7 @@ async def test_metrics_say_which_account_is_broken_and_show_the_others(
     fresh_database: str,
 ) -> None:
     await add_account(fresh_database, SECOND, variables_of(SECOND))
-    await add_account(fresh_database, "Third", {"KASIR_API_KEY": "a-key-without-the-rest"})
+    await add_account(fresh_database, "Third", INCOMPLETE)
     async with two_accounts(fresh_database) as shops:
         schema = store.schema_of(SECOND)
         await shops.accounts.default.pool.execute(f"DROP SCHEMA {schema} CASCADE")
@@ -74,7 +74,7 @@ async def test_metrics_read_some_accounts_at_a_time_and_show_the_others_as_they_
 
 async def test_the_doctor_checks_every_account_and_names_it(fresh_database: str) -> None:
     await add_account(fresh_database, SECOND, variables_of(SECOND))
-    await add_account(fresh_database, "Third", {"KASIR_API_KEY": KEYS[SECOND]})
+    await add_account(fresh_database, "Third", INCOMPLETE)
     async with two_accounts(fresh_database) as shops:
         environ = {**shops.accounts.default.settings.environ}
     findings = await findings_of(environ)
