@@ -34,6 +34,7 @@ async def test_metrics_are_in_the_format_of_prometheus(caller: Caller) -> None:
         "kasir_relay_failures",
         "kasir_subscriptions_due",
         "kasir_jobs_failed",
+        "kasir_deliveries_paused",
         "kasir_clock_apart_seconds",
         "kasir_http_requests",
         "kasir_http_request_seconds",
