@@ -37,5 +37,7 @@ def is_wanted(
     is_of_token = kind is NoticeKind.TOKENS or event_code == EventCode.RECURRING_CONTRACT
     if is_of_token and state in _OF_ANY_TOKEN:
         return True
-    is_foreign, is_own = _MAY_BE[state]
+    # A report that Kasir fetches is of all payments of the merchant account.
+    is_report = state is NoticeState.READ and event_code == EventCode.REPORT_AVAILABLE
+    is_foreign, is_own = _MAY_BE[NoticeState.IGNORED if is_report else state]
     return is_foreign if send is RelaySend.FOREIGN else is_own

@@ -96,7 +96,7 @@ async def test_each_notice_is_listed_with_its_state_and_payment(operator: Operat
     )
     await operator.receive(merchantReference="NOBODYS", pspReference="PSP-2", success="false")
     await operator.receive(eventCode="BRAND_NEW", pspReference="PSP-3")
-    await operator.receive(eventCode="REPORT_AVAILABLE", pspReference="PSP-4")
+    await operator.receive(eventCode="ORDER_OPENED", pspReference="PSP-4")
     await operator.receive(eventDate="yesterday", pspReference="PSP-5")
     await operator.kasir.reader.read_all()
     await operator.receive(merchantReference="ORDER-1", pspReference="PSP-6")

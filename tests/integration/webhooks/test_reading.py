@@ -157,7 +157,7 @@ async def test_foreign_and_unknown_notices_are_stored_and_marked(order: Order) -
         order.item(pspReference=f"{order.psp}A"),  # Kasir has no such payment.
         order.item(pspReference=f"{order.psp}B", merchantAccountCode="Another"),
         order.item(pspReference=f"{order.psp}C", eventCode="SOMETHING_NEW"),
-        order.item(pspReference=f"{order.psp}D", eventCode="REPORT_AVAILABLE"),
+        order.item(pspReference=f"{order.psp}D", eventCode="ORDER_OPENED"),
     )
     await order.read()
     states = [await order.states(order.psp + letter) for letter in "ABCD"]

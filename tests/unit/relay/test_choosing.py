@@ -68,3 +68,11 @@ def test_a_notice_about_a_token_of_the_account_is_relayed_in_every_mode(
 def test_a_notice_of_another_merchant_account_is_surely_foreign(kind: NoticeKind) -> None:
     assert wanted(RelaySend.FOREIGN, NoticeState.FOREIGN, kind) is True
     assert wanted(RelaySend.OWN, NoticeState.FOREIGN, kind) is False
+
+
+@pytest.mark.parametrize("state", [NoticeState.READ, NoticeState.IGNORED])
+def test_a_report_is_relayed_to_the_handler_of_the_other_payments(state: NoticeState) -> None:
+    report = EventCode.REPORT_AVAILABLE
+
+    assert wanted(RelaySend.FOREIGN, state, event_code=report) is True
+    assert wanted(RelaySend.OWN, state, event_code=report) is False
