@@ -159,7 +159,7 @@ def programs_of(folder: Folder) -> Path:
 
 
 def _runs(folder: Folder, programs: Path) -> bool:
-    """Whether the user can run the programs, and load the libraries, which initdb does."""
+    """Whether the user can run the programs and load their libraries; `initdb` needs both."""
     try:
         return folder.run(programs / "initdb", "--version").returncode == 0
     except PermissionError:

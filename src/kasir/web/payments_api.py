@@ -37,8 +37,8 @@ async def get_payments(
     request: AnyRequest, parts: OurParts, reference: Reference = None
 ) -> PaymentsOut:
     """List the payments with a given reference, newest first."""
-    # Litestar does not check that `reference` is given, because its error would not name a misspelt
-    # parameter.
+    # `reference` is optional for Litestar and checked below, so that a misspelt parameter is named
+    # first.
     await check_parameters_and_no_body(request, _PARAMETERS)
     if reference is None:
         raise InvalidRequest([Fault("reference", "give your own reference of the payments.")])
