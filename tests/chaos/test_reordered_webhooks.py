@@ -4,7 +4,7 @@ The twin repeats, reorders and delays notifications, does not answer calls, and 
 it has reported. Each seed has 20 orders (see `plans.py`), some with two attempts.
 `make torture SEEDS=17,18` runs only those two seeds.
 
-In one test, of 200 seeds, notifications do not contain our id, answers to `/payments/details` do
+In one test, of 100 seeds, notifications do not contain our id, answers to `/payments/details` do
 not contain the reference, and a second system makes payments under the same references. Kasir then
 holds each notification that may be of another system, and notifies the shop. In the other tests, of
 fewer seeds, Kasir is alone on the account.
@@ -32,7 +32,7 @@ from opened_kasir import a_database
 
 pytestmark = pytest.mark.long
 
-SEEDS: Final = range(1, 201)
+SEEDS: Final = range(1, 101)
 ALONE_SEEDS: Final = range(1, 51)
 CAPTURE_SEEDS: Final = range(1, 21)
 #: The number of seeds that run at the same time.

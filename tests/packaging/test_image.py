@@ -214,24 +214,34 @@ def tcp_of(dsn: str) -> Iterator[str]:
         except OSError:
             pass  # One side has ended the connection.
 
+    def serve(client: socket.socket) -> None:
+        with client, socket.socket(socket.AF_UNIX) as server:
+            server.connect(target)
+            back = threading.Thread(target=copy, args=(server, client))
+            back.start()
+            copy(client, server)
+            back.join()
+
     def accept(listener: socket.socket) -> None:
         while True:
             try:
                 client = listener.accept()[0]
             except OSError:
                 return
-            server = socket.socket(socket.AF_UNIX)
-            server.connect(target)
-            for ends in ((client, server), (server, client)):
-                threading.Thread(target=copy, args=ends, daemon=True).start()
+            connections.append(threading.Thread(target=serve, args=(client,)))
+            connections[-1].start()
 
+    connections = list[threading.Thread]()
     listener = socket.create_server(("127.0.0.1", 0))
-    threading.Thread(target=accept, args=(listener,), daemon=True).start()
+    accepting = threading.Thread(target=accept, args=(listener,))
+    accepting.start()
     try:
         yield f"postgresql://kasir:unused@127.0.0.1:{listener.getsockname()[1]}{parts.path}"
     finally:
         listener.shutdown(socket.SHUT_RDWR)
         listener.close()
+        for thread in (accepting, *connections):  # Their sockets are closed when they end.
+            thread.join()
 
 
 def services() -> dict[str, dict[str, Any]]:

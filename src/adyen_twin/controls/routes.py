@@ -70,7 +70,7 @@ async def post_test_notifications(request: HttpRequest) -> HttpResponse:
 
 @post("/foreign", status_code=200)
 async def post_other_system(request: HttpRequest) -> HttpResponse:
-    """Send a notification of another system on the same account."""
+    """Send a notification about a payment of another system on the merchant account."""
     event = read(await request.body(), other_system.OtherSystemEvent)
     return as_json({"pspReference": other_system.send(request.twin, event)})
 

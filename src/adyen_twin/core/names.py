@@ -19,7 +19,9 @@ def token() -> str:
 
 
 def redirect_data() -> str:
-    """Return the redirectData of an action.url, with the prefix of Adyen's tests.
+    """Return the redirectData of an action.url.
+
+    GUESS: its prefix is the one that tests of Adyen's libraries show for other payment methods.
 
     The `!` must be percent-encoded in a URL, so a client that encodes twice or not at all
     fails a test.

@@ -68,7 +68,7 @@ class Folder:
     def run(
         self, *command: str | Path, text: str = "", keep: int | None = None
     ) -> subprocess.CompletedProcess[str]:
-        """Run a program as that user, without our environment, because that has secrets.
+        """Run a program as PostgreSQL's user, without our environment, which has secrets.
 
         Args:
             command: The program and its arguments.
@@ -93,7 +93,7 @@ class Folder:
         )
 
     def may(self, access: str, path: Path) -> bool:
-        """Whether that user may read (`-r`), write (`-w`) or enter (`-x`) a path."""
+        """Whether PostgreSQL's user may read (`-r`), write (`-w`) or enter (`-x`) a path."""
         return self.run("/bin/sh", "-c", f'[ {access} "$0" ]', path).returncode == 0
 
 
@@ -159,7 +159,7 @@ def programs_of(folder: Folder) -> Path:
 
 
 def _runs(folder: Folder, programs: Path) -> bool:
-    """Whether the user can run the programs, and load the libraries, which initdb does."""
+    """Whether the user can run the programs and load their libraries; `initdb` needs both."""
     try:
         return folder.run(programs / "initdb", "--version").returncode == 0
     except PermissionError:

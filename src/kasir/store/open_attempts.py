@@ -20,7 +20,7 @@ _NEWEST: Final = 1000
 
 
 async def deliveries(connection: Connection | Pool, late_after: timedelta) -> Deliveries:
-    """Return the state of the provider's queue, by the newest notices.
+    """Return how late the provider's notifications are, computed from the newest notices.
 
     Args:
         connection: The database.
@@ -47,7 +47,7 @@ class PostgresOpenAttempts:
     late_after: timedelta
 
     async def deliveries(self) -> Deliveries:
-        """Return the state of the provider's queue of notifications."""
+        """Return how late the provider's notifications are."""
         return await deliveries(self.pool, self.late_after)
 
     async def answered_at(self, changes: Sequence[str]) -> datetime | None:
@@ -75,7 +75,7 @@ class PostgresOpenAttempts:
         await SQL.give_up_asking(self.pool, key=key)
 
     async def last_return(self, since: datetime) -> datetime | None:
-        """When a shopper last returned from an attempt whose pspReference no payment owns.
+        """When a shopper last returned with an answer of Adyen's that no payment owns.
 
         Only returns at `since` or later count. None if there is no such return.
         """

@@ -29,8 +29,8 @@ from kasir.store.inbox import Notice, NoticeKind
 _COLUMN_LETTERS: Final = 80
 #: The event code of a notice that could not be parsed.
 _UNREADABLE: Final = "UNREADABLE"
-#: The suffix of the bytes from which a notice's key is made, by whether the item is from the live
-#: platform. So the same item from live and from test is stored as two notices.
+#: What is appended to an item before it is hashed to the notice's key, by `live` of its envelope.
+#: So the same item from live and from test is stored as two notices.
 _LIVE_MARKS: Final = {None: b"", False: b"", True: b" live"}
 
 _log = structlog.get_logger("kasir.webhooks")
@@ -153,8 +153,8 @@ async def _keep_unread(
 def _notice(item: Item, received_at: datetime) -> Notice:
     is_live = notifications.live_of(item.live)
     return Notice(
-        # The signature does not cover the envelope. So a copy with a changed envelope gets another
-        # key of the notice, and the original can still be stored.
+        # The signature does not cover `live` of the envelope, so `live` is part of the key: a copy
+        # with a changed `live` has another key, and the original is not skipped as a repeat.
         key=sha256(item.raw + _LIVE_MARKS[is_live]).digest(),
         kind=NoticeKind.STANDARD,
         item=item.raw,

@@ -295,7 +295,8 @@ async def test_an_invalid_parameter_is_named_with_the_remedy(caller: Caller, que
     response = await caller.call("GET", query)
 
     assert (response.status, is_adyens_error(response)) == (422, True)
-    assert re.search(r"Field '(after|reference|status)' is not valid: \S+", response.json["message"])
+    pattern = r"Field '(after|reference|status)' is not valid: \S+"
+    assert re.search(pattern, response.json["message"])
 
 
 @pytest.mark.parametrize("name", ["from", "to"])

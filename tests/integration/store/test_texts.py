@@ -42,7 +42,7 @@ async def test_a_search_by_an_unstorable_text_finds_nothing(kasir: Parts, odd: s
 @pytest.mark.parametrize("odd", ODD)
 async def test_unstorable_characters_in_a_parameter_are_replaced(kasir: Parts, odd: str) -> None:
     watch, marks = queries("tokens").watch, queries("links").marks  # One writes, one reads.
-    await watch(kasir.pool, shopper_reference=odd, look_at=NOW)
+    await watch(kasir.pool, shopper_reference=odd, compare_at=NOW)
     # U+FFFD is the replacement character.
     stored = await kasir.pool.fetchval(
         "SELECT count(*) FROM shopper WHERE shopper_reference = $1",
