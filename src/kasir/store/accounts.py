@@ -1,8 +1,7 @@
 """Stored accounts: merchant accounts whose settings are in the database.
 
 Each stored account has its tables in a separate schema. The merchant account of the environment is
-not
-stored: its tables are in the schema of the session's search path (`public`). The control table
+not stored: its tables are in the schema of the session's search path (`public`). The control table
 `kasir_accounts.account` lists the stored accounts. Its schema is created with the first stored
 account, so a shop with one merchant account needs no right to create schemas.
 """

@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 
 
 class SchemaPool:
-    """Lends connections of a pool to one merchant account. Has the methods of a pool that Kasir
-    uses.
+    """Lends connections of a pool to one merchant account.
+
+    It has the methods of a pool that Kasir uses.
 
     Args:
         pool: The pool of all merchant accounts.
