@@ -221,7 +221,7 @@ async def find_due(
 
 
 async def _take_due(parts: WorkerParts) -> int:
-    """Queue jobs for due work; if the clocks disagree, only for events and the relay.
+    """Queue jobs for due work; if the clocks disagree, only for events, relay and reports.
 
     Returns:
         How many jobs were queued and how many held-back events were written, together.
