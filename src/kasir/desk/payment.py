@@ -27,6 +27,8 @@ from kasir.money import Money
 from kasir.operations.payment_life import AttemptLeft, left_of
 from kasir.payments.payment import Payment
 from kasir.payments.question import Kind
+from kasir.shop_events.payout_shapes import payment_payout
+from kasir.store import payouts
 
 _ONE: Final = f"{PATH}/{{payment_id:str}}"
 #: The field of a form with the key of the change; only the page of the second look has it.
@@ -37,15 +39,17 @@ _KEY: Final = re.compile(r"desk-[0-9a-f]{32}")
 
 @page(_ONE)
 async def get_payment(visit: OurVisit) -> Page:
-    """Show a payment: its sums, its life, and the acts that are possible."""
+    """Show a payment: its sums, its payout, its life, and the acts that are possible."""
     visit.check_query()
     payment_id = visit.request.path_params["payment_id"]
     life = await visit.parts.payment_lives.life(payment_id)
     payment = await _payment(visit)
+    payout = payment_payout(await payouts.rows_of_payment(visit.parts.pool, payment_id))
     return visit.page(
         "payment.html",
         life=life,
         payment=payment,
+        payout=payout,
         kind=BADGES[payment.status],
         base=f"{PATH}/{payment_id}",
         is_manual=not payment.intent.captures_itself,
