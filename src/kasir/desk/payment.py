@@ -33,6 +33,8 @@ from kasir.store import payouts
 _ONE: Final = f"{PATH}/{{payment_id:str}}"
 #: The field of a form with the key of the change; only the page of the second look has it.
 _KEY_FIELD: Final = "key"
+#: The fields of every form that changes a payment.
+_FIELDS: Final = ("attempt", _KEY_FIELD)
 #: Keys of the desk; none of a shop's own is like them by accident.
 _KEY: Final = re.compile(r"desk-[0-9a-f]{32}")
 
@@ -68,19 +70,19 @@ async def get_message(visit: OurVisit) -> Page:
     return visit.page("payment_message.html", message=found, text=text, back=back)
 
 
-@act("payment.refund", f"{_ONE}/refund")
+@act("payment.refund", f"{_ONE}/refund", fields=(*_FIELDS, "value"))
 async def refund(asked: Asked) -> Page:
     """Refund a part of a payment, or the whole."""
     return await _change(asked, Kind.REFUNDS)
 
 
-@act("payment.capture", f"{_ONE}/capture")
+@act("payment.capture", f"{_ONE}/capture", fields=(*_FIELDS, "value"))
 async def capture(asked: Asked) -> Page:
     """Capture a part of a payment, or the whole."""
     return await _change(asked, Kind.CAPTURES)
 
 
-@act("payment.cancel", f"{_ONE}/cancel")
+@act("payment.cancel", f"{_ONE}/cancel", fields=_FIELDS)
 async def cancel(asked: Asked) -> Page:
     """Cancel a payment that was not captured."""
     return await _change(asked, Kind.CANCELS)
