@@ -13,6 +13,7 @@ from typing import Final
 import msgspec
 
 from kasir.limits import Limits
+from kasir.operations.disputes import Disputes, OpenDisputes
 from kasir.payments.status import Status
 from kasir.store import relay
 from kasir.store import today as store
@@ -157,12 +158,13 @@ def start_of_day(moment: datetime) -> datetime:
     return moment.astimezone(_JAKARTA).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
-async def today(pool: Pool, now: datetime, limits: Limits) -> Today:
+async def today(pool: Pool, disputes: Disputes, now: datetime, limits: Limits) -> Today:
     """Make the overview of the day of `now`, from a number of statements that does not grow."""
     day, most = _Day(start_of_day(now), now), limits.counts_max
     sums = await store.sums(pool, day.asked)
     counts, queues = await figures(pool, now, most), await store.queues(pool, most)
     relayed = await relay.backlog(pool, most)
+    disputed = await disputes.waiting(now, limits.disputes_counted_max)
     found = iter(sums)
     by_status = {status: next(found) for status in _SHOWN}
     last_week = {status: next(found) for status in (Status.AUTHORISED, Status.REFUSED)}
@@ -186,7 +188,7 @@ async def today(pool: Pool, now: datetime, limits: Limits) -> Today:
             relayed_seconds=seconds_since(relayed.since, now),
             subscriptions=counts.due,
         ),
-        needs_person=[*_needs(counts)],
+        needs_person=[*needs_of(counts, disputed, queues.cases)],
     )
 
 
@@ -199,14 +201,17 @@ def _rate(paid: Sum, refused: Sum) -> float | None:
     return paid.count / decided if decided else None
 
 
-def _needs(counts: Figures) -> Iterator[Need]:
+def needs_of(counts: Figures, disputed: OpenDisputes, cases: int) -> Iterator[Need]:
     """What needs a person, the most urgent first."""
     needs: Sequence[tuple[str, int]] = (
+        ("disputes_due", disputed.due_soon),
         ("payments_unknown", counts.unknown),
         ("attempts_unconfirmed", counts.unconfirmed),
         ("notices_held", counts.notices[NoticeState.HELD]),
         ("jobs_failed", counts.failed_jobs),
         ("events_given_up", counts.given_up),
+        ("disputes_open", disputed.others),
+        ("cases_open", cases),
         ("notices_unknown", counts.notices[NoticeState.UNHEARD_OF]),
     )
     for what, count in needs:

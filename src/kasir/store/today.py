@@ -37,11 +37,13 @@ class Queues:
     Attributes:
         jobs: Jobs that wait for a worker.
         failing: Events whose delivery failed and is tried again.
+        cases: Open cases of reconciliation.
         last_notice_at: When Adyen's last notification about a payment came; None without one.
     """
 
     jobs: int
     failing: int
+    cases: int
     last_notice_at: datetime | None
 
 
@@ -59,4 +61,4 @@ async def sums(pool: Pool, asked: Sequence[Asked]) -> list[Sum]:
 async def queues(pool: Pool, most: int) -> Queues:
     """Return what waits, each counted up to `most`."""
     row = await SQL.queues(pool, most=most)
-    return Queues(row["jobs"], row["failing"], row["last_notice_at"])
+    return Queues(row["jobs"], row["failing"], row["cases"], row["last_notice_at"])

@@ -9,10 +9,19 @@ from typing import Any
 import pytest
 
 from app_client import app_client
+from integration.shop_events.account import PaidAccount
+from integration.shop_events.test_dispute_events import (
+    ANNOUNCED,
+    CHARGED_BACK,
+    DEADLINE,
+    LOST,
+)
 from kasir.limits import Limits
 from kasir.operations.today import today
+from kasir.store import cases
 from kasir.store.database import Pool
 from kasir.wiring import Parts
+from ledger_rows import add_payout_and_case
 from opened_kasir import kasir_on
 
 #: A Thursday, 12.30 in Jakarta; its day began at 17.00 UTC of Wednesday.
@@ -53,7 +62,7 @@ async def test_a_payment_belongs_to_the_day_and_hour_in_jakarta(fresh_database: 
                 ("unknown", NOW, 9),
             ],
         )
-        found = await today(kasir.pool, NOW, Limits())
+        found = await today(kasir.pool, kasir.disputes, NOW, Limits())
 
     assert found.since == MIDNIGHT
     assert (found.payments["authorised"].count, found.payments["authorised"].value) == (2, 1300)
@@ -68,7 +77,7 @@ async def test_the_rate_is_compared_with_the_same_part_of_the_same_weekday(
     fresh_database: str,
 ) -> None:
     async with kasir_on(fresh_database) as kasir:
-        none = await today(kasir.pool, NOW, Limits())
+        none = await today(kasir.pool, kasir.disputes, NOW, Limits())
         await insert(
             kasir.pool,
             [
@@ -80,7 +89,7 @@ async def test_the_rate_is_compared_with_the_same_part_of_the_same_weekday(
                 ("refused", NOW - WEEK + timedelta(seconds=1), 1),
             ],
         )
-        found = await today(kasir.pool, NOW, Limits())
+        found = await today(kasir.pool, kasir.disputes, NOW, Limits())
 
     assert (none.authorisation_rate, none.authorisation_rate_last_week) == (None, None)
     assert (found.authorisation_rate, found.authorisation_rate_last_week) == (0.75, 0.5)
@@ -88,7 +97,7 @@ async def test_the_rate_is_compared_with_the_same_part_of_the_same_weekday(
 
 async def test_what_needs_a_person_is_named_and_nothing_else(fresh_database: str) -> None:
     async with kasir_on(fresh_database) as kasir:
-        calm = await today(kasir.pool, NOW, Limits())
+        calm = await today(kasir.pool, kasir.disputes, NOW, Limits())
         await kasir.pool.execute(
             "INSERT INTO notice (key, kind, item, received_at, state, event_code, names)"
             " VALUES ('a', 'standard', '', $1, 'held', 'X', '{}'),"
@@ -100,7 +109,7 @@ async def test_what_needs_a_person_is_named_and_nothing_else(fresh_database: str
             " VALUES ('evt_1', 's', 't', $1, '', 2, $1), ('evt_2', 's', 't', $1, '', 0, $1)",
             NOW,
         )
-        found = await today(kasir.pool, NOW, Limits())
+        found = await today(kasir.pool, kasir.disputes, NOW, Limits())
 
     assert calm.needs_person == []
     assert calm.waiting.last_notice_at is None
@@ -108,6 +117,42 @@ async def test_what_needs_a_person_is_named_and_nothing_else(fresh_database: str
     assert (found.waiting.unread_notices, found.waiting.unread_notices_seconds) == (1, 90)
     assert (found.waiting.events, found.waiting.events_failing) == (2, 1)
     assert found.waiting.last_notice_at == NOW - timedelta(seconds=90)
+
+
+async def test_disputes_and_cases_need_a_person_until_they_are_answered_or_closed(
+    fresh_database: str,
+) -> None:
+    async with kasir_on(fresh_database) as kasir:
+        account = PaidAccount(kasir)
+        for kind in (ANNOUNCED, CHARGED_BACK, LOST):
+            _, psp = await account.create_paid()
+            await account.receives(account.psp(), originalReference=psp, **kind)
+        case = await add_payout_and_case(kasir.pool, "batch-1", 25_000)
+        deadline = datetime.fromisoformat(DEADLINE)
+        moments = (
+            deadline - timedelta(days=7, seconds=1),
+            deadline - timedelta(days=7),
+            deadline + timedelta(seconds=1),
+            deadline + timedelta(days=90),
+        )
+        found = [
+            {
+                need.what: need.count
+                for need in (await today(kasir.pool, kasir.disputes, moment, Limits())).needs_person
+            }
+            for moment in moments
+        ]
+        await cases.close(kasir.pool, case, "explained", "sari", NOW)
+        calm = await today(kasir.pool, kasir.disputes, moments[-1], Limits())
+
+    assert found == [
+        {"disputes_open": 2, "cases_open": 1},  # One without a deadline, one with a later one.
+        {"disputes_due": 1, "disputes_open": 1, "cases_open": 1},
+        {"disputes_open": 1, "cases_open": 1},
+        {"cases_open": 1},
+    ]
+    assert next(iter(found[1])) == "disputes_due"
+    assert calm.needs_person == []
 
 
 async def test_the_sums_are_read_from_the_index_alone(fresh_database: str) -> None:

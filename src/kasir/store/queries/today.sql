@@ -13,7 +13,7 @@ CROSS JOIN LATERAL (
 ORDER BY asked.number;
 
 -- name: queues(most)^
--- Jobs that wait, and events whose delivery failed and is tried again: each up to `most`.
+-- Jobs that wait, events whose delivery failed and is tried again, open cases: each up to `most`.
 SELECT
     (SELECT count(*) FROM (
         SELECT FROM pgqueuer WHERE status = 'queued' LIMIT :most
@@ -21,4 +21,7 @@ SELECT
     (SELECT count(*) FROM (
         SELECT tries FROM event WHERE due_at IS NOT NULL ORDER BY due_at LIMIT :most
     ) AS found WHERE tries > 0) AS failing,
+    (SELECT count(*) FROM (
+        SELECT FROM reconciliation_case WHERE state = 'open' ORDER BY id LIMIT :most
+    ) AS found) AS cases,
     (SELECT max(received_at) FROM notice WHERE kind = 'standard') AS last_notice_at;
