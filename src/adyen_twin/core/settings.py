@@ -133,6 +133,10 @@ class Knobs(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_only=
     accepted_by: Literal["status", "body"] = "status"
     #: Whether test notifications are signed; Adyen's published sample is not.
     test_notifications_signed: bool = msgspec.field(default=True, name="testNoticesSealed")
+    #: What the `includeEventCodes` of a PATCH does to the earlier list.
+    patched_events: Literal["replace", "add"] = "replace"
+    #: The `hmacKeyCheckValue` of a webhook with a key: "of_key": it changes with the key.
+    key_check_value: Literal["of_key", "absent"] = "of_key"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -91,7 +91,8 @@ def of_standard_webhook(
     url = wanted.public_url + STANDARD_PATH
     if not any(step.kind is not Kind.TEST for step in steps):
         says = f"{own.id} is active, is signed, and sends JSON and all events to {url}"
-        yield Line("the standard webhook", State.OK, says)
+        failing = "; Adyen says that deliveries fail" if own.has_error else ""
+        yield Line("the standard webhook", State.OK, f"{says}{failing}")
     if wanted.user is None and own.username:
         says = (
             f"{own.id} sends the user name {own.username}, and Kasir checks none; set"

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from kasir.config import Settings
-from kasir.gateway.account_checks import check_account
+from kasir.gateway.account_checks import Finding, check_account
 from kasir.gateway.management import Management
 from kasir.gateway.wire import Wire
 from kasir.setup.model import Seen, Wanted
@@ -20,15 +20,29 @@ from kasir.store.inbox import NoticeKind
 LATELY: Final = timedelta(days=7)
 
 
-async def look(wire: Wire, management: Management, merchant_account: str) -> Seen:
+#: Of live, before its prefix is known: nothing is sent to an address that may be another's.
+_NOT_ASKED: Final = Finding(
+    "Adyen answers this key",
+    is_well=False,
+    says="Checkout was not asked, because ADYEN_LIVE_PREFIX is not set",
+)
+
+
+async def look(wire: Wire, management: Management, settings: Settings) -> Seen:
     """Ask Adyen for everything that the plan is made from, at the same time."""
     credential, merchant, webhooks, methods = await asyncio.gather(
         management.me(),
         management.merchant(),
         management.webhooks(),
-        check_account(wire, merchant_account),
+        _methods(wire, settings),
     )
     return Seen(credential=credential, merchant=merchant, webhooks=webhooks, methods=(*methods,))
+
+
+async def _methods(wire: Wire, settings: Settings) -> list[Finding]:
+    if settings.is_live and not settings.environ.get("ADYEN_LIVE_PREFIX"):
+        return [_NOT_ASKED]
+    return await check_account(wire, settings.merchant_account)
 
 
 async def wanted_of(settings: Settings, pool: Pool, now: datetime) -> Wanted:

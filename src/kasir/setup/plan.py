@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from kasir.adyen.management import EVENT_CODES, JSON, STANDARD, Webhook
+from kasir.adyen.management import EVENT_CODES, JSON, STANDARD, TLS, UNENCRYPTED, Webhook
 from kasir.gateway.management import Refusal
 from kasir.setup import lines
 from kasir.setup.model import STANDARD_PATH, Kind, Line, Plan, Seen, State, Step, Wanted
@@ -83,7 +83,7 @@ def _steps(own: Webhook | None, wanted: Wanted) -> Iterator[Step]:
         if why := needs_key(own, wanted):
             says = f"generate a new HMAC key for the webhook {own.id}, because {why}, and store it"
             yield Step(Kind.MAKE_KEY, f"{says} in the database, encrypted")
-        if not changes and not why and wanted.is_received:
+        if not changes and not why and wanted.is_received and not own.has_error:
             return
     yield Step(Kind.TEST, "have Adyen send a test notification, and wait until Kasir has stored it")
 
@@ -113,9 +113,12 @@ def _changes(own: Webhook, wanted: Wanted) -> dict[str, Any]:
         "additionalSettings": set(EVENT_CODES) <= {*own.event_codes},
     }
     if wanted.user is not None:
-        is_authenticated = own.username == wanted.user and own.has_password
+        # Adyen does not show the password. While notifications are refused, it may be a wrong one.
+        is_authenticated = own.username == wanted.user and own.has_password and not own.has_error
         is_right |= {"username": is_authenticated, "password": is_authenticated}
     changes = {name: fields[name] for name, right in is_right.items() if not right}
+    if own.encryption_protocol == UNENCRYPTED and wanted.public_url.startswith("https:"):
+        changes["encryptionProtocol"] = TLS
     if "additionalSettings" in changes:
         # A list that is sent replaces the earlier list (a guess), which may have more events.
         codes = [*own.event_codes, *(code for code in EVENT_CODES if code not in own.event_codes)]
@@ -135,6 +138,8 @@ def _change_text(name: str, own: Webhook, wanted: Wanted) -> str:
         case "additionalSettings":
             missing = [code for code in EVENT_CODES if code not in own.event_codes]
             return f"add the events {' and '.join(missing)}"
+        case "encryptionProtocol":
+            return f"encryption from none to {TLS}"
         case "username":
             return f"user name to {wanted.user}"
         case _:
