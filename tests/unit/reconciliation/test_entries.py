@@ -132,6 +132,14 @@ def test_a_row_that_does_not_add_up_says_by_which_figures() -> None:
     )
 
 
+def test_a_row_of_no_payment_may_have_a_net_amount_alone() -> None:
+    empty = dict.fromkeys(("Gross Currency", "Gross Debit (GC)", "Exchange Rate"), "")
+    read = entry(of_account("MerchantPayout", -24_500) | empty)
+
+    assert read.net == -24_500
+    assert row_fault(read) == ""
+
+
 def test_an_exchanged_row_may_differ_by_the_rounding_of_its_printed_figures_alone() -> None:
     exchanged = {"Net Currency": "EUR", "Exchange Rate": "0.0000571", "Commission (NC)": "0.10"}
     right = settled("PSP-1", **exchanged, **{"Net Credit (NC)": "1.33"})

@@ -1,0 +1,31 @@
+"""Kasir fetches the reports of a twin that has its payments, and compares them."""
+
+from __future__ import annotations
+
+from integration.reconciliation.twin_and_kasir import twin_and_kasir
+
+
+async def test_payments_and_a_refund_reconcile_to_zero_and_are_paid_out(
+    fresh_database: str,
+) -> None:
+    async with twin_and_kasir(fresh_database) as run:
+        for number in (1, 2, 3):
+            await run.paid(f"ORDER-{number}", 10_000 * number)
+        await run.change("ORDER-2", "refunds", 5_000)
+        refunded = await run.until("ORDER-2", refunded=5_000)
+        await run.close()
+        reports = [(report["kind"], report["state"]) for report in await run.reports()]
+        (payout,) = await run.payouts()
+        payment = await run.call("GET", f"/api/payments/{refunded['id']}")
+
+        assert await run.cases() == []
+        assert sorted(reports) == [
+            ("payment_accounting", "reconciled"),
+            ("settlement_details", "reconciled"),
+        ]
+        # The commission is 2 %, and the account pays 350 rupiah for each of the three payments.
+        assert (payout["batch"], payout["payments"], payout["addsUp"]) == ("1", 3, True)
+        assert payout["net"]["value"] == 60_000 * 98 // 100 - 5_000
+        assert payout["paidOut"]["value"] == payout["net"]["value"] - 3 * 350
+        assert payment["payout"]["net"]["value"] == 20_000 * 98 // 100 - 5_000
+        assert payment["payout"]["paidOutAt"] == payout["paidOutAt"]
