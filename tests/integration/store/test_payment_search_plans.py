@@ -20,7 +20,7 @@ from opened_kasir import a_database, kasir_on
 
 PAYMENTS = 50_000
 #: Payments of 5,000 shoppers, and a tenth of one; one in a thousand failed, and one in a hundred is
-#: of a link. The amounts of the oldest tenth are those of no newer payment. 4,320 are made in a day.
+#: of a link. The amounts of the oldest tenth are those of no newer payment. 4,320 are of a day.
 _FILL = """
     INSERT INTO payment (id, reference, currency, minor_units, method, return_url,
                          shopper_reference, link_id, captures_itself, model, consent, created_at,
