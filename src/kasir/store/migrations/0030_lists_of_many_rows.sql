@@ -53,3 +53,11 @@ END
 $$;
 CREATE TRIGGER subscription_change_is_summed AFTER INSERT ON subscription_change
 REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION add_subscription_days();
+
+-- What was paid of the payments that were created on a day in Jakarta, as of the worker's last look at
+-- it: the overview of a day shows the days before it from these rows.
+CREATE TABLE paid_day (
+    day   date PRIMARY KEY,
+    count bigint NOT NULL,
+    value bigint NOT NULL
+);
