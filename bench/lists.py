@@ -30,7 +30,8 @@ _PASSWORD: Final = "the password of the benchmark"
 #: Of a CSV file only so much is read, because the rest is not a page.
 _READ_BYTES: Final = 8192
 
-_Searches = dict[str, tuple[str, Mapping[str, object]]]
+#: Pages by name: each a path and its query.
+Searches = dict[str, tuple[str, Mapping[str, object]]]
 
 
 def lists(site: Site) -> list[Result]:
@@ -39,12 +40,12 @@ def lists(site: Site) -> list[Result]:
     with site.database() as dsn, site.kasir(dsn) as kasir:
         many_rows.fill(dsn, size)
         _add_person(site, dsn)
-        parts = _measure(kasir, {**_of_payments(size), **_of_others(size)})
+        parts = _measure(kasir, {**of_payments(size), **of_others(size)})
     ratio = max(parts.values()) / _PAGE_MS_MAX
     return [Result(row="lists", ratios=[ratio], target=Target(1.0, is_ceiling=True), parts=parts)]
 
 
-def _of_payments(size: int) -> _Searches:
+def of_payments(size: int) -> Searches:
     """The searches for payments by name: each a path and its query."""
     middle = datetime.now(UTC) - timedelta(seconds=many_rows.SPACING_S * size / 2)
     day = middle.astimezone(_JAKARTA).date().isoformat()
@@ -94,7 +95,7 @@ def _of_payments(size: int) -> _Searches:
     }
 
 
-def _of_others(size: int) -> _Searches:
+def of_others(size: int) -> Searches:
     """The other pages of the desk by name, and the metrics of subscriptions."""
     deliveries: dict[str, Mapping[str, object]] = {
         "": {},
@@ -170,7 +171,7 @@ def _sign_in(connection: http.client.HTTPConnection) -> str:
     return cookie.partition(";")[0]
 
 
-def _measure(kasir: Server, searches: _Searches) -> dict[str, float]:
+def _measure(kasir: Server, searches: Searches) -> dict[str, float]:
     """The median time of a page of each search, in milliseconds; the searches take turns."""
     times: dict[str, list[float]] = {name: [] for name in searches}
     netloc = urlsplit(kasir.url).netloc

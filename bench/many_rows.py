@@ -135,10 +135,11 @@ _DERIVED: Final = (_NAMES, _FACTS, _RELAYED, _TRIES, _CHANGES)
 
 def fill(dsn: str, size: int) -> None:
     """Write `size` payments, notices, events and subscriptions, and what belongs to them."""
-    asyncio.run(_fill(dsn, size))
+    asyncio.run(write(dsn, size))
 
 
-async def _fill(dsn: str, size: int) -> None:
+async def write(dsn: str, size: int) -> None:
+    """As `fill`."""
     connection = await asyncpg.connect(dsn)
     try:
         # The rows refer to each other rightly, so the checks of the foreign keys are skipped.

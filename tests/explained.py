@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ _SENDERS: Final = ("fetch", "fetchrow", "fetchval")
 _FEW: Final = 500
 _EXPLAIN: Final = "EXPLAIN (ANALYZE, BUFFERS, TIMING OFF, FORMAT JSON)"
 
+_CHANGE: Final = re.compile(r"\b(INSERT|UPDATE|DELETE|FOR UPDATE|pg_advisory\w*)\b")
+
 _Sender = Callable[..., Coroutine[Any, Any, Any]]
 
 
@@ -29,6 +32,11 @@ class Sent:
     name: str
     text: str
     parameters: tuple[object, ...]
+
+    @property
+    def is_writing(self) -> bool:
+        """Whether it changes rows, and so cannot be repeated."""
+        return bool(_CHANGE.search(self.text))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
