@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
-import asyncpg
 import pytest
 
+from kasir.store.database import Connection
 from kasir.store.limited import LimitedConnection
 from lock_witness import statements
 
@@ -77,7 +77,7 @@ def recorded_statements() -> Iterator[list[Sent]]:
         yield sent
 
 
-async def explain(connection: asyncpg.Connection[Any], sent: Sent) -> Plan:
+async def explain(connection: Connection, sent: Sent) -> Plan:
     """Run a query once more, and return what PostgreSQL did for it."""
     text = await connection.fetchval(f"{_EXPLAIN} {sent.text}", *sent.parameters)
     root = json.loads(text)[0]["Plan"]
@@ -106,11 +106,11 @@ def _is_sort(node: Mapping[str, Any]) -> bool:
 
 
 def _rows_of(node: Mapping[str, Any]) -> int:
-    return round(node["Actual Rows"] * node["Actual Loops"])
+    return round(float(node["Actual Rows"]) * int(node["Actual Loops"]))
 
 
 def _skipped(node: Mapping[str, Any]) -> int:
-    return round(node.get("Rows Removed by Filter", 0) * node["Actual Loops"])
+    return round(float(node.get("Rows Removed by Filter", 0)) * int(node["Actual Loops"]))
 
 
 def _line(node: Mapping[str, Any]) -> str:

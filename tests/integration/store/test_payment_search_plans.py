@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from itertools import islice, product
+from typing import Any
 
 import asyncpg
 import pytest
@@ -14,7 +15,7 @@ from fakes import NOW
 from kasir.ids import PaymentId
 from kasir.payments.status import Status
 from kasir.store import payment_search
-from kasir.store.database import Pool
+from kasir.store.database import Connection, Pool
 from kasir.store.payment_search import PaymentFilter, Position, statements
 from opened_kasir import a_database, kasir_on
 
@@ -40,7 +41,7 @@ _MOST = PAYMENTS // 10
 _DAY = timedelta(days=1)
 _MIDDLE = NOW - timedelta(seconds=20 * PAYMENTS // 2)
 #: The values of each filter: of many payments, of few, and of none.
-_VALUES = {
+_VALUES: dict[str, tuple[Any, ...]] = {
     "search": ("ORDER-7", "shopper-7", "guest", "pay_00000077", "nobody"),
     "reference": ("ORDER-7", "none"),
     "psp_reference": ("PSP",),
@@ -56,14 +57,17 @@ _POSITIONS = (None, Position(_MIDDLE, PaymentId("pay_00025000")))
 
 def filters() -> list[PaymentFilter]:
     """Each filter alone and with each status, amount and time, and all pairs of texts."""
-    alone = [{}, *({name: value} for name, values in _VALUES.items() for value in values)]
+    alone: list[dict[str, Any]] = [
+        {},
+        *({name: value} for name, values in _VALUES.items() for value in values),
+    ]
     pairs = [{**one, **other} for one, other in product(alone, alone)]
     wanted = {
-        PaymentFilter(**texts, min_value=least, max_value=most)  # type: ignore[arg-type]
+        PaymentFilter(**texts, min_value=least, max_value=most)
         for texts in pairs
         for least, most in _AMOUNTS
     } | {
-        PaymentFilter(  # type: ignore[arg-type]
+        PaymentFilter(
             **texts, min_value=least, max_value=most, created_after=since, created_before=until
         )
         for texts in alone
@@ -83,7 +87,7 @@ async def pool(postgres_dsn: str) -> AsyncIterator[Pool]:
 
 
 async def plans(
-    connection: asyncpg.Connection, wanted: PaymentFilter, after: Position | None
+    connection: Connection, wanted: PaymentFilter, after: Position | None
 ) -> list[Plan]:
     """The plans of the statements that are sent for a page of 50."""
     found = []
