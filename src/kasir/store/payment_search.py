@@ -107,8 +107,8 @@ _IN_ORDER: Final = ("shopper_reference", "status")
 #: How many payments are read in the order of the list before a range of amounts is searched by day.
 _NEWEST: Final = 2000
 
-#: `found` reads only what the indexes have. Rows of the table are read for one page only, one by one:
-#: without LIMIT, the planner could read the whole table for a large page.
+#: `found` reads only what the indexes have. Rows of the table are read for one page only, one by
+#: one: without LIMIT, the planner could read the whole table.
 _PAGE: Final = """
 SELECT payment.* FROM ({found}) AS page
 CROSS JOIN LATERAL (SELECT * FROM payment WHERE payment.id = page.id LIMIT 1) AS payment
