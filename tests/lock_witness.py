@@ -97,6 +97,7 @@ NEVER_WAITS: Final = {
     "reports.due": _SKIPS,
     "payouts.add_rows": "writes rows of a report that one job at a time reconciles",
     "payouts.search_due": _ALONE,
+    "today.sum_paid_day": _ALONE,
     "payouts.searched": _ALONE,
     "payouts.write_fees": _BY_ID,
     "payouts.write_payouts": _BY_ID,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, time, timedelta
+from datetime import timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -169,9 +169,10 @@ async def _days(visit: Visit) -> list[Day]:
     """The figures of the last thirty days, in Jakarta's time zone."""
     zone = ZoneInfo(HOME_ZONE)
     last = visit.parts.clock.now().astimezone(zone).date()
-    end = datetime.combine(last + timedelta(days=1), time(), zone).astimezone(UTC)
-    counted = await visit.parts.subscriptions.changes_by_day(HOME_ZONE, end)
-    return by_day(counted, last - timedelta(days=_DAYS - 1), last)
+    first = last - timedelta(days=_DAYS - 1)
+    return by_day(
+        await visit.parts.subscriptions.changes_by_day(HOME_ZONE, first, last), first, last
+    )
 
 
 def _charts(visit: Visit, days: list[Day]) -> list[tuple[str, str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 
 from app_client import app_client
+from fakes import FrozenClock
 from integration.shop_events.account import PaidAccount
 from integration.shop_events.test_dispute_events import (
     ANNOUNCED,
@@ -16,6 +18,7 @@ from integration.shop_events.test_dispute_events import (
     DEADLINE,
     LOST,
 )
+from kasir.jobs.worker import clean_once
 from kasir.limits import Limits
 from kasir.operations.today import today
 from kasir.store import cases
@@ -71,6 +74,22 @@ async def test_a_payment_belongs_to_the_day_and_hour_in_jakarta(fresh_database: 
     assert [period.value for period in found.hours] == [1000, *[0] * 11, 300]
     assert [period.value for period in found.days] == [4000, *[0] * 11, 20, 1300]
     assert found.days[-1].start == MIDNIGHT
+
+
+async def test_days_before_today_are_shown_as_the_worker_has_summed_them(
+    fresh_database: str,
+) -> None:
+    yesterday = MIDNIGHT - timedelta(hours=1)
+    async with kasir_on(fresh_database, clock=FrozenClock(NOW)) as kasir:
+        await insert(kasir.pool, [("authorised", yesterday, 1000), ("pending", yesterday, 50)])
+        await clean_once(kasir, asyncio.Event())
+        await kasir.pool.execute("UPDATE payment SET status = 'authorised'")
+        before = await today(kasir.pool, NOW, Limits())
+        await clean_once(kasir, asyncio.Event())
+        after = await today(kasir.pool, NOW, Limits())
+
+    assert [(day.count, day.value) for day in before.days] == [*[(0, 0)] * 12, (1, 1000), (0, 0)]
+    assert [(day.count, day.value) for day in after.days] == [*[(0, 0)] * 12, (2, 1050), (0, 0)]
 
 
 async def test_the_rate_is_compared_with_the_same_part_of_the_same_weekday(

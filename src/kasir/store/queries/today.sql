@@ -12,6 +12,16 @@ CROSS JOIN LATERAL (
 ) AS found
 ORDER BY asked.number;
 
+-- name: paid_days(first, last)
+SELECT day, count, value FROM paid_day WHERE day BETWEEN :first::date AND :last::date;
+
+-- name: sum_paid_day(day, since, until)!
+-- The last of two workers may write the sum that was read first; the next look corrects it.
+INSERT INTO paid_day (day, count, value)
+SELECT :day::date, count(*), coalesce(sum(minor_units), 0)::bigint FROM payment
+WHERE status = 'authorised' AND created_at >= :since::timestamptz AND created_at < :until::timestamptz
+ON CONFLICT (day) DO UPDATE SET count = excluded.count, value = excluded.value;
+
 -- name: queues(most)^
 -- Jobs that wait, events whose delivery failed and is tried again, open cases: each up to `most`.
 SELECT
