@@ -9,7 +9,7 @@ from typing import Final
 import pytest
 from litestar.handlers import HTTPRouteHandler
 
-from desk_client import OpenDesk, open_desk, text_of
+from desk_client import PASSWORD, OpenDesk, open_desk, text_of
 from desk_examples import Example, examples
 from kasir.desk.acts import Act
 from kasir.desk.routes import GUARDED
@@ -59,6 +59,12 @@ def test_every_act_has_one_name_and_one_example() -> None:
 
     assert sorted(example.act for example in EXAMPLES) == sorted(ACTS)
     assert len(acts) == len(ACTS)
+
+
+def test_every_form_is_an_act_but_those_of_a_session() -> None:
+    others = [path for handler, path in FORMS if "act" not in handler.opt]
+
+    assert others == ["/desk/logout", "/desk/account"]
 
 
 def test_every_act_has_a_text_in_each_language() -> None:
@@ -206,6 +212,22 @@ async def test_an_act_without_its_reason_is_not_done(desk: OpenDesk, example: Ex
 
     assert answer.status_code == 422
     assert await audit_count(desk) == before
+
+
+@pytest.mark.parametrize("query", ["", "?nosuch=1"])
+async def test_signing_in_refuses_unknown_fields_and_parameters(desk: OpenDesk, query: str) -> None:
+    await desk.person(f"unknown{len(query)}")
+    async with desk.browser(f"unknown{len(query)}") as person:
+        fields = {} if query else {"nosuch": "1"}
+        answer = await person.http.post(
+            f"/desk/login{query}", data={"name": person.name, "password": PASSWORD} | fields
+        )
+        form = await person.see("/desk/login?nosuch=1")
+        start = await person.see("/desk")
+
+    assert (answer.status_code, form.status_code) == (422, 422)
+    assert "nosuch" in text_of(answer)
+    assert start.status_code == 303
 
 
 async def test_a_page_that_does_not_exist_is_a_page_of_the_desk(desk: OpenDesk) -> None:
