@@ -45,6 +45,8 @@ NOBODY: Final = Session("", "", {}, "", False)
 _ALWAYS_KNOWN: Final = frozenset({"lang", "done"})
 _JAKARTA: Final = timezone(timedelta(hours=7))
 _VISIT: Final = "desk_visit"
+#: The paths of all pages.
+_PAGES: Final[set[str]] = set()
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,7 +253,16 @@ def page(path: str, role: Role = Role.VIEW) -> route:
         path: The path, which begins with `/desk`.
         role: The role that the person needs in the account.
     """
+    _PAGES.add(path)
     return route(path, http_method=READ_METHODS, include_in_schema=False, role=role)
+
+
+def page_above(path: str) -> str:
+    """Return the path of the nearest page above a route's path, both with their variables."""
+    above = path.rpartition("/")[0]
+    while above not in _PAGES:
+        above = above.rpartition("/")[0]
+    return above
 
 
 def served_accounts(request: AnyRequest) -> list[str]:

@@ -24,6 +24,7 @@ PATHS: Final = [
 ]
 READS: Final = [(handler, path) for handler, path in PATHS if "GET" in handler.http_methods]
 FORMS: Final = [(handler, path) for handler, path in PATHS if "POST" in handler.http_methods]
+OF_ACTS: Final = [(handler, path) for handler, path in FORMS if "act" in handler.opt]
 #: The acts, by name; of two acts of the same name only one is here.
 ACTS: Final[dict[str, Act]] = {
     handler.opt["act"].name: handler.opt["act"] for handler, _ in FORMS if "act" in handler.opt
@@ -202,6 +203,21 @@ async def test_every_act_writes_one_row_with_who_when_why_before_and_after(
     assert bool(before_and_after[0]) != (example.act in WITHOUT_BEFORE)
     # No Adyen answers here, so the example's token is disabled already.
     assert before_and_after[0] != before_and_after[1] or example.act == "token.disable"
+
+
+@pytest.mark.parametrize(("handler", "path"), OF_ACTS, ids=_ids(OF_ACTS))
+async def test_an_act_that_is_refused_leads_back_to_the_page_of_its_form(
+    desk: OpenDesk, handler: HTTPRouteHandler, path: str
+) -> None:
+    pages = [page for _, page in READS]
+    async with desk.signed_in(f"back-{OF_ACTS.index((handler, path))}", Role.ADMIN) as admin:
+        answer = await admin.post(path, nosuch="1")
+    back = re.search(r'<main.*?href="([^"]+)"', answer.text, re.DOTALL)
+
+    assert back
+    assert back[1] in pages
+    assert path.startswith(f"{back[1]}/")
+    assert back[1] != "/desk"
 
 
 @pytest.mark.parametrize("example", WITH_REASON, ids=lambda example: example.id)
