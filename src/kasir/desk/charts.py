@@ -51,6 +51,7 @@ _OPTIONS: Final = {
     "js": (),  # An image runs no script.
     "legend_at_bottom": True,
     "show_minor_x_labels": False,
+    "truncate_label": -1,  # Otherwise many labels are cut, also those that are not shown.
     "dots_size": 2,
     "margin": 4,
     "include_x_axis": True,
