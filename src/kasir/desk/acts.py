@@ -14,7 +14,6 @@ The role, the form's origin and its CSRF token were checked before it runs, and 
 
 from __future__ import annotations
 
-import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -48,8 +47,6 @@ from kasir.store.audit import Entry, Who
 
 REASON_FIELD: Final = "reason"
 CONFIRMED_FIELD: Final = "confirmed"
-#: A variable of a path.
-_VARIABLE: Final = re.compile(r"\{(\w+):\w+\}")
 #: The longest reason.
 _REASON_LETTERS_MAX: Final = 500
 #: Errors whose message is shown to the person, with a status.
@@ -71,17 +68,21 @@ class Act:
 
     Attributes:
         name: Its name in the audit log; the text `act_NAME` is its name for people.
-        path: The path that its form is posted to, with its variables.
-        fields: The names of the fields of its form, but for those that all acts have.
         needs_reason: Whether the person must give a reason.
         is_about_people: Whether it is recorded with the people and not with the account.
+        path: The path of its route.
+        fields: The names of the fields of its form, but for those that all acts have.
     """
 
     name: str
-    path: str
-    fields: frozenset[str]
     needs_reason: bool
     is_about_people: bool
+    path: str
+    fields: frozenset[str]
+
+    def page_of(self, visit: Visit) -> str:
+        """Return the path of the page that has its form."""
+        return page_above(self.path, visit.path)
 
 
 @dataclass(slots=True)
@@ -141,9 +142,12 @@ class Asked:
             facts: Pairs of a label and a value, such as the amount.
         """
         fields = {**self.fields, REASON_FIELD: self.reason, CONFIRMED_FIELD: "yes"}
-        back = _page_of(self.act, self.visit)
         return self.visit.page(
-            "second_look.html", sentence=sentence, facts=facts, fields=fields, back=back
+            "second_look.html",
+            sentence=sentence,
+            facts=facts,
+            fields=fields,
+            back=self.act.page_of(self.visit),
         )
 
     def done(self, path: str, message: str, **query: object) -> Redirect:
@@ -186,17 +190,17 @@ def act(
         needs_reason: Whether the person must give a reason.
         is_about_people: Whether it is recorded with the people and not with the account.
     """
-    described = Act(name, path, frozenset(fields), needs_reason, is_about_people)
+    described = Act(name, needs_reason, is_about_people, path, frozenset(fields))
 
     def decorate(handler: Handler) -> HTTPRouteHandler:
         async def run(request: AnyRequest, visit: OurVisit) -> Page:
             try:
                 asked = await _asked(request, visit, described)
                 if needs_reason and not asked.reason:
-                    return _refused(described, visit, visit.text("reason_missing"))
+                    return _refused(visit, described, visit.text("reason_missing"))
                 page = await handler(asked)
             except tuple(kind for kind, _ in _SHOWN) as error:
-                return _refused(described, visit, str(error), _status(error))
+                return _refused(visit, described, str(error), _status(error))
             asked.check_recorded(page)
             return page
 
@@ -225,19 +229,13 @@ async def _asked(request: AnyRequest, visit: Visit, described: Act) -> Asked:
     return Asked(described, visit, path, fields, reason, is_confirmed)
 
 
-def _page_of(described: Act, visit: Visit) -> str:
-    """The path of the page that has the act's form."""
-    values = visit.request.path_params
-    return _VARIABLE.sub(lambda found: str(values[found[1]]), page_above(described.path))
-
-
 def _refused(
-    described: Act,
     visit: Visit,
+    described: Act,
     sentence: str,
     status: HTTPStatus = HTTPStatus.UNPROCESSABLE_ENTITY,
 ) -> Response[str]:
-    return visit.message_page("act_refused", sentence, status, _page_of(described, visit))
+    return visit.message_page("act_refused", sentence, status, described.page_of(visit))
 
 
 def _status(error: KasirError) -> HTTPStatus:
