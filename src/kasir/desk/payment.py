@@ -94,7 +94,7 @@ async def _change(asked: Asked, kind: Kind) -> Page:
     left = _attempt(asked, payment)
     amount = _amount(asked, payment, left, kind)
     if not asked.is_confirmed:
-        return _second_look(asked, payment, amount)
+        return _second_look(asked, payment, left, amount)
     key = asked.fields.get(_KEY_FIELD, "")
     if not _KEY.fullmatch(key):
         raise InvalidRequest([Fault(_KEY_FIELD, "is missing; begin again on the payment's page.")])
@@ -133,7 +133,7 @@ async def _request(
     return str(answer.json().get("pspReference", ""))
 
 
-def _second_look(asked: Asked, payment: Payment, amount: Money | None) -> Page:
+def _second_look(asked: Asked, payment: Payment, left: AttemptLeft, amount: Money | None) -> Page:
     visit = asked.visit
     asked.fields = {**asked.fields, _KEY_FIELD: f"desk-{secrets.token_hex(16)}"}
     whole = payment.intent.amount
@@ -144,6 +144,7 @@ def _second_look(asked: Asked, payment: Payment, amount: Money | None) -> Page:
     ]
     if payment.summary.refunded.minor_units:
         facts.append((visit.text("life_refunded"), money(payment.summary.refunded)))
+    facts.append((visit.text("life_refundable"), money(left.refundable)))
     facts.append((visit.text("reason"), asked.reason))
     sentence = visit.text(
         f"look_payment.{asked.act.name.partition('.')[2]}",

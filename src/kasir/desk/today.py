@@ -52,7 +52,7 @@ async def get_today(visit: OurVisit) -> Page:
     """Show the overview of the day."""
     visit.check_query()
     parts = visit.parts
-    found = await today(parts.pool, parts.disputes, parts.clock.now(), parts.settings.limits)
+    found = await today(parts.pool, parts.clock.now(), parts.settings.limits)
     return visit.page(
         "today.html",
         today=found,

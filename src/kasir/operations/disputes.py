@@ -12,8 +12,11 @@ from kasir.clock import Clock
 from kasir.errors import Fault, InvalidRequest
 from kasir.ids import PaymentId
 from kasir.ledger.payment_book import PostgresPaymentBook
+from kasir.payments import fold
 from kasir.payments.disputes import Dispute, DisputeStatus
 from kasir.payments.payment import Payment
+from kasir.store import payments as store
+from kasir.store.database import Pool
 
 #: A dispute that must be answered within this time is due soon.
 _DUE_SOON: Final = timedelta(days=7)
@@ -90,17 +93,20 @@ class Disputes:
             _last_id(page) if len(payments) > limit else None,
         )
 
-    async def waiting(self, now: datetime, most: int) -> OpenDisputes:
-        """Count the disputes that wait for a person, of up to `most` payments, the newest."""
-        payments = await self.book.disputed("", most)
-        due_soon = others = 0
-        for dispute in (one for payment in payments for one in payment.summary.disputes):
+
+async def open_disputes(pool: Pool, now: datetime, most: int) -> OpenDisputes:
+    """Count the disputes that wait for a person, of up to `most` payments, the newest."""
+    intents = await store.disputed_intents(pool, "", most)
+    facts = await store.facts_of(pool, [intent.id for intent in intents])
+    due_soon = others = 0
+    for intent in intents:
+        for dispute in fold.payment(intent, facts[intent.id]).summary.disputes:
             due = todo(dispute, now)
             if due is Todo.DEFEND and dispute.deadline and dispute.deadline - now <= _DUE_SOON:
                 due_soon += 1
             elif due is Todo.DEFEND or _is_to_look_up(dispute, due, now):
                 others += 1
-        return OpenDisputes(due_soon, others)
+    return OpenDisputes(due_soon, others)
 
 
 def _is_to_look_up(dispute: Dispute, due: Todo, now: datetime) -> bool:

@@ -15,7 +15,7 @@ from typing import Final
 import msgspec
 
 from kasir.limits import Limits
-from kasir.operations.disputes import Disputes, OpenDisputes
+from kasir.operations.disputes import OpenDisputes, open_disputes
 from kasir.payments.status import Status
 from kasir.store import relay
 from kasir.store import today as store
@@ -159,7 +159,7 @@ def start_of_day(moment: datetime) -> datetime:
     return moment.astimezone(_JAKARTA).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
-async def today(pool: Pool, disputes: Disputes, now: datetime, limits: Limits) -> Today:
+async def today(pool: Pool, now: datetime, limits: Limits) -> Today:
     """Make the overview of the day of `now`, from a number of statements that does not grow."""
     day, most = _Day(start_of_day(now), now), limits.counts_max
     stored = await store.paid_days(pool, day.past_days[0].date(), day.past_days[-1].date())
@@ -167,7 +167,7 @@ async def today(pool: Pool, disputes: Disputes, now: datetime, limits: Limits) -
     sums = await store.sums(pool, day.asked(not_stored))
     counts, queues = await figures(pool, now, most), await store.queues(pool, most)
     relayed = await relay.backlog(pool, most)
-    disputed = await disputes.waiting(now, limits.disputes_counted_max)
+    disputed = await open_disputes(pool, now, limits.disputes_counted_max)
     found = iter(sums)
     by_status = {status: next(found) for status in _SHOWN}
     last_week = {status: next(found) for status in (Status.AUTHORISED, Status.REFUSED)}

@@ -16,7 +16,7 @@ from kasir.web.query_parameters import NO_PARAMETERS, check_parameters_and_no_bo
 async def get_today(request: AnyRequest, parts: OurParts) -> Today:
     """Return what today brought, what waits, and what needs a person."""
     await check_parameters_and_no_body(request, NO_PARAMETERS)
-    return await today(parts.pool, parts.disputes, parts.clock.now(), parts.settings.limits)
+    return await today(parts.pool, parts.clock.now(), parts.settings.limits)
 
 
 ROUTES: Final = keyed_router("Kasir", [get_today])

@@ -9,7 +9,7 @@ from typing import Final
 import pytest
 from litestar.handlers import HTTPRouteHandler
 
-from desk_client import OpenDesk, open_desk, text_of
+from desk_client import PASSWORD, OpenDesk, open_desk, text_of
 from desk_examples import Example, examples
 from kasir.desk.acts import Act
 from kasir.desk.routes import GUARDED
@@ -24,6 +24,7 @@ PATHS: Final = [
 ]
 READS: Final = [(handler, path) for handler, path in PATHS if "GET" in handler.http_methods]
 FORMS: Final = [(handler, path) for handler, path in PATHS if "POST" in handler.http_methods]
+OF_ACTS: Final = [(handler, path) for handler, path in FORMS if "act" in handler.opt]
 #: The acts, by name; of two acts of the same name only one is here.
 ACTS: Final[dict[str, Act]] = {
     handler.opt["act"].name: handler.opt["act"] for handler, _ in FORMS if "act" in handler.opt
@@ -59,6 +60,12 @@ def test_every_act_has_one_name_and_one_example() -> None:
 
     assert sorted(example.act for example in EXAMPLES) == sorted(ACTS)
     assert len(acts) == len(ACTS)
+
+
+def test_every_form_is_an_act_but_those_of_a_session() -> None:
+    others = [path for handler, path in FORMS if "act" not in handler.opt]
+
+    assert others == ["/desk/logout", "/desk/account"]
 
 
 def test_every_act_has_a_text_in_each_language() -> None:
@@ -198,6 +205,21 @@ async def test_every_act_writes_one_row_with_who_when_why_before_and_after(
     assert before_and_after[0] != before_and_after[1] or example.act == "token.disable"
 
 
+@pytest.mark.parametrize(("handler", "path"), OF_ACTS, ids=_ids(OF_ACTS))
+async def test_an_act_that_is_refused_leads_back_to_the_page_of_its_form(
+    desk: OpenDesk, handler: HTTPRouteHandler, path: str
+) -> None:
+    pages = [page for _, page in READS]
+    async with desk.signed_in(f"back-{OF_ACTS.index((handler, path))}", Role.ADMIN) as admin:
+        answer = await admin.post(path, nosuch="1")
+    back = re.search(r'<main.*?href="([^"]+)"', answer.text, re.DOTALL)
+
+    assert back
+    assert back[1] in pages
+    assert path.startswith(f"{back[1]}/")
+    assert back[1] != "/desk"
+
+
 @pytest.mark.parametrize("example", WITH_REASON, ids=lambda example: example.id)
 async def test_an_act_without_its_reason_is_not_done(desk: OpenDesk, example: Example) -> None:
     async with desk.signed_in(f"why-{EXAMPLES.index(example)}", Role.ADMIN) as admin:
@@ -206,6 +228,22 @@ async def test_an_act_without_its_reason_is_not_done(desk: OpenDesk, example: Ex
 
     assert answer.status_code == 422
     assert await audit_count(desk) == before
+
+
+@pytest.mark.parametrize("query", ["", "?nosuch=1"])
+async def test_signing_in_refuses_unknown_fields_and_parameters(desk: OpenDesk, query: str) -> None:
+    await desk.person(f"unknown{len(query)}")
+    async with desk.browser(f"unknown{len(query)}") as person:
+        fields = {} if query else {"nosuch": "1"}
+        answer = await person.http.post(
+            f"/desk/login{query}", data={"name": person.name, "password": PASSWORD} | fields
+        )
+        form = await person.see("/desk/login?nosuch=1")
+        start = await person.see("/desk")
+
+    assert (answer.status_code, form.status_code) == (422, 422)
+    assert "nosuch" in text_of(answer)
+    assert start.status_code == 303
 
 
 async def test_a_page_that_does_not_exist_is_a_page_of_the_desk(desk: OpenDesk) -> None:

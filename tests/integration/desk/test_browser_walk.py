@@ -19,14 +19,7 @@ from two_accounts import SECOND, add_account, variables_of
 
 expect.set_options(timeout=TIMEOUT_MS)
 #: The pages that are looked at, without those that other tests walk.
-PAGES: Final = (
-    "/desk",
-    "/desk/doctor",
-    "/desk/people",
-    "/desk/audit?about=people",
-    "/desk/settings",
-    "/desk/me",
-)
+PAGES: Final = ("/desk", "/desk/people", "/desk/audit?about=people", "/desk/settings", "/desk/me")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")

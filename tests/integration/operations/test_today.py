@@ -65,7 +65,7 @@ async def test_a_payment_belongs_to_the_day_and_hour_in_jakarta(fresh_database: 
                 ("unknown", NOW, 9),
             ],
         )
-        found = await today(kasir.pool, kasir.disputes, NOW, Limits())
+        found = await today(kasir.pool, NOW, Limits())
 
     assert found.since == MIDNIGHT
     assert (found.payments["authorised"].count, found.payments["authorised"].value) == (2, 1300)
@@ -96,7 +96,7 @@ async def test_the_rate_is_compared_with_the_same_part_of_the_same_weekday(
     fresh_database: str,
 ) -> None:
     async with kasir_on(fresh_database) as kasir:
-        none = await today(kasir.pool, kasir.disputes, NOW, Limits())
+        none = await today(kasir.pool, NOW, Limits())
         await insert(
             kasir.pool,
             [
@@ -108,7 +108,7 @@ async def test_the_rate_is_compared_with_the_same_part_of_the_same_weekday(
                 ("refused", NOW - WEEK + timedelta(seconds=1), 1),
             ],
         )
-        found = await today(kasir.pool, kasir.disputes, NOW, Limits())
+        found = await today(kasir.pool, NOW, Limits())
 
     assert (none.authorisation_rate, none.authorisation_rate_last_week) == (None, None)
     assert (found.authorisation_rate, found.authorisation_rate_last_week) == (0.75, 0.5)
@@ -116,7 +116,7 @@ async def test_the_rate_is_compared_with_the_same_part_of_the_same_weekday(
 
 async def test_what_needs_a_person_is_named_and_nothing_else(fresh_database: str) -> None:
     async with kasir_on(fresh_database) as kasir:
-        calm = await today(kasir.pool, kasir.disputes, NOW, Limits())
+        calm = await today(kasir.pool, NOW, Limits())
         await kasir.pool.execute(
             "INSERT INTO notice (key, kind, item, received_at, state, event_code, names)"
             " VALUES ('a', 'standard', '', $1, 'held', 'X', '{}'),"
@@ -128,7 +128,7 @@ async def test_what_needs_a_person_is_named_and_nothing_else(fresh_database: str
             " VALUES ('evt_1', 's', 't', $1, '', 2, $1), ('evt_2', 's', 't', $1, '', 0, $1)",
             NOW,
         )
-        found = await today(kasir.pool, kasir.disputes, NOW, Limits())
+        found = await today(kasir.pool, NOW, Limits())
 
     assert calm.needs_person == []
     assert calm.waiting.last_notice_at is None
@@ -157,12 +157,12 @@ async def test_disputes_and_cases_need_a_person_until_they_are_answered_or_close
         found = [
             {
                 need.what: need.count
-                for need in (await today(kasir.pool, kasir.disputes, moment, Limits())).needs_person
+                for need in (await today(kasir.pool, moment, Limits())).needs_person
             }
             for moment in moments
         ]
         await cases.close(kasir.pool, case, "explained", "sari", NOW)
-        calm = await today(kasir.pool, kasir.disputes, moments[-1], Limits())
+        calm = await today(kasir.pool, moments[-1], Limits())
 
     assert found == [
         {"disputes_open": 2, "cases_open": 1},  # One without a deadline, one with a later one.

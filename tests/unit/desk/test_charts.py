@@ -18,6 +18,13 @@ def y_texts(source: str) -> list[str]:
     return re.findall(r"<text[^>]*>([^<]+)</text>", axis)
 
 
+def test_labels_of_many_days_are_not_cut() -> None:
+    days = [f"{day:02}/11" for day in range(1, 31)]
+    svg = base64.b64decode(bar_chart(days, {"one": [1] * 30}).partition("base64,")[2]).decode()
+
+    assert re.findall(r'<text[^>]*class="major">([^<]+)</text>', svg) == days[::5]
+
+
 @pytest.mark.parametrize(
     ("most", "labels"),
     [
