@@ -103,6 +103,7 @@ NEVER_WAITS: Final = {
     "payouts.write_payouts": _BY_ID,
     "accounts.add": "runs after the advisory lock of the control table, which it alone takes",
     "accounts.change": _ALONE,
+    "accounts.disable": _ALONE,
     "accounts.set_tables": _ALONE,
     "api_keys.add_api_key": _ALONE,
     "api_keys.remove_api_key": _ALONE,

@@ -141,6 +141,21 @@ def of_token_webhook(webhooks: Sequence[Webhook], wanted: Wanted) -> Line:
     return Line(what, State.BY_HAND, says)
 
 
+def of_reports(wanted: Wanted) -> Line:
+    """Return the line about Adyen's reports, which no API can switch on."""
+    what, menu = "Adyen's reports", "Customer Area, Reports, switch on Settlement details as CSV"
+    if not wanted.has_report_user:
+        says = (
+            "if Kasir should compare them with its payments, only a person can set them up: in"
+            " Customer Area, Developers, API credentials, make a report user with the role Merchant"
+            f" Report Download role, and set KASIR_REPORT_USER and KASIR_REPORT_PASSWORD; in {menu}"
+        )
+        return Line(what, State.BY_HAND, says)
+    if wanted.is_report_received:
+        return Line(what, State.OK, "one was fetched lately")
+    return Line(what, State.BY_HAND, f"none was fetched lately; in {menu}")
+
+
 def of_others(own: Webhook | None, webhooks: Sequence[Webhook], wanted: Wanted) -> Iterator[Line]:
     """Yield the lines about webhooks that are not Kasir's: they are shown and never changed."""
     urls = {comparable(wanted.public_url + path) for path in (STANDARD_PATH, TOKENS_PATH)}

@@ -11,13 +11,15 @@ from kasir.gateway.account_checks import Finding, check_account
 from kasir.gateway.management import Management
 from kasir.gateway.wire import Wire
 from kasir.setup.model import Seen, Wanted
-from kasir.store import webhook_keys
+from kasir.store import reports, webhook_keys
 from kasir.store.database import Pool
 from kasir.store.doctor import DoctorCounts
 from kasir.store.inbox import NoticeKind
 
 #: While a shop sells, Adyen sends notifications at least this often.
 LATELY: Final = timedelta(days=7)
+#: Adyen makes settlement details for each batch, and batches are closed daily or weekly. GUESS.
+REPORTED_WITHIN: Final = timedelta(days=8)
 
 
 #: Of live, before its prefix is known: nothing is sent to an address that may be another's.
@@ -56,6 +58,7 @@ async def wanted_of(settings: Settings, pool: Pool, now: datetime) -> Wanted:
     counts, since = DoctorCounts(pool), now - LATELY
     received = await counts.last_notice(NoticeKind.STANDARD)
     token_received = await counts.last_notice(NoticeKind.TOKENS)
+    reported = (await reports.figures(pool, 0)).last_at
     return Wanted(
         merchant_account=settings.merchant_account,
         public_url=settings.public_url,
@@ -67,4 +70,6 @@ async def wanted_of(settings: Settings, pool: Pool, now: datetime) -> Wanted:
         stored=await webhook_keys.last_asked(pool),
         is_received=received is not None and received >= since,
         is_token_received=token_received is not None and token_received >= since,
+        has_report_user=settings.reports.user is not None,
+        is_report_received=reported is not None and reported >= now - REPORTED_WITHIN,
     )

@@ -29,12 +29,14 @@ def plan(seen: Seen, wanted: Wanted) -> Plan:
     webhooks = seen.webhooks
     if isinstance(webhooks, Refusal):
         found.append(Line("the standard webhook", State.FAULT, webhooks.says))
-        return Plan((*found, lines.of_token_webhook((), wanted)), (), "")
+        by_hand = lines.of_token_webhook((), wanted), lines.of_reports(wanted)
+        return Plan((*found, *by_hand), (), "")
     own = own_webhook(webhooks, wanted)
     steps = [*_steps(own, wanted)]
     if own:
         found += lines.of_standard_webhook(own, steps, webhooks, wanted)
-    found += [lines.of_token_webhook(webhooks, wanted), *lines.of_others(own, webhooks, wanted)]
+    found += [lines.of_token_webhook(webhooks, wanted), lines.of_reports(wanted)]
+    found += lines.of_others(own, webhooks, wanted)
     return Plan(tuple(found), tuple(steps), own.id if own else "")
 
 

@@ -297,6 +297,20 @@ def test_the_token_webhook_is_a_step_by_hand(
     assert words in says
 
 
+@pytest.mark.parametrize(
+    ("changes", "state", "words"),
+    [
+        ({}, State.BY_HAND, "make a report user with the role Merchant Report Download role"),
+        ({"has_report_user": True}, State.BY_HAND, "none was fetched lately; in Customer Area"),
+        ({"has_report_user": True, "is_report_received": True}, State.OK, "fetched lately"),
+    ],
+)
+def test_reports_are_a_step_by_hand(changes: dict[str, bool], state: State, words: str) -> None:
+    found, says = said(planned(RIGHT, **changes), "Adyen's reports")
+
+    assert (state, words in says) == (found, True)
+
+
 CAPTURES: Final = "payments are captured when they are authorised"
 
 
