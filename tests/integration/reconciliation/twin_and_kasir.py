@@ -37,7 +37,7 @@ USER: Final = {
 _API_KEY: Final = "the-key-of-the-shop"
 #: The states in which nothing more happens with a report.
 _DONE: Final = {"reconciled", "unreadable", "refused", "other", "duplicate"}
-_PATIENCE_S: Final = 300
+_PATIENCE_S: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
