@@ -29,3 +29,19 @@ async def test_payments_and_a_refund_reconcile_to_zero_and_are_paid_out(
         assert payout["paidOut"]["value"] == payout["net"]["value"] - 3 * 350
         assert payment["payout"]["net"]["value"] == 20_000 * 98 // 100 - 5_000
         assert payment["payout"]["paidOutAt"] == payout["paidOutAt"]
+
+
+async def test_how_rupiah_are_printed_is_found_in_reports_of_refunds_alone(
+    fresh_database: str,
+) -> None:
+    async with twin_and_kasir(fresh_database) as run:
+        await run.settings(idr="hundredths")
+        await run.paid("ORDER-1")
+        await run.close()
+        for value in (5_000, 6_000):
+            await run.change("ORDER-1", "refunds", value)
+        await run.until("ORDER-1", refunded=11_000)
+        await run.close()
+
+        assert [report["state"] for report in await run.reports()] == ["reconciled"] * 4
+        assert await run.cases() == []
