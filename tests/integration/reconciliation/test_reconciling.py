@@ -5,6 +5,7 @@ import pytest
 from integration.reconciliation.reconciliation_setup import Reconciler
 from ledger_rows import add_paid, add_refund, amount_of, id_of
 from report_files import ACCOUNTING, booked, csv_of, of_account, refunded, settled
+from statements import counted_statements
 
 
 def row(number: int, **changes: str) -> dict[str, str]:
@@ -274,6 +275,22 @@ async def test_a_row_that_stands_twice_in_payment_accounting_is_settled_twice(
 
     assert once == []
     assert await reconciler.kinds() == [("settled_twice", "PSP-1")]
+
+
+async def test_a_transaction_of_a_thousand_rows_sends_as_many_statements_as_one_of_ten(
+    reconciler: Reconciler,
+) -> None:
+    await add_paid(reconciler.kasir.pool, 1, 1_020)
+    counts = []
+    for number, last in ((1, 10), (2, 1_010)):
+        rows = [row(each) for each in range((number - 1) * 10 + 1, last + 1)]
+        rows[3] |= {"Type": "Teleported"}
+        with counted_statements() as sent:
+            await reconciler.give_batch(rows, number, is_paid_out=False)
+        counts.append({name: count for name, count in sent.items() if name != "reports.part"})
+
+    assert counts[0] == counts[1]
+    assert counts[0]["payouts.add_rows"] == 1
 
 
 async def test_a_report_that_cannot_be_read_is_kept_with_its_reason(reconciler: Reconciler) -> None:
