@@ -83,7 +83,7 @@ _LEAF: Final = "takes the advisory lock of `event`, which is allowed at any time
 NEVER_WAITS: Final = {
     **{
         f"cases.{name}": "writes cases in the order of their keys, after all other locks"
-        for name in ("open_cases", "close_disproved")
+        for name in ("open_cases", "close_disproved", "close_replaced")
     },
     "cases.close_by_hand": _ALONE,
     **{

@@ -37,7 +37,7 @@ USER: Final = {
 _API_KEY: Final = "the-key-of-the-shop"
 #: The states in which nothing more happens with a report.
 _DONE: Final = {"reconciled", "unreadable", "refused", "other", "duplicate"}
-_PATIENCE_S: Final = 300
+_PATIENCE_S: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +103,7 @@ class TwinAndKasir:
         return payments[0]
 
     async def until(self, reference: str, **wanted: Any) -> dict[str, Any]:
-        """Deliver the twin's notifications until a payment has these values; returns the payment."""
+        """Deliver notifications until a payment has these values; returns the payment."""
         found: dict[str, Any] = {}
 
         async def is_so() -> bool:
@@ -139,11 +139,12 @@ class TwinAndKasir:
         """Wait until Kasir has fetched and reconciled each report that the twin has announced."""
 
         async def is_so() -> bool:
-            listed = (await self.twin.control("GET", "reports"))["reports"]
-            sent = {report["name"] for report in listed if report["available"]}
-            rows = await self.reports()
-            known = {row["name"] for row in rows}
-            return sent <= known and all(row["state"] in _DONE for row in rows)
+            if (await self.twin.control("GET", "deliveries"))["waiting"]:
+                return False
+            unread = "SELECT count(*) FROM notice WHERE state = 'unread'"
+            if await self.kasir.pool.fetchval(unread):
+                return False
+            return all(report["state"] in _DONE for report in await self.reports())
 
         await self.waiting(is_so, "the reports")
 
