@@ -26,7 +26,7 @@ from litestar.response import Redirect
 
 from kasir.browser_requests import client_key, posted_fields
 from kasir.desk.access import CSRF_FIELD
-from kasir.desk.pages import OurVisit, Page, Visit
+from kasir.desk.pages import OurVisit, Page, Visit, page_above
 from kasir.desk.services import services_of
 from kasir.errors import (
     InvalidRequest,
@@ -69,11 +69,17 @@ class Act:
         name: Its name in the audit log; the text `act_NAME` is its name for people.
         needs_reason: Whether the person must give a reason.
         is_about_people: Whether it is recorded with the people and not with the account.
+        path: The path of its route.
     """
 
     name: str
     needs_reason: bool
     is_about_people: bool
+    path: str
+
+    def page_of(self, visit: Visit) -> str:
+        """Return the path of the page that has its form."""
+        return page_above(self.path, visit.path)
 
 
 @dataclass(slots=True)
@@ -133,7 +139,13 @@ class Asked:
             facts: Pairs of a label and a value, such as the amount.
         """
         fields = {**self.fields, REASON_FIELD: self.reason, CONFIRMED_FIELD: "yes"}
-        return self.visit.page("second_look.html", sentence=sentence, facts=facts, fields=fields)
+        return self.visit.page(
+            "second_look.html",
+            sentence=sentence,
+            facts=facts,
+            fields=fields,
+            back=self.act.page_of(self.visit),
+        )
 
     def done(self, path: str, message: str, **query: object) -> Redirect:
         """Redirect to a page, which shows the text `done_MESSAGE`."""
@@ -173,17 +185,17 @@ def act(
         needs_reason: Whether the person must give a reason.
         is_about_people: Whether it is recorded with the people and not with the account.
     """
-    described = Act(name, needs_reason, is_about_people)
+    described = Act(name, needs_reason, is_about_people, path)
 
     def decorate(handler: Handler) -> HTTPRouteHandler:
         async def run(request: AnyRequest, visit: OurVisit) -> Page:
             asked = await _asked(request, visit, described)
             if needs_reason and not asked.reason:
-                return _refused(visit, visit.text("reason_missing"))
+                return _refused(visit, described, visit.text("reason_missing"))
             try:
                 page = await handler(asked)
             except tuple(kind for kind, _ in _SHOWN) as error:
-                return _refused(visit, str(error), _status(error))
+                return _refused(visit, described, str(error), _status(error))
             asked.check_recorded(page)
             return page
 
@@ -206,9 +218,12 @@ async def _asked(request: AnyRequest, visit: Visit, described: Act) -> Asked:
 
 
 def _refused(
-    visit: Visit, sentence: str, status: HTTPStatus = HTTPStatus.UNPROCESSABLE_ENTITY
+    visit: Visit,
+    described: Act,
+    sentence: str,
+    status: HTTPStatus = HTTPStatus.UNPROCESSABLE_ENTITY,
 ) -> Response[str]:
-    return visit.message_page("act_refused", sentence, status)
+    return visit.message_page("act_refused", sentence, status, described.page_of(visit))
 
 
 def _status(error: KasirError) -> HTTPStatus:

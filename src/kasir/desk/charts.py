@@ -44,11 +44,13 @@ def bar_chart(labels: Sequence[str], series: Mapping[str, Sequence[int]]) -> str
 
 _OPTIONS: Final = {
     "style": _STYLE,
-    "width": 640,
-    "height": 240,
+    "width": 480,
+    "height": 220,
     "js": (),  # An image runs no script.
     "legend_at_bottom": True,
     "show_minor_x_labels": False,
+    "truncate_label": -1,
+    "max_scale": 6,
     "dots_size": 2,
     "margin": 4,
     "range": None,

@@ -27,6 +27,7 @@ from kasir.browser_requests import READ_METHODS, path_of, query_fields
 from kasir.desk.cookies import LANGUAGE_COOKIE, language_cookie
 from kasir.desk.navigation import DESK_PATH, Section, sections
 from kasir.desk.security_headers import HEADERS
+from kasir.desk.tables import labelled
 from kasir.desk.texts import LANGUAGES, Texts, language_of
 from kasir.errors import Fault, InvalidRequest
 from kasir.http_types import AnyRequest, accounts_of, default_parts
@@ -45,6 +46,8 @@ NOBODY: Final = Session("", "", {}, "", False)
 _ALWAYS_KNOWN: Final = frozenset({"lang", "done"})
 _JAKARTA: Final = timezone(timedelta(hours=7))
 _VISIT: Final = "desk_visit"
+#: The paths of all pages, as their routes have them.
+_pages: Final[set[str]] = set()
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +165,11 @@ class Visit:
     # URLs and responses.
 
     @property
+    def is_read(self) -> bool:
+        """Whether the page has an address of its own; a page that answers a form has none."""
+        return self.request.method in READ_METHODS
+
+    @property
     def path(self) -> str:
         """The requested path, without the prefix that Kasir may be mounted below."""
         return path_of(self.request)
@@ -210,9 +218,7 @@ class Visit:
         self, title_key: str, sentence: str, status: int, back: str = ""
     ) -> Response[str]:
         """Make a page that has only a title, a sentence, and a link to the page `back`."""
-        return self.page(
-            "message.html", status, title_key=title_key, sentence=sentence, back=back or DESK_PATH
-        )
+        return self.page("message.html", status, title_key=title_key, sentence=sentence, back=back)
 
     def redirect(self, path: str, *, done: str = "", **query: object) -> Redirect:
         """Redirect with 303 to a page, which then shows the text `done_KEY`."""
@@ -251,7 +257,15 @@ def page(path: str, role: Role = Role.VIEW) -> route:
         path: The path, which begins with `/desk`.
         role: The role that the person needs in the account.
     """
+    _pages.add(path)
     return route(path, http_method=READ_METHODS, include_in_schema=False, role=role)
+
+
+def page_above(route_path: str, path: str) -> str:
+    """Return the path of the nearest page above a requested path, whose route is `route_path`."""
+    names, given = route_path.split("/"), path.split("/")
+    above = (count for count in range(len(names) - 1, 0, -1) if "/".join(names[:count]) in _pages)
+    return "/".join(given[: next(above)])
 
 
 def served_accounts(request: AnyRequest) -> list[str]:
@@ -288,5 +302,6 @@ def _templates() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     environment.filters["money"] = money
+    environment.filters["labelled"] = labelled
     environment.globals["languages"] = LANGUAGES
     return environment
