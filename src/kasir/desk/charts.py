@@ -55,7 +55,8 @@ _OPTIONS: Final = {
     "margin": 4,
     "range": None,
     "include_x_axis": True,
-    "value_formatter": lambda value: f"{value:,.0f}".replace(",", "."),
+    # The axis of small counts has halves too, which stay without a label.
+    "value_formatter": lambda value: f"{value:,.0f}".replace(",", ".") if value % 1 == 0 else "",
     "no_data_text": "",
     "disable_xml_declaration": True,
 }
