@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -34,8 +35,10 @@ BATCH: Final = 112
 #: How the payments ended; every tenth of them is refused.
 _ENDS: Final = (*(Says.AUTHORISED,) * 9, Says.REFUSED)
 _AMOUNTS: Final = (25_000, 48_000, 125_000, 32_500, 64_000, 1_250_000, 18_000)
-#: Today's payments; there are as many in the week before.
+#: Today's payments; there are as many on the same weekday last week.
 _PAYMENTS_A_DAY: Final = 24
+#: The payments of the other days of two weeks.
+_PAYMENTS_BEFORE: Final = 52
 _SETTLED: Final = (1001, 1002, 1003, 1004)
 #: The changes of subscriptions: the day before today, the states before and after, and the change.
 _MOVES: Final = (
@@ -87,10 +90,13 @@ async def filled_desk(server: str) -> AsyncIterator[FilledDesk]:
 
 
 async def _pay(desk: OpenDesk) -> None:
-    """Store a day of payments, one of each a quarter of an hour, and one on each day before."""
+    """Store the payments of today, of the same weekday last week, and of the days between."""
     for number in range(_PAYMENTS_A_DAY):
         await _payment(desk, 1041 - number, EVENING - timedelta(minutes=7 + 29 * number))
         await _payment(desk, 1017 - number, EVENING - timedelta(days=7, minutes=31 * number))
+    for number in range(_PAYMENTS_BEFORE):
+        day = timedelta(days=1 + number % 13)
+        await _payment(desk, 993 - number, EVENING - day - timedelta(minutes=11 * number))
     await desk.parts.pool.execute(
         "INSERT INTO event_try (event_id, at, status) SELECT id, $1, 503 FROM event"
         " WHERE subject = $2",
@@ -114,7 +120,13 @@ async def _payment(desk: OpenDesk, number: int, at: datetime) -> None:
         created_at=at,
         close_at=at + timedelta(hours=1),
     )
-    question = a_question(name, opened_at=at, asked_at=at)
+    body = {
+        "reference": intent.reference,
+        "amount": {"currency": IDR, "value": amount.minor_units},
+        "paymentMethod": {"type": "gopay_wallet"},
+        "shopperReference": intent.shopper_reference,
+    }
+    question = a_question(name, opened_at=at, asked_at=at, body=json.dumps(body).encode())
     await desk.parts.payments.open(intent, question, None)
     psp_reference = f"GK7Q2VX9NK3T{number}"
     facts = [
@@ -127,7 +139,7 @@ async def _payment(desk: OpenDesk, number: int, at: datetime) -> None:
 async def _notify(desk: OpenDesk) -> None:
     """Receive a notice that is held, one of another system, and one of a dispute."""
     parts = desk.parts
-    await notify(parts, NOTICE_PSP, eventDate="yesterday")
+    await notify(parts, NOTICE_PSP, merchantReference="KOPI-1039", eventDate="yesterday")
     await notify(parts, "FOREIGN2VX9NK3TQ", merchantReference="TABLE-14")
     account = PaidAccount(parts)
     account.reference = "KOPI-0998"

@@ -51,6 +51,7 @@ async def find_and_refund(page: Page, case: str) -> None:
     await page.get_by_role("button", name="Show", exact=True).click()
     await expect(page.locator("tbody tr")).to_have_count(1)
     await page.get_by_role("link", name="KOPI-1041").click()
+    await picture(page, f"walk-payment-{case}")
     form = page.locator("form[action$='/refund']")
     await form.get_by_label("Refund (Rp)").fill("250.000")
     await form.get_by_label("Reason").fill("one bag was missing")
@@ -93,13 +94,13 @@ async def pause(page: Page) -> None:
 async def close_case(page: Page, case: str) -> None:
     """Close a case with a word, and see that the others stay open."""
     await open_section(page, "Cases")
-    await expect(page.locator("form[action$='/close']")).to_have_count(2)
+    await expect(page.locator("form[action$='/close']")).to_have_count(3)
     found = page.locator("section", has_text="KOPI1004")
     await found.get_by_label("Reason").fill("Adyen confirmed a fee of 1.000")
     await picture(page, f"walk-case-{case}")
     await found.get_by_role("button", name="Close the case").click()
     await is_done(page, "The case is closed.")
-    await expect(page.locator("form[action$='/close']")).to_have_count(1)
+    await expect(page.locator("form[action$='/close']")).to_have_count(2)
 
 
 async def read_the_log_and_leave(page: Page, url: str, case: str) -> None:
