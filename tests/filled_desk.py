@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from fakes import OTHER_KEY, FrozenClock, a_fact, a_question, an_intent
 from integration.reconciliation.reconciliation_setup import Reconciler
 from integration.relay.relay_setup import notify
 from integration.shop_events.account import PaidAccount
-from integration.shop_events.event_setup import SECRET, write_events
+from integration.shop_events.event_setup import SECRET
 from integration.shop_events.test_dispute_events import ANNOUNCED
 from kasir.ids import PaymentId
 from kasir.money import IDR, Money
@@ -34,9 +35,18 @@ BATCH: Final = 112
 #: How the payments ended; every tenth of them is refused.
 _ENDS: Final = (*(Says.AUTHORISED,) * 9, Says.REFUSED)
 _AMOUNTS: Final = (25_000, 48_000, 125_000, 32_500, 64_000, 1_250_000, 18_000)
-#: Today's payments; there are as many in the week before.
+#: Today's payments; there are as many on the same weekday last week.
 _PAYMENTS_A_DAY: Final = 24
+#: The payments of the other days of two weeks.
+_PAYMENTS_BEFORE: Final = 52
 _SETTLED: Final = (1001, 1002, 1003, 1004)
+#: The changes of subscriptions: the day before today, the states before and after, and the change.
+_MOVES: Final = (
+    *((day, "incomplete", "active", "activated") for day in (29, 29, 27, 26, 22, 19, 14, 9, 4, 1)),
+    *((day, "active", "cancelled", "cancelled") for day in (15, 3)),
+    *((day, "active", "past_due", "fell_behind") for day in (12, 8)),
+    (6, "past_due", "active", "recovered"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +90,13 @@ async def filled_desk(server: str) -> AsyncIterator[FilledDesk]:
 
 
 async def _pay(desk: OpenDesk) -> None:
-    """Store a day of payments, one of each a quarter of an hour, and one on each day before."""
+    """Store the payments of today, of the same weekday last week, and of the days between."""
     for number in range(_PAYMENTS_A_DAY):
         await _payment(desk, 1041 - number, EVENING - timedelta(minutes=7 + 29 * number))
         await _payment(desk, 1017 - number, EVENING - timedelta(days=7, minutes=31 * number))
-    await write_events(desk.parts, PAYMENT, "pay_KOPI1040")
+    for number in range(_PAYMENTS_BEFORE):
+        day = timedelta(days=1 + number % 13)
+        await _payment(desk, 993 - number, EVENING - day - timedelta(minutes=11 * number))
     await desk.parts.pool.execute(
         "INSERT INTO event_try (event_id, at, status) SELECT id, $1, 503 FROM event"
         " WHERE subject = $2",
@@ -108,7 +120,13 @@ async def _payment(desk: OpenDesk, number: int, at: datetime) -> None:
         created_at=at,
         close_at=at + timedelta(hours=1),
     )
-    question = a_question(name, opened_at=at, asked_at=at)
+    body = {
+        "reference": intent.reference,
+        "amount": {"currency": IDR, "value": amount.minor_units},
+        "paymentMethod": {"type": "gopay_wallet"},
+        "shopperReference": intent.shopper_reference,
+    }
+    question = a_question(name, opened_at=at, asked_at=at, body=json.dumps(body).encode())
     await desk.parts.payments.open(intent, question, None)
     psp_reference = f"GK7Q2VX9NK3T{number}"
     facts = [
@@ -121,10 +139,11 @@ async def _payment(desk: OpenDesk, number: int, at: datetime) -> None:
 async def _notify(desk: OpenDesk) -> None:
     """Receive a notice that is held, one of another system, and one of a dispute."""
     parts = desk.parts
-    await notify(parts, NOTICE_PSP, eventDate="yesterday")
+    await notify(parts, NOTICE_PSP, merchantReference="KOPI-1039", eventDate="yesterday")
     await notify(parts, "FOREIGN2VX9NK3TQ", merchantReference="TABLE-14")
     account = PaidAccount(parts)
-    _, psp = await account.create_paid(reference="KOPI-0998")
+    account.reference = "KOPI-0998"
+    _, psp = await account.create_paid()
     await account.receives(account.psp(), originalReference=psp, **ANNOUNCED)
     await parts.reader.read_all()
 
@@ -161,9 +180,32 @@ async def _subscribe(desk: OpenDesk) -> None:
         EVENING + timedelta(days=1),
         SUBSCRIPTION,
     )
+    await _move(desk)
     await parts.links.create(
         b'{"reference": "KOPI-PESTA", "amount": {"currency": "IDR", "value": 1250000},'
         b' "description": "Kopi untuk pesta, 40 orang"}'
+    )
+
+
+async def _move(desk: OpenDesk) -> None:
+    """Store what became of subscriptions in the last month; the charts show it."""
+    paying = ("active", "past_due")
+    await desk.parts.pool.executemany(
+        "INSERT INTO subscription_change"
+        " (subscription_id, at, was, now_is, move, monthly_was, monthly_now)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        [
+            (
+                SUBSCRIPTION,
+                EVENING - timedelta(days=day),
+                was,
+                now,
+                move,
+                99_000 * (was in paying),
+                99_000 * (now in paying),
+            )
+            for day, was, now, move in _MOVES
+        ],
     )
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import sys
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import aiohttp
@@ -91,6 +93,25 @@ class JourneyClient:
             text = await response.text()
             content = await response.json() if text and "json" in response.content_type else text
             return Reply(response.status, content, response.headers)
+
+    async def kasir(self, *arguments: str) -> str:
+        """Run an operator's command; return what it printed.
+
+        Raises:
+            JourneyError: It failed.
+        """
+        process = await asyncio.create_subprocess_exec(
+            str(Path(sys.executable).with_name("kasir")),
+            *arguments,
+            env=dict(self.made.environment),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        output, errors = await process.communicate()
+        if process.returncode != 0:
+            said = errors.decode(errors="replace").strip()[-300:]
+            raise JourneyError(f"kasir {arguments[0]} {arguments[1]} failed: {said}")
+        return output.decode()
 
     async def visit(self, method: str, path: str, form: Mapping[str, str] | None = None) -> str:
         """Request a page as a browser does; return its Location header, or else its body."""

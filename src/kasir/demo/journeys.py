@@ -8,6 +8,7 @@ from typing import Final
 import aiohttp
 
 from kasir.demo import (
+    desk_check,
     doctor_check,
     ends,
     field_faults,
@@ -140,6 +141,7 @@ JOURNEYS: Final[dict[str, Journey]] = {
     **saved.JOURNEYS,
     **relayed.JOURNEYS,
     **shop_look.JOURNEYS,
+    **desk_check.JOURNEYS,
     **doctor_check.JOURNEYS,
     **identity.JOURNEYS,  # After the doctor, because they leave a held notice.
     **two_accounts.JOURNEYS,  # After the doctor, who misses its token notifications.

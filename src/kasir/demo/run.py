@@ -12,6 +12,7 @@ from typing import Final
 
 from kasir.demo.alone import refuse_missing_packages
 from kasir.demo.authority import Authority
+from kasir.demo.desk_person import DESK_PERSON, add_person
 from kasir.demo.processes import RunningDemo, free_port, running_demo
 
 _KASIR_PORT: Final = 8000
@@ -51,7 +52,7 @@ def run(
     ) as demo:
         if check:
             return asyncio.run(_check(demo, interrupts))
-        _show(demo)
+        _show(demo, add_person(demo, interrupts.pause))
         try:
             while True:
                 interrupts.pause(_POLL_S)
@@ -98,11 +99,13 @@ async def _check(demo: RunningDemo, interrupts: _Interrupts) -> int:
     return running.result()
 
 
-def _show(demo: RunningDemo) -> None:
+def _show(demo: RunningDemo, password: str) -> None:
+    desk = f"{demo.kasir_url}/desk   (name: {DESK_PERSON}, password: {password})"
     print(
         f"""
   Buy something here   {demo.shop_url}
   Kasir                {demo.kasir_url}   (X-API-Key: {demo.api_key})
+  The desk             {desk if password else "KASIR_DESK is off"}
   The twin             {demo.twin_url}   (the GoPay PIN is 123456)
   Settings for a shop  {demo.settings_file}   (set -a; . FILE; set +a)
   Logs                 {demo.logs}

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-import sys
 from dataclasses import replace
-from pathlib import Path
 from typing import Final
 
-from kasir.demo.client import JourneyClient, JourneyError, expect, reference, until
+from kasir.demo.client import JourneyClient, expect, reference, until
 from kasir.demo.processes import SECOND_ACCOUNT
 
 #: The settings that the second account has in common with the first: the twin has one key of each.
@@ -28,7 +25,7 @@ async def nothing_crosses(client: JourneyClient) -> None:
     try:
         await _pay_in_both(client, other)
     finally:
-        await _kasir(client, "account", "disable", SECOND_ACCOUNT)
+        await client.kasir("account", "disable", SECOND_ACCOUNT)
 
 
 async def _pay_in_both(client: JourneyClient, other: JourneyClient) -> None:
@@ -74,13 +71,13 @@ async def _ids(client: JourneyClient, order: str) -> list[str]:
 async def _with_second_account(client: JourneyClient) -> JourneyClient:
     """Add the second account, or enable it; return the client of its shop."""
     shared = [name for name in _SHARED if client.made.environment.get(name)]
-    listed = await _kasir(client, "account", "list")
+    listed = await client.kasir("account", "list")
     if SECOND_ACCOUNT in listed:
-        await _kasir(client, "account", "change", SECOND_ACCOUNT, *shared, "--enable")
+        await client.kasir("account", "change", SECOND_ACCOUNT, *shared, "--enable")
     else:
-        await _kasir(client, "account", "add", SECOND_ACCOUNT, *shared)
+        await client.kasir("account", "add", SECOND_ACCOUNT, *shared)
     name = reference("shop")
-    key = (await _kasir(client, "apikey", "create", name, "--account", SECOND_ACCOUNT)).split()[-1]
+    key = (await client.kasir("apikey", "create", name, "--account", SECOND_ACCOUNT)).split()[-1]
     environment = {
         **client.made.environment,
         "ADYEN_MERCHANT_ACCOUNT": SECOND_ACCOUNT,
@@ -93,23 +90,3 @@ async def _with_second_account(client: JourneyClient) -> JourneyClient:
 
     await until(status, lambda found: found == 200, "the server has the account")  # noqa: PLR2004
     return other
-
-
-async def _kasir(client: JourneyClient, *arguments: str) -> str:
-    """Run an operator's command; return what it printed.
-
-    Raises:
-        JourneyError: It failed.
-    """
-    process = await asyncio.create_subprocess_exec(
-        str(Path(sys.executable).with_name("kasir")),
-        *arguments,
-        env=dict(client.made.environment),
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    output, errors = await process.communicate()
-    if process.returncode != 0:
-        said = errors.decode(errors="replace").strip()[-300:]
-        raise JourneyError(f"kasir {arguments[0]} {arguments[1]} failed: {said}")
-    return output.decode()

@@ -27,6 +27,7 @@ from kasir.browser_requests import READ_METHODS, path_of, query_fields
 from kasir.desk.cookies import LANGUAGE_COOKIE, language_cookie
 from kasir.desk.navigation import DESK_PATH, Section, sections
 from kasir.desk.security_headers import HEADERS
+from kasir.desk.tables import labelled
 from kasir.desk.texts import LANGUAGES, Texts, language_of
 from kasir.errors import Fault, InvalidRequest
 from kasir.http_types import AnyRequest, accounts_of, default_parts
@@ -164,6 +165,11 @@ class Visit:
     # URLs and responses.
 
     @property
+    def is_read(self) -> bool:
+        """Whether the page has an address of its own; a page that answers a form has none."""
+        return self.request.method in READ_METHODS
+
+    @property
     def path(self) -> str:
         """The requested path, without the prefix that Kasir may be mounted below."""
         return path_of(self.request)
@@ -296,5 +302,6 @@ def _templates() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     environment.filters["money"] = money
+    environment.filters["labelled"] = labelled
     environment.globals["languages"] = LANGUAGES
     return environment

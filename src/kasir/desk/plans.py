@@ -43,7 +43,8 @@ async def create(asked: Asked) -> Page:
     visit, body = asked.visit, _plan(asked)
     if not asked.is_confirmed:
         interval = body["interval"]
-        every = visit.text(f"every_{interval['unit']}", count=str(interval["count"]))
+        one = "one_" if interval["count"] == 1 else ""
+        every = visit.text(f"every_{one}{interval['unit']}", count=str(interval["count"]))
         facts = [
             (visit.text("reference"), body["reference"]),
             (visit.text("amount"), money(body["amount"])),

@@ -65,6 +65,7 @@ TEXTS: Final[Mapping[str, tuple[str, str]]] = {
     "payment_status_expired": ("expired", "kedaluwarsa"),
     "payment_status_failed": ("failed", "gagal"),
     "find_search": ("Search", "Cari"),
+    "find_more": ("More filters", "Saringan lain"),
     "find_search_hint": (
         "Reference, pspReference, id or shopper, exactly as it is.",
         "Referensi, pspReference, id atau pembeli, persis seperti aslinya.",

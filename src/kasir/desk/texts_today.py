@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 TEXTS: Final[Mapping[str, tuple[str, str]]] = {
+    "decimal_mark": (".", ","),
     "needs_title": ("Needs a person", "Perlu ditangani"),
     "needs_none": ("Nothing needs a person.", "Tidak ada yang perlu ditangani."),
     "need_disputes_due": (

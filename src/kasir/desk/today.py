@@ -79,7 +79,8 @@ def _rates(visit: Visit, found: Today) -> tuple[str, str]:
     """The authorisation rate of today, and that of the same weekday last week."""
     rates = (found.authorisation_rate, found.authorisation_rate_last_week)
     none = visit.text("rate_none")
-    first, second = (none if rate is None else f"{rate:.1%}" for rate in rates)
+    mark = visit.text("decimal_mark")
+    first, second = (none if one is None else f"{one:.1%}".replace(".", mark) for one in rates)
     return first, second
 
 

@@ -1,40 +1,30 @@
-"""People walk through the desk in a browser, with and without scripts, on a phone and a desktop."""
+"""An admin uses the desk in a browser, with and without scripts."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import Final
 
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 
-from accessibility import axe_faults
-from browser import TIMEOUT_MS, desktop, phone, picture
+from browser import TIMEOUT_MS, desktop, picture
 from desk_client import PASSWORD, OpenDesk, open_desk, served
-from form_shop import assert_fits
 from kasir.people.roles import Role
 from opened_kasir import a_database
 from two_accounts import SECOND, add_account, variables_of
 
 expect.set_options(timeout=TIMEOUT_MS)
-#: The pages that are looked at, without those that other tests walk.
-PAGES: Final = ("/desk", "/desk/people", "/desk/audit?about=people", "/desk/settings", "/desk/me")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def desk(postgres_dsn: str) -> AsyncIterator[OpenDesk]:
-    """A desk with two accounts and something on each page."""
+    """A desk with two accounts."""
     async with a_database(postgres_dsn) as database:
         await add_account(database, SECOND, variables_of(SECOND))
         async with open_desk(database) as opened:
             await opened.person("sari", Role.ADMIN)
             await opened.services.people.set_role("sari", SECOND, Role.ADMIN)
-            await opened.person("budi", Role.ACT)
-            await opened.parts.pool.execute(
-                "INSERT INTO notice (key, kind, item, received_at, state, event_code, names)"
-                " VALUES ('a', 'standard', '', now(), 'held', 'X', '{}')"
-            )
             yield opened
 
 
@@ -52,48 +42,6 @@ async def sign_in(page: Page, url: str) -> None:
     await page.get_by_label("Password").fill(PASSWORD)
     await page.get_by_role("button", name="Sign in").click()
     await expect(page.get_by_role("heading", name="Today", level=1)).to_be_visible()
-
-
-async def look(page: Page, url: str, case: str) -> list[str]:
-    """Open every page; returns what axe finds wrong with each, and those that are too wide."""
-    wrong = []
-    for path in PAGES:
-        await page.goto(url + path)
-        name = path.split("?")[0].strip("/").replace("/", "-")
-        wrong += [f"{path}: {fault}" for fault in await axe_faults(page)]
-        await assert_fits(page)
-        await picture(page, f"{name}-{case}-light")
-        await page.emulate_media(color_scheme="dark")
-        await picture(page, f"{name}-{case}-dark")
-        await page.emulate_media(color_scheme="light")
-    return wrong
-
-
-async def test_the_login_page_has_no_fault(browser: Browser, url: str) -> None:
-    async with phone(browser, locale="id-ID") as page:
-        await page.goto(f"{url}/desk")
-        await expect(page.get_by_role("heading", name="Masuk")).to_be_visible()
-        await assert_fits(page)
-        await picture(page, "desk-login-390")
-
-        assert await axe_faults(page) == []
-
-
-async def test_every_page_is_readable_on_a_phone(browser: Browser, url: str) -> None:
-    async with phone(browser, locale="en-GB") as page:
-        await sign_in(page, url)
-
-        assert await look(page, url, "390") == []
-
-
-async def test_every_page_is_readable_on_a_desktop(browser: Browser, url: str) -> None:
-    async with desktop(browser) as page:
-        messages: list[str] = []
-        page.on("console", lambda message: messages.append(message.text))
-        await sign_in(page, url)
-
-        assert await look(page, url, "1280") == []
-        assert messages == []
 
 
 @pytest.mark.parametrize("javascript", [True, False], ids=["with scripts", "without scripts"])

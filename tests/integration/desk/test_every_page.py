@@ -70,7 +70,7 @@ async def look(page: Page, name: str) -> list[str]:
     await page.evaluate("for (const one of document.querySelectorAll('details')) one.open = true")
     await assert_fits(page)
     for theme in ("dark", "light"):
-        await page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]  # Both are schemes.
+        await page.emulate_media(color_scheme=theme)
         await picture(page, f"{name}-{theme}")
     return await axe_faults(page)
 

@@ -293,3 +293,18 @@ async def test_a_viewer_cannot_refund_and_an_unknown_payment_is_not_found(
     assert refused.status_code == 403
     assert [page.status_code for page in unknown] == [404, 404]
     assert paying.sent("PSP-viewed") == []
+
+
+async def test_a_second_look_and_a_refused_form_lead_back_to_the_payment(
+    paying: PayingDesk,
+) -> None:
+    path = await paying.paid("back")
+    async with paying.open.signed_in("turns-back", Role.ACT) as person:
+        second = await look(person, path, "refund", value="1.000")
+        refused = await look(person, path, "refund", value="much")
+        of_page = await person.see(path)
+
+    assert (second.status_code, refused.status_code) == (200, 422)
+    assert [page.text.count(f'<a href="{path}">Back</a>') for page in (second, refused)] == [1, 1]
+    # The answer to a form has no address, so the language is changed on pages only.
+    assert ["lang=id" in page.text for page in (second, refused, of_page)] == [False, False, True]
