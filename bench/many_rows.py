@@ -9,9 +9,13 @@ the newest is from now.
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 from typing import Final
 
 import asyncpg
+
+from kasir.operations.today import sum_past_days
+from kasir.store.database import connected
 
 #: The seconds from one payment to the next.
 SPACING_S: Final = 86_400 / 30_000
@@ -149,6 +153,8 @@ async def write(dsn: str, size: int) -> None:
         for statement in _DERIVED:
             await connection.execute(statement, timeout=_FILL_S)
         await connection.execute("VACUUM (ANALYZE)", timeout=_FILL_S)
+        async with connected(dsn, 1) as pool:
+            await sum_past_days(pool, datetime.now(UTC))  # As a worker does every ten minutes.
         await connection.execute("CHECKPOINT", timeout=_FILL_S)
     finally:
         await connection.close()
