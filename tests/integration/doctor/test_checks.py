@@ -86,8 +86,11 @@ async def test_a_webhook_without_any_key_is_named(fresh_database: str) -> None:
 
 async def test_a_report_is_named_while_it_waits_too_long(fresh_database: str) -> None:
     what = "Adyen's reports are fetched and read"
-    user = {"KASIR_REPORT_USER": "report@Company.Warung", "KASIR_REPORT_PASSWORD": "a-password"}
-    async with kasir_on(fresh_database, **user) as kasir:
+    async with kasir_on(
+        fresh_database,
+        KASIR_REPORT_USER="report@Company.Warung",
+        KASIR_REPORT_PASSWORD="a-password",
+    ) as kasir:
         insert = (
             "INSERT INTO report (name, kind, state, received_at) VALUES ($1, $2, 'announced', $3)"
         )
@@ -107,35 +110,35 @@ async def test_a_report_is_named_while_it_waits_too_long(fresh_database: str) ->
 
 
 @pytest.mark.parametrize(
-    ("knobs", "environ", "what", "words"),
+    ("knobs", "prefix", "what", "words"),
     [
         (
             {"account_status": "Inactive"},
-            {},
+            "",
             "the merchant account is active",
             "its status is Inactive",
         ),
         (
             {"live_prefix": "1797a841-Warung"},
-            {"ADYEN_LIVE_PREFIX": "9999-Other"},
+            "9999-Other",
             "the live prefix",
             "it is 1797a841-Warung",
         ),
         (
             {"capture_delay": "2"},
-            {},
+            "",
             "payments are captured when they are authorised",
             "the capture delay is 2 days",
         ),
     ],
 )
 async def test_what_differs_at_the_merchant_account_is_named(
-    fresh_database: str, knobs: dict[str, Any], environ: dict[str, str], what: str, words: str
+    fresh_database: str, knobs: dict[str, Any], prefix: str, what: str, words: str
 ) -> None:
     twin = Twin(TwinSettings(), Knobs(**knobs))
     async with (
         serving(twin) as running,
-        kasir_on(fresh_database, ADYEN_TWIN_URL=running.url, **environ) as kasir,
+        kasir_on(fresh_database, ADYEN_TWIN_URL=running.url, ADYEN_LIVE_PREFIX=prefix) as kasir,
     ):
         planted = await finding(kasir, what)
         twin.knobs = Knobs()

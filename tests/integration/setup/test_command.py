@@ -12,7 +12,6 @@ from typing import Any, Final
 
 import pytest
 
-import kasir.cli.setup as command
 from adyen_twin.core.settings import Settings as TwinSettings
 from command import KASIR, environment
 from kasir.adyen.environments import Environment, addresses
@@ -176,7 +175,7 @@ async def test_live_without_its_prefix_is_told_it_and_checkout_is_not_asked(
         asked.append(settings)
         return Wire(to_twin, settings.adyen_api_key, Limits())
 
-    monkeypatch.setattr(command.Wire, "of", connect)
+    monkeypatch.setattr(Wire, "of", connect)
     await shop.knobs(livePrefix="1797a841-Warung")
     live = {
         "ADYEN_ENVIRONMENT": "live",

@@ -40,10 +40,10 @@ async def test_without_a_check_value_one_key_is_made_and_kept(
     await shop.knobs(keyCheckValue="absent")
     url = f"{shop.kasir.url}/webhooks/adyen"
     await shop.kasir.twin.control("PUT", "webhooks/standard", {"url": url, "hmacKey": "AB" * 32})
-    own_key = {"ADYEN_HMAC_KEY": "AB" * 32} if has_own_key else {}
-    first = await shop.setup(**own_key)
+    own_key = "AB" * 32 if has_own_key else ""
+    first = await shop.setup(ADYEN_HMAC_KEY=own_key)
     key = shop.kasir.twin.twin.state.endpoints["standard"].hmac_key
-    second = await shop.setup(**own_key)
+    second = await shop.setup(ADYEN_HMAC_KEY=own_key)
 
     assert (kinds(first), faults(first)) == (["change", "make_key", "test"], {})
     assert kinds(second) == []

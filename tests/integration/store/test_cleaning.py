@@ -195,7 +195,7 @@ async def test_tries_to_relay_are_removed_once_their_notice_waits_no_more(kasir:
     young = await clean(kasir)
     await age_rows(kasir)
     removed = await clean(kasir, most=2)  # More than one batch of each.
-    rows = dict(await kasir.pool.fetch(left))
+    rows = {row["state"]: row["count"] for row in await kasir.pool.fetch(left)}
     await kasir.pool.execute("UPDATE relay SET state = 'accepted'")
 
     assert young == {}

@@ -75,7 +75,7 @@ async def test_a_notification_and_the_job_that_reads_it_are_one_trace_of_two_pro
                 ("kasir-worker", "job read_notices"),
             }
             got = await until(spans, lambda found: found.keys() >= expected, "both spans")
-            outputs = []
+            outputs: list[str] = []
             for process in (server, worker):
                 process.terminate()
                 outputs += await asyncio.to_thread(process.communicate, timeout=PATIENCE_S)
