@@ -13,6 +13,7 @@ from kasir.demo import (
     field_faults,
     identity,
     node_library,
+    reconciled,
     relayed,
     renewal_run,
     saved,
@@ -140,6 +141,7 @@ JOURNEYS: Final[dict[str, Journey]] = {
     **saved.JOURNEYS,
     **relayed.JOURNEYS,
     **shop_look.JOURNEYS,
+    **reconciled.JOURNEYS,  # Before the doctor, who reports open cases.
     **doctor_check.JOURNEYS,
     **identity.JOURNEYS,  # After the doctor, because they leave a held notice.
     **two_accounts.JOURNEYS,  # After the doctor, who misses its token notifications.
