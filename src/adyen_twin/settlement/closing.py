@@ -83,9 +83,12 @@ def _close_account(twin: Twin, account: str, books: Books) -> list[Report]:
         return []
     late = mistakes.take(settings, planned.LateReport)
     available_at = now + settings.delay_s + (late.seconds if late else 0.0)
-    reports = [_settle(twin, account, books, lines)] if lines or books.carried else []
+    changed, reports = mistakes.in_rows(settings, lines), []
+    if lines or books.carried:
+        reports.append(_settle(twin, account, books, lines, changed))
     if lines or books.journal:
-        reports.append(_account_for(twin, account, books, lines))
+        settled = [line for line in lines if changed.settles(line)]
+        reports.append(_account_for(twin, account, books, settled))
     books.journal = []
     for report in reports:
         report.available_at = available_at
@@ -94,10 +97,11 @@ def _close_account(twin: Twin, account: str, books: Books) -> list[Report]:
     return reports
 
 
-def _settle(twin: Twin, account: str, books: Books, lines: list[Line]) -> Report:
+def _settle(
+    twin: Twin, account: str, books: Books, lines: list[Line], changed: mistakes.Changed
+) -> Report:
     """Close the account's batch, with the planned mistakes; return its settlement details."""
     settings = twin.report_settings
-    changed = mistakes.in_rows(settings, lines)
     right = _batch(twin, account, books, lines)
     batch = _batch(twin, account, books, changed.lines)
     books.batch, books.carried, books.to_settle = batch.number, batch.carried, changed.later

@@ -27,6 +27,11 @@ class Changed:
     lines: list[Line]
     later: list[Entry] = field(default_factory=list)
 
+    def settles(self, line: Line) -> bool:
+        """Return whether this batch settles a row, and not only the next one."""
+        settled = [one.entry for one in self.lines]
+        return line.entry not in self.later or line.entry in settled
+
 
 def in_rows(settings: ReportSettings, lines: Sequence[Line]) -> Changed:
     """Make the mistakes whose rows are in this batch, each as often as it is planned."""

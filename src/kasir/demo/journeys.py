@@ -14,6 +14,7 @@ from kasir.demo import (
     field_faults,
     identity,
     node_library,
+    reconciled,
     relayed,
     renewal_run,
     saved,
@@ -142,6 +143,7 @@ JOURNEYS: Final[dict[str, Journey]] = {
     **relayed.JOURNEYS,
     **shop_look.JOURNEYS,
     **desk_check.JOURNEYS,
+    **reconciled.JOURNEYS,  # Before the doctor, who reports open cases.
     **doctor_check.JOURNEYS,
     **identity.JOURNEYS,  # After the doctor, because they leave a held notice.
     **two_accounts.JOURNEYS,  # After the doctor, who misses its token notifications.

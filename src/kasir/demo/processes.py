@@ -41,6 +41,11 @@ _HOST: Final = "127.0.0.1"
 #: A further merchant account of the twin, which a journey adds to Kasir's database.
 SECOND_ACCOUNT: Final = "TwinSecondMerchant"
 _SETTINGS_FILE: Final = "shop.env"
+#: The twin's own, which is no secret.
+_REPORT_USER: Final = {
+    "KASIR_REPORT_USER": "report@Company.Twin",
+    "KASIR_REPORT_PASSWORD": "report-password",
+}
 #: The twin prints this once it has bound its port.
 _TWIN_STARTED: Final = "adyen-twin is at "
 #: Logs contain payment references and the folder contains the database: only the owner may read.
@@ -163,6 +168,7 @@ def _environment(
         "KASIR_DATA_DIR": str(folder),
         # The shop's own handler of Adyen's notifications: `shop_handler`.
         "KASIR_RELAY_URL": f"http://{_HOST}:{shop_port}/adyen",
+        **_REPORT_USER,
         **given,
         "ADYEN_ENVIRONMENT": "twin",
         "ADYEN_TWIN_URL": twin_url,

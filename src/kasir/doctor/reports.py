@@ -29,12 +29,13 @@ async def check_reports(parts: Parts) -> list[Finding]:
         since = figures.waiting_since
         if since and since < now - _FETCHED_WITHIN:
             wrong.append(f"{figures.waiting} wait, the first since {since:%Y-%m-%d %H:%M}")
-        if figures.last_at is None or figures.last_at < now - _LATELY:
+        unreported = figures.unreported_since
+        if unreported and unreported < now - _LATELY:
             wrong.append(
-                f"none came in {_LATELY.days} days; switch REPORT_AVAILABLE on in the webhook, and "
-                "the report 'Settlement details' as CSV in Customer Area, Reports"
+                f"none came in {_LATELY.days} days after a payment; switch REPORT_AVAILABLE on in "
+                "the webhook, and the report 'Settlement details' as CSV in Customer Area, Reports"
             )
-        last = f"the last one on {figures.last_at:%Y-%m-%d}" if figures.last_at else ""
+        last = f"the last one on {figures.last_at:%Y-%m-%d}" if figures.last_at else "none yet"
         fetched = Finding(what, is_well=not wrong, says="; ".join(wrong) or last)
     cases = figures.open_cases
     says = f"{cases} cases are open; /desk/cases and /api/cases list them" if cases else "all of it"

@@ -203,6 +203,7 @@ class ReportFigures:
 
     Attributes:
         last_at: When the newest report that has come was announced or given.
+        unreported_since: When the first captured payment after it was made.
         waiting: How many are to be fetched.
         waiting_since: When the first of them was announced.
         bad: How many cannot be read, or are refused.
@@ -211,6 +212,7 @@ class ReportFigures:
     """
 
     last_at: datetime | None
+    unreported_since: datetime | None
     waiting: int
     waiting_since: datetime | None
     bad: int

@@ -61,7 +61,7 @@ class Month:
         }
         self.subscription = await run.call("POST", "/api/subscriptions", body)
         await run.act(self.subscription["payment"]["action"]["url"])
-        saved = {
+        saved: dict[str, Any] = {
             "storePaymentMethod": True,
             "shopperReference": "shopper-1",
             "recurringProcessingModel": "CardOnFile",

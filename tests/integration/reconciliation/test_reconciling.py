@@ -280,17 +280,19 @@ async def test_a_row_that_stands_twice_in_payment_accounting_is_settled_twice(
 async def test_a_transaction_of_a_thousand_rows_sends_as_many_statements_as_one_of_ten(
     reconciler: Reconciler,
 ) -> None:
-    await add_paid(reconciler.kasir.pool, 1, 1_020)
+    await add_paid(reconciler.kasir.pool, 1, 1_000)
     counts = []
-    for number, last in ((1, 10), (2, 1_010)):
-        rows = [row(each) for each in range((number - 1) * 10 + 1, last + 1)]
+    # The first batch leaves a case open, as the others do.
+    for number, first, last in ((1, 1, 5), (2, 6, 15), (3, 16, 1_000)):
+        rows = [row(each) for each in range(first, last + 1)]
         rows[3] |= {"Type": "Teleported"}
         with counted_statements() as sent:
             await reconciler.give_batch(rows, number, is_paid_out=False)
-        counts.append({name: count for name, count in sent.items() if name != "reports.part"})
+        # Transactions are left out: the first reading compares amounts until it knows their form.
+        counts.append({name: count for name, count in sent.items() if "." in name})
 
-    assert counts[0] == counts[1]
-    assert counts[0]["payouts.add_rows"] == 1
+    assert counts[1] == counts[2]
+    assert counts[1]["payouts.add_rows"] == 1
 
 
 async def test_a_report_that_cannot_be_read_is_kept_with_its_reason(reconciler: Reconciler) -> None:

@@ -61,3 +61,28 @@ async def test_each_mistake_is_its_case_and_closes_when_the_right_file_comes(
         assert usual == []
         assert found == MISTAKES
         assert after == [[]] * len(MISTAKES)
+
+
+async def test_the_next_batch_explains_a_missing_row_and_shows_one_that_is_settled_twice(
+    fresh_database: str,
+) -> None:
+    async with twin_and_kasir(fresh_database) as run:
+        paid = {order: (await run.paid(order))["pspReference"] for order in ("A", "B")}
+        await run.twin.settle(2)
+        await run.paid("C")
+        mistakes = [
+            {"mistake": "row_missing", "reference": "A", "later": True},
+            {"mistake": "settled_twice", "reference": "B", "later": True},
+        ]
+        await run.close(*mistakes)
+        first = await run.cases()
+        await run.close()
+        second = await run.cases()
+        (case,) = (await run.call("GET", "/api/cases?state=open"))["cases"]
+        why = {"why": "Adyen takes it back in the next batch"}
+        closed = await run.call("POST", f"/api/cases/{case['id']}/close", why)
+
+        assert first == [("missing_there", paid["A"])]
+        assert second == [("settled_twice", paid["B"])]
+        assert (closed["state"], closed["why"]) == ("closed", why["why"])
+        assert await run.cases() == []

@@ -40,6 +40,7 @@ GROUP BY these.payment_id, these.psp_reference, these.modification;
 -- name: booked_twice(report_id, first, last)
 -- The same for a report without batches: rows that it has twice, or that have another time in
 -- another report. Without the name of the capture, only equal amounts are the same capture.
+-- If settlement details have the payment, they alone say how often it was paid out.
 WITH these AS (
     SELECT DISTINCT payment_id, psp_reference, modification,
            CASE WHEN modification = '' THEN gross END AS gross
@@ -60,8 +61,12 @@ WITH these AS (
     WHERE other.kind = 'payment_accounting' AND other.type IN ('Settled', 'SettledReversed')
     GROUP BY these.payment_id, these.psp_reference, these.modification, these.gross
 )
-SELECT payment_id, psp_reference, modification, max(times) AS times, '' AS batches,
-       max(line) AS line
+SELECT payment_id, psp_reference, modification,
+       max(CASE WHEN EXISTS (
+           SELECT FROM report_row
+           WHERE report_row.payment_id = counted.payment_id AND report_row.type = 'Settled'
+                 AND report_row.kind = 'settlement_details'
+       ) THEN 0 ELSE times END) AS times, '' AS batches, max(line) AS line
 FROM counted GROUP BY payment_id, psp_reference, modification;
 
 -- name: write_payouts(report_id, batches, currencies, paid_outs, paid_out_ats, are_balanced, payments, own_nets, first_taken_ats, last_taken_ats)!

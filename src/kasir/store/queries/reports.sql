@@ -85,7 +85,13 @@ WHERE id = :id;
 
 -- name: doctor()^
 -- What `kasir doctor` says of reports.
-SELECT (SELECT max(received_at) FROM report WHERE state IN ('stored', 'reconciled')) AS last_at,
+WITH last AS (
+    SELECT max(received_at) AS at FROM report WHERE state IN ('stored', 'reconciled')
+)
+SELECT (SELECT at FROM last) AS last_at,
+       (SELECT min(created_at) FROM payment
+        WHERE captured > 0 AND created_at > coalesce((SELECT at FROM last), '-infinity'))
+           AS unreported_since,
        count(*) FILTER (WHERE state = 'announced') AS waiting,
        min(received_at) FILTER (WHERE state = 'announced') AS waiting_since,
        count(*) FILTER (WHERE state IN ('unreadable', 'refused')) AS bad,
