@@ -159,6 +159,10 @@ class Site:
         """The command line of a `kasir` command."""
         return [_beside_python("kasir"), *arguments]
 
+    def environment(self, dsn: str) -> dict[str, str]:
+        """The whole environment of a Kasir's program on a database."""
+        return {**_environment(), **self.settings(dsn)}
+
     def settings(self, dsn: str, twin_url: str = "") -> dict[str, str]:
         """The environment of Kasir's programs."""
         return {

@@ -1,4 +1,4 @@
-"""A fixture for tests that configure logging as the commands do."""
+"""Each test leaves logging as it found it, also when it runs a command, which configures it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import structlog
 from kasir.telemetry import logs
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def restored_logs() -> Iterator[None]:
     """After the test, the configuration of logging is that of before."""
     root, ours = logging.getLogger(), logging.getLogger("kasir")

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import settings
 
 from browser import *  # noqa: F403  # pytest finds fixtures by their names in this module.
+from configured_logs import *  # noqa: F403
 from left_out import *  # noqa: F403
 from lock_witness import *  # noqa: F403
 from postgres import *  # noqa: F403

@@ -58,6 +58,10 @@ class Person:
         token = await self.csrf_token(page or "/desk/me")
         return await self.http.post(path, data={"csrf": token, "reason": "a test"} | fields)
 
+    async def sign_out(self) -> httpx.Response:
+        """Post the form to sign out."""
+        return await self.http.post("/desk/logout", data={"csrf": await self.csrf_token()})
+
     async def csrf_token(self, page: str = "/desk/me") -> str:
         """The CSRF token on a page."""
         answer = await self.see(page)

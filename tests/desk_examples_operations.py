@@ -81,6 +81,10 @@ async def _paused(person: Person) -> None:
     await parts_of(person).pool.execute("UPDATE subscription SET state = 'paused'")
 
 
+async def _paused_address(person: Person) -> None:
+    await person.post("/desk/deliveries/addresses/relay/pause")
+
+
 async def _link(person: Person) -> None:
     request = {"reference": "BY-HAND-1", "amount": {"currency": "IDR", "value": 25_000}}
     now = parts_of(person).clock.now()
@@ -102,7 +106,7 @@ EXAMPLES: Final = (
         _ADDRESSES,
     ),
     Example("address.pause", "/desk/deliveries/addresses/events/pause"),
-    Example("address.resume", "/desk/deliveries/addresses/relay/resume"),
+    Example("address.resume", "/desk/deliveries/addresses/relay/resume", {}, _paused_address),
     Example("notice.replay", "/desk/notices/1/replay", {}, _notice),
     Example("token.disable", "/desk/tokens/tok_1/disable", _CONFIRMED, _token),
     Example("plan.create", "/desk/plans/create", {"reference": "tea", "amount": "1", **_CONFIRMED}),

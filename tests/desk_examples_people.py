@@ -17,6 +17,11 @@ async def _other(person: Person) -> None:
     await person.post("/desk/people/add", name="changed", role="view")
 
 
+async def _disabled(person: Person) -> None:
+    await _other(person)
+    await person.post(f"{_CHANGED}/disable")
+
+
 async def _key(person: Person) -> None:
     await person.post("/desk/settings/keys", name="till")
 
@@ -38,7 +43,7 @@ EXAMPLES: Final = (
     Example("person.set_role", f"{_CHANGED}/role", {"role": "act"}, _other),
     Example("person.remove_role", f"{_CHANGED}/remove", {}, _other),
     Example("person.disable", f"{_CHANGED}/disable", {}, _other),
-    Example("person.enable", f"{_CHANGED}/enable", {}, _other),
+    Example("person.enable", f"{_CHANGED}/enable", {}, _disabled),
     Example("person.reset_password", f"{_CHANGED}/password", {}, _other),
     Example("api_key.add", "/desk/settings/keys", {"name": "till"}),
     Example(

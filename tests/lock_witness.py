@@ -83,7 +83,7 @@ _LEAF: Final = "takes the advisory lock of `event`, which is allowed at any time
 NEVER_WAITS: Final = {
     **{
         f"cases.{name}": "writes cases in the order of their keys, after all other locks"
-        for name in ("open_cases", "close_disproved")
+        for name in ("open_cases", "close_disproved", "close_replaced")
     },
     "cases.close_by_hand": _ALONE,
     **{
@@ -97,11 +97,13 @@ NEVER_WAITS: Final = {
     "reports.due": _SKIPS,
     "payouts.add_rows": "writes rows of a report that one job at a time reconciles",
     "payouts.search_due": _ALONE,
+    "today.sum_paid_day": _ALONE,
     "payouts.searched": _ALONE,
     "payouts.write_fees": _BY_ID,
     "payouts.write_payouts": _BY_ID,
     "accounts.add": "runs after the advisory lock of the control table, which it alone takes",
     "accounts.change": _ALONE,
+    "accounts.disable": _ALONE,
     "accounts.set_tables": _ALONE,
     "api_keys.add_api_key": _ALONE,
     "api_keys.remove_api_key": _ALONE,

@@ -54,9 +54,18 @@ class Shop:
         (webhook,) = await self.webhooks()
         return webhook
 
+    async def own_webhook(self) -> dict[str, Any]:
+        """Kasir's webhook at the twin, by its description."""
+        (own,) = [
+            webhook
+            for webhook in await self.webhooks()
+            if webhook.get("description") == "Kasir, TwinMerchant"
+        ]
+        return own
+
     async def change(self, **fields: Any) -> None:
-        """Change the webhook at the twin, as somebody in Customer Area may."""
-        path = f"/v3/merchants/TwinMerchant/webhooks/{(await self.webhook())['id']}"
+        """Change Kasir's webhook at the twin, as somebody in Customer Area may."""
+        path = f"/v3/merchants/TwinMerchant/webhooks/{(await self.own_webhook())['id']}"
         answer = await self.kasir.twin.api(path, fields, method="PATCH")
         assert answer.status == 200, answer.text
 

@@ -61,7 +61,7 @@ def build(twin: Twin) -> Litestar:
 async def _running(app: Litestar) -> AsyncIterator[None]:
     """Run tasks, deliver webhooks and save the state for as long as the application serves."""
     twin: Twin = app.state.twin
-    async with aiohttp.ClientSession(headers={"User-Agent": "adyen-twin"}) as session:
+    async with aiohttp.ClientSession() as session:
         engine = app.state.engine = Engine(twin, session)
         async with engine.running(), storage.saving(twin):
             yield

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hmac
 from typing import Any
 from urllib.parse import urlsplit
@@ -10,6 +11,7 @@ import msgspec
 from litestar import Request, Response
 from litestar.enums import MediaType
 
+from adyen_twin.core.settings import Settings
 from adyen_twin.core.twin import Twin
 from adyen_twin.simulation.engine import Engine
 
@@ -81,8 +83,29 @@ def has_api_key(request: HttpRequest) -> bool:
     allowed = request.twin.knobs.allowed_ip_addresses
     if allowed and (request.client is None or request.client.host not in allowed):
         return False  # GUESS: that the answer is the same as to a wrong key.
-    key = request.headers.get("x-api-key", "")
-    return hmac.compare_digest(key.encode(), request.twin.settings.api_key.encode())
+    settings = request.twin.settings
+    return hmac.compare_digest(_api_key(request, settings).encode(), settings.api_key.encode())
+
+
+def _api_key(request: HttpRequest, settings: Settings) -> str:
+    """Return the API key of a request, from X-API-Key or as the password of HTTP Basic."""
+    key = request.headers.get("x-api-key")
+    if key is not None:
+        return key
+    user, password = basic_credentials(request) or ("", "")
+    return password if user == settings.web_service_user else ""
+
+
+def basic_credentials(request: HttpRequest) -> tuple[str, str] | None:
+    """Return the user and the password of HTTP Basic; None if the request has none."""
+    scheme, _, encoded = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "basic":
+        return None
+    try:
+        user, colon, password = base64.b64decode(encoded, validate=True).decode().partition(":")
+    except ValueError:  # Not Base64, or not UTF-8.
+        return None
+    return (user, password) if colon else None
 
 
 def is_web_address(url: str) -> bool:

@@ -119,6 +119,8 @@ class Limits:
     unresolved_for_s: float = 7 * 24 * 3600.0
     #: The highest number that a metric counts to.
     counts_max: int = 10_000
+    #: The disputed payments, newest first, whose disputes are counted for the overview of a day.
+    disputes_counted_max: int = 500
     #: Events in one answer to a shop that fetches them.
     events_listed_max: int = 100
     #: The wait before each try to deliver an event; three days in total.

@@ -287,6 +287,20 @@ def test_kasir_and_the_twin_run_without_privileges_and_are_not_open_to_the_netwo
         assert all(port.startswith("127.0.0.1:") for port in service.get("ports", ()))
 
 
+def test_the_metrics_of_the_worker_are_where_the_documentation_scrapes_them() -> None:
+    """They are reached inside the network only."""
+    page = (ROOT / "docs" / "observability.md").read_text("utf-8")
+    scraped = re.search(r'targets: \["server:8000", "worker:(\d+)"\]', page)
+    worker = services()["worker"]
+
+    assert scraped
+    assert worker["command"] == [
+        *("worker", "--metrics-host", "0.0.0.0", "--metrics-port"),
+        scraped[1],
+    ]
+    assert "ports" not in worker
+
+
 def test_every_target_and_every_file_that_the_compose_file_names_exists() -> None:
     targets = re.findall(r"^FROM \S+ AS (\S+)$", DOCKERFILE.read_text(), re.MULTILINE)
     ours = [service for service in services().values() if "build" in service]

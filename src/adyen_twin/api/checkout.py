@@ -20,7 +20,7 @@ from adyen_twin.simulation import charges, modifications, payments, tokens
 
 #: The versions of the Checkout API that the twin serves.
 VERSIONS: Final = range(68, 73)
-#: What is before the version in a path: nothing in Adyen's test addresses, this in live ones.
+#: The part of a path before the version: empty in Adyen's test addresses, `/checkout` in live ones.
 PREFIXES: Final = ("", "/checkout")
 #: The last part of a modification's path -> its kind.
 KINDS: Final[dict[str, Kind]] = {

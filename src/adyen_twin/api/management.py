@@ -33,7 +33,7 @@ async def get_me(request: HttpRequest) -> HttpResponse:
     return as_json(
         {
             "id": "S2-6A6573746572",
-            "username": "ws@Company.Twin",
+            "username": request.twin.settings.web_service_user,
             "clientKey": "test_TWIN",
             "allowedIpAddresses": knobs.allowed_ip_addresses,
             "allowedOrigins": [

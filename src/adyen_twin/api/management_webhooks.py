@@ -4,8 +4,9 @@ This API cannot create a token webhook, so a control of the twin configures that
 that PUT /twin/webhooks/standard configures is one of these webhooks.
 
 Source: Adyen's OpenAPI file of Management. GUESS: that the key's check value is the start of an
-HMAC under the key, that a missing `includeEventCodes` includes none, and that a test sends to
-a webhook that is not active.
+HMAC under the key (the knob `keyCheckValue`), that a changed `includeEventCodes` replaces the
+earlier list (`patchedEvents`), that a missing one includes none, and that a test sends to a
+webhook that is not active.
 """
 
 from __future__ import annotations
@@ -154,7 +155,7 @@ async def post_webhook(request: HttpRequest) -> HttpResponse:
         id=names.webhook_id(),
         include_event_codes=[],
     )
-    _change(endpoints[name], new)
+    _change(request.twin, endpoints[name], new)
     return as_json(_body(request, name))
 
 
@@ -171,7 +172,7 @@ async def patch_webhook(request: HttpRequest) -> HttpResponse:
     name, endpoint = _find(request, roles.WEBHOOKS_WRITE)
     change = parse(await request.body(), WebhookChange)
     _check(change)
-    _change(endpoint, change)
+    _change(request.twin, endpoint, change)
     if change.url is not None:
         _retry_now(request.twin, name)
     return as_json(_body(request, name))
@@ -236,14 +237,16 @@ def _check(change: WebhookChange) -> None:
         raise ManagementError(INVALID, "Invalid", "Not an http or https address", "url")
 
 
-def _change(endpoint: Endpoint, change: WebhookChange) -> None:
+def _change(twin: Twin, endpoint: Endpoint, change: WebhookChange) -> None:
     for field in ("url", "active", "communication_format", "username", "password"):
         value = getattr(change, field)
         if value is not None:
             setattr(endpoint, field, value)
     settings = change.additional_settings
     if settings is not None and settings.include_event_codes is not None:
-        endpoint.include_event_codes = list(settings.include_event_codes)
+        is_adding = twin.knobs.patched_events == "add"
+        kept = outbox.included_events(twin, endpoint) if is_adding else []
+        endpoint.include_event_codes = list(dict.fromkeys([*kept, *settings.include_event_codes]))
     values = msgspec.to_builtins(change)
     stored = {name: values[name] for name in STORED_FIELDS if values[name] is not None}
     properties = {"properties": settings.properties} if settings and settings.properties else {}
@@ -277,7 +280,7 @@ def _body(request: HttpRequest, name: EndpointName) -> dict[str, Any]:
     }
     if endpoint.username is not None:
         body["username"] = endpoint.username
-    if endpoint.hmac_key is not None:
+    if endpoint.hmac_key is not None and twin.knobs.key_check_value == "of_key":
         body["hmacKeyCheckValue"] = _check_value(endpoint.hmac_key)
     return body
 

@@ -17,14 +17,13 @@ from adyen_twin.core.clock import format_adyen
 from adyen_twin.core.state import Token
 from adyen_twin.core.twin import Twin
 from adyen_twin.http_types import HttpRequest, HttpResponse
-from adyen_twin.protocol import change_checks, errors
+from adyen_twin.protocol import change_checks
 from adyen_twin.protocol.limits import GOPAY, V72
 from adyen_twin.simulation import tokens
+from adyen_twin.simulation.policy import interactions_of
 
 #: The name of the payment method that shoppers see.
 NAME: Final = "GoPay Wallet"
-#: The values of shopperInteraction for which a token can be used.
-INTERACTIONS: Final = ["Ecommerce", "ContAuth"]
 
 
 def row(twin: Twin, token: Token) -> dict[str, Any]:
@@ -34,7 +33,7 @@ def row(twin: Twin, token: Token) -> dict[str, Any]:
         "name": NAME,
         "type": GOPAY,
         "supportedRecurringProcessingModels": tokens.models(twin, token),
-        "supportedShopperInteractions": INTERACTIONS,
+        "supportedShopperInteractions": interactions_of(twin, token),
     }
 
 
@@ -119,7 +118,7 @@ def disable(twin: Twin, call: Call) -> Reply:
     token_id, contract = call.body.get("recurringDetailReference"), call.body.get("contract")
     active_tokens = tokens.of_shopper(twin, account, shopper)
     if not active_tokens:
-        raise errors.no_contract()
+        raise tokens.not_of_shopper(twin)
     to_disable = active_tokens
     if token_id:
         to_disable = [tokens.find(twin, account, shopper, str(token_id))]

@@ -6,14 +6,17 @@ saw the X-API-Key work too, so that is a setting.
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hmac
 from typing import Final
 
 from litestar import Response, get
 
-from adyen_twin.http_types import HttpRequest, HttpResponse, has_api_key
+from adyen_twin.http_types import (
+    HttpRequest,
+    HttpResponse,
+    basic_credentials,
+    has_api_key,
+)
 from adyen_twin.settlement import closing
 
 UNAUTHORIZED: Final = 401
@@ -41,11 +44,6 @@ def _may_download(request: HttpRequest) -> bool:
     settings = request.twin.report_settings
     if settings.api_key_downloads and has_api_key(request):
         return True
-    scheme, _, encoded = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "basic":
-        return False
-    try:
-        given = base64.b64decode(encoded, validate=True)
-    except binascii.Error:
-        return False
-    return hmac.compare_digest(given, f"{settings.user}:{settings.password}".encode())
+    user, password = basic_credentials(request) or ("", "")
+    given, wanted = f"{user}:{password}", f"{settings.user}:{settings.password}"
+    return hmac.compare_digest(given.encode(), wanted.encode())

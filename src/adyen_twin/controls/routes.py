@@ -14,6 +14,7 @@ from litestar import Router, delete, get, post, put
 from adyen_twin.controls import callers, report_routes, reports, shopper_routes
 from adyen_twin.controls.requests import ClockAdvance, ControlError, EventTypes, read
 from adyen_twin.core.faults import AnyFault, PlannedFault
+from adyen_twin.core.profiles import PROFILES
 from adyen_twin.core.settings import Knobs
 from adyen_twin.core.state import STANDARD, TOKENS, Endpoint, EndpointName, EndpointSettings, Status
 from adyen_twin.http_types import HttpRequest, HttpResponse, as_json, is_web_address
@@ -145,9 +146,9 @@ async def get_knobs(request: HttpRequest) -> HttpResponse:
 
 @put("/knobs")
 async def put_knobs(request: HttpRequest) -> HttpResponse:
-    """Set the given knobs; the others do not change."""
+    """Set the given knobs, after those of a `profile`; the others do not change."""
     twin, changes = request.twin, read(await request.body(), dict[str, Any])
-    values = msgspec.to_builtins(twin.knobs) | changes
+    values = msgspec.to_builtins(twin.knobs) | _profile(changes.pop("profile", None)) | changes
     knobs = read(msgspec.json.encode(values), Knobs)
     # The error names only the first unknown rule.
     for name in sorted(knobs.answers.keys() - RULE_NAMES):
@@ -155,6 +156,12 @@ async def put_knobs(request: HttpRequest) -> HttpResponse:
         raise ControlError(422, f"no rule is called {name!r}; valid: {rules}", f"answers.{name}")
     twin.knobs = knobs
     return as_json(twin.knobs)
+
+
+@get("/profiles")
+async def get_profiles() -> HttpResponse:
+    """List the profiles, and the knobs that each one sets."""
+    return as_json({"profiles": {name: dict(knobs) for name, knobs in PROFILES.items()}})
 
 
 @delete("/knobs", status_code=200)
@@ -211,6 +218,7 @@ def router() -> Router:
         get_knobs,
         put_knobs,
         delete_knobs,
+        get_profiles,
         get_faults,
         put_faults,
         delete_faults,
@@ -218,6 +226,15 @@ def router() -> Router:
         post_reset,
     ]
     return Router("/twin", route_handlers=handlers, guards=list(callers.GUARDS))
+
+
+def _profile(name: Any) -> dict[str, Any]:
+    """Return the knobs of a profile; none if `name` is None."""
+    if name is None:
+        return {}
+    if not isinstance(name, str) or name not in PROFILES:
+        raise ControlError(422, f"no profile {name!r}; valid: {', '.join(PROFILES)}", "profile")
+    return dict(PROFILES[name])
 
 
 def _webhook_name(request: HttpRequest) -> EndpointName:

@@ -64,7 +64,7 @@ async def put_wallet(request: HttpRequest) -> HttpResponse:
     if change.state is not msgspec.UNSET:
         wallet.state = change.state
     if change.balance is not msgspec.UNSET:
-        wallet.balance = change.balance
+        wallets.set_balance(wallet, change.balance)
     return as_json(_wallet_body(request))
 
 

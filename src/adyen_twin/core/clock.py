@@ -11,9 +11,12 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Final
 
-# Times in Adyen's webhooks have Amsterdam's UTC offset. The twin uses the summer offset all
-# year, so that it needs no time zone database.
-AMSTERDAM_SUMMER: Final = timezone(timedelta(hours=2))
+# Times in Adyen's webhooks have Amsterdam's UTC offset. It is computed by the European Union's
+# rule, because a slim image or Windows has no time zone database.
+WINTER: Final = timezone(timedelta(hours=1))
+SUMMER: Final = timezone(timedelta(hours=2))
+#: Summer time is from the last Sunday of the first month to that of the second, at 01:00 UTC.
+SUMMER_MONTHS: Final = (3, 10)
 
 
 class Clock:
@@ -43,12 +46,21 @@ class Clock:
 
 def format_adyen(moment: float) -> str:
     """Return a moment as Adyen's webhooks write it: 2026-05-05T05:05:05+02:00."""
-    return datetime.fromtimestamp(moment, AMSTERDAM_SUMMER).isoformat(timespec="seconds")
+    utc = datetime.fromtimestamp(moment, UTC)
+    begins, ends = (_last_sunday(utc.year, month) for month in SUMMER_MONTHS)
+    zone = SUMMER if begins <= utc < ends else WINTER
+    return utc.astimezone(zone).isoformat(timespec="seconds")
 
 
 def format_utc(moment: float) -> str:
     """Return a moment as the twin's controls write it: ISO 8601 in UTC with milliseconds."""
     return datetime.fromtimestamp(moment, UTC).isoformat(timespec="milliseconds")
+
+
+def _last_sunday(year: int, month: int) -> datetime:
+    """Return 01:00 UTC on the last Sunday of a month of 31 days."""
+    last_day = datetime(year, month, 31, 1, tzinfo=UTC)
+    return last_day - timedelta(days=last_day.isoweekday() % 7)
 
 
 def parse(text: str) -> float:

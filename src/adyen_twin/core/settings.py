@@ -33,6 +33,16 @@ class Knobs(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_only=
     #: True: GoPay requires both `browserInfo` and `channel`, and ContAuth for a charge. False:
     #: GoPay requires only `browserInfo` or `channel`, and no ContAuth.
     strict: bool = True
+    #: What a request for /paymentMethods must have for GoPay to be listed; see `payments.methods`.
+    listing_needs: list[Literal["countryCode", "amount", "channel"]] = []
+    #: Whether a payment from an app needs `browserInfo`.
+    app_browser_info: Literal["optional", "required"] = "optional"
+    #: Whether a charge of a token needs a `returnUrl`.
+    charge_return_url: Literal["optional", "required"] = "optional"
+    #: Whether a CardOnFile charge may also be Ecommerce, or must be ContAuth.
+    card_on_file_interaction: Literal["any", "ContAuth"] = "any"
+    #: Whether an `amount.value` may be a text of digits; if not, it must be a JSON number.
+    amount_texts: Literal["accept", "refuse"] = "accept"
     #: The limits of a GoPay payment, in rupiah.
     amount_min: Positive = 1
     amount_max: Positive = 20_000_000
@@ -41,8 +51,11 @@ class Knobs(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_only=
     #: Other types that /paymentMethods lists for Indonesia; the twin accepts no payments with them.
     also_listed: list[str] = []
 
-    #: A wallet's balance in rupiah. Payments do not reduce it.
+    #: A wallet's balance in rupiah, before it pays.
     wallet_balance: Whole = 10_000_000
+    #: "drawn": a payment reduces the balance of its shopper's wallet, and a refund restores it;
+    #: "constant": neither changes it.
+    balance: Literal["drawn", "constant"] = "drawn"
     wallet_pin: Annotated[str, msgspec.Meta(pattern="^[0-9]{6}$")] = "123456"
     #: After this many wrong PINs, the payment is refused.
     pin_tries: Positive = 3
@@ -79,6 +92,13 @@ class Knobs(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_only=
     modification_s: Annotated[float, msgspec.Meta(ge=0)] = 1.0
     #: A cancel of a captured payment: "fail": it fails; "cancel": it cancels the payment.
     cancel_of_captured: Literal["fail", "cancel"] = "fail"
+    #: The days from the capture in which a payment can be refunded; None: no limit.
+    refund_days: Positive | None = None
+    #: The same for a payment that charged a token; None: `refundDays`.
+    token_refund_days: Positive | None = None
+    #: The references of EXPIRE: "payment": its pspReference is the payment's, and it has no
+    #: originalReference; "own": its pspReference is its own, its originalReference the payment's.
+    expire_references: Literal["payment", "own"] = "payment"
     #: The merchantReference in a modification's webhook: "payment": the payment's;
     #: "modification": the modification's, if it has one.
     modification_reference: Literal["payment", "modification"] = "payment"
@@ -92,6 +112,8 @@ class Knobs(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_only=
     #: "created": a token can be charged only in the models for which it was saved; "both": in
     #: both models.
     tokens_charged: Literal["created", "both"] = "created"
+    #: The error for a token of another shopper: 800 or 803.
+    other_shoppers_token: Literal["800", "803"] = "803"
     #: Whether AUTHORISATION and the answer to /payments/details have tokenization.* fields.
     tokens_in_authorisation: bool = False
     #: The white space in the JSON of token webhooks; a shop must verify the received bytes.
@@ -127,12 +149,22 @@ class Knobs(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_only=
     #: The events that the shop enabled for the webhook `standard`, unless the webhook has its own
     #: list; Adyen does not send them by default.
     extra_events: list[str] = msgspec.field(default_factory=lambda: ["OFFER_CLOSED"])
+    #: Whether the webhooks of a payment have `additionalData.paymentMethodVariant`.
+    payment_method_variant: bool = True
+    #: The User-Agent of webhooks.
+    webhook_user_agent: Annotated[str, msgspec.Meta(pattern="^[!-~][ -~]*$")] = (
+        "Adyen HttpClient 1.0"
+    )
     webhook_timeout_s: Annotated[float, msgspec.Meta(gt=0)] = 10.0
     #: "status": any 2xx accepts a webhook; "body": the body of the answer must also be [accepted],
     #: as in older pages.
     accepted_by: Literal["status", "body"] = "status"
     #: Whether test notifications are signed; Adyen's published sample is not.
     test_notifications_signed: bool = msgspec.field(default=True, name="testNoticesSealed")
+    #: What the `includeEventCodes` of a PATCH does to the earlier list.
+    patched_events: Literal["replace", "add"] = "replace"
+    #: The `hmacKeyCheckValue` of a webhook with a key: "of_key": it changes with the key.
+    key_check_value: Literal["of_key", "absent"] = "of_key"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,6 +172,8 @@ class Settings:
     """The options that are fixed at the start."""
 
     api_key: str = "twin-api-key"
+    #: The user of HTTP Basic, whose password is the API key.
+    web_service_user: str = "ws@Company.Twin"
     merchant_account: str = "TwinMerchant"
     #: Further merchant accounts, with the same API key and webhooks.
     more_merchant_accounts: tuple[str, ...] = ()

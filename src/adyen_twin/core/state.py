@@ -110,8 +110,10 @@ class Wallet(msgspec.Struct, kw_only=True):
 
     account: str
     state: WalletState = WalletState.OK
-    #: In rupiah; None: the value of the knob `walletBalance`.
+    #: In rupiah, before it paid; None: the value of the knob `walletBalance`.
     balance: int | None = None
+    #: What payments took from the balance, less what was given back, in rupiah.
+    spent: int = 0
 
 
 class Token(msgspec.Struct, kw_only=True):
@@ -178,6 +180,8 @@ class Payment(msgspec.Struct, kw_only=True):
     #: Whether /payments/details was called.
     details_asked: bool = False
 
+    #: What the payment has taken from its wallet, in rupiah.
+    taken: int = 0
     modifications: list[Modification] = []
     #: Whether the uncaptured rest was released by a partial capture, or expired.
     authorisation_over: bool = False

@@ -15,7 +15,7 @@ INT32: Final = range(-(2**31), 2**31)
 INT64: Final = range(-(2**63), 2**63)
 
 CHANNELS: Final = ("iOS", "Android", "Web")
-#: GUESS: payments in these channels need no `browserInfo`; see `payment_checks.gopay_browser`.
+#: The channels of apps; see `payment_checks.gopay_browser`.
 APP_CHANNELS: Final = ("iOS", "Android")
 INTERACTIONS: Final = ("Ecommerce", "ContAuth", "Moto", "POS")
 MODELS: Final = ("CardOnFile", "Subscription", "UnscheduledCardOnFile")

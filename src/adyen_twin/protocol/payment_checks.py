@@ -22,10 +22,11 @@ def reference(request: rules.Request) -> None:
 def return_url(request: rules.Request) -> None:
     """The request has a `returnUrl`; on the web it is an http or https address.
 
-    GUESS: a charge of a token without a shopper needs no `returnUrl`.
+    Adyen's page on GoPay names none for a charge of a token, but its schema requires one.
     """
     url = request.body.get("returnUrl")
-    if url in (None, "") and is_charged_alone(request.body):
+    charges = stored_token(request.body["paymentMethod"]) is not None
+    if url in (None, "") and charges and not request.policy.charge_return_url:
         return
     if url in (None, ""):
         raise errors.no_return_url()
@@ -63,7 +64,8 @@ def only_gopay(request: rules.Request) -> None:
 def gopay_token(request: rules.Request) -> None:
     """A payment that saves or charges a token has a shopper and one of GoPay's two models.
 
-    GUESS: the error codes. Adyen's page on GoPay requires ContAuth in charges of both models.
+    GUESS: the error codes. Adyen's page on GoPay requires ContAuth in charges of both models, but
+    adyen-web offers a saved method only for Ecommerce, so CardOnFile may be either.
     """
     charges = stored_token(request.body["paymentMethod"]) is not None
     if not charges and not saves_token(request.body):
@@ -73,16 +75,19 @@ def gopay_token(request: rules.Request) -> None:
             raise errors.invalid(name)
     if request.body["recurringProcessingModel"] not in limits.GOPAY_MODELS:
         raise errors.unsupported()
-    if charges and request.strict and request.body.get("shopperInteraction") != "ContAuth":
+    model = request.body["recurringProcessingModel"]
+    interaction = request.body.get("shopperInteraction") or "Ecommerce"
+    if charges and interaction not in interactions(request.policy, model):
         raise errors.invalid("shopperInteraction")
 
 
-def is_charged_alone(body: rules.Body) -> bool:
-    """Return whether a token is charged while no shopper is present."""
-    method = body["paymentMethod"]
-    return stored_token(method) is not None and (
-        body.get("recurringProcessingModel") == "Subscription"
-    )
+def interactions(policy: rules.Policy, model: str) -> tuple[str, ...]:
+    """Return the values of `shopperInteraction` with which a token can be charged in a model."""
+    if not policy.strict:
+        return limits.INTERACTIONS
+    if model == "CardOnFile" and policy.card_on_file_ecommerce:
+        return ("Ecommerce", "ContAuth")
+    return ("ContAuth",)
 
 
 def saves_token(body: rules.Body) -> bool:
@@ -118,17 +123,17 @@ def gopay_browser(request: rules.Request) -> None:
     """The request has `browserInfo` and `channel`; a lenient twin requires only one field.
 
     Adyen's page on GoPay requires both fields, except in a payment with a token. An older copy of
-    the page requires one field. An implementer reported that browserInfo is mandatory. GUESS: the
-    error code, and that an app needs no browserInfo, which Adyen's page on GoPay in Android apps
-    does not send.
+    the page requires one field. An implementer reported that browserInfo is mandatory. Adyen's page
+    on GoPay in Android apps sends no browserInfo. GUESS: the error code.
     """
     if stored_token(request.body["paymentMethod"]):
         return
     present = [name for name in ("browserInfo", "channel") if request.body.get(name) is not None]
-    is_app = request.body.get("channel") in limits.APP_CHANNELS
-    if request.strict and "browserInfo" not in present and not is_app:
+    policy, is_app = request.policy, request.body.get("channel") in limits.APP_CHANNELS
+    needs_browser = policy.strict and (policy.app_browser_info or not is_app)
+    if needs_browser and "browserInfo" not in present:
         raise errors.invalid("browserInfo")
-    if request.strict and "channel" not in present:
+    if policy.strict and "channel" not in present:
         raise errors.invalid("channel")
     if not present:
         raise errors.invalid("browserInfo")

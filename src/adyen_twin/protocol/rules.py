@@ -18,6 +18,20 @@ Body = Mapping[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
+class Policy:
+    """What Adyen's pages disagree about; the knobs of the same names decide."""
+
+    #: Whether GoPay requires both `browserInfo` and `channel`, and ContAuth for a charge.
+    strict: bool = True
+    #: Whether a payment from an app needs `browserInfo`.
+    app_browser_info: bool = False
+    #: Whether a charge of a token needs a `returnUrl`.
+    charge_return_url: bool = False
+    #: Whether a CardOnFile charge may be Ecommerce too.
+    card_on_file_ecommerce: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
 class Request:
     """A request to check, and the values that the rules compare it with."""
 
@@ -25,8 +39,7 @@ class Request:
     #: The version of the Checkout API that was called.
     version: int
     merchant_accounts: frozenset[str]
-    #: Whether GoPay requires both `browserInfo` and `channel`, and ContAuth for a charge.
-    strict: bool
+    policy: Policy
     #: The amounts that GoPay accepts, in minor units.
     amounts: range
     #: The name of a rule -> the error to answer instead of the rule's default error.

@@ -33,6 +33,8 @@ def start(twin: Twin, body: Body, token: Token) -> Payment:
     """Create a payment that charges a token; a Subscription needs no decision of the shopper."""
     payment = payments.create(twin, body)
     payment.token, payment.is_token_charge = token.id, True
+    if body.get("shopperInteraction") != "ContAuth":
+        payment.warnings.append("shopperInteraction is not ContAuth, as Adyen's GoPay page has it")
     if body["recurringProcessingModel"] == "CardOnFile":
         payments.await_shopper(twin, payment)
     elif twin.knobs.charge_result == "decided":

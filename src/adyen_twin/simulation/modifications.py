@@ -18,6 +18,7 @@ from adyen_twin.core.state import Amount, Kind, Modification, Outcome, Payment, 
 from adyen_twin.core.twin import Twin
 from adyen_twin.protocol import errors
 from adyen_twin.settlement import journal
+from adyen_twin.simulation import wallets
 from adyen_twin.webhooks import payment_notifications
 
 # The reasons of failed modifications, as their webhooks have them.
@@ -27,6 +28,9 @@ NOT_CAPTURED: Final = "Transaction hasn't been captured, refund not possible"
 CAPTURED_ALREADY: Final = "Transaction has been captured, cancel not possible"
 NOT_AUTHORISED: Final = "Transaction is not authorised"  # GUESS: the text.
 UNKNOWN_REFERENCE: Final = "Original reference not found"  # GUESS: the text.
+TOO_LATE: Final = "Refund period has ended"  # GUESS: the text.
+
+DAY_S: Final = 24 * 3600
 
 #: The kind of a modification -> the event that reports its outcome.
 EVENT_CODES: Final = {
@@ -139,6 +143,7 @@ def settle(twin: Twin, *, payment: str, modification: str) -> None:
     else:
         mod.outcome = Outcome.SUCCEEDED
         _record(twin, modified, mod)
+        wallets.draw(twin, modified, owed(modified))
     payment_notifications.modification(twin, modified, mod, EVENT_CODES[mod.kind])
     _schedule_failure(twin, modified, mod)
 
@@ -153,6 +158,7 @@ def undo(twin: Twin, *, payment: str, modification: str, event_code: str) -> Non
         mod.outcome = Outcome.UNDONE
         undone = journal.capture_undone if mod.kind is Kind.CAPTURE else journal.refund_undone
         undone(twin, modified, mod)
+        wallets.draw(twin, modified, owed(modified))
         payment_notifications.undone(twin, modified, mod, event_code)
 
 
@@ -165,6 +171,7 @@ def expire_authorisation(twin: Twin, *, psp_reference: str) -> None:
     journal.ended(twin, payment, Record.EXPIRED, payment.amount.value - captured(payment))
     if captured(payment) == 0:
         payment.status = Status.EXPIRED
+    wallets.draw(twin, payment, owed(payment))
     payment_notifications.authorisation_expired(twin, payment)
 
 
@@ -176,6 +183,15 @@ def captured(payment: Payment) -> int:
 def refunded(payment: Payment) -> int:
     """Return the sum of the successful refunds, in minor units."""
     return sum(mod.amount.value for mod in payment.modifications if _is_successful_refund(mod))
+
+
+def owed(payment: Payment) -> int:
+    """Return what the payment costs its wallet now, in minor units."""
+    if payment.status is not Status.AUTHORISED:
+        return 0
+    captures = [mod for mod in payment.modifications if mod.kind is Kind.CAPTURE]
+    is_over = payment.authorisation_over or any(mod.outcome is Outcome.UNDONE for mod in captures)
+    return (captured(payment) if is_over else payment.amount.value) - refunded(payment)
 
 
 def capture_automatically(twin: Twin, payment: Payment) -> None:
@@ -229,6 +245,8 @@ def _capture(twin: Twin, payment: Payment, mod: Modification) -> None:
 def _refund(twin: Twin, payment: Payment, mod: Modification) -> None:
     if captured(payment) == 0:
         raise NotPossibleError(NOT_CAPTURED)
+    if _is_too_late(twin, payment):
+        raise NotPossibleError(TOO_LATE)
     if refunded(payment) + mod.amount.value > captured(payment):
         raise NotPossibleError(NOT_ENOUGH)
     fault = faults.triggered(
@@ -236,6 +254,14 @@ def _refund(twin: Twin, payment: Payment, mod: Modification) -> None:
     )
     if fault is not None:
         raise NotPossibleError(fault.reason)
+
+
+def _is_too_late(twin: Twin, payment: Payment) -> bool:
+    """Return whether the days for refunds are over; they begin at the first capture."""
+    knobs = twin.knobs
+    days = (payment.is_token_charge and knobs.token_refund_days) or knobs.refund_days
+    captured_at = min(mod.at for mod in payment.modifications if _is_effective_capture(mod))
+    return days is not None and captured_at + days * DAY_S < twin.now()
 
 
 def _cancel(twin: Twin, payment: Payment, _: Modification) -> None:

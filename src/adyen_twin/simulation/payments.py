@@ -57,7 +57,9 @@ class ShopperReturn:
 def methods(twin: Twin, body: rules.Body) -> list[dict[str, str]]:
     """Return the payment methods for this country, currency, amount and channel.
 
-    Adyen's page on GoPay requires all four fields; a lenient twin does not require the channel.
+    In Adyen's published example a request with nothing but merchantAccount lists GoPay, so a
+    missing field excludes nothing. Adyen's page on GoPay names a country, an amount and a channel;
+    the knob `listingNeeds` requires them.
     """
     if not _gopay_is_available(twin, body):
         return []
@@ -69,14 +71,17 @@ def methods(twin: Twin, body: rules.Body) -> list[dict[str, str]]:
 
 
 def _gopay_is_available(twin: Twin, body: rules.Body) -> bool:
-    amount = body.get("amount") or {}
-    value = amount.get("value")
+    knobs, amount = twin.knobs, body.get("amount")
     return (
-        body.get("countryCode") == COUNTRY
-        and amount.get("currency") == CURRENCY
-        and value is not None
-        and twin.knobs.amount_min <= value <= twin.knobs.amount_max
-        and (body.get("channel") is not None or not twin.knobs.strict)
+        all(body.get(name) is not None for name in knobs.listing_needs)
+        and body.get("countryCode") in (None, COUNTRY)
+        and (
+            amount is None
+            or (
+                amount["currency"] == CURRENCY
+                and knobs.amount_min <= amount["value"] <= knobs.amount_max
+            )
+        )
     )
 
 
@@ -109,6 +114,7 @@ def create(twin: Twin, body: rules.Body) -> Payment:
         reference=body["reference"],
         amount=Amount(body["amount"]["currency"], body["amount"]["value"]),
         return_url=body.get("returnUrl") or "",
+        comes_back=bool(body.get("returnUrl")),
         created_at=now,
         expires_at=_expires_at(twin, body, now),
         metadata=dict(body.get("metadata") or {}),
@@ -176,6 +182,7 @@ def decide_by_wallet(twin: Twin, payment: Payment) -> None:
     refusal = wallets.refusal(twin, wallet, payment)
     status = Status.AUTHORISED if refusal is None else Status.REFUSED
     decide(twin, payment, status, refusal)
+    wallets.draw(twin, payment, modifications.owed(payment))
 
 
 def _authorise(twin: Twin, payment: Payment) -> None:

@@ -46,7 +46,7 @@ def enter_pin(twin: Twin, payment: Payment, pin: str, *, comes_back: bool = True
     if not hmac.compare_digest(pin.encode(), twin.knobs.wallet_pin.encode()):
         _count_wrong_pin(twin, payment)
         return
-    payment.comes_back = comes_back
+    payment.comes_back = comes_back and bool(payment.return_url)
     payments.decide_by_wallet(twin, payment)
 
 

@@ -35,10 +35,30 @@ def of_payment(twin: Twin, payment: Payment) -> Wallet:
 
 
 def balance(twin: Twin, wallet: Wallet) -> int:
-    """Return a wallet's balance in rupiah. Payments do not reduce it."""
+    """Return a wallet's balance in rupiah, never less than 0.
+
+    Payments do not reduce the balance of the wallet that shoppers without a shopperReference share.
+    """
     if wallet.state is WalletState.NO_BALANCE:
         return 0
-    return twin.knobs.wallet_balance if wallet.balance is None else wallet.balance
+    full = twin.knobs.wallet_balance if wallet.balance is None else wallet.balance
+    is_drawn = twin.knobs.balance == "drawn" and wallet.account != ANONYMOUS_ACCOUNT
+    return max(0, full - wallet.spent) if is_drawn else full
+
+
+def draw(twin: Twin, payment: Payment, owed: int) -> None:
+    """Take from the payment's wallet what it owes now, or give back what it owes no longer.
+
+    `owed` is in rupiah. A second call with the same value has no effect.
+    """
+    if payment.wallet_account:
+        _of_account(twin, payment.wallet_account).spent += owed - payment.taken
+        payment.taken = owed
+
+
+def set_balance(wallet: Wallet, balance: int | None) -> None:
+    """Give a wallet a balance in rupiah, whatever it paid before; None: that of the knob."""
+    wallet.balance, wallet.spent = balance, 0
 
 
 def refusal(twin: Twin, wallet: Wallet, payment: Payment) -> Refusal | None:

@@ -74,7 +74,10 @@ class Sender:
             async with self._session.post(
                 endpoint.url,
                 data=message.body.encode(),
-                headers=_headers(endpoint, message),
+                headers={
+                    "User-Agent": self._twin.knobs.webhook_user_agent,
+                    **_headers(endpoint, message),
+                },
                 # A redirect is not followed, so that it counts as a failure.
                 allow_redirects=False,
                 timeout=aiohttp.ClientTimeout(total=self._twin.knobs.webhook_timeout_s),

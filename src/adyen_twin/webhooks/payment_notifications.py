@@ -56,9 +56,15 @@ def offer_closed(twin: Twin, payment: Payment) -> None:
 
 
 def authorisation_expired(twin: Twin, payment: Payment) -> None:
-    """Notify the shop that the uncaptured rest expired; the event has the payment's amount."""
-    event = _event(twin, payment, "EXPIRE", names.psp_reference())
-    event.original_reference = payment.psp_reference
+    """Notify the shop that the uncaptured rest expired; the event has the payment's amount.
+
+    Adyen's published example has no originalReference, but its schema has the field. GUESS: that
+    without it the pspReference is the payment's.
+    """
+    event = _event(twin, payment, "EXPIRE", payment.psp_reference)
+    if twin.knobs.expire_references == "own":
+        event.psp_reference = names.psp_reference()
+        event.original_reference = payment.psp_reference
     _send(twin, payment, event)
 
 
@@ -198,15 +204,20 @@ def _send(
     extra: dict[str, Any] | None = None,
     reference: str | None = None,
 ) -> None:
-    """Store an event with its payment, and send it; `extra` has more fields of the item."""
+    """Store an event with its payment, and send it; `extra` has more fields of the item.
+
+    GUESS: that GoPay's variant is its type. Adyen's schema and examples have the field.
+    """
     payment.events.append(event)
+    variant = {"paymentMethodVariant": GOPAY} if twin.knobs.payment_method_variant else {}
     item = _item(
         event,
         Amount(payment.amount.currency, event.value),
         account=payment.merchant_account,
         reference=reference or payment.reference,
     )
-    _enqueue(twin, item | (extra or {}), additional_data or {}, reference=payment.reference)
+    more = variant | (additional_data or {})
+    _enqueue(twin, item | (extra or {}), more, reference=payment.reference)
 
 
 def _item(event: Event, amount: Amount, *, account: str, reference: str) -> dict[str, Any]:

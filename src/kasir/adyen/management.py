@@ -23,6 +23,9 @@ T = TypeVar("T")
 STANDARD: Final = "standard"
 #: The format in which Kasir reads notifications.
 JSON: Final = "json"
+#: The encryption of a webhook: none, which Adyen accepts in test only, and Adyen's default.
+UNENCRYPTED: Final = "HTTP"
+TLS: Final = "TLSv1.2"
 #: The event codes that Kasir uses and that Adyen does not send unless they are included.
 EVENT_CODES: Final = ("OFFER_CLOSED", "RECURRING_CONTRACT")
 #: The values of a webhook's `type` in Adyen's documents. The type of the webhook of recurring
@@ -82,7 +85,11 @@ class AdditionalSettings(msgspec.Struct, rename="camel", frozen=True, kw_only=Tr
 
 
 class Webhook(msgspec.Struct, rename="camel", frozen=True, kw_only=True):
-    """A webhook. `hmac_key_check_value` changes with its HMAC key; empty if it has none."""
+    """A webhook.
+
+    `hmac_key_check_value` identifies its HMAC key, and is empty if it has none. `has_error` says
+    that something is to be looked for, by a test.
+    """
 
     id: str
     type: str
@@ -92,6 +99,8 @@ class Webhook(msgspec.Struct, rename="camel", frozen=True, kw_only=True):
     description: str = ""
     username: str = ""
     has_password: bool = False
+    has_error: bool = False
+    encryption_protocol: str = ""
     hmac_key_check_value: str = ""
     additional_settings: AdditionalSettings = AdditionalSettings()
 

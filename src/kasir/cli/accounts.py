@@ -87,10 +87,14 @@ async def change_account(
 async def disable_account(name: str) -> None:
     """Stop serving an account; its notifications are still kept.
 
+    Its settings are not read, because they may be the reason.
+
     Raises:
         SettingError: There is no such account.
     """
-    await change_account(name, (), is_from_stdin=False, unset=(), is_enabled=False)
+    async with _opened() as (_, pool, _, _):
+        await accounts.disable(pool, name, SystemClock().now())
+    print(f"{name} is disabled; servers and workers use the change within seconds")
 
 
 async def list_accounts(*, as_json: bool) -> None:

@@ -21,6 +21,7 @@ from kasir.adyen import replies
 from kasir.adyen.replies import Answer
 from kasir.client_addresses import canonical_address, customer_network
 from kasir.limits import Limits
+from kasir.telemetry import metrics
 
 if TYPE_CHECKING:
     from uvicorn._types import (
@@ -41,20 +42,23 @@ _FRAMING_PER_BODY_BYTE: Final = 8
 #: Paths that are served even when all connections are in use: health checks and webhooks.
 _ALWAYS_SERVED: Final = (b"/health/", b"/webhooks/")
 
-_TOO_LONG: Final = replies.error(
-    431, "000", "The request's line and headers are too long; send fewer and shorter ones."
-)
-_TOO_SLOW: Final = replies.error(
-    408, "000", "The request did not arrive in time; send it again, without waiting in between."
-)
-_MALFORMED: Final = replies.error(400, "000", "This is not a valid HTTP request.")
-_BUSY: Final = replies.error(
-    503,
-    "703",
-    "Every connection is in use. Nothing was done; ask again with the same key.",
-    "internal",
-    transient=True,
-)
+#: The answers by reason, as the metric names it.
+_ANSWERS: Final[dict[metrics.Refused, Answer]] = {
+    "too_long": replies.error(
+        431, "000", "The request's line and headers are too long; send fewer and shorter ones."
+    ),
+    "too_slow": replies.error(
+        408, "000", "The request did not arrive in time; send it again, without waiting in between."
+    ),
+    "malformed": replies.error(400, "000", "This is not a valid HTTP request."),
+    "busy": replies.error(
+        503,
+        "703",
+        "Every connection is in use. Nothing was done; ask again with the same key.",
+        "internal",
+        transient=True,
+    ),
+}
 
 
 class Connections:
@@ -129,6 +133,7 @@ class Connections:
             self._end(new)
 
     def _end(self, connection: BoundedHttp) -> None:
+        metrics.http_refused("too_many_connections")
         self.forget(connection)
         connection.transport.abort()
 
@@ -205,7 +210,7 @@ class BoundedHttp(HttpToolsProtocol):
         self._is_large = len(data) > self.limits.request_head_bytes_max
         super().data_received(data)
         if self._head_left < 0 and not self._is_ending:
-            self._refuse(_TOO_LONG)
+            self._refuse("too_long")
 
     def on_message_begin(self) -> None:
         """Set the time and size limits of a request's head when its first byte arrives."""
@@ -261,7 +266,7 @@ class BoundedHttp(HttpToolsProtocol):
     def send_400_response(self, msg: str) -> None:
         """Answer malformed HTTP with an error in Adyen's format."""
         del msg
-        self._refuse(_MALFORMED)
+        self._refuse("malformed")
 
     def _unsupported_upgrade_warning(self) -> None:
         """Log nothing: a request to upgrade is answered in plain HTTP."""
@@ -274,16 +279,16 @@ class BoundedHttp(HttpToolsProtocol):
             # The server stopped reading, so the client is not slow.
             self._set_deadline(self.limits.request_body_s)
         elif self._is_reading:
-            self._refuse(_TOO_SLOW)
+            self._refuse("too_slow")
         else:
             self._end()
             self.transport.close()
 
     def _choose_app(self) -> ASGI3Application:
         if self._is_large and self._head_size() > self.limits.request_head_bytes_max:
-            return _answering_app(_TOO_LONG)
+            return _answering_app("too_long")
         if self.all.is_crowded(self) and not self.url.startswith(_ALWAYS_SERVED):
-            return _answering_app(_BUSY)
+            return _answering_app("busy")
         return self._usual_app
 
     def _head_size(self) -> int:
@@ -308,8 +313,9 @@ class BoundedHttp(HttpToolsProtocol):
         if self._unread_left < 0:
             self.transport.abort()
 
-    def _refuse(self, answer: Answer) -> None:
-        """Send this answer instead of the app's, disconnect the app, and close."""
+    def _refuse(self, reason: metrics.Refused) -> None:
+        """Send this reason's answer instead of the app's, disconnect the app, and close."""
+        metrics.http_refused(reason)
         self._end()
         is_answering = self._has_request and not self.cycle.response_complete
         if is_answering:
@@ -319,13 +325,15 @@ class BoundedHttp(HttpToolsProtocol):
             self.transport.abort()
             return
         self.flow.resume_reading()
-        self.transport.write(_as_bytes(answer, self.server_state.default_headers))
+        self.transport.write(_as_bytes(_ANSWERS[reason], self.server_state.default_headers))
         if self.transport.can_write_eof():
             self.transport.write_eof()
 
 
-def _answering_app(answer: Answer) -> ASGI3Application:
-    """An app that gives this answer to every request and closes the connection."""
+def _answering_app(reason: metrics.Refused) -> ASGI3Application:
+    """Count a request, and return an app that refuses it and closes the connection."""
+    metrics.http_refused(reason)
+    answer = _ANSWERS[reason]
 
     async def app(scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         del scope, receive

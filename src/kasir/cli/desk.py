@@ -1,4 +1,4 @@
-"""`kasir desk user`: adds, lists, changes and disables the people of the desk.
+"""`kasir desk user`: adds, lists, changes and disables people; `kasir desk audit` lists their acts.
 
 Passwords come from standard input, or Kasir makes them; never from the command line, which other
 users of the machine can read. Each change is in the audit log.
@@ -23,10 +23,11 @@ from kasir.people.acts import Record, recorded
 from kasir.people.administration import Administration, checked_name
 from kasir.people.passwords import Passwords, made
 from kasir.people.roles import Role
-from kasir.store import accounts, database
-from kasir.store.audit import Entry, Who
+from kasir.store import accounts, audit, database
+from kasir.store.audit import AuditRow, Entry, Who
 from kasir.store.database import Pool
 from kasir.store.people import ListedPerson
+from kasir.store.schemas import schema_pool
 from kasir.store.vault import Vault
 from kasir.wiring import database_of
 
@@ -163,6 +164,29 @@ async def set_password(name: str, *, is_from_stdin: bool, keeps_second_factor: b
                 await desk.people.remove_second_factor(person.name)
             record.after = {"secondFactor": person.totp is not None and keeps_second_factor}
     _print_password(person.name, password, is_from_stdin=is_from_stdin)
+
+
+async def list_acts(most: int, account: str | None, *, on_people: bool, as_json: bool) -> None:
+    """Print the acts of the audit log, newest first: those in an account, or those on people.
+
+    Raises:
+        SettingError: There is no such account.
+    """
+    async with _opened() as desk:
+        name = await desk.account(account)
+        is_first = name == desk.settings.merchant_account
+        pool = desk.pool if is_first else schema_pool(desk.pool, accounts.schema_of(name), 2)
+        if on_people:
+            rows = await audit.acts_on_people(desk.pool, name, most, is_first=is_first)
+        else:
+            rows = await audit.acts(pool, most)
+    table(rows, _act_line, "acts", as_json=as_json)
+
+
+def _act_line(row: AuditRow) -> str:
+    when, about = row.at.isoformat(timespec="seconds"), f"{row.act:<22} {row.subject}"
+    reason = msgspec.json.encode(row.reason).decode() if row.reason else ""
+    return f"{row.id:>8}  {when}  {row.person:<16} {about}  {row.outcome}  {reason}".rstrip()
 
 
 def _shown(person: ListedPerson) -> ShownPerson:

@@ -1,4 +1,4 @@
-"""The commands `kasir desk user ...`; each imports its module when it runs."""
+"""The commands `kasir desk ...`; each imports its module when it runs."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 from typing import Annotated, Literal
 
 from cyclopts import App, Parameter
+from cyclopts.validators import Number
 
 desk = App(name="desk", help="The desk: pages for the people who run Kasir.")
 user = App(name="user", help="The people who may sign in to the desk.")
@@ -15,7 +16,34 @@ RoleName = Literal["view", "act", "admin"]
 #: The code of a merchant account; None for the environment's.
 AccountName = Annotated[str | None, Parameter(name="--account")]
 FromStdin = Annotated[bool, Parameter(name="--from-stdin", negative="")]
+Count = Annotated[int, Parameter(validator=Number(gte=1, lte=2**63 - 1))]
 AsJson = Annotated[bool, Parameter(name="--json", negative="")]
+
+
+@desk.command(name="audit")
+def list_acts(
+    *,
+    people: Annotated[bool, Parameter(negative="")] = False,
+    most: Count = 100,
+    account: AccountName = None,
+    as_json: AsJson = False,
+) -> None:
+    """List what people did on the desk: who, when, on what, with what outcome and why.
+
+    Parameters
+    ----------
+    people
+        List sign-ins and acts on people instead.
+    most
+        How many at most, newest first.
+    account
+        The merchant account; by default that of the environment.
+    as_json
+        Print JSON, which also has what was before and after each act.
+    """
+    from kasir.cli.desk import list_acts as run
+
+    asyncio.run(run(most, account, on_people=people, as_json=as_json))
 
 
 @user.command(name="add")

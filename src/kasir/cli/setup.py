@@ -68,7 +68,7 @@ async def setup(
         environ: The environment's settings.
         account: An account of the database; None for that of the environment.
         is_agreed: Whether to do it without asking.
-        is_shown_only: Whether to do nothing.
+        is_shown_only: Whether to do nothing, also if it is agreed.
         as_json: Whether to print JSON.
 
     Raises:
@@ -78,11 +78,11 @@ async def setup(
         settings, clock = opened.settings, SystemClock()
         management = Management(wire, settings.merchant_account)
         wanted = await wanted_of(settings, opened.pool, clock.now())
-        made = plan(await look(wire, management, settings.merchant_account), wanted)
+        made = plan(await look(wire, management, settings), wanted)
         if not as_json:
             _show(made)
         done: list[Line] = []
-        if made.steps and await _may_do(is_agreed, is_shown_only or as_json):
+        if made.steps and not is_shown_only and (is_agreed or await _is_agreed(as_json)):
             applying = Applying(
                 management, opened.pool, opened.key_store, clock, settings.limits, wanted
             )
@@ -114,14 +114,16 @@ def _print(state: State, text: str) -> None:
     print(f"{state:<4}  {text}", flush=True)
 
 
-async def _may_do(is_agreed: bool, is_shown_only: bool) -> bool:
-    """Whether the steps may be done; asks a person where there is a terminal."""
-    if is_agreed:
-        return True
-    if is_shown_only or not (sys.stdin.isatty() and sys.stdout.isatty()):
+async def _is_agreed(as_json: bool) -> bool:
+    """Whether a person agrees; nobody does where there is no terminal, or to JSON."""
+    if as_json or not (sys.stdin.isatty() and sys.stdout.isatty()):
         return False
-    # In a thread, so that connections which Adyen closes meanwhile are noticed.
-    answer = await asyncio.to_thread(input, "Do this? [y/N] ")
+    try:
+        # In a thread, so that connections which Adyen closes meanwhile are noticed.
+        answer = await asyncio.to_thread(input, "Do this? [y/N] ")
+    except EOFError:
+        print(flush=True)
+        return False
     return answer.strip().lower() in {"y", "yes"}
 
 

@@ -31,7 +31,7 @@ def setup(
     yes
         Do it without asking.
     dry_run
-        Only show what would be done.
+        Only show what would be done, also with --yes.
     as_json
         Print JSON instead of a table; it does nothing without --yes.
     """

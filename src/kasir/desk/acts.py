@@ -2,9 +2,9 @@
 
 An act is a handler of a posted form:
 
-    @act("key.withdraw", "/desk/settings/keys/{name:str}/withdraw", role=Role.ADMIN)
+    @act("key.withdraw", "/desk/settings/keys/withdraw", role=Role.ADMIN, fields=["name"])
     async def withdraw_key(asked: Asked) -> Page:
-        name = asked.path["name"]
+        name = asked.fields["name"]
         async with asked.recorded(name, before={"name": name}):
             await api_keys.withdraw(asked.visit.parts.pool, name)
         return asked.done("/desk/settings", "key_withdrawn")
@@ -26,6 +26,7 @@ from litestar.response import Redirect
 
 from kasir.browser_requests import client_key, posted_fields
 from kasir.desk.access import CSRF_FIELD
+from kasir.desk.form_fields import check_fields
 from kasir.desk.pages import OurVisit, Page, Visit, page_above
 from kasir.desk.services import services_of
 from kasir.errors import (
@@ -70,12 +71,14 @@ class Act:
         needs_reason: Whether the person must give a reason.
         is_about_people: Whether it is recorded with the people and not with the account.
         path: The path of its route.
+        fields: The names of the fields of its form, but for those that all acts have.
     """
 
     name: str
     needs_reason: bool
     is_about_people: bool
     path: str
+    fields: frozenset[str]
 
     def page_of(self, visit: Visit) -> str:
         """Return the path of the page that has its form."""
@@ -170,6 +173,7 @@ def act(
     path: str,
     role: Role = Role.ACT,
     *,
+    fields: Sequence[str] = (),
     needs_reason: bool = True,
     is_about_people: bool = False,
 ) -> Callable[[Handler], HTTPRouteHandler]:
@@ -182,17 +186,18 @@ def act(
         name: The act's name in the audit log.
         path: The path that its form is posted to.
         role: The role that the person needs in the account.
+        fields: The names of the fields of its form; a form with another one is refused.
         needs_reason: Whether the person must give a reason.
         is_about_people: Whether it is recorded with the people and not with the account.
     """
-    described = Act(name, needs_reason, is_about_people, path)
+    described = Act(name, needs_reason, is_about_people, path, frozenset(fields))
 
     def decorate(handler: Handler) -> HTTPRouteHandler:
         async def run(request: AnyRequest, visit: OurVisit) -> Page:
-            asked = await _asked(request, visit, described)
-            if needs_reason and not asked.reason:
-                return _refused(visit, described, visit.text("reason_missing"))
             try:
+                asked = await _asked(request, visit, described)
+                if needs_reason and not asked.reason:
+                    return _refused(visit, described, visit.text("reason_missing"))
                 page = await handler(asked)
             except tuple(kind for kind, _ in _SHOWN) as error:
                 return _refused(visit, described, str(error), _status(error))
@@ -209,10 +214,17 @@ def act(
 
 
 async def _asked(request: AnyRequest, visit: Visit, described: Act) -> Asked:
+    """Read a form.
+
+    Raises:
+        InvalidRequest: The form has a field that the act does not know, or the URL a parameter.
+    """
+    visit.check_query()
     fields = await posted_fields(request)
     fields.pop(CSRF_FIELD, None)
     reason = fields.pop(REASON_FIELD, "").strip()[:_REASON_LETTERS_MAX]
     is_confirmed = fields.pop(CONFIRMED_FIELD, "") == "yes"
+    check_fields(fields, described.fields)
     path = {name: str(value) for name, value in request.path_params.items()}
     return Asked(described, visit, path, fields, reason, is_confirmed)
 

@@ -29,8 +29,10 @@ async def get_audit(visit: OurVisit) -> Page:
     if about not in {"", _PEOPLE} or (about and not visit.may(Role.ADMIN)):
         raise InvalidRequest([Fault("about", "must be people, and only admins see that.")])
     if about:
-        pool, is_first = services_of(visit.request).pool, visit.is_default_account
-        rows = await audit.acts_on_people(pool, visit.account, most, before_id, is_first=is_first)
+        pool, is_default_account = services_of(visit.request).pool, visit.is_default_account
+        rows = await audit.acts_on_people(
+            pool, visit.account, most, before_id, is_default_account=is_default_account
+        )
     else:
         rows = await audit.acts(visit.parts.pool, most, before_id)
     following = rows[-1].id if len(rows) == most else None

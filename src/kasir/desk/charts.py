@@ -34,6 +34,8 @@ _STYLE: Final = Style(
 )
 #: About how many labels the horizontal axis has.
 _LABELS: Final = 6
+#: At most how many labels above 0 the vertical axis has.
+_Y_LABELS_MAX: Final = 5
 
 
 def line_chart(labels: Sequence[str], series: Mapping[str, Sequence[int]]) -> str:
@@ -66,10 +68,25 @@ _OPTIONS: Final = {
 }
 
 
+def y_labels(most: int) -> list[int]:
+    """Return the labels of an axis from 0 to at least `most`: round numbers, each only once."""
+    step = next(
+        factor * 10**power
+        for power in range(len(str(most)) + 1)
+        for factor in (1, 2, 5)
+        if factor * 10**power * _Y_LABELS_MAX >= most
+    )
+    return list(range(0, most + step, step)) if most else [0]
+
+
 def _source(chart: pygal.Graph, labels: Sequence[str], series: Mapping[str, Sequence[int]]) -> str:
     step = max(1, len(labels) // _LABELS)
     chart.x_labels = labels
     chart.x_labels_major = labels[::step]
+    chart.y_labels = y_labels(
+        max((max(values, default=0) for values in series.values()), default=0)
+    )
+    chart.range = (0, chart.y_labels[-1] or 1)
     chart.show_legend = len(series) > 1
     for name, values in series.items():
         chart.add(name, list(values))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Sequence
+from typing import Any, Final
 
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
@@ -12,6 +13,7 @@ from kasir.desk.form_fields import chosen_field, moment_field
 from kasir.desk.navigation import add_section
 from kasir.desk.pages import OurVisit, Page, page
 from kasir.errors import Fault, InvalidRequest
+from kasir.operations.deliveries import Address
 from kasir.store.deliveries import AddressName, DeliveryFilter, DeliveryState
 
 _PATH: Final = "/desk/deliveries"
@@ -62,7 +64,7 @@ async def resend(asked: Asked) -> Page:
     return asked.done(f"{_PATH}/{name}", "delivery_resent")
 
 
-@act("delivery.resend_since", f"{_PATH}/resend")
+@act("delivery.resend_since", f"{_PATH}/resend", fields=("since", "until", "to"))
 async def resend_since(asked: Asked) -> Page:
     """Send again what ended since a time; with more than one call can take, shows from when on."""
     visit, fields = asked.visit, asked.fields
@@ -76,7 +78,8 @@ async def resend_since(asked: Asked) -> Page:
         if until:
             facts.append((visit.text("until"), visit.date_time(until)))
         return asked.second_look(visit.text("resend_since_look"), facts)
-    async with asked.recorded(to or "all", {"since": since.isoformat()}) as record:
+    period = {"since": since.isoformat(), "until": until and until.isoformat()}
+    async with asked.recorded(to or "all", period) as record:
         resent = await visit.parts.deliveries.resend_since(since, until, to)
         left = resent.left_since.isoformat() if resent.left_since else None
         record.after = {"resent": resent.count, "leftSince": left}
@@ -90,9 +93,9 @@ async def resend_since(asked: Asked) -> Page:
 async def pause(asked: Asked) -> Page:
     """Send nothing to an address; what is for it waits."""
     name = _address(asked)
-    async with asked.recorded(name) as record:
-        paused = await asked.visit.parts.deliveries.pause(name)
-        record.after = {"pausedAt": paused.paused_at and paused.paused_at.isoformat()}
+    deliveries = asked.visit.parts.deliveries
+    async with asked.recorded(name, _paused(await deliveries.addresses(), name)) as record:
+        record.after = _paused([await deliveries.pause(name)], name)
     return asked.done(_PATH, "address_paused")
 
 
@@ -100,14 +103,20 @@ async def pause(asked: Asked) -> Page:
 async def resume(asked: Asked) -> Page:
     """Send to an address again."""
     name = _address(asked)
-    async with asked.recorded(name) as record:
-        await asked.visit.parts.deliveries.resume(name)
-        record.after = {"pausedAt": None}
+    deliveries = asked.visit.parts.deliveries
+    async with asked.recorded(name, _paused(await deliveries.addresses(), name)) as record:
+        record.after = _paused([await deliveries.resume(name)], name)
     return asked.done(_PATH, "address_resumed")
 
 
 def _address(asked: Asked) -> str:
     return chosen_field(asked.path, "name", tuple(AddressName))
+
+
+def _paused(addresses: Sequence[Address], name: str) -> dict[str, Any]:
+    """What the audit log has of an address: since when it is paused."""
+    paused_at = next(one.paused_at for one in addresses if one.name == name)
+    return {"pausedAt": paused_at and paused_at.isoformat()}
 
 
 ROUTES: Final[list[HTTPRouteHandler]] = [

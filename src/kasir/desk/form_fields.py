@@ -13,6 +13,18 @@ _JAKARTA: Final = timezone(timedelta(hours=7))
 _MOMENT_CURE: Final = "must be a date and a time, such as 2026-11-26T10:00, in Jakarta's time zone."
 
 
+def check_fields(fields: Mapping[str, str], known: Collection[str]) -> None:
+    """Refuse fields that a form does not have.
+
+    Raises:
+        InvalidRequest: There is another field.
+    """
+    unknown = sorted(set(fields) - set(known))
+    if unknown:
+        cure = f"is no field of this form; there are {', '.join(sorted(known)) or 'none'}."
+        raise InvalidRequest(Fault(name, cure) for name in unknown)
+
+
 def moment_field(fields: Mapping[str, str], name: str) -> datetime | None:
     """Return the time in a field, in Jakarta's time zone unless it has another; None if empty.
 

@@ -22,6 +22,7 @@ SECTION: Final = add_section("links", _PATH)
 _LISTED_MAX: Final = 50
 #: The optional fields of the form that are texts of the request for a link.
 _TEXTS: Final = ("description", "returnUrl", "shopperReference", "shopperEmail")
+_FIELDS: Final = ("reference", "amount", "expiresAt", *_TEXTS)
 
 
 @page(_PATH)
@@ -51,7 +52,7 @@ async def get_link(visit: OurVisit, link_id: FromPath[str]) -> Page:
     )
 
 
-@act("link.create", f"{_PATH}/create")
+@act("link.create", f"{_PATH}/create", fields=_FIELDS)
 async def create(asked: Asked) -> Page:
     """Make a link, and show its address."""
     body = _request(asked)

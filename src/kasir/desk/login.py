@@ -16,8 +16,9 @@ from kasir.browser_requests import (
     query_fields,
     require_same_origin,
 )
-from kasir.desk.access import LOGIN_PATH
+from kasir.desk.access import CSRF_FIELD, LOGIN_PATH
 from kasir.desk.cookies import session_cookie, session_token
+from kasir.desk.form_fields import check_fields
 from kasir.desk.navigation import DESK_PATH
 from kasir.desk.pages import FILES, OurVisit, Page, Visit, served_accounts
 from kasir.desk.services import services_of
@@ -30,6 +31,7 @@ from kasir.people.sign_in import SignInRefused, SignInSlowed
 async def get_login(request: AnyRequest) -> Page:
     """Show the form to sign in; a person who is signed in goes to the start page."""
     visit = Visit.of(request, default_parts(request.scope))
+    visit.check_query("next")
     public_url = visit.parts.settings.public_url
     token = session_token(request, public_url)
     if await services_of(request).sign_in.session(token, served_accounts(request)):
@@ -43,7 +45,9 @@ async def post_login(request: AnyRequest) -> Page:
     visit = Visit.of(request, default_parts(request.scope))
     public_url = visit.parts.settings.public_url
     require_same_origin(request, public_url)
+    visit.check_query()
     fields = await posted_fields(request)
+    check_fields(fields, ("name", "password", "code", "next"))
     name, after = fields.get("name", ""), fields.get("next", "")
     try:
         token = await services_of(request).sign_in.with_password(
@@ -64,6 +68,8 @@ async def post_login(request: AnyRequest) -> Page:
 @post(f"{DESK_PATH}/logout", status_code=HTTPStatus.OK, include_in_schema=False, role=Role.VIEW)
 async def post_logout(request: AnyRequest, visit: OurVisit) -> Page:
     """End the session."""
+    visit.check_query()
+    check_fields(await posted_fields(request), (CSRF_FIELD,))
     await services_of(request).sign_in.sign_out(visit.session, client_key(request))
     removed = session_cookie("", visit.parts.settings.public_url)
     return visit.with_cookie(removed).redirect(LOGIN_PATH)
@@ -72,7 +78,10 @@ async def post_logout(request: AnyRequest, visit: OurVisit) -> Page:
 @post(f"{DESK_PATH}/account", status_code=HTTPStatus.OK, include_in_schema=False, role=Role.VIEW)
 async def post_account(request: AnyRequest, visit: OurVisit) -> Page:
     """Show another account from now on, if the person may see it."""
-    account = (await posted_fields(request)).get("account", "")
+    visit.check_query()
+    fields = await posted_fields(request)
+    check_fields(fields, (CSRF_FIELD, "account"))
+    account = fields.get("account", "")
     await services_of(request).sign_in.switch_account(visit.session, account)
     return visit.redirect(DESK_PATH)
 

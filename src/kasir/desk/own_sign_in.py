@@ -27,23 +27,40 @@ async def get_own(visit: OurVisit) -> Page:
     return visit.page("own_sign_in.html", secret="", image="")
 
 
-@act("own.password", f"{_PATH}/password", Role.VIEW, needs_reason=False, is_about_people=True)
+@act(
+    "own.password",
+    f"{_PATH}/password",
+    Role.VIEW,
+    needs_reason=False,
+    is_about_people=True,
+    fields=("password", "new"),
+)
 async def change_password(asked: Asked) -> Page:
     """Replace one's password; the other sessions end."""
     person = await _proven(asked)
-    async with asked.recorded(person.name):
+    async with asked.recorded(person.name) as record:
         await _people(asked).set_password(
             person.name, asked.fields.get("new", ""), hash_of(asked.visit.session.token)
         )
+        record.after = {"password": "replaced"}
     return asked.done(_PATH, "password_changed")
 
 
-@act("own.factor_begin", f"{_PATH}/factor", Role.VIEW, needs_reason=False, is_about_people=True)
+@act(
+    "own.factor_begin",
+    f"{_PATH}/factor",
+    Role.VIEW,
+    needs_reason=False,
+    is_about_people=True,
+    fields=("password",),
+)
 async def begin_factor(asked: Asked) -> Page:
     """Make a secret and show it as a QR code; a code of the app then confirms it."""
     person = await _proven(asked)
-    async with asked.recorded(person.name):
+    before = {"secondFactor": asked.visit.session.has_totp}
+    async with asked.recorded(person.name, before) as record:
         secret = await _people(asked).propose_second_factor(person.name)
+        record.after = {**before, "secret": "proposed"}
     code = segno.make(second_factor.app_uri(secret, person.name), error="m")
     image = code.svg_data_uri(scale=4, border=4, dark="#000", light="#fff")
     return asked.visit.page("own_sign_in.html", secret=secret, image=image)
@@ -55,6 +72,7 @@ async def begin_factor(asked: Asked) -> Page:
     Role.VIEW,
     needs_reason=False,
     is_about_people=True,
+    fields=("code",),
 )
 async def confirm_factor(asked: Asked) -> Page:
     """Use the secret from now on, if the code is right."""
@@ -72,6 +90,7 @@ async def confirm_factor(asked: Asked) -> Page:
     Role.VIEW,
     needs_reason=False,
     is_about_people=True,
+    fields=("password",),
 )
 async def remove_factor(asked: Asked) -> Page:
     """Sign in without a second factor from now on."""

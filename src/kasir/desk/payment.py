@@ -27,25 +27,31 @@ from kasir.money import Money
 from kasir.operations.payment_life import AttemptLeft, left_of
 from kasir.payments.payment import Payment
 from kasir.payments.question import Kind
+from kasir.shop_events.payout_shapes import payment_payout
+from kasir.store import payouts
 
 _ONE: Final = f"{PATH}/{{payment_id:str}}"
 #: The field of a form with the key of the change; only the page of the second look has it.
 _KEY_FIELD: Final = "key"
+#: The fields of every form that changes a payment.
+_FIELDS: Final = ("attempt", _KEY_FIELD)
 #: Keys of the desk; none of a shop's own is like them by accident.
 _KEY: Final = re.compile(r"desk-[0-9a-f]{32}")
 
 
 @page(_ONE)
 async def get_payment(visit: OurVisit) -> Page:
-    """Show a payment: its sums, its life, and the acts that are possible."""
+    """Show a payment: its sums, its payout, its life, and the acts that are possible."""
     visit.check_query()
     payment_id = visit.request.path_params["payment_id"]
     life = await visit.parts.payment_lives.life(payment_id)
     payment = await _payment(visit)
+    payout = payment_payout(await payouts.rows_of_payment(visit.parts.pool, payment_id))
     return visit.page(
         "payment.html",
         life=life,
         payment=payment,
+        payout=payout,
         kind=BADGES[payment.status],
         base=f"{PATH}/{payment_id}",
         is_manual=not payment.intent.captures_itself,
@@ -64,19 +70,19 @@ async def get_message(visit: OurVisit) -> Page:
     return visit.page("payment_message.html", message=found, text=text, back=back)
 
 
-@act("payment.refund", f"{_ONE}/refund")
+@act("payment.refund", f"{_ONE}/refund", fields=(*_FIELDS, "value"))
 async def refund(asked: Asked) -> Page:
     """Refund a part of a payment, or the whole."""
     return await _change(asked, Kind.REFUNDS)
 
 
-@act("payment.capture", f"{_ONE}/capture")
+@act("payment.capture", f"{_ONE}/capture", fields=(*_FIELDS, "value"))
 async def capture(asked: Asked) -> Page:
     """Capture a part of a payment, or the whole."""
     return await _change(asked, Kind.CAPTURES)
 
 
-@act("payment.cancel", f"{_ONE}/cancel")
+@act("payment.cancel", f"{_ONE}/cancel", fields=_FIELDS)
 async def cancel(asked: Asked) -> Page:
     """Cancel a payment that was not captured."""
     return await _change(asked, Kind.CANCELS)
@@ -88,7 +94,7 @@ async def _change(asked: Asked, kind: Kind) -> Page:
     left = _attempt(asked, payment)
     amount = _amount(asked, payment, left, kind)
     if not asked.is_confirmed:
-        return _second_look(asked, payment, amount)
+        return _second_look(asked, payment, left, amount)
     key = asked.fields.get(_KEY_FIELD, "")
     if not _KEY.fullmatch(key):
         raise InvalidRequest([Fault(_KEY_FIELD, "is missing; begin again on the payment's page.")])
@@ -127,7 +133,7 @@ async def _request(
     return str(answer.json().get("pspReference", ""))
 
 
-def _second_look(asked: Asked, payment: Payment, amount: Money | None) -> Page:
+def _second_look(asked: Asked, payment: Payment, left: AttemptLeft, amount: Money | None) -> Page:
     visit = asked.visit
     asked.fields = {**asked.fields, _KEY_FIELD: f"desk-{secrets.token_hex(16)}"}
     whole = payment.intent.amount
@@ -138,6 +144,7 @@ def _second_look(asked: Asked, payment: Payment, amount: Money | None) -> Page:
     ]
     if payment.summary.refunded.minor_units:
         facts.append((visit.text("life_refunded"), money(payment.summary.refunded)))
+    facts.append((visit.text("life_refundable"), money(left.refundable)))
     facts.append((visit.text("reason"), asked.reason))
     sentence = visit.text(
         f"look_payment.{asked.act.name.partition('.')[2]}",

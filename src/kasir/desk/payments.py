@@ -85,7 +85,7 @@ async def get_payments_csv(visit: OurVisit) -> Stream:
     return Stream(lines, media_type=CSV_TYPE, headers={**HEADERS, **CSV_HEADERS})
 
 
-@act("payment_view.save", f"{PATH}/views", Role.VIEW, needs_reason=False)
+@act("payment_view.save", f"{PATH}/views", Role.VIEW, needs_reason=False, fields=("name", "query"))
 async def save_view(asked: Asked) -> Page:
     """Save the filters of the list under a name, for the person who asks."""
     name = asked.fields.get("name", "").strip()
@@ -95,7 +95,8 @@ async def save_view(asked: Asked) -> Page:
     given = _given(dict(parse_pairs(asked.fields.get("query", "").encode())))
     _filter(given)  # Refuses what the list would refuse.
     visit = asked.visit
-    async with asked.recorded(name) as record:
+    before = await _saved(visit, name)
+    async with asked.recorded(name, before) as record:
         query = urlencode(given)
         if not await payment_views.save(visit.parts.pool, visit.person, name, query, _VIEWS_MAX):
             cure = f"you have {_VIEWS_MAX} views already; remove one."
@@ -104,14 +105,21 @@ async def save_view(asked: Asked) -> Page:
     return asked.done(PATH, "payment_view_saved", **given)
 
 
-@act("payment_view.remove", f"{PATH}/views/remove", Role.VIEW, needs_reason=False)
+@act("payment_view.remove", f"{PATH}/views/remove", Role.VIEW, needs_reason=False, fields=("name",))
 async def remove_view(asked: Asked) -> Page:
     """Remove a saved view of the person who asks."""
     name, visit = asked.fields.get("name", ""), asked.visit
-    async with asked.recorded(name or "-"):
+    async with asked.recorded(name or "-", await _saved(visit, name)) as record:
         if not await payment_views.remove(visit.parts.pool, visit.person, name):
             raise NotFound("view", name)
+        record.after = {"query": None}
     return asked.done(PATH, "payment_view_removed")
+
+
+async def _saved(visit: Visit, name: str) -> dict[str, str]:
+    """What the audit log has of a saved view; empty if there is none of this name."""
+    views = dict(await payment_views.listed(visit.parts.pool, visit.person))
+    return {"query": views[name]} if name in views else {}
 
 
 def _given(query: Mapping[str, str]) -> dict[str, str]:

@@ -29,7 +29,7 @@ async def get_people(visit: OurVisit) -> Page:
     return visit.page("people.html", people=people, role_pairs=roles)
 
 
-@act("person.add", f"{_PATH}/add", Role.ADMIN, is_about_people=True)
+@act("person.add", f"{_PATH}/add", Role.ADMIN, is_about_people=True, fields=("name", "role"))
 async def add_person(asked: Asked) -> Page:
     """Add a person, and show a password once."""
     name, role = checked_name(asked.fields.get("name", "")), _role(asked)
@@ -40,7 +40,13 @@ async def add_person(asked: Asked) -> Page:
     return asked.visit.page("person_password.html", name=name, password=password)
 
 
-@act("person.set_role", f"{_PATH}/{{name:str}}/role", Role.ADMIN, is_about_people=True)
+@act(
+    "person.set_role",
+    f"{_PATH}/{{name:str}}/role",
+    Role.ADMIN,
+    is_about_people=True,
+    fields=("role",),
+)
 async def set_role(asked: Asked) -> Page:
     """Give a person another role in the account."""
     person, role = await _other(asked), _role(asked)
@@ -85,8 +91,9 @@ async def reset_password(asked: Asked) -> Page:
     """Replace a person's password by one that is shown once; their sessions end."""
     person = await _whole(asked)
     password = made()
-    async with asked.recorded(person.name):
+    async with asked.recorded(person.name) as record:
         await _people(asked).set_password(person.name, password)
+        record.after = {"password": "replaced"}
     return asked.visit.page("person_password.html", name=person.name, password=password)
 
 

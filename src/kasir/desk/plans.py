@@ -21,6 +21,7 @@ SECTION: Final = add_section("plans", _PATH)
 _LISTED_MAX: Final = 100
 #: The fields of a plan that are whole numbers, and may be left out.
 _NUMBERS: Final = ("trialDays", "cycles", "noticeDays")
+_FIELDS: Final = ("reference", "amount", "unit", "count", "whenUnpaid", *_NUMBERS)
 
 
 @page(_PATH)
@@ -36,7 +37,7 @@ async def get_plans(visit: OurVisit) -> Page:
     )
 
 
-@act("plan.create", f"{_PATH}/create")
+@act("plan.create", f"{_PATH}/create", fields=_FIELDS)
 async def create(asked: Asked) -> Page:
     """Make a plan. A plan never changes, so it is shown once more first."""
     visit, body = asked.visit, _plan(asked)
@@ -56,7 +57,11 @@ async def create(asked: Asked) -> Page:
     return asked.done(_PATH, "plan_created")
 
 
-@act("subscription.sign_up", f"{_PATH}/{{plan_id:str}}/sign_up")
+@act(
+    "subscription.sign_up",
+    f"{_PATH}/{{plan_id:str}}/sign_up",
+    fields=("shopperReference", "returnUrl", "reference"),
+)
 async def sign_up(asked: Asked) -> Page:
     """Sign a shopper up by a link, which is shown to be sent to the shopper."""
     visit, fields, plan_id = asked.visit, asked.fields, asked.path["plan_id"]

@@ -36,7 +36,7 @@ async def get_settings(visit: OurVisit) -> Page:
     )
 
 
-@act("api_key.add", f"{_PATH}/keys", Role.ADMIN)
+@act("api_key.add", f"{_PATH}/keys", Role.ADMIN, fields=("name",))
 async def add_key(asked: Asked) -> Page:
     """Make an API key, and show it once."""
     visit, name = asked.visit, asked.fields.get("name", "").strip()
@@ -50,14 +50,15 @@ async def add_key(asked: Asked) -> Page:
     return visit.page("api_key.html", name=name, key=key)
 
 
-@act("api_key.withdraw", f"{_PATH}/keys/withdraw", Role.ADMIN)
+@act("api_key.withdraw", f"{_PATH}/keys/withdraw", Role.ADMIN, fields=("name",))
 async def withdraw_key(asked: Asked) -> Page:
     """Withdraw an API key; within seconds it is refused."""
     name = asked.fields.get("name", "")
     if not asked.is_confirmed:
         return asked.second_look(asked.visit.text("withdraw_sentence", name=name))
-    async with asked.recorded(name, {"name": name}):
+    async with asked.recorded(name, {"name": name}) as record:
         await api_keys.withdraw(asked.visit.parts.pool, name)
+        record.after = {"name": None}
     return asked.done(_PATH, "key_withdrawn")
 
 

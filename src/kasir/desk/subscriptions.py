@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, time, timedelta
+from datetime import timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -76,14 +76,14 @@ async def get_subscription(visit: OurVisit, subscription_id: FromPath[str]) -> P
     )
 
 
-@act("subscription.cancel", f"{_PATH}/{{subscription_id:str}}/cancel")
+@act("subscription.cancel", f"{_PATH}/{{subscription_id:str}}/cancel", fields=("at",))
 async def cancel(asked: Asked) -> Page:
     """Cancel a subscription now or at the end of the paid period, or withdraw a planned cancel."""
     at = chosen_field(asked.fields, "at", _WHEN) or "now"
     return await _command(asked, {"at": at}, [("when", asked.visit.text(f"when_{at}"))])
 
 
-@act("subscription.pause", f"{_PATH}/{{subscription_id:str}}/pause")
+@act("subscription.pause", f"{_PATH}/{{subscription_id:str}}/pause", fields=("at", "resumesAt"))
 async def pause(asked: Asked) -> Page:
     """Pause a subscription now or at the end of the paid period, or withdraw a planned pause."""
     at = chosen_field(asked.fields, "at", _WHEN) or "now"
@@ -95,7 +95,7 @@ async def pause(asked: Asked) -> Page:
     return await _command(asked, body, facts)
 
 
-@act("subscription.resume", f"{_PATH}/{{subscription_id:str}}/resume")
+@act("subscription.resume", f"{_PATH}/{{subscription_id:str}}/resume", fields=("at", "resumesAt"))
 async def resume(asked: Asked) -> Page:
     """Resume a subscription now or later, or withdraw a planned resume."""
     later = moment_field(asked.fields, "resumesAt")
@@ -104,7 +104,7 @@ async def resume(asked: Asked) -> Page:
     return await _command(asked, {"at": later.isoformat() if later else at}, [("when", when)])
 
 
-@act("subscription.change", f"{_PATH}/{{subscription_id:str}}/change")
+@act("subscription.change", f"{_PATH}/{{subscription_id:str}}/change", fields=("amount", "token"))
 async def change(asked: Asked) -> Page:
     """Change the amount from the next period on, or the wallet that is charged."""
     amount, token_id = rupiah_field(asked.fields, "amount"), asked.fields.get("token", "")
@@ -169,9 +169,10 @@ async def _days(visit: Visit) -> list[Day]:
     """The figures of the last thirty days, in Jakarta's time zone."""
     zone = ZoneInfo(HOME_ZONE)
     last = visit.parts.clock.now().astimezone(zone).date()
-    end = datetime.combine(last + timedelta(days=1), time(), zone).astimezone(UTC)
-    counted = await visit.parts.subscriptions.changes_by_day(HOME_ZONE, end)
-    return by_day(counted, last - timedelta(days=_DAYS - 1), last)
+    first = last - timedelta(days=_DAYS - 1)
+    return by_day(
+        await visit.parts.subscriptions.changes_by_day(HOME_ZONE, first, last), first, last
+    )
 
 
 def _charts(visit: Visit, days: list[Day]) -> list[tuple[str, str]]:

@@ -25,6 +25,14 @@ TEXTS: Final[Mapping[str, tuple[str, str]]] = {
     "payout_reference": ("Reference", "Referensi"),
     "payout_psp_reference": ("pspReference", "pspReference"),
     "payout_report": ("Report", "Laporan"),
+    "life_payout": ("Payout", "Pencairan"),
+    "life_payout_net": ("After fees", "Setelah biaya"),
+    "life_payout_rows": ("Rows in Adyen's reports", "Baris di laporan Adyen"),
+    "life_payout_no_date": ("not said by the reports yet", "belum disebut laporan"),
+    "life_payout_none": (
+        "No report of Adyen's has settled this payment yet.",
+        "Belum ada laporan Adyen yang membayarkan pembayaran ini.",
+    ),
     "cases_intro": (
         "Differences between Adyen's reports and Kasir. A later report closes what it explains.",
         "Perbedaan antara laporan Adyen dan Kasir. Laporan berikutnya menutup yang dijelaskannya.",

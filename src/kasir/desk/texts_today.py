@@ -9,6 +9,18 @@ TEXTS: Final[Mapping[str, tuple[str, str]]] = {
     "decimal_mark": (".", ","),
     "needs_title": ("Needs a person", "Perlu ditangani"),
     "needs_none": ("Nothing needs a person.", "Tidak ada yang perlu ditangani."),
+    "need_disputes_due": (
+        "Disputes to be answered within seven days: {count}",
+        "Sengketa yang harus dijawab dalam tujuh hari: {count}",
+    ),
+    "need_disputes_open": (
+        "Other disputes to be answered: {count}",
+        "Sengketa lain yang harus dijawab: {count}",
+    ),
+    "need_cases_open": (
+        "Open cases of reconciliation: {count}",
+        "Kasus rekonsiliasi yang terbuka: {count}",
+    ),
     "need_payments_unknown": (
         "Payments whose outcome is not known: {count}",
         "Pembayaran yang hasilnya belum diketahui: {count}",

@@ -17,13 +17,16 @@ from kasir.payments.status import Status
 SECTION: Final = add_section("today", DESK_PATH)
 
 #: Where a person does something about a need: a section of the desk, and its query.
-_WHERE: Final = {
+WHERE: Final = {
+    "disputes_due": ("disputes", {}),
     "payments_unknown": ("payments", {"status": "unknown"}),
     "attempts_unconfirmed": ("payments", {"status": "pending"}),
     "notices_held": ("notices", {"state": "held"}),
     "notices_unknown": ("notices", {"state": "unheard_of"}),
     "jobs_failed": ("doctor", {}),
     "events_given_up": ("deliveries", {"state": "given_up"}),
+    "disputes_open": ("disputes", {}),
+    "cases_open": ("cases", {"state": "open"}),
 }
 
 
@@ -66,7 +69,7 @@ async def get_today(visit: OurVisit) -> Page:
 
 
 def _shown(visit: Visit, need: Need) -> ShownNeed:
-    key, query = _WHERE[need.what]
+    key, query = WHERE[need.what]
     path = next((section.path for section in visit.sections if section.key == key), "")
     text = visit.text(f"need_{need.what}", count=need.count)
     return ShownNeed(text, visit.url(path, **query) if path else "")

@@ -100,7 +100,9 @@ class Downloads:
                     size += len(piece)
                     if size > limits.report_bytes_max:
                         response.close()
-                        return Download(response.status, "TooLong")
+                        return Download(
+                            response.status, f"longer than {limits.report_bytes_max} bytes"
+                        )
                     await write(piece)
                 return Download(response.status)
         except (TimeoutError, aiohttp.ClientError, OSError) as error:

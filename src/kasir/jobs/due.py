@@ -37,7 +37,7 @@ class _Search:
     parameters: Mapping[str, str] = field(default_factory=dict)
 
 
-#: The only search that is run while the clocks disagree.
+#: The only one of these searches that is run while the clocks disagree.
 _EVENT_SEARCH: Final = _Search(JobKind.DELIVER, SQL.due_events, "id", {"job": JobKind.DELIVER})
 _ALL_SEARCHES: Final = (
     _Search(JobKind.ASK_AGAIN, SQL.due_questions, "key"),
@@ -56,14 +56,15 @@ class Due:
         ledger: Writes events that were held back.
         clock: Kasir's clock.
         enqueue: Queues jobs, in the caller's transaction.
-        again_after: After how long a row whose job did not finish is due again.
+        again_after: If a job does not finish, its row is due again after this time.
         batch_max: The most rows of each kind that one search returns.
         late_after: A notification that comes longer than this after its event is late.
         behind_max: The longest that a held-back event waits for Adyen's late notifications.
         relays: Whether notifications are relayed.
         fetches_reports: Whether reports are fetched.
-        test_clock_since: When Kasir began to follow a test clock; None with a real clock. A gap
-            after this time is a leap of the test clock, and no downtime.
+        test_clock_since: When Kasir began to follow a test clock; None with a real clock. If a
+            held-back event became overdue after this time, the test clock may have leapt: Kasir
+            was not down.
     """
 
     pool: Pool
@@ -80,7 +81,7 @@ class Due:
 
     @retried
     async def look(self, *, clocks_agree: bool = True) -> int:
-        """Queue jobs for due rows; if the clocks disagree, only for events and the relay.
+        """Queue jobs for due rows; if the clocks disagree, only for events, relay and reports.
 
         Returns:
             How many jobs were queued and how many held-back events were written, together.
@@ -104,11 +105,10 @@ class Due:
         return len(payloads)
 
     async def _take_relay(self, connection: Connection, now: datetime) -> int:
-        """Queue a job for the relay, if a notification waits and no other job has the relay's
-        queue.
+        """Queue a job for the relay, if a notification waits and no other job holds the lease.
 
-        At first the job has the relay's queue for `again_after`, because the job may wait long for
-        a worker.
+        The job gets a lease on the relay's queue. The first lease lasts `again_after`, because the
+        job may wait long for a worker.
 
         Returns:
             How many jobs were queued: 0 or 1.
@@ -135,7 +135,7 @@ class Due:
         """Write the held-back events that are due; return how many payments they are about."""
         if await SQL.any_held_back(connection, now=now) is None:
             return 0
-        known = await deliveries(connection, self.late_after)
+        lateness = await deliveries(connection, self.late_after)
         timely_since = now - self.late_after
         if self.test_clock_since:
             timely_since = min(timely_since, self.test_clock_since)
@@ -144,8 +144,8 @@ class Due:
             now=now,
             overdue_at=now - self.behind_max,
             timely_since=timely_since,
-            notified_until=known.notified_until,
-            is_late=known.are_late(now, self.late_after),
+            notified_until=lateness.notified_until,
+            is_late=lateness.are_late(now, self.late_after),
             most=self.batch_max,
         )
         payment_ids = [PaymentId(row["id"]) async for row in rows]

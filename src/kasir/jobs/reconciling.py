@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
-from typing import Final
 
 import structlog
 
@@ -40,9 +39,6 @@ from kasir.store import cases, payouts, reports
 from kasir.store.database import Connection, retried, transaction
 from kasir.store.payouts import PayoutRow, ReportRow, Twice
 from kasir.store.reports import Report
-
-#: After so many payments whose amounts agree, it is known how a file prints rupiah.
-_COMPARED_MIN: Final = 200
 
 _log = structlog.get_logger("kasir.reports")
 
@@ -102,6 +98,7 @@ class Reconciling:
             await self._write_batches(report, survey, totals)
         await self._find_twice(report, survey)
         await self._write_fees(report, survey)
+        await cases.close_replaced(self.stored.pool, report.id, self.stored.clock.now())
         counted = totals.belongs
         counts = survey.rows, counted[Belongs.OURS], counted[Belongs.FOREIGN]
         note = _note(survey, self.stored.rupiah)

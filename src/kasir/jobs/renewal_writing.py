@@ -168,8 +168,9 @@ class RenewalWriting:
         await SQL.write_turns(connection, **columns)
         await self._close(connection, results)
         await self._handle_losses(connection, results)
-        await self._write_history(connection, results)
         await self.outbox.write(connection, [event for one in results for event in one.events])
+        # The last statement, because it locks the sums of the day, which all turns write.
+        await self._write_history(connection, results)
 
     async def write_new(
         self, connection: Connection, subscription: Subscription, due_at: datetime, shop_key: str

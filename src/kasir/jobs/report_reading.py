@@ -9,12 +9,13 @@ from itertools import islice
 from typing import Final
 
 from kasir.clock import Clock
+from kasir.money import IDR
 from kasir.payments import fold
 from kasir.payments.payment import Payment
 from kasir.reconciliation import fees
 from kasir.reconciliation.amounts import Printing
 from kasir.reconciliation.arithmetic import Batches
-from kasir.reconciliation.comparing import captured, is_of_account
+from kasir.reconciliation.comparing import is_of_account, known_amounts
 from kasir.reconciliation.entries import Entry, ReportKind, Role
 from kasir.reconciliation.reading import RowFault, entries, kind_of
 from kasir.reconciliation.tables import TableReader
@@ -27,6 +28,8 @@ from kasir.store.vault import Vault
 
 #: After so many payments whose amounts agree, it is known how a file prints rupiah.
 _COMPARED_MIN: Final = 200
+#: What rows mean whose amounts the ledger has.
+_COMPARED: Final = frozenset({Role.SETTLED, Role.REFUNDED, Role.CHARGED_BACK})
 
 
 @dataclass(slots=True)
@@ -100,22 +103,22 @@ class StoredReports:
                     sample = survey.fees.setdefault(_fee_key(entry), fees.FeeSample())
                     sample.add(entry.gross * entry.rate, entry.fees)
             if survey.printing.compared < _COMPARED_MIN and self.rupiah is RupiahDecimals.DETECT:
-                await self._count_printing(survey.printing, settled)
+                await self._count_printing(survey.printing, own)
         return survey
 
     def _is_settled_by_ours(self, entry: Entry) -> bool:
         """Whether a row settles a payment with a method that Kasir takes."""
         return entry.role is Role.SETTLED and entry.method in self.methods
 
-    async def _count_printing(self, printing: Printing, settled: Sequence[Entry]) -> None:
-        """Count in which way the amounts of payments in rupiah agree with the ledger."""
-        rupiah = [entry for entry in settled if entry.gross_currency == "IDR"]
+    async def _count_printing(self, printing: Printing, own: Sequence[Entry]) -> None:
+        """Count in which way the amounts in rupiah agree with the ledger."""
+        rupiah = [entry for entry in own if entry.gross_currency == IDR and entry.role in _COMPARED]
         async with transaction(self.pool) as connection:
             ledger = await ledger_of(connection, rupiah)
         for entry in rupiah:
             payment = ledger.of(entry)
-            if payment and (expected := captured(entry, payment)):
-                printing.count(entry.gross, expected)
+            if payment:
+                printing.count(abs(entry.gross), known_amounts(entry, payment))
 
     async def read(
         self, report: Report

@@ -12,7 +12,7 @@ from typing import Final, Protocol
 
 import structlog
 
-from kasir.clock import SystemClock, pause
+from kasir.clock import Clock, SystemClock, pause
 from kasir.config import Settings
 from kasir.gateway.clock_check import ClockCheck
 from kasir.ids import PaymentId
@@ -24,6 +24,7 @@ from kasir.jobs.kinds import JobKind
 from kasir.jobs.renewing import Renewing
 from kasir.jobs.reports import Reports
 from kasir.jobs.together import Together
+from kasir.operations.today import sum_past_days
 from kasir.relay.relaying import Relay
 from kasir.requests.stored_methods import StoredMethods
 from kasir.shop_events.delivery import EventDelivery
@@ -46,6 +47,10 @@ class WorkerParts(Protocol):
     @property
     def settings(self) -> Settings:
         """The settings that Kasir was opened with."""
+
+    @property
+    def clock(self) -> Clock:
+        """Kasir's clock."""
 
     @property
     def pool(self) -> Pool:
@@ -221,7 +226,7 @@ async def find_due(
 
 
 async def _take_due(parts: WorkerParts) -> int:
-    """Queue jobs for due work; if the clocks disagree, only for events and the relay.
+    """Queue jobs for due work; if the clocks disagree, only for events, relay and reports.
 
     Returns:
         How many jobs were queued and how many held-back events were written, together.
@@ -242,14 +247,14 @@ async def _read_notices(parts: WorkerParts) -> bool:
 
 
 async def _clean(parts: WorkerParts, stop: asyncio.Event) -> None:
-    """Regularly clean up, encrypt old links, and retry failed jobs."""
+    """Regularly clean up, encrypt old links, retry failed jobs, and sum the days before today."""
     while not stop.is_set():
         await clean_once(parts, stop)
         await pause(parts.settings.limits.clean_every_s, stop)
 
 
 async def clean_once(parts: WorkerParts, stop: asyncio.Event) -> None:
-    """Clean up, encrypt old links, and retry failed jobs. A failure is logged, not raised."""
+    """Clean up, encrypt old links, retry failed jobs, sum past days. Errors are logged only."""
     limits = parts.settings.limits
     cleaning = Cleaning(
         pool=parts.pool,
@@ -267,6 +272,7 @@ async def clean_once(parts: WorkerParts, stop: asyncio.Event) -> None:
         retried = await failed.retry_automatically(parts.pool, retries, after_s, most)
         removed = await cleaning.clean(stop)
         await parts.reports.queue_search(engine.enqueue)
+        await sum_past_days(parts.pool, parts.clock.now())
         if retried or removed:
             _log.info("cleaned up", retried=retried, removed=removed)
     except Exception as error:  # noqa: BLE001  # The database may be unavailable; work goes on.

@@ -1,6 +1,8 @@
 """The overview of a day: what was paid, what waits, and what needs a person.
 
-A day begins at midnight in Jakarta. A payment belongs to the day on which it was created.
+A day begins at midnight in Jakarta. A payment belongs to the day on which it was created. The days
+before today are shown as the worker has summed them last. A day that it has not summed is summed
+for the page.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from typing import Final
 import msgspec
 
 from kasir.limits import Limits
+from kasir.operations.disputes import OpenDisputes, open_disputes
 from kasir.payments.status import Status
 from kasir.store import relay
 from kasir.store import today as store
@@ -135,20 +138,19 @@ class _Day:
         return [self.start + hour * _HOUR for hour in range((self.now - self.start) // _HOUR + 1)]
 
     @property
-    def days(self) -> list[datetime]:
-        """The beginnings of the last days, the oldest first."""
-        return [self.start - back * _DAY for back in reversed(range(_DAYS))]
+    def past_days(self) -> list[datetime]:
+        """The beginnings of the days before today, the oldest first."""
+        return [self.start - back * _DAY for back in range(_DAYS - 1, 0, -1)]
 
-    @property
-    def asked(self) -> list[Asked]:
-        """The sums of the overview: by status, of last week, by hour, by day."""
+    def asked(self, days: Sequence[datetime]) -> list[Asked]:
+        """The sums of the overview: by status, of last week, by hour, of some days."""
         paid, refused = Status.AUTHORISED, Status.REFUSED
         until, last_week = self.now + _HOUR, self.start - _WEEK
         return [
             *(Asked(status, self.start, until) for status in _SHOWN),
             *(Asked(status, last_week, self.now - _WEEK) for status in (paid, refused)),
             *(Asked(paid, hour, hour + _HOUR) for hour in self.hours),
-            *(Asked(paid, day, day + _DAY) for day in self.days),
+            *(Asked(paid, day, day + _DAY) for day in days),
         ]
 
 
@@ -160,20 +162,28 @@ def start_of_day(moment: datetime) -> datetime:
 async def today(pool: Pool, now: datetime, limits: Limits) -> Today:
     """Make the overview of the day of `now`, from a number of statements that does not grow."""
     day, most = _Day(start_of_day(now), now), limits.counts_max
-    sums = await store.sums(pool, day.asked)
+    stored = await store.paid_days(pool, day.past_days[0].date(), day.past_days[-1].date())
+    not_stored = [start for start in day.past_days if start.date() not in stored]
+    sums = await store.sums(pool, day.asked(not_stored))
     counts, queues = await figures(pool, now, most), await store.queues(pool, most)
     relayed = await relay.backlog(pool, most)
+    disputed = await open_disputes(pool, now, limits.disputes_counted_max)
     found = iter(sums)
     by_status = {status: next(found) for status in _SHOWN}
     last_week = {status: next(found) for status in (Status.AUTHORISED, Status.REFUSED)}
+    hours = [_period(start, next(found)) for start in day.hours]
+    stored |= {start.date(): next(found) for start in not_stored}
     return Today(
         at=now,
         since=day.start,
         payments={status: CountAndValue(one.count, one.value) for status, one in by_status.items()},
         authorisation_rate=_rate(by_status[Status.AUTHORISED], by_status[Status.REFUSED]),
         authorisation_rate_last_week=_rate(*last_week.values()),
-        hours=[_period(start, next(found)) for start in day.hours],
-        days=[_period(start, next(found)) for start in day.days],
+        hours=hours,
+        days=[
+            *(_period(start, stored[start.date()]) for start in day.past_days),
+            Period(day.start, sum(hour.count for hour in hours), sum(hour.value for hour in hours)),
+        ],
         waiting=Waiting(
             last_notice_at=queues.last_notice_at,
             unread_notices=counts.notices[NoticeState.UNREAD],
@@ -186,8 +196,17 @@ async def today(pool: Pool, now: datetime, limits: Limits) -> Today:
             relayed_seconds=seconds_since(relayed.since, now),
             subscriptions=counts.due,
         ),
-        needs_person=[*_needs(counts)],
+        needs_person=[*needs_of(counts, disputed, queues.cases)],
     )
+
+
+async def sum_past_days(pool: Pool, now: datetime) -> None:
+    """Store what was paid on each of the days before today that the overview shows.
+
+    A payment of an earlier day may still be paid or found to be unpaid, so all are summed again.
+    """
+    for start in _Day(start_of_day(now), now).past_days:
+        await store.sum_paid_day(pool, start.date(), start, start + _DAY)
 
 
 def _period(start: datetime, found: Sum) -> Period:
@@ -199,14 +218,17 @@ def _rate(paid: Sum, refused: Sum) -> float | None:
     return paid.count / decided if decided else None
 
 
-def _needs(counts: Figures) -> Iterator[Need]:
+def needs_of(counts: Figures, disputed: OpenDisputes, cases: int) -> Iterator[Need]:
     """What needs a person, the most urgent first."""
     needs: Sequence[tuple[str, int]] = (
+        ("disputes_due", disputed.due_soon),
         ("payments_unknown", counts.unknown),
         ("attempts_unconfirmed", counts.unconfirmed),
         ("notices_held", counts.notices[NoticeState.HELD]),
         ("jobs_failed", counts.failed_jobs),
         ("events_given_up", counts.given_up),
+        ("disputes_open", disputed.others),
+        ("cases_open", cases),
         ("notices_unknown", counts.notices[NoticeState.UNHEARD_OF]),
     )
     for what, count in needs:

@@ -8,7 +8,7 @@ readings, and `Printing` finds by the ledger which of them a file uses.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Final
@@ -77,10 +77,10 @@ class Printing:
         """How many amounts agreed with the ledger in one of the two ways."""
         return self.without + self.with_two
 
-    def count(self, amount: Decimal, minor_units: int) -> None:
-        """Count an amount of the file whose minor units the ledger has."""
-        self.without += amount == minor_units
-        self.with_two += amount.scaleb(_USUAL) == minor_units
+    def count(self, amount: Decimal, minor_units: Collection[int]) -> None:
+        """Count an amount of the file that, by the ledger, is one of these in minor units."""
+        self.without += amount in minor_units
+        self.with_two += amount.scaleb(_USUAL) in minor_units
 
     def decimals(self, setting: RupiahDecimals) -> Decimals:
         """The decimals to read the file with."""

@@ -28,6 +28,8 @@ def row_fault(entry: Entry) -> str:
     is_settlement = entry.kind is ReportKind.SETTLEMENT
     if entry.rate is None or not (is_settlement or entry.role in _WITH_NET):
         return ""
+    if not (entry.psp_reference or entry.gross_currency):
+        return ""  # A fee or a payout, which may have a net amount alone.
     expected = entry.gross * entry.rate - entry.fees
     if abs(expected - entry.net) <= _rounding(entry):
         return ""

@@ -15,7 +15,7 @@ from kasir.payments.sums import sums
 from kasir.reconciliation.amounts import Decimals
 from kasir.reconciliation.arithmetic import row_fault
 from kasir.reconciliation.cases import CaseKind, Finding
-from kasir.reconciliation.entries import Entry, Role
+from kasir.reconciliation.entries import Entry, ReportKind, Role
 from kasir.reconciliation.fees import FeeModel
 from kasir.reconciliation.tables import UnreadableRow
 
@@ -120,11 +120,18 @@ def compared(
                 batch=entry.batch,
             )
         )
-    if payment and entry.role is Role.SETTLED:
-        disproved.append(unsettled_key(payment.intent.id))
-    if payment and entry.role is Role.REFUNDED:
-        disproved.append(unrefunded_key(payment.intent.id, entry.modification))
+    if payment and entry.kind is ReportKind.SETTLEMENT:
+        disproved += _paid_out_keys(entry, payment)
     return Comparison(belongs, tuple(findings), tuple(disproved))
+
+
+def _paid_out_keys(entry: Entry, payment: Payment) -> list[str]:
+    """The cases that a payment, or a refund, is in no settlement details, which the row is."""
+    if entry.role is Role.SETTLED:
+        return [unsettled_key(payment.intent.id)]
+    if entry.role is Role.REFUNDED:
+        return [unrefunded_key(payment.intent.id, entry.modification)]
+    return []
 
 
 def unsettled_key(payment_id: str) -> str:
@@ -150,6 +157,26 @@ def captured(entry: Entry, payment: Payment) -> int | None:
         authorised = sums(payment.intent, payment.facts).authorised
         return authorised.get(entry.psp_reference) or payment.summary.captured.minor_units or None
     return payment.summary.captured.minor_units or None
+
+
+def known_amounts(entry: Entry, payment: Payment) -> set[int]:
+    """The amounts that a row may have by the ledger, in minor units; empty if none is known.
+
+    They are several if a payment has several refunds and the report does not name them.
+    """
+    match entry.role:
+        case Role.SETTLED:
+            amount = captured(entry, payment)
+            return {amount} if amount else set()
+        case Role.REFUNDED:
+            name = entry.modification
+            refunds = payment.summary.refunds
+            return {each.amount.minor_units for each in refunds if name in {"", each.name}}
+        case Role.CHARGED_BACK:
+            dispute = _dispute(payment.summary.disputes, entry.modification)
+            return {dispute.amount.minor_units} if dispute else set()
+        case _:
+            return set()
 
 
 def _key(check: str, entry: Entry) -> str:

@@ -91,7 +91,8 @@ def of_standard_webhook(
     url = wanted.public_url + STANDARD_PATH
     if not any(step.kind is not Kind.TEST for step in steps):
         says = f"{own.id} is active, is signed, and sends JSON and all events to {url}"
-        yield Line("the standard webhook", State.OK, says)
+        failing = "; Adyen says that deliveries fail" if own.has_error else ""
+        yield Line("the standard webhook", State.OK, f"{says}{failing}")
     if wanted.user is None and own.username:
         says = (
             f"{own.id} sends the user name {own.username}, and Kasir checks none; set"
@@ -138,6 +139,21 @@ def of_token_webhook(webhooks: Sequence[Webhook], wanted: Wanted) -> Line:
         f" cycle events, URL {url}; generate its HMAC key and set ADYEN_TOKEN_HMAC_KEY to it"
     )
     return Line(what, State.BY_HAND, says)
+
+
+def of_reports(wanted: Wanted) -> Line:
+    """Return the line about Adyen's reports, which no API can switch on."""
+    what, menu = "Adyen's reports", "Customer Area, Reports, switch on Settlement details as CSV"
+    if not wanted.has_report_user:
+        says = (
+            "if Kasir should compare them with its payments, only a person can set them up: in"
+            " Customer Area, Developers, API credentials, make a report user with the role Merchant"
+            f" Report Download role, and set KASIR_REPORT_USER and KASIR_REPORT_PASSWORD; in {menu}"
+        )
+        return Line(what, State.BY_HAND, says)
+    if wanted.is_report_received:
+        return Line(what, State.OK, "one was fetched lately")
+    return Line(what, State.BY_HAND, f"none was fetched lately; in {menu}")
 
 
 def of_others(own: Webhook | None, webhooks: Sequence[Webhook], wanted: Wanted) -> Iterator[Line]:

@@ -99,6 +99,8 @@ class Wanted:
         stored: The last key that `kasir setup` asked for; None if there is none.
         is_received: Whether a signed standard notification came lately.
         is_token_received: Whether a signed token notification came lately.
+        has_report_user: Whether KASIR_REPORT_USER is set.
+        is_report_received: Whether a report was fetched lately.
     """
 
     merchant_account: str
@@ -111,6 +113,8 @@ class Wanted:
     stored: AskedKey | None = None
     is_received: bool = False
     is_token_received: bool = False
+    has_report_user: bool = False
+    is_report_received: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from kasir.adyen.management import EVENT_CODES, JSON, STANDARD, Webhook
+from kasir.adyen.management import EVENT_CODES, JSON, STANDARD, TLS, UNENCRYPTED, Webhook
 from kasir.gateway.management import Refusal
 from kasir.setup import lines
 from kasir.setup.model import STANDARD_PATH, Kind, Line, Plan, Seen, State, Step, Wanted
@@ -29,12 +29,14 @@ def plan(seen: Seen, wanted: Wanted) -> Plan:
     webhooks = seen.webhooks
     if isinstance(webhooks, Refusal):
         found.append(Line("the standard webhook", State.FAULT, webhooks.says))
-        return Plan((*found, lines.of_token_webhook((), wanted)), (), "")
+        by_hand = lines.of_token_webhook((), wanted), lines.of_reports(wanted)
+        return Plan((*found, *by_hand), (), "")
     own = own_webhook(webhooks, wanted)
     steps = [*_steps(own, wanted)]
     if own:
         found += lines.of_standard_webhook(own, steps, webhooks, wanted)
-    found += [lines.of_token_webhook(webhooks, wanted), *lines.of_others(own, webhooks, wanted)]
+    found += [lines.of_token_webhook(webhooks, wanted), lines.of_reports(wanted)]
+    found += lines.of_others(own, webhooks, wanted)
     return Plan(tuple(found), tuple(steps), own.id if own else "")
 
 
@@ -83,7 +85,7 @@ def _steps(own: Webhook | None, wanted: Wanted) -> Iterator[Step]:
         if why := needs_key(own, wanted):
             says = f"generate a new HMAC key for the webhook {own.id}, because {why}, and store it"
             yield Step(Kind.MAKE_KEY, f"{says} in the database, encrypted")
-        if not changes and not why and wanted.is_received:
+        if not changes and not why and wanted.is_received and not own.has_error:
             return
     yield Step(Kind.TEST, "have Adyen send a test notification, and wait until Kasir has stored it")
 
@@ -113,9 +115,12 @@ def _changes(own: Webhook, wanted: Wanted) -> dict[str, Any]:
         "additionalSettings": set(EVENT_CODES) <= {*own.event_codes},
     }
     if wanted.user is not None:
-        is_authenticated = own.username == wanted.user and own.has_password
+        # Adyen does not show the password. While notifications are refused, it may be a wrong one.
+        is_authenticated = own.username == wanted.user and own.has_password and not own.has_error
         is_right |= {"username": is_authenticated, "password": is_authenticated}
     changes = {name: fields[name] for name, right in is_right.items() if not right}
+    if own.encryption_protocol == UNENCRYPTED and wanted.public_url.startswith("https:"):
+        changes["encryptionProtocol"] = TLS
     if "additionalSettings" in changes:
         # A list that is sent replaces the earlier list (a guess), which may have more events.
         codes = [*own.event_codes, *(code for code in EVENT_CODES if code not in own.event_codes)]
@@ -135,6 +140,8 @@ def _change_text(name: str, own: Webhook, wanted: Wanted) -> str:
         case "additionalSettings":
             missing = [code for code in EVENT_CODES if code not in own.event_codes]
             return f"add the events {' and '.join(missing)}"
+        case "encryptionProtocol":
+            return f"encryption from none to {TLS}"
         case "username":
             return f"user name to {wanted.user}"
         case _:

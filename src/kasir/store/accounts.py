@@ -136,7 +136,21 @@ async def change(
         pool, name=name, settings=sealed, is_enabled=is_enabled, now=now
     )
     if not changed:
-        raise SettingError("NAME", f"there is no account {name!r}; `kasir account list` lists them")
+        raise _no_account(name)
+
+
+async def disable(pool: Pool, name: str, now: datetime) -> None:
+    """Disable an account, also one whose settings cannot be decrypted.
+
+    Raises:
+        SettingError: There is no account of that name.
+    """
+    if not (await SQL.is_made(pool) and await SQL.disable(pool, name=name, now=now)):
+        raise _no_account(name)
+
+
+def _no_account(name: str) -> SettingError:
+    return SettingError("NAME", f"there is no account {name!r}; `kasir account list` lists them")
 
 
 async def tables(pool: Pool) -> dict[str, str]:

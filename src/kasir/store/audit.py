@@ -112,7 +112,7 @@ async def acts(pool: Pool, most: int, before_id: int | None = None) -> list[Audi
 
 
 async def acts_on_people(
-    pool: Pool, account: str, most: int, before_id: int | None = None, *, is_first: bool
+    pool: Pool, account: str, most: int, before_id: int | None = None, *, is_default_account: bool
 ) -> list[AuditRow]:
     """Return the sign-ins and acts on people that the admins of an account may see, newest first.
 
@@ -121,10 +121,14 @@ async def acts_on_people(
         account: The account.
         most: How many at most.
         before_id: Only those older than this row.
-        is_first: Whether it is the account of the environment.
+        is_default_account: Whether it is the account of the environment.
     """
     rows = SQL.acts_on_people(
-        pool, before_id=before_id or _NEWEST, account=account, is_first=is_first, most=most
+        pool,
+        before_id=before_id or _NEWEST,
+        account=account,
+        is_default_account=is_default_account,
+        most=most,
     )
     return [_row(row) async for row in rows]
 

@@ -61,6 +61,11 @@ async def close_disproved(
         await SQL.close_disproved(connection, keys=list(keys), report_id=report_id, now=now)
 
 
+async def close_replaced(pool: Pool, report_id: int, now: datetime) -> None:
+    """Close the open cases of rows that an earlier file of a report's name has and it has not."""
+    await SQL.close_replaced(pool, report_id=report_id, now=now)
+
+
 async def close(pool: Pool, case_id: int, why: str, closed_by: str, now: datetime) -> bool:
     """Close an open case with a person's reason; False if it is not open or does not exist."""
     row = await SQL.close_by_hand(pool, id=case_id, why=why, closed_by=closed_by, now=now)

@@ -63,6 +63,8 @@ _OF_RELAY: Final[Mapping[str, DeliveryState]] = {
     "skipped": DeliveryState.SKIPPED,
     "dropped": DeliveryState.DROPPED,
 }
+#: The states that few relayed notices have.
+_OF_FEW: Final = frozenset({DeliveryState.WAITING, DeliveryState.DROPPED})
 _RELAY_STATES: Final = {state: name for name, state in _OF_RELAY.items()}
 
 
@@ -163,6 +165,8 @@ async def of_relay(
     }
     if wanted.payment:
         found = RELAY.relayed_of(pool, payment_id=wanted.payment, **parameters)
+    elif wanted.event and wanted.state not in _OF_FEW:
+        found = RELAY.relayed_of_code(pool, last=INT64_MAX, **parameters)
     else:
         found = RELAY.relayed(pool, **parameters)
     return await _relayed_with_tries(pool, [row async for row in found])

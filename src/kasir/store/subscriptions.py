@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import date, datetime
+from datetime import date, datetime, time, timedelta
 from fractions import Fraction
 from itertools import groupby
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 from kasir.errors import NotFound
 from kasir.store.database import Pool, queries
 from kasir.store.subscription_rows import RenewalRows, plan_columns, plan_of, subscription_of
 from kasir.subscriptions.metrics import Counted
-from kasir.subscriptions.plan import Plan
+from kasir.subscriptions.plan import HOME_ZONE, Plan
 from kasir.subscriptions.renewal import Outcome, Renewal
 from kasir.subscriptions.states import State
 from kasir.subscriptions.subscription import Subscription
@@ -109,14 +110,22 @@ class SubscriptionBook:
             if one in rows
         ]
 
-    async def changes_by_day(self, time_zone: str, until: datetime) -> list[Counted]:
+    async def changes_by_day(self, time_zone: str, first: date, last: date) -> list[Counted]:
         """Return how often each change happened on each day, and its effect on monthly revenue.
 
         Args:
             time_zone: The time zone of the days (IANA name).
-            until: Only changes before this time count.
+            first: The first day that is of interest. Earlier changes are summed by other days.
+            last: The last day.
         """
-        rows = SQL.changes_by_day(self.pool, time_zone=time_zone, until=until)
+        until = last + timedelta(days=1)
+        if time_zone == HOME_ZONE:
+            rows = SQL.changes_by_day(self.pool, until_day=until)
+        else:
+            begin, end = (
+                datetime.combine(day, time(), ZoneInfo(time_zone)) for day in (first, until)
+            )
+            rows = SQL.changes_by_day_in(self.pool, time_zone=time_zone, since=begin, until=end)
         return [_counted(row) async for row in rows]
 
 

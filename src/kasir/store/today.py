@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Final
 
 from kasir.payments.status import Status
@@ -37,11 +37,13 @@ class Queues:
     Attributes:
         jobs: Jobs that wait for a worker.
         failing: Events whose delivery failed and is tried again.
+        cases: Open cases of reconciliation.
         last_notice_at: When Adyen's last notification about a payment came; None without one.
     """
 
     jobs: int
     failing: int
+    cases: int
     last_notice_at: datetime | None
 
 
@@ -56,7 +58,18 @@ async def sums(pool: Pool, asked: Sequence[Asked]) -> list[Sum]:
     return [Sum(row["count"], row["value"]) async for row in rows]
 
 
+async def paid_days(pool: Pool, first: date, last: date) -> dict[date, Sum]:
+    """Return what was paid on days, as far as `sum_paid_day` has stored it."""
+    rows = SQL.paid_days(pool, first=first, last=last)
+    return {row["day"]: Sum(row["count"], row["value"]) async for row in rows}
+
+
+async def sum_paid_day(pool: Pool, day: date, since: datetime, until: datetime) -> None:
+    """Sum what was paid of the payments of a day, and store the sum."""
+    await SQL.sum_paid_day(pool, day=day, since=since, until=until)
+
+
 async def queues(pool: Pool, most: int) -> Queues:
     """Return what waits, each counted up to `most`."""
     row = await SQL.queues(pool, most=most)
-    return Queues(row["jobs"], row["failing"], row["last_notice_at"])
+    return Queues(row["jobs"], row["failing"], row["cases"], row["last_notice_at"])

@@ -8,7 +8,7 @@ The processes of `kasir serve --workers` write to files in one folder, and each 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Final
+from typing import Final, Literal
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, Metric, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
@@ -27,6 +27,9 @@ _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "O
 #: Seconds. GoPay's answers take up to a few seconds, and a call is given up after 10.
 _BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
+#: Why the server refuses a request, or a connection.
+Refused = Literal["too_long", "too_slow", "malformed", "busy", "too_many_connections"]
+
 #: Not the default one of prometheus_client, which belongs to the application.
 _registry: Final = CollectorRegistry()
 
@@ -41,6 +44,12 @@ _http_seconds: Final = Histogram(
     "Seconds until the answer to a request began",
     ["method", "route"],
     buckets=_BUCKETS,
+    registry=_registry,
+)
+_http_refused: Final = Counter(
+    "kasir_http_refused",
+    "Requests and connections that the server refused before Kasir saw them, by reason",
+    ["reason"],
     registry=_registry,
 )
 _adyen_calls: Final = Counter(
@@ -95,6 +104,11 @@ def http_request(method: str, route: str, status: int, seconds: float) -> None:
     method, route = method if method in _METHODS else "other", route or "none"
     _http_requests.labels(method, route, _class(status)).inc()
     _http_seconds.labels(method, route).observe(seconds)
+
+
+def http_refused(reason: Refused) -> None:
+    """Count a request or a connection that the server itself refused."""
+    _http_refused.labels(reason).inc()
 
 
 def adyen_call(call: str, status: int | None, seconds: float) -> None:

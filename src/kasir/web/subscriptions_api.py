@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, timedelta
 from http import HTTPStatus
 from typing import Annotated, Final
 from zoneinfo import ZoneInfo, available_timezones
@@ -290,8 +290,7 @@ async def get_subscription_metrics(
     if not 0 <= (last - first).days < _METRICS_DAYS_MAX:
         cure = f"must be a day up to `to`, and at most {_METRICS_DAYS_MAX} days before its end."
         raise InvalidRequest([Fault("from", cure)])
-    end = datetime.combine(last + timedelta(days=1), time(), ZoneInfo(zone)).astimezone(UTC)
-    counted = await parts.subscriptions.changes_by_day(zone, end)
+    counted = await parts.subscriptions.changes_by_day(zone, first, last)
     return MetricsOut(time_zone=zone, days=[_day_out(day) for day in by_day(counted, first, last)])
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import permutations
@@ -34,6 +34,8 @@ AMOUNTS: Final = {FIRST: 31_337, SECOND: 42_424}
 #: The reference and the shopper that both accounts have.
 REFERENCE: Final = "ORDER-1001"
 SHOPPER: Final = "shopper-77"
+#: The storedPaymentMethodId of the token of both.
+STORED_ID: Final = "M5N7TQ4TG5PFWR50"
 HMAC_KEYS: Final = {FIRST: KEY, SECOND: OTHER_KEY}
 #: Paths that have nothing of an account, or only what concerns the whole program.
 OF_NO_ACCOUNT: Final = (
@@ -43,7 +45,7 @@ OF_NO_ACCOUNT: Final = (
     "/pay/colour/",
     "/pay/logo/",
     "/api/openapi.json",
-    "/desk",  # Needs a person: tests/integration/desk/test_two_accounts.py.
+    "/desk",  # Needs a person: test_desk_isolation.py.
 )
 #: How the paths of Adyen's calls begin, whose versions all have the same attempts.
 VERSION: Final = re.compile("^/v[0-9]+")
@@ -254,7 +256,7 @@ async def owned_by(shops: Shops, account: str) -> Owned:
         "link_id": link.json()["id"],
         "plan_id": plan.json()["id"],
         "subscription_id": subscription.json()["id"],
-        "stored_id": "M5N7TQ4TG5PFWR50",
+        "stored_id": STORED_ID,
         "token_id": stored,
         "delivery_id": events[0]["id"],
         "notice_id": str(first + 1),
@@ -432,11 +434,13 @@ def is_empty(attempt: Attempt, text: str) -> bool:
     return not any(fields.values()) if isinstance(fields, dict) else False
 
 
-async def rows_of(parts: Parts) -> str:
-    """All rows of all tables of an account, but the job engine's."""
+async def rows_of(parts: Parts, but: Sequence[str] = ()) -> str:
+    """All rows of all tables of an account, but those of some tables and of the job engine."""
     tables = await parts.pool.fetch(
         "SELECT quote_ident(tablename) AS name FROM pg_tables"
-        " WHERE schemaname = current_schema() AND tablename NOT LIKE 'pgqueuer%' ORDER BY 1"
+        " WHERE schemaname = current_schema() AND tablename NOT LIKE 'pgqueuer%'"
+        " AND tablename <> ALL ($1) ORDER BY 1",
+        list(but),
     )
     texts = [
         await parts.pool.fetchval(
@@ -464,7 +468,7 @@ def token_notification(account: str) -> bytes:
     data = {
         "merchantAccount": account,
         "shopperReference": SHOPPER,
-        "storedPaymentMethodId": "M5N7TQ4TG5PFWR50",
+        "storedPaymentMethodId": STORED_ID,
         "type": "gopay_wallet",
     }
     body = {

@@ -22,7 +22,8 @@ from twin_fixtures import KEY, OTHER_KEY, listening, serving
 FILE = Path(__file__).parent / "state_of_0_1.json"
 #: Unused fields of a payment, which later versions do not write.
 REMOVED = ("channel", "decided_at")
-#: What later versions added: to the state, to an endpoint, and the kinds of tasks.
+#: What later versions added: to the state, to an endpoint, and the kinds of tasks. A wallet
+#: has `spent` too, and a payment `taken`.
 ADDED = ("books", "reports")
 ADDED_TO_ENDPOINTS = ("communicationFormat", "includeEventCodes", "id", "type", "other")
 ADDED_TASKS = {"announce_report", "close_batch"}
@@ -34,6 +35,10 @@ def _without_added(state: dict[str, Any]) -> dict[str, Any]:
     for endpoint in state["endpoints"].values():
         for name in ADDED_TO_ENDPOINTS:
             del endpoint[name]
+    for wallet in state["wallets"].values():
+        del wallet["spent"]
+    for payment in state["payments"].values():
+        del payment["taken"]
     return state
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import sys
 from dataclasses import dataclass
 
@@ -97,7 +98,7 @@ def test_a_change_seals_the_settings_with_the_current_key(
     line = f"ADYEN_HMAC_KEY={OTHER_KEY}\n"
     kasir("account", "add", NAME, "--from-stdin", stdin=line, KASIR_SECRET_KEY=earlier, **common)
     listed = [kasir("account", "list", KASIR_SECRET_KEY=later, **common).stdout]
-    refused = kasir("account", "disable", NAME, KASIR_SECRET_KEY=later, **common)
+    refused = kasir("account", "change", NAME, KASIR_SECRET_KEY=later, **common)
     kasir("account", "change", NAME, KASIR_SECRET_KEY=f"{later},{earlier}", **common)
     listed.append(kasir("account", "list", KASIR_SECRET_KEY=later, **common).stdout)
 
@@ -105,6 +106,24 @@ def test_a_change_seals_the_settings_with_the_current_key(
     assert "give the earlier key" in refused.stderr
     assert ["no KASIR_SECRET_KEY opens its settings" in text for text in listed] == [True, False]
     assert ["ADYEN_HMAC_KEY" in text for text in listed] == [False, True]
+
+
+def test_an_account_whose_settings_no_key_decrypts_is_disabled_and_keeps_them(
+    fresh_database: str, shell: Shell
+) -> None:
+    earlier, later = "the-earlier-key-of-32-characters", "the-current-key-of-32-characters"
+    common, kasir = TWIN | {"KASIR_DATABASE_URL": fresh_database}, shell.run
+    line = f"ADYEN_HMAC_KEY={OTHER_KEY}\n"
+    kasir("account", "add", NAME, "--from-stdin", stdin=line, KASIR_SECRET_KEY=earlier, **common)
+    disabled = kasir("account", "disable", NAME, KASIR_SECRET_KEY=later, **common)
+    listed = [
+        kasir("account", "list", KASIR_SECRET_KEY=secret, **common).stdout
+        for secret in (later, earlier)
+    ]
+
+    assert (disabled.returncode, disabled.stderr) == (0, "")
+    assert "disabled, no KASIR_SECRET_KEY opens its settings" in listed[0]
+    assert re.search(rf"^{NAME} +disabled .*ADYEN_HMAC_KEY$", listed[1], re.MULTILINE)
 
 
 def test_a_setting_or_a_name_that_cannot_be_used_is_refused_in_one_line(

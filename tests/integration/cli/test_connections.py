@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import re
+from collections.abc import Awaitable, Callable
 
 import pytest
 
 from kasir.cli.connections import BoundedHttp
 from kasir.demo.client import until
+from kasir.telemetry import metrics
 from served import OUTSIDE_ADDRESS, OutsideConnection, Served, served
 
 #: The start of a payment request; each test adds the rest.
@@ -419,3 +422,64 @@ async def test_pipelined_requests_are_both_answered(
         response = await response_to(kasir, live + b"\r\n" + live + b"Connection: close\r\n\r\n")
 
     assert response.count(b"HTTP/1.1 200") == 2
+
+
+def refused(reason: str) -> float:
+    """How much was refused for this reason, as the metrics of this process say."""
+    text = metrics.text("TwinMerchant", are_several=False).decode()
+    rows = re.findall(rf'^kasir_http_refused_total{{reason="{reason}"}} (\S+)$', text, re.MULTILINE)
+    return float(rows[0]) if rows else 0.0
+
+
+async def too_long(kasir: Served) -> None:
+    """A request whose head is too long."""
+    connection = await kasir.connect()
+    connection.send(REQUEST_START + b"X-Long: " + b"a" * 1100 + b"\r\n\r\n")
+    await connection.receive_all()
+
+
+async def too_slow(kasir: Served) -> None:
+    """A request that never becomes complete."""
+    connection = await kasir.connect()
+    connection.send(REQUEST_START)
+    await connection.receive_all()
+
+
+async def malformed(kasir: Served) -> None:
+    """Bytes that are not HTTP."""
+    connection = await kasir.connect()
+    connection.send(b"\x16\x03\x01 hello\r\n\r\n")
+    await connection.receive_all()
+
+
+async def busy(kasir: Served) -> None:
+    """A request while all connections are answered."""
+    streams = await open_streams(kasir, 2)
+    await response_to(kasir, REQUEST_START + b"Content-Length: 0\r\n\r\n")
+    for stream in streams:
+        await stream.leave()
+
+
+async def too_many_connections(kasir: Served) -> None:
+    """Connections that send nothing, one more than there may be."""
+    opened = [await kasir.connect() for _ in range(3)]
+    await opened[0].receive_all()
+    for connection in opened[1:]:
+        await connection.leave()
+
+
+@pytest.mark.parametrize("refuse", [too_long, too_slow, malformed, busy, too_many_connections])
+async def test_what_the_server_itself_refuses_is_counted_by_its_reason(
+    fresh_database: str, refuse: Callable[[Served], Awaitable[None]]
+) -> None:
+    async with served(
+        fresh_database,
+        request_head_bytes_max=1000,
+        request_head_s=0.2 if refuse is too_slow else 60.0,
+        connections_max=2 if refuse in {busy, too_many_connections} else 100,
+    ) as kasir:
+        before = refused(refuse.__name__)
+        await refuse(kasir)
+        after = refused(refuse.__name__)
+
+    assert after == before + 1

@@ -1,7 +1,8 @@
-"""`kasir desk user` adds, lists, changes and disables the people of the desk."""
+"""`kasir desk user` adds, lists, changes and disables people; `kasir desk audit` lists acts."""
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import os
@@ -13,6 +14,7 @@ import pytest
 from command import TWIN, is_one_line
 from kasir.cli.main import main
 from postgres import ask
+from two_accounts import SECOND, add_account, variables_of
 
 # Cyclopts warns if a test passes no arguments; these tests set sys.argv as a shell does.
 pytestmark = pytest.mark.filterwarnings("ignore:Cyclopts application invoked without tokens")
@@ -29,12 +31,16 @@ class Shell:
 
     def run(self, *arguments: str, stdin: str = "") -> tuple[int, str, str]:
         """Run `kasir desk user`; returns the exit code, the output and the errors."""
+        return self.desk("user", *arguments, stdin=stdin)
+
+    def desk(self, *arguments: str, stdin: str = "") -> tuple[int, str, str]:
+        """Run `kasir desk`."""
         for name in list(os.environ):
             if name.startswith(("ADYEN_", "KASIR_")):
                 self.monkeypatch.delenv(name)
         for name, text in {**TWIN, "KASIR_DATABASE_URL": self.database}.items():
             self.monkeypatch.setenv(name, text)
-        self.monkeypatch.setattr(sys, "argv", ["kasir", "desk", "user", *arguments])
+        self.monkeypatch.setattr(sys, "argv", ["kasir", "desk", *arguments])
         self.monkeypatch.setattr(sys, "stdin", io.StringIO(stdin))
         code = 0
         try:
@@ -165,3 +171,48 @@ def test_each_change_is_in_the_audit_log(shell: Shell) -> None:
         f"person.{act} (command line) done"
         for act in ("add", "set_role", "disable", "enable", "reset_password", "remove_role")
     )
+
+
+_ACTS = """
+INSERT INTO audit (at, is_about_people, account, person, address, act, subject, reason, before)
+VALUES ('2026-11-26T05:00:00Z', false, 'TwinMerchant', 'sari', '', 'payment.refund', 'pay_1',
+        'one cup' || chr(10) || 'was cold', '{"refunded": 0}'),
+       ('2026-11-26T06:00:00Z', false, 'TwinMerchant', 'budi', '', 'api_key.add', 'till', 'new',
+        '{}')
+RETURNING id
+"""
+
+
+def test_the_acts_of_an_account_are_listed_newest_first(shell: Shell) -> None:
+    shell.run("add", "sari", "--role", "act")
+    ask(shell.database, _ACTS)
+    code, out, _ = shell.desk("audit")
+    rows = json.loads(shell.desk("audit", "--json")[1])
+    newest = json.loads(shell.desk("audit", "--json", "--most", "1")[1])
+
+    assert code == 0
+    assert out.splitlines()[0].endswith('till  started  "new"')
+    assert out.splitlines()[1].endswith('pay_1  started  "one cup\\nwas cold"')
+    assert out.splitlines()[2:] == ["2 acts"]
+    assert [row["person"] for row in rows] == ["budi", "sari"]
+    assert rows[1]["before"] == {"refunded": 0}
+    assert newest == rows[:1]
+
+
+def test_acts_on_people_are_listed_apart(shell: Shell) -> None:
+    shell.run("add", "sari", "--role", "act")
+    (row,) = json.loads(shell.desk("audit", "--people", "--json")[1])
+
+    assert (row["act"], row["subject"], row["outcome"]) == ("person.add", "sari", "done")
+    assert row["after"] == {"role": "act"}
+
+
+async def test_the_acts_of_each_account_are_its_own(shell: Shell) -> None:
+    await add_account(shell.database, SECOND, variables_of(SECOND))
+    await asyncio.to_thread(ask, shell.database, _ACTS)
+    second = await asyncio.to_thread(shell.desk, "audit", "--account", SECOND)
+    nowhere = await asyncio.to_thread(shell.desk, "audit", "--account", "Nowhere")
+
+    assert second[:2] == (0, "0 acts\n")
+    assert nowhere[0] == 1
+    assert "--account" in nowhere[2]

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import re
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
 from desk_client import OpenDesk, open_desk, text_of
 from fakes import KEY
+from kasir.desk.navigation import sections
+from kasir.desk.texts import LANGUAGES
+from kasir.desk.today import WHERE
+from kasir.operations.disputes import OpenDisputes
+from kasir.operations.today import needs_of
 from kasir.people.roles import Role
 from kasir.store import api_keys
+from kasir.store.figures import Figures
+from kasir.store.inbox import NoticeState
 from opened_kasir import a_database
 
 
@@ -31,6 +39,25 @@ async def test_the_start_page_shows_what_needs_a_person_first(postgres_dsn: str)
     assert page.text.count("data:image/svg+xml;base64,") == 2
     assert "Perlu ditangani" in text_of(indonesian)
     assert 'lang="id"' in kept.text
+
+
+async def test_every_need_has_a_text_and_leads_to_a_page(desk: OpenDesk) -> None:
+    figures = Figures(dict.fromkeys(NoticeState, 1), 0, 1, 1, 0, 0, 0, 1, 0, 1)
+    needs = [need.what for need in needs_of(figures, OpenDisputes(1, 1), 1)]
+    async with desk.signed_in("leads", Role.VIEW) as person:
+        pages = [await person.see(visible_url(what)) for what in needs]
+
+    assert sorted(needs) == sorted(WHERE)
+    assert [page.status_code for page in pages] == [200] * len(needs)
+    for texts in LANGUAGES.values():
+        assert [what for what in needs if f"need_{what}" not in texts] == []
+
+
+def visible_url(what: str) -> str:
+    """The URL of the page about a need."""
+    key, query = WHERE[what]
+    (path,) = [section.path for section in sections(Role.VIEW) if section.key == key]
+    return f"{path}?{urlencode(query)}"
 
 
 async def test_the_settings_show_no_secret(postgres_dsn: str) -> None:

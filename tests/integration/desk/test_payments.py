@@ -154,6 +154,8 @@ async def test_a_refund_moves_money_only_after_a_second_look(paying: PayingDesk)
     assert before == []
     assert "Refund Rp10.000 of the payment ORDER-look to the shopper?" in text_of(page)
     assert "pay_look" in text_of(page)
+    assert "Still refundable Rp25.000" in text_of(page)
+    assert f'<a href="{path}">Back</a>' in page.text
     assert done.headers["location"] == f"{path}?done=payment_changed"
     assert [body["amount"] for body in paying.sent("PSP-look")] == [
         {"currency": "IDR", "value": 10_000}

@@ -12,9 +12,12 @@ from playwright.async_api import Browser, Page, expect
 from accessibility import axe_faults
 from browser import TIMEOUT_MS, desktop, phone, picture
 from desk_client import PASSWORD, served
+from fakes import NOW, FrozenClock
 from form_shop import assert_fits
+from integration.reconciliation.reconciliation_setup import Reconciler
 from kasir.people.roles import Role
 from paying_desk import PayingDesk, paying
+from report_files import settled
 
 __all__ = ["paying"]
 
@@ -47,6 +50,8 @@ async def test_a_person_finds_a_payment_and_a_double_click_refunds_a_part_once(
     browser: Browser, paying: PayingDesk, url: str, case: str
 ) -> None:
     await paying.paid(f"walk{case}", shopper_reference="shopper-77")
+    reconciler = Reconciler(paying.open.parts, FrozenClock(NOW))
+    await reconciler.give_batch([settled(f"PSP-walk{case}")], int(case))
     async with CASES[case](browser, locale="en-GB") as page:
         await page.goto(f"{url}/desk/payments")
         await page.get_by_label("Name").fill("sari")

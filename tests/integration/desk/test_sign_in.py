@@ -57,7 +57,7 @@ async def test_a_person_signs_in_and_out(desk: OpenDesk) -> None:
         assert "Secure" not in cookie
         assert await is_in(person)
         kept = dict(person.http.cookies)
-        await person.post("/desk/logout")
+        await person.sign_out()
         assert not await is_in(person)
         person.http.cookies.update(kept)
 
@@ -317,7 +317,7 @@ async def test_a_desk_that_is_switched_off_is_an_unknown_path(postgres_dsn: str,
 async def test_every_sign_in_is_in_the_audit_log(desk: OpenDesk) -> None:
     async with desk.signed_in("logged") as person:
         await person.sign_in("wrong")
-        await person.post("/desk/logout")
+        await person.sign_out()
     async with desk.browser() as stranger:
         await stranger.sign_in("wrong", "a password typed as a name")
     rows = await desk.parts.pool.fetch(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -9,10 +10,21 @@ from typing import Any
 import pytest
 
 from app_client import app_client
+from fakes import FrozenClock
+from integration.shop_events.account import PaidAccount
+from integration.shop_events.test_dispute_events import (
+    ANNOUNCED,
+    CHARGED_BACK,
+    DEADLINE,
+    LOST,
+)
+from kasir.jobs.worker import clean_once
 from kasir.limits import Limits
 from kasir.operations.today import today
+from kasir.store import cases
 from kasir.store.database import Pool
 from kasir.wiring import Parts
+from ledger_rows import add_payout_and_case
 from opened_kasir import kasir_on
 
 #: A Thursday, 12.30 in Jakarta; its day began at 17.00 UTC of Wednesday.
@@ -64,6 +76,22 @@ async def test_a_payment_belongs_to_the_day_and_hour_in_jakarta(fresh_database: 
     assert found.days[-1].start == MIDNIGHT
 
 
+async def test_days_before_today_are_shown_as_the_worker_has_summed_them(
+    fresh_database: str,
+) -> None:
+    yesterday = MIDNIGHT - timedelta(hours=1)
+    async with kasir_on(fresh_database, clock=FrozenClock(NOW)) as kasir:
+        await insert(kasir.pool, [("authorised", yesterday, 1000), ("pending", yesterday, 50)])
+        await clean_once(kasir, asyncio.Event())
+        await kasir.pool.execute("UPDATE payment SET status = 'authorised'")
+        before = await today(kasir.pool, NOW, Limits())
+        await clean_once(kasir, asyncio.Event())
+        after = await today(kasir.pool, NOW, Limits())
+
+    assert [(day.count, day.value) for day in before.days] == [*[(0, 0)] * 12, (1, 1000), (0, 0)]
+    assert [(day.count, day.value) for day in after.days] == [*[(0, 0)] * 12, (2, 1050), (0, 0)]
+
+
 async def test_the_rate_is_compared_with_the_same_part_of_the_same_weekday(
     fresh_database: str,
 ) -> None:
@@ -108,6 +136,42 @@ async def test_what_needs_a_person_is_named_and_nothing_else(fresh_database: str
     assert (found.waiting.unread_notices, found.waiting.unread_notices_seconds) == (1, 90)
     assert (found.waiting.events, found.waiting.events_failing) == (2, 1)
     assert found.waiting.last_notice_at == NOW - timedelta(seconds=90)
+
+
+async def test_disputes_and_cases_need_a_person_until_they_are_answered_or_closed(
+    fresh_database: str,
+) -> None:
+    async with kasir_on(fresh_database) as kasir:
+        account = PaidAccount(kasir)
+        for kind in (ANNOUNCED, CHARGED_BACK, LOST):
+            _, psp = await account.create_paid()
+            await account.receives(account.psp(), originalReference=psp, **kind)
+        case = await add_payout_and_case(kasir.pool, "batch-1", 25_000)
+        deadline = datetime.fromisoformat(DEADLINE)
+        moments = (
+            deadline - timedelta(days=7, seconds=1),
+            deadline - timedelta(days=7),
+            deadline + timedelta(seconds=1),
+            deadline + timedelta(days=90),
+        )
+        found = [
+            {
+                need.what: need.count
+                for need in (await today(kasir.pool, moment, Limits())).needs_person
+            }
+            for moment in moments
+        ]
+        await cases.close(kasir.pool, case, "explained", "sari", NOW)
+        calm = await today(kasir.pool, moments[-1], Limits())
+
+    assert found == [
+        {"disputes_open": 2, "cases_open": 1},  # One without a deadline, one with a later one.
+        {"disputes_due": 1, "disputes_open": 1, "cases_open": 1},
+        {"disputes_open": 1, "cases_open": 1},
+        {"cases_open": 1},
+    ]
+    assert next(iter(found[1])) == "disputes_due"
+    assert calm.needs_person == []
 
 
 async def test_the_sums_are_read_from_the_index_alone(fresh_database: str) -> None:

@@ -15,7 +15,7 @@ from structlog.testing import capture_logs
 
 from app_client import app_client
 from fake_server import FakeServer, Handler, plain, serving
-from fakes import NOW, FrozenClock, envelope, notification_item
+from fakes import KEY, NOW, OTHER_KEY, FrozenClock, envelope, notification_item
 from kasir.doctor.reports import check_reports
 from kasir.gateway.account_checks import Finding
 from kasir.jobs.worker import work
@@ -24,6 +24,7 @@ from kasir.wiring import Parts, open_parts
 from ledger_rows import add_paid, amount_of
 from opened_kasir import settings_on, until
 from report_files import csv_of, payout, settled
+from two_accounts import FIRST, SECOND, add_account, two_accounts, variables_of
 
 NAME = "settlement_detail_report_batch_12.csv"
 PATH = f"/reports/download/MerchantAccount/TwinMerchant/{NAME}"
@@ -85,6 +86,11 @@ async def announcing(fresh_database: str) -> AsyncIterator[Announcing]:
 def got(adyen: FakeServer) -> list[tuple[str, dict[str, str]]]:
     """The requests for reports."""
     return [(line, headers) for line, headers, _ in adyen.asked if "/reports/" in line]
+
+
+def says(findings: list[Finding]) -> list[tuple[bool, str]]:
+    """Whether each check of the doctor is well, and what it says."""
+    return [(finding.is_well, finding.says) for finding in findings]
 
 
 async def test_an_announced_report_is_fetched_by_the_report_user_and_reconciled(
@@ -180,13 +186,90 @@ async def test_a_report_that_breaks_off_is_fetched_again_from_its_beginning(
     assert (await announcing.report())["size_bytes"] == len(CONTENT)
 
 
-async def test_a_report_that_is_too_large_is_not_stored(announcing: Announcing) -> None:
-    announcing.adyen.handler = plain(200, CONTENT + b" " * 100_000)
+@pytest.mark.parametrize(
+    ("size", "state", "error"),
+    [(100_000, "reconciled", ""), (100_001, "announced", "longer than 100000 bytes")],
+)
+async def test_a_report_of_the_most_bytes_is_read_and_one_with_a_byte_more_is_not(
+    announcing: Announcing, size: int, state: str, error: str
+) -> None:
+    content = CONTENT.replace(b"ORDER-PSP-1", b"ORDER-PSP-1" + b"x" * (size - len(CONTENT)))
+    announcing.adyen.handler = plain(200, content)
     await announcing.announce()
     await announcing.take_due()
     report = await announcing.report()
 
-    assert (report["state"], report["error"]) == ("announced", "TooLong")
+    assert len(content) == size
+    assert (report["state"], report["error"]) == (state, error)
+
+
+async def test_a_file_given_by_hand_takes_the_place_of_one_that_cannot_be_fetched(
+    announcing: Announcing,
+) -> None:
+    announcing.adyen.handler = plain(404, b"")
+    await announcing.announce()
+    await announcing.take_due()
+    ((before, _), *_) = says(await check_reports(announcing.kasir))
+
+    async def pieces() -> AsyncIterator[bytes]:
+        yield CONTENT
+
+    await announcing.kasir.reports.add(NAME, pieces())
+    announcing.clock.advance(timedelta(days=1))
+    await announcing.take_due()
+    states = await announcing.kasir.pool.fetch("SELECT state FROM report ORDER BY id")
+
+    assert before is False
+    assert says(await check_reports(announcing.kasir))[0][0] is True
+    assert [row["state"] for row in states] == ["duplicate", "reconciled"]
+    assert len(got(announcing.adyen)) == 1
+
+
+async def test_a_redirect_to_another_host_is_not_followed(announcing: Announcing) -> None:
+    async with serving() as elsewhere:
+        elsewhere.handler = plain(200, CONTENT)
+        announcing.adyen.handler = plain(302, b"", Location=f"{elsewhere.url}{PATH}")
+        await announcing.announce()
+        await announcing.take_due()
+
+        assert elsewhere.asked == []
+    assert (await announcing.report())["error"] == "HTTP 302"
+
+
+async def test_each_account_fetches_its_reports_as_its_own_report_user(
+    fresh_database: str,
+) -> None:
+    own = {"KASIR_REPORT_USER": "report_2@Company.X", "KASIR_REPORT_PASSWORD": "other"}
+    await add_account(fresh_database, SECOND, variables_of(SECOND, **own))
+    async with (
+        serving() as adyen,
+        two_accounts(fresh_database, ADYEN_TWIN_URL=adyen.url, **USER) as shops,
+    ):
+        adyen.handler = plain(200, CONTENT)
+        for account, key in ((FIRST, KEY), (SECOND, OTHER_KEY)):
+            fields = {
+                "eventCode": "REPORT_AVAILABLE",
+                "merchantAccountCode": account,
+                "pspReference": NAME,
+                "reason": f"{adyen.url}{PATH.replace(FIRST, account)}",
+                "merchantReference": "",
+            }
+            body = envelope(notification_item(key=key, **fields))
+            assert (await shops.http.post("/webhooks/adyen", content=body)).status_code == 202
+            parts = await shops.accounts.parts_of(account)
+            await parts.reader.read_all()
+            await parts.reports.take(1)
+            states = await parts.pool.fetch("SELECT state, url FROM report")
+            # The other account's report has the same name, and is not in this account's schema.
+            assert [(row["state"], row["url"]) for row in states] == [
+                ("reconciled", fields["reason"])
+            ]
+        users = [headers["authorization"] for _, headers in got(adyen)]
+
+    assert users == [
+        f"Basic {b64encode(user).decode()}"
+        for user in (b"report_1@Company.X:sesame", b"report_2@Company.X:other")
+    ]
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1/reports/download/a/b/{name}", "{base}/x"])
@@ -241,9 +324,6 @@ async def test_without_a_report_user_reports_wait_until_there_is_one(fresh_datab
 
 
 async def test_the_doctor_says_what_is_wrong_with_reports(announcing: Announcing) -> None:
-    def says(findings: list[Finding]) -> list[tuple[bool, str]]:
-        return [(finding.is_well, finding.says) for finding in findings]
-
     kasir = announcing.kasir
     ((none_well, none),) = says(await check_reports(kasir))[:1]
     announcing.adyen.handler = plain(401, b"")

@@ -5,6 +5,7 @@ import pytest
 from integration.reconciliation.reconciliation_setup import Reconciler
 from ledger_rows import add_paid, add_refund, amount_of, id_of
 from report_files import ACCOUNTING, booked, csv_of, of_account, refunded, settled
+from statements import counted_statements
 
 
 def row(number: int, **changes: str) -> dict[str, str]:
@@ -97,6 +98,49 @@ async def test_a_case_is_opened_once_and_closed_by_the_file_that_explains_it(
     assert [case.kind for case in first] == ["amount"]
     assert await reconciler.open_cases() == []
     assert reconciler.reports[0] == reconciler.reports[1] != reconciler.reports[2]
+
+
+async def test_cases_of_rows_close_when_another_file_of_the_name_has_the_rows_right(
+    reconciler: Reconciler,
+) -> None:
+    await add_paid(reconciler.kasir.pool, 1, 3)
+    unknown, unreadable = row(1) | {"Type": "Teleported"}, row(2) | {"Commission (NC)": "much"}
+    nobody = row(4)
+    await reconciler.give_batch([unknown, unreadable, row(3), nobody], 12)
+    wrong = await reconciler.kinds()
+    await reconciler.give_batch([row(1), row(2), row(3)], 13)
+    other_file = await reconciler.kinds()
+    await reconciler.give_batch([row(1), row(2), row(3)], 12)
+
+    assert sorted(wrong) == [
+        ("missing_here", "PSP-4"),
+        ("unknown_type", "PSP-1"),
+        ("unreadable_row", "PSP-2"),
+    ]
+    # Batch 13 settles the payments, and what batch 12 says of them is as wrong as before.
+    assert set(wrong) < set(other_file)
+    assert not set(wrong) & set(await reconciler.kinds())
+
+
+async def test_payment_accounting_does_not_hide_that_a_batch_lacks_a_payment(
+    reconciler: Reconciler,
+) -> None:
+    await add_paid(reconciler.kasir.pool, 1, 3)
+    await add_refund(reconciler.kasir.pool, 1, "REF-1", 5_000)
+    amount = amount_of(2)
+    paid = {"Captured (PC)": str(-amount), "Payable (SC)": str(amount)}
+    back = {"Captured (PC)": "5000", "Payable (SC)": "-5000", "Main Amount": "5000"}
+    rows = [
+        booked("PSP-2", "Settled", **paid),
+        booked("PSP-1", "Refunded", **back, **{"Modification Psp Reference": "REF-1"}),
+    ]
+    await reconciler.give("payments_accounting_report_2026_11_23.csv", csv_of(rows, ACCOUNTING))
+    await reconciler.give_batch([row(1), row(3)], 12)
+    before = sorted(await reconciler.kinds())
+    await reconciler.give("payments_accounting_report_2026_11_24.csv", csv_of(rows, ACCOUNTING))
+
+    assert before == [("missing_there", "PSP-2"), ("refund", "PSP-1")]
+    assert sorted(await reconciler.kinds()) == before
 
 
 async def test_a_payment_that_is_in_a_later_batch_after_all_closes_its_case(
@@ -231,6 +275,22 @@ async def test_a_row_that_stands_twice_in_payment_accounting_is_settled_twice(
 
     assert once == []
     assert await reconciler.kinds() == [("settled_twice", "PSP-1")]
+
+
+async def test_a_transaction_of_a_thousand_rows_sends_as_many_statements_as_one_of_ten(
+    reconciler: Reconciler,
+) -> None:
+    await add_paid(reconciler.kasir.pool, 1, 1_020)
+    counts = []
+    for number, last in ((1, 10), (2, 1_010)):
+        rows = [row(each) for each in range((number - 1) * 10 + 1, last + 1)]
+        rows[3] |= {"Type": "Teleported"}
+        with counted_statements() as sent:
+            await reconciler.give_batch(rows, number, is_paid_out=False)
+        counts.append({name: count for name, count in sent.items() if name != "reports.part"})
+
+    assert counts[0] == counts[1]
+    assert counts[0]["payouts.add_rows"] == 1
 
 
 async def test_a_report_that_cannot_be_read_is_kept_with_its_reason(reconciler: Reconciler) -> None:

@@ -56,6 +56,7 @@ async def age_rows(kasir: Parts, age: timedelta = OLD) -> None:
         "pgqueuer_statistics": ("created",),
         "shop_request": ("at",),
         "fact": ("at", "heard_at"),
+        "relay_try": ("at",),
     }.items():
         moved = ", ".join(f"{column} = now() - $1::interval" for column in columns)
         where = f"WHERE {columns[-1]} IS NOT NULL"
@@ -101,6 +102,24 @@ async def insert_events(kasir: Parts, **counts: int) -> None:
             " SELECT $1 || n, 'pay_1', 'x', now(), '', CASE WHEN $1 = 'due' THEN now() END,"
             " CASE WHEN $1 = 'delivered' THEN now() END FROM generate_series(1, $2) AS n",
             kind,
+            count,
+        )
+
+
+async def insert_relay_tries(kasir: Parts, **states: int) -> None:
+    """Insert this number of tries to relay one notice of each of these states."""
+    for state, count in states.items():
+        relay_id = await kasir.pool.fetchval(
+            "WITH noticed AS (INSERT INTO notice (key, kind, item, received_at, state, event_code,"
+            " names) VALUES ($1::text::bytea, 'standard', 'words', now(), 'held', 'REFUND', '{}')"
+            " RETURNING id) INSERT INTO relay (notice_id, state) SELECT id, $1 FROM noticed"
+            " RETURNING id",
+            state,
+        )
+        await kasir.pool.execute(
+            "INSERT INTO relay_try (relay_id, at, status)"
+            " SELECT $1, now(), 503 FROM generate_series(1, $2)",
+            relay_id,
             count,
         )
 
@@ -164,6 +183,25 @@ async def test_events_that_the_shop_accepted_are_removed_and_others_stay(kasir: 
 
     assert removed == {"events": 3}
     assert [row["name"] for row in left] == ["due1", "due2", "never1", "never2", "never3", "never4"]
+
+
+async def test_tries_to_relay_are_removed_once_their_notice_waits_no_more(kasir: Parts) -> None:
+    states = ("waiting", "accepted", "skipped", "dropped")
+    await insert_relay_tries(kasir, **dict.fromkeys(states, 7))
+    left = (
+        "SELECT state, count(relay_try.id) FROM relay LEFT JOIN relay_try ON relay_id = relay.id"
+        " GROUP BY state"
+    )
+    young = await clean(kasir)
+    await age_rows(kasir)
+    removed = await clean(kasir, most=2)  # More than one batch of each.
+    rows = dict(await kasir.pool.fetch(left))
+    await kasir.pool.execute("UPDATE relay SET state = 'accepted'")
+
+    assert young == {}
+    assert removed == {"relay_tries": 21}
+    assert rows == {"waiting": 7, "accepted": 0, "skipped": 0, "dropped": 0}
+    assert await clean(kasir) == {"relay_tries": 7}
 
 
 async def test_the_log_and_failed_jobs_are_removed_and_open_jobs_stay(kasir: Parts) -> None:
@@ -316,6 +354,7 @@ async def test_a_stop_takes_effect_between_two_batches(kasir: Parts) -> None:
         ("events", "event_delivered"),
         ("log", "pgqueuer_log_created"),
         ("failed_jobs", "kasir_failed_jobs"),
+        ("relay_tries", "relay_try_at"),
     ],
 )
 async def test_old_rows_are_found_by_an_index_and_not_by_a_full_scan(
@@ -325,6 +364,7 @@ async def test_old_rows_are_found_by_an_index_and_not_by_a_full_scan(
     await kasir.pool.execute(
         "INSERT INTO relay (notice_id, state) SELECT id, 'accepted' FROM notice"
     )
+    await insert_relay_tries(kasir, accepted=20_000)
     await insert_events(kasir, delivered=20_000)
     await insert_log(kasir, 20_000)
     await insert_jobs(kasir, queued=20_000, failed=10)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from datetime import date, datetime, timedelta
+from fractions import Fraction
 from random import Random
 from zoneinfo import ZoneInfo
 
 from integration.subscriptions.shop import NO_BALANCE, NOON, Shop
 from kasir.payments.status import Status
-from kasir.subscriptions.metrics import by_day
+from kasir.subscriptions.metrics import Counted, by_day
 from kasir.subscriptions.states import State
 from kasir.subscriptions.subscription import SubscriptionId
 
@@ -41,7 +42,7 @@ async def run_for_100_days(shop: Shop) -> dict[str, SubscriptionId]:
 async def test_the_metrics_match_the_payments(shop: Shop) -> None:
     subscription_ids = await run_for_100_days(shop)
     last = day_of(shop.clock.at)
-    changes = await shop.kasir.subscriptions.changes_by_day(ZONE, shop.clock.at)
+    changes = await shop.kasir.subscriptions.changes_by_day(ZONE, day_of(NOON), last)
     days = {figures.day: figures for figures in by_day(changes, day_of(NOON), last)}
     new, recovered = Counter[date](), Counter[date]()
     past_due: dict[date, set[str]] = defaultdict(set)
@@ -75,12 +76,39 @@ async def test_the_metrics_match_the_payments(shop: Shop) -> None:
     }
     for figures in days.values():
         assert figures.monthly == 50_000 * (figures.active + figures.past_due)
+    for zone in (ZONE, "Asia/Bangkok", "Pacific/Kiritimati", "Pacific/Pago_Pago"):
+        await assert_all_changes_count(shop, zone)
+
+
+async def assert_all_changes_count(shop: Shop, zone: str) -> None:
+    """The metrics of a time zone, of all days and of the later ones, are those of all changes."""
+    rows = await shop.kasir.pool.fetch(
+        "SELECT (at AT TIME ZONE $1)::date AS day, was, now_is,"
+        " monthly_now - monthly_was AS monthly FROM subscription_change",
+        zone,
+    )
+    all_changes = [
+        Counted(
+            day=row["day"],
+            was=State(row["was"]),
+            now_is=State(row["now_is"]),
+            count=1,
+            monthly=Fraction(row["monthly"]),
+        )
+        for row in rows
+    ]
+    last = max(row["day"] for row in rows)
+    for days in (200, 20):
+        first = last - timedelta(days=days)
+        found = await shop.kasir.subscriptions.changes_by_day(zone, first, last)
+
+        assert by_day(all_changes, first, last) == by_day(found, first, last)
 
 
 async def test_a_daily_price_is_converted_to_a_month_of_average_length(shop: Shop) -> None:
     plan = await shop.create_plan(interval={"unit": "day", "count": 1})
     await shop.create_active("DAILY", plan)
-    changes = await shop.kasir.subscriptions.changes_by_day(ZONE, NOON + timedelta(days=1))
+    changes = await shop.kasir.subscriptions.changes_by_day(ZONE, day_of(NOON), day_of(NOON))
     (today,) = by_day(changes, day_of(NOON), day_of(NOON))
 
     assert round(today.monthly) == round(50_000 * 365 / 12)

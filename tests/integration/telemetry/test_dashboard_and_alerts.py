@@ -87,6 +87,7 @@ def test_queries_use_only_labels_that_metrics_have() -> None:
         "le",
         "method",
         "outcome",
+        "reason",
         "route",
         "state",
         "status",

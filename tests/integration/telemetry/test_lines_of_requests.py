@@ -6,10 +6,7 @@ import io
 import json
 from typing import Any, Final
 
-import pytest
-
 from app_client import app_client
-from configured_logs import restored_logs  # noqa: F401  # A fixture.
 from fake_server import plain, serving
 from fakes import KEY, OTHER_KEY, envelope, notification_item
 from kasir.telemetry import logs
@@ -39,7 +36,6 @@ def planted() -> list[str]:
     return [*SECRETS.values(), "budi.santoso@example.com", "+6281234567890", "Wijaya", "203.0.113"]
 
 
-@pytest.mark.usefixtures("restored_logs")
 async def test_lines_name_the_request_and_the_payment_and_show_no_secret(
     fresh_database: str,
 ) -> None:

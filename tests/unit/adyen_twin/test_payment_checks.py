@@ -25,7 +25,7 @@ def request(
         body=payment_body(**changes),
         version=version,
         merchant_accounts=frozenset({"TwinMerchant"}),
-        strict=strict,
+        policy=rules.Policy(strict=strict),
         amounts=range(1, 20_000_001),
         answers=answers,
     )

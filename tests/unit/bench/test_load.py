@@ -15,7 +15,10 @@ REFUSED = b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n"
 
 @asynccontextmanager
 async def server(answer: Callable[[int], bytes]) -> AsyncIterator[tuple[str, list[bytes]]]:
-    """Yield the URL of a server that answers request n with `answer(n)`, and the bodies."""
+    """Run a server that answers the n-th request with `answer(n)`.
+
+    Yields its URL, and the list of the request bodies that it has received.
+    """
     bodies: list[bytes] = []
 
     async def respond(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -132,6 +132,14 @@ def test_a_row_that_does_not_add_up_says_by_which_figures() -> None:
     )
 
 
+def test_a_row_of_no_payment_may_have_a_net_amount_alone() -> None:
+    empty = dict.fromkeys(("Gross Currency", "Gross Debit (GC)", "Exchange Rate"), "")
+    read = entry(of_account("MerchantPayout", -24_500) | empty)
+
+    assert read.net == -24_500
+    assert row_fault(read) == ""
+
+
 def test_an_exchanged_row_may_differ_by_the_rounding_of_its_printed_figures_alone() -> None:
     exchanged = {"Net Currency": "EUR", "Exchange Rate": "0.0000571", "Commission (NC)": "0.10"}
     right = settled("PSP-1", **exchanged, **{"Net Credit (NC)": "1.33"})
@@ -169,7 +177,7 @@ def test_a_batch_without_one_of_its_rows_does_not_come_to_zero() -> None:
 )
 def test_how_rupiah_are_printed_is_found_by_the_ledger(printed: str, decimals: int) -> None:
     printing = Printing()
-    printing.count(Decimal(printed), 25_000)
+    printing.count(Decimal(printed), {25_000})
     found = printing.decimals(RupiahDecimals.DETECT)
 
     assert found == Decimals(decimals)
@@ -179,7 +187,7 @@ def test_how_rupiah_are_printed_is_found_by_the_ledger(printed: str, decimals: i
 def test_a_file_that_prints_rupiah_in_two_ways_is_said_to() -> None:
     printing = Printing()
     for printed in ("25000", "25000", "250.00"):
-        printing.count(Decimal(printed), 25_000)
+        printing.count(Decimal(printed), {25_000})
 
     assert printing.decimals(RupiahDecimals.DETECT) == Decimals(0)
     assert "two ways" in printing.note(RupiahDecimals.DETECT)
@@ -187,7 +195,7 @@ def test_a_file_that_prints_rupiah_in_two_ways_is_said_to() -> None:
 
 def test_the_setting_overrides_what_the_file_seems_to_print() -> None:
     printing = Printing()
-    printing.count(Decimal(250), 25_000)
+    printing.count(Decimal(250), {25_000})
 
     assert printing.decimals(RupiahDecimals.NONE) == Decimals(0)
     assert Printing().decimals(RupiahDecimals.TWO) == Decimals(2)

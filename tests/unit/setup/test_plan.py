@@ -103,6 +103,11 @@ def test_from_nothing_a_webhook_with_a_key_is_made_and_tested() -> None:
         ({"active": False}, {"active": True}, "activate it"),
         ({"communication_format": "soap"}, {"communicationFormat": "json"}, "from soap to json"),
         (
+            {"encryption_protocol": "HTTP"},
+            {"encryptionProtocol": "TLSv1.2"},
+            "encryption from none to TLSv1.2",
+        ),
+        (
             {"url": "https://old.shop.example/webhooks/adyen"},
             {"url": URL},
             f"URL from https://old.shop.example/webhooks/adyen to {URL}",
@@ -187,6 +192,28 @@ def test_a_key_is_made_only_where_it_is_needed(
     assert not why or why in made.steps[0].says
 
 
+def test_an_unencrypted_webhook_to_an_address_without_tls_is_right() -> None:
+    """As on a developer's machine."""
+    plain = webhook(encryption_protocol="HTTP", url="http://pay.shop.example/webhooks/adyen")
+    seen = replace(SEEN, webhooks=(plain,))
+    wanted = replace(WANTED, public_url="http://pay.shop.example")
+
+    assert kinds(plan(seen, wanted)) == []
+
+
+def test_a_webhook_that_adyen_calls_faulty_is_tested_and_gets_the_password_again() -> None:
+    authenticated = webhook(has_error=True, username="adyen", has_password=True)
+    without, with_user = (
+        planned(webhook(has_error=True)),
+        planned(authenticated, user="adyen", password="the-right-password"),
+    )
+
+    assert kinds(without) == [Kind.TEST]
+    assert "Adyen says that deliveries fail" in said(without, "the standard webhook")[1]
+    assert kinds(with_user) == [Kind.CHANGE, Kind.TEST]
+    assert with_user.steps[0].fields == {"username": "adyen", "password": "the-right-password"}
+
+
 def test_a_webhook_from_which_nothing_came_lately_is_tested() -> None:
     assert kinds(planned(RIGHT, is_received=False)) == [Kind.TEST]
 
@@ -268,6 +295,20 @@ def test_the_token_webhook_is_a_step_by_hand(
 
     assert state is found
     assert words in says
+
+
+@pytest.mark.parametrize(
+    ("changes", "state", "words"),
+    [
+        ({}, State.BY_HAND, "make a report user with the role Merchant Report Download role"),
+        ({"has_report_user": True}, State.BY_HAND, "none was fetched lately; in Customer Area"),
+        ({"has_report_user": True, "is_report_received": True}, State.OK, "fetched lately"),
+    ],
+)
+def test_reports_are_a_step_by_hand(changes: dict[str, bool], state: State, words: str) -> None:
+    found, says = said(planned(RIGHT, **changes), "Adyen's reports")
+
+    assert (state, words in says) == (found, True)
 
 
 CAPTURES: Final = "payments are captured when they are authorised"

@@ -10,10 +10,7 @@ from typing import Any, Final
 import pytest
 import structlog
 
-from configured_logs import restored_logs  # noqa: F401  # A fixture.
 from kasir.telemetry import context, logs
-
-pytestmark = pytest.mark.usefixtures("restored_logs")
 
 #: Settings with secrets, as an operator gives them.
 SECRETS: Final = {

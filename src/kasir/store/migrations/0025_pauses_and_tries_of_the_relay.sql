@@ -9,6 +9,8 @@ CREATE TABLE relay_try (
     error    text NOT NULL DEFAULT ''
 );
 CREATE INDEX relay_try_of_relay ON relay_try (relay_id, id);
+-- Old tries are found by this.
+CREATE INDEX relay_try_at ON relay_try (at);
 -- What is resent since a time is found by the first of these; the rare states by the second.
 CREATE INDEX relay_settled ON relay (settled_at) WHERE settled_at IS NOT NULL;
 CREATE INDEX relay_left_out ON relay (state, id) WHERE state IN ('skipped', 'dropped');

@@ -24,6 +24,12 @@ SET settings = :settings, is_enabled = :is_enabled,
 WHERE name = :name
 RETURNING name;
 
+-- name: disable(name, now)$
+UPDATE kasir_accounts.account
+SET is_enabled = false, changed_at = greatest(:now, changed_at + interval '1 microsecond')
+WHERE name = :name
+RETURNING name;
+
 -- name: set_tables(name, tables)!
 UPDATE kasir_accounts.account
 SET tables = :tables, changed_at = greatest(now(), changed_at + interval '1 microsecond')

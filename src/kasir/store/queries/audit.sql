@@ -15,9 +15,10 @@ WHERE NOT is_about_people AND id < :before_id
 ORDER BY id DESC
 LIMIT :most;
 
--- name: acts_on_people(before_id, account, is_first, most)
--- Those that the admins of an account may see: acts in it, and sign-ins of its people. Those of the
--- environment's account (`is_first`) also see sign-ins under names that nobody has.
+-- name: acts_on_people(before_id, account, is_default_account, most)
+-- The acts that the admins of an account may see: acts in it, and acts on the people who have a role
+-- in it, such as their sign-ins. Admins of the environment's account also see sign-ins under names
+-- that nobody has.
 SELECT id, at, person, address, act, subject, reason, before::text, after::text, outcome, error
 FROM audit
 WHERE is_about_people AND id < :before_id
@@ -27,6 +28,6 @@ WHERE is_about_people AND id < :before_id
                           WHERE person_role.account = :account)
                OR subject IN (SELECT person_role.person FROM person_role
                               WHERE person_role.account = :account)
-               OR :is_first AND person = ''))
+               OR :is_default_account AND person = ''))
 ORDER BY id DESC
 LIMIT :most;

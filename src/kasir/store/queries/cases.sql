@@ -26,6 +26,19 @@ WHERE id IN (
     ORDER BY key FOR UPDATE
 );
 
+-- name: close_replaced(report_id, now)!
+-- Closes cases of rows that an earlier file of the same name has shown and this one does not.
+UPDATE reconciliation_case
+SET state = 'closed', closed_at = :now, closed_by_report = :report_id
+WHERE id IN (
+    SELECT found.id
+    FROM reconciliation_case AS found
+    JOIN report AS earlier ON earlier.id = found.last_report_id
+    JOIN report AS this ON this.id = :report_id AND this.name = earlier.name
+    WHERE found.state = 'open' AND found.line IS NOT NULL AND earlier.id < :report_id
+    ORDER BY found.key FOR UPDATE OF found
+);
+
 -- name: any_open()$
 SELECT EXISTS (SELECT FROM reconciliation_case WHERE state = 'open');
 

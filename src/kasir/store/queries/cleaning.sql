@@ -71,8 +71,8 @@ WITH old AS (
           AND NOT EXISTS (
               SELECT FROM relay WHERE relay.id = relay_id AND relay.state = 'waiting'
           )
-    ORDER BY id LIMIT :most FOR UPDATE SKIP LOCKED
+    ORDER BY at LIMIT :most FOR UPDATE SKIP LOCKED
 ), gone AS (
     DELETE FROM relay_try USING old WHERE relay_try.id = old.id
 )
-SELECT count(*) AS count, min(at) AS reached FROM old;
+SELECT count(*) AS count, max(at) AS reached FROM old;

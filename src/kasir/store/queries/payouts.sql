@@ -149,7 +149,8 @@ SELECT created_at, id FROM (
 ) AS page ORDER BY created_at DESC, id DESC LIMIT 1;
 
 -- name: unsettled(after_at, after_id, to_at, to_id, first_at, last_at)
--- Captured payments of a page that no report has as settled, and that were captured in the time.
+-- Captured payments of a page that no settlement details have, and that were captured in the time.
+-- Payment accounting pays nothing out, so a row there does not count.
 SELECT payment.id, payment.psp_reference, payment.reference, payment.currency, payment.captured,
        taken.at
 FROM payment, LATERAL (
@@ -164,6 +165,7 @@ WHERE payment.captured > 0
       AND NOT EXISTS (
           SELECT FROM report_row
           WHERE report_row.payment_id = payment.id AND report_row.type = 'Settled'
+                AND report_row.kind = 'settlement_details'
       )
       -- Its row may be one that cannot be read.
       AND NOT EXISTS (
@@ -190,6 +192,7 @@ LEFT JOIN LATERAL (
           AND NOT EXISTS (
               SELECT FROM report_row
               WHERE report_row.payment_id = page.id AND report_row.type = 'Refunded'
+                    AND report_row.kind = 'settlement_details'
                     AND report_row.modification IN (fact.modification, '')
           )
 ) AS refund ON true

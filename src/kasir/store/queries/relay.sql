@@ -103,13 +103,24 @@ WITH dropped AS (
 SELECT count(*) FROM dropped;
 
 -- name: relayed(state, event_code, before, most)
--- Notices of the relay, newest first. An empty parameter matches all.
+-- Notices of the relay, newest first. An empty parameter matches all. With an event code, only for
+-- the states that few notices have.
 SELECT relay.id, relay.state, notice.id AS notice_id, notice.event_code, notice.payment_id,
        notice.kind, notice.received_at
 FROM relay JOIN notice ON notice.id = relay.notice_id
 WHERE relay.id < :before AND (:state = '' OR relay.state = :state)
       AND (:event_code = '' OR notice.event_code = :event_code)
 ORDER BY relay.id DESC LIMIT :most;
+
+-- name: relayed_of_code(state, event_code, before, last, most)
+-- As `relayed`, of one event code: in the order of the notices, because their index has the code.
+SELECT relay.id, relay.state, notice.id AS notice_id, notice.event_code, notice.payment_id,
+       notice.kind, notice.received_at
+FROM notice JOIN relay ON relay.notice_id = notice.id
+WHERE notice.event_code = :event_code AND (:state = '' OR relay.state = :state)
+      AND notice.id >= (SELECT notice_id FROM relay ORDER BY notice_id LIMIT 1)
+      AND notice.id < COALESCE((SELECT notice_id FROM relay WHERE id = :before), :last::bigint)
+ORDER BY notice.id DESC LIMIT :most;
 
 -- name: relayed_of(payment_id, state, event_code, before, most)
 -- As `relayed`, of one payment. Not one statement, so that the planner begins with its notices.

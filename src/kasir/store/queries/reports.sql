@@ -45,12 +45,19 @@ INSERT INTO report_part (report_id, position, content) VALUES (:id, :position, :
 
 -- name: stored(id, digest, size_bytes, due_at)^
 -- Ends the storing of a report's content. If the same content was stored under the same name before,
--- the report is a duplicate, and `id` is the earlier one.
+-- the report is a duplicate, and `id` is the earlier one. A report that is given by hand, so without
+-- `due_at`, takes the place of those of its name that could not be fetched or read.
 WITH earlier AS (
     SELECT other.id FROM report AS other, report AS this
     WHERE this.id = :id AND other.name = this.name AND other.digest = :digest AND other.id <> :id
 ), dropped AS (
     DELETE FROM report_part WHERE report_id = :id AND EXISTS (SELECT FROM earlier)
+), replaced AS (
+    UPDATE report AS bad SET state = 'duplicate', due_at = NULL, error = ''
+    FROM report AS this
+    WHERE this.id = :id AND bad.name = this.name AND bad.id <> :id
+          AND bad.state IN ('announced', 'refused', 'unreadable') AND :due_at::timestamptz IS NULL
+          AND bad.id NOT IN (SELECT id FROM earlier)
 ), changed AS (
     UPDATE report
     SET state = CASE WHEN EXISTS (SELECT FROM earlier) THEN 'duplicate' ELSE 'stored' END,

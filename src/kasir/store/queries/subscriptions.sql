@@ -335,13 +335,22 @@ RETURNING floor(extract(epoch FROM clock_timestamp() - given_until) * :per_s::fl
 UPDATE pace SET given_until = given_until + make_interval(secs => :seconds)
 WHERE merchant_account = :merchant_account;
 
--- name: changes_by_day(time_zone, until)
--- The changes of each day, summed by kind of move.
-SELECT (at AT TIME ZONE :time_zone)::date AS day, was, now_is, move, count(*) AS count,
-       sum(monthly_now - monthly_was) AS monthly
+-- name: changes_by_day(until_day)
+-- The changes of each day in Jakarta, summed by the states before and after.
+SELECT day, was, now_is, count, monthly FROM subscription_day WHERE day < :until_day ORDER BY day;
+
+-- name: changes_by_day_in(time_zone, since, until)
+-- As `changes_by_day`, for another time zone: changes since the day in Jakarta in which `since` is
+-- are read one by one, and earlier ones from the sums.
+SELECT day, was, now_is, count, monthly FROM subscription_day
+WHERE day < (:since::timestamptz AT TIME ZONE 'Asia/Jakarta')::date
+UNION ALL
+SELECT (at AT TIME ZONE :time_zone)::date, was, now_is, count(*), sum(monthly_now - monthly_was)
 FROM subscription_change
-WHERE at < :until
-GROUP BY 1, 2, 3, 4 ORDER BY 1;
+WHERE at >= (:since::timestamptz AT TIME ZONE 'Asia/Jakarta')::date::timestamp
+            AT TIME ZONE 'Asia/Jakarta'
+      AND at < :until::timestamptz
+GROUP BY 1, 2, 3 ORDER BY 1;
 
 -- name: shop_request(key)^
 SELECT fingerprint, question_key FROM shop_request WHERE key = :key;

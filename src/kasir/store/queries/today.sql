@@ -12,8 +12,18 @@ CROSS JOIN LATERAL (
 ) AS found
 ORDER BY asked.number;
 
+-- name: paid_days(first, last)
+SELECT day, count, value FROM paid_day WHERE day BETWEEN :first::date AND :last::date;
+
+-- name: sum_paid_day(day, since, until)!
+-- The last of two workers may write the sum that was read first; the next look corrects it.
+INSERT INTO paid_day (day, count, value)
+SELECT :day::date, count(*), coalesce(sum(minor_units), 0)::bigint FROM payment
+WHERE status = 'authorised' AND created_at >= :since::timestamptz AND created_at < :until::timestamptz
+ON CONFLICT (day) DO UPDATE SET count = excluded.count, value = excluded.value;
+
 -- name: queues(most)^
--- Jobs that wait, and events whose delivery failed and is tried again: each up to `most`.
+-- Jobs that wait, events whose delivery failed and is tried again, open cases: each up to `most`.
 SELECT
     (SELECT count(*) FROM (
         SELECT FROM pgqueuer WHERE status = 'queued' LIMIT :most
@@ -21,4 +31,7 @@ SELECT
     (SELECT count(*) FROM (
         SELECT tries FROM event WHERE due_at IS NOT NULL ORDER BY due_at LIMIT :most
     ) AS found WHERE tries > 0) AS failing,
+    (SELECT count(*) FROM (
+        SELECT FROM reconciliation_case WHERE state = 'open' ORDER BY id LIMIT :most
+    ) AS found) AS cases,
     (SELECT max(received_at) FROM notice WHERE kind = 'standard') AS last_notice_at;
