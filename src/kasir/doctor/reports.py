@@ -30,8 +30,8 @@ async def check_reports(parts: Parts) -> list[Finding]:
             wrong.append(f"{figures.waiting} wait, the first since {since:%Y-%m-%d %H:%M}")
         if figures.last_at is None or figures.last_at < now - REPORTED_WITHIN:
             wrong.append(
-                f"none came in {REPORTED_WITHIN.days} days; switch REPORT_AVAILABLE on in the webhook,"
-                " and the report 'Settlement details' as CSV in Customer Area, Reports"
+                f"none came in {REPORTED_WITHIN.days} days; switch REPORT_AVAILABLE on in the"
+                " webhook, and the report 'Settlement details' as CSV in Customer Area, Reports"
             )
         last = f"the last one on {figures.last_at:%Y-%m-%d}" if figures.last_at else ""
         fetched = Finding(what, is_well=not wrong, says="; ".join(wrong) or last)
