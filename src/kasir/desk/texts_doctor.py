@@ -32,7 +32,7 @@ TEXTS: Final[Mapping[str, tuple[str, str]]] = {
     ),
     "check_payments_are_captured_when_they_are_authorised": (
         "payments are captured when they are authorised",
-        "pembayaran ditangkap saat diotorisasi",
+        "pembayaran ditagih saat diotorisasi",
     ),
     "check_the_merchant_account_is_active": (
         "the merchant account is active",
