@@ -177,7 +177,7 @@ async def list_acts(most: int, account: str | None, *, on_people: bool, as_json:
         is_first = name == desk.settings.merchant_account
         pool = desk.pool if is_first else schema_pool(desk.pool, accounts.schema_of(name), 2)
         if on_people:
-            rows = await audit.acts_on_people(desk.pool, name, most, is_first=is_first)
+            rows = await audit.acts_on_people(desk.pool, name, most, is_default_account=is_first)
         else:
             rows = await audit.acts(pool, most)
     table(rows, _act_line, "acts", as_json=as_json)
