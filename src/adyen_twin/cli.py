@@ -9,6 +9,7 @@ from typing import Annotated, NoReturn
 
 from cyclopts import App, CycloptsError, Parameter
 
+from adyen_twin.core.profiles import PROFILES, ProfileName
 from adyen_twin.version import version
 
 app = App(
@@ -27,6 +28,7 @@ def serve(  # noqa: PLR0913  # Each argument is an option of the command.
     port: int = 8700,
     state: Path | None = None,
     lenient: Annotated[bool, Parameter(negative=())] = False,
+    profile: ProfileName | None = None,
     api_key: Annotated[str, Parameter(env_var="ADYEN_TWIN_API_KEY")] = "twin-api-key",
     merchant_account: str = "TwinMerchant",
     more_merchant_accounts: tuple[str, ...] = (),
@@ -40,6 +42,7 @@ def serve(  # noqa: PLR0913  # Each argument is an option of the command.
         host: The address to listen on.
         port: The port to listen on; 0 takes any free one.
         state: The file to keep the state in; without one, the state is in memory only.
+        profile: The knobs of another provider's GoPay; docs/twin.md lists them.
         lenient: Require browserInfo or channel in GoPay payments, instead of both.
         api_key: The key that callers must send in X-API-Key. Other users of the machine can
             read the options of a command, but not its environment.
@@ -56,6 +59,8 @@ def serve(  # noqa: PLR0913  # Each argument is an option of the command.
         if file is not None and not file.is_file():
             _fail(f"{option}: {file}: no such file", 2)
 
+    import msgspec
+
     from adyen_twin.core.settings import Knobs, Settings
     from adyen_twin.server import CannotServeError, Listen, run
 
@@ -66,8 +71,9 @@ def serve(  # noqa: PLR0913  # Each argument is an option of the command.
         public_url=public_url,
         state_file=state,
     )
+    knobs = {"strict": not lenient} | (dict(PROFILES[profile]) if profile else {})
     try:
-        run(settings, Knobs(strict=not lenient), Listen(host, port, tls_cert, tls_key))
+        run(settings, msgspec.convert(knobs, Knobs), Listen(host, port, tls_cert, tls_key))
     except CannotServeError as error:
         _fail(str(error), 1)
 

@@ -118,7 +118,7 @@ def disable(twin: Twin, call: Call) -> Reply:
     token_id, contract = call.body.get("recurringDetailReference"), call.body.get("contract")
     active_tokens = tokens.of_shopper(twin, account, shopper)
     if not active_tokens:
-        raise tokens.not_of_shopper(twin)
+        raise tokens.wrong_shopper(twin)
     to_disable = active_tokens
     if token_id:
         to_disable = [tokens.find(twin, account, shopper, str(token_id))]

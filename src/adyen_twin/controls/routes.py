@@ -6,7 +6,7 @@ The controls need no key and answer only to this machine. The answer to an inval
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 from litestar import Router, delete, get, post, put
@@ -14,7 +14,7 @@ from litestar import Router, delete, get, post, put
 from adyen_twin.controls import callers, report_routes, reports, shopper_routes
 from adyen_twin.controls.requests import ClockAdvance, ControlError, EventTypes, read
 from adyen_twin.core.faults import AnyFault, PlannedFault
-from adyen_twin.core.profiles import PROFILES
+from adyen_twin.core.profiles import PROFILES, ProfileName
 from adyen_twin.core.settings import Knobs
 from adyen_twin.core.state import STANDARD, TOKENS, Endpoint, EndpointName, EndpointSettings, Status
 from adyen_twin.http_types import HttpRequest, HttpResponse, as_json, is_web_address
@@ -234,7 +234,7 @@ def _profile(name: Any) -> dict[str, Any]:
         return {}
     if not isinstance(name, str) or name not in PROFILES:
         raise ControlError(422, f"no profile {name!r}; valid: {', '.join(PROFILES)}", "profile")
-    return dict(PROFILES[name])
+    return dict(PROFILES[cast("ProfileName", name)])
 
 
 def _webhook_name(request: HttpRequest) -> EndpointName:

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 MINUTE_S: Final = 60
 
+ProfileName = Literal["ppro", "ppro-unverified", "midtrans", "xendit"]
+
 #: The name of a profile -> the JSON values of its knobs.
-PROFILES: Final[Mapping[str, Mapping[str, Any]]] = MappingProxyType(
+PROFILES: Final[Mapping[ProfileName, Mapping[str, Any]]] = MappingProxyType(
     {
         # PPRO: 14 minutes to pay, refunds for 30 days; a verified account pays up to 20,000,000.
         "ppro": {

@@ -112,8 +112,8 @@ class Knobs(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_only=
     #: "created": a token can be charged only in the models for which it was saved; "both": in
     #: both models.
     tokens_charged: Literal["created", "both"] = "created"
-    #: The error for a token of another shopper: 800 or 803.
-    other_shoppers_token: Literal["800", "803"] = "803"
+    #: The error for a shopper who has no token, or for a token of another shopper: 800 or 803.
+    wrong_shopper: Literal["800", "803"] = "800"
     #: Whether AUTHORISATION and the answer to /payments/details have tokenization.* fields.
     tokens_in_authorisation: bool = False
     #: The white space in the JSON of token webhooks; a shop must verify the received bytes.
@@ -149,8 +149,9 @@ class Knobs(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_only=
     #: The events that the shop enabled for the webhook `standard`, unless the webhook has its own
     #: list; Adyen does not send them by default.
     extra_events: list[str] = msgspec.field(default_factory=lambda: ["OFFER_CLOSED"])
-    #: Whether the webhooks of a payment have `additionalData.paymentMethodVariant`.
-    payment_method_variant: bool = True
+    #: Which webhooks of a payment have `additionalData.paymentMethodVariant`: "schema": those whose
+    #: schema has it; "always": OFFER_CLOSED and RECURRING_CONTRACT too.
+    payment_method_variant: Literal["schema", "always", "never"] = "schema"
     #: The User-Agent of webhooks.
     webhook_user_agent: Annotated[str, msgspec.Meta(pattern="^[!-~][ -~]*$")] = (
         "Adyen HttpClient 1.0"

@@ -30,6 +30,9 @@ from adyen_twin.webhooks import outbox
 #: The possible modifications of an authorised payment; Adyen calls this field experimental.
 OPERATIONS: Final = ("CANCEL", "CAPTURE", "REFUND")
 
+#: The events whose schema has no `additionalData.paymentMethodVariant`.
+WITHOUT_VARIANT: Final = ("OFFER_CLOSED", "RECURRING_CONTRACT")
+
 #: An event -> its reason in Adyen's examples.
 REASONS_UNDONE: Final = {
     "CAPTURE_FAILED": "Capture Failed",
@@ -204,20 +207,27 @@ def _send(
     extra: dict[str, Any] | None = None,
     reference: str | None = None,
 ) -> None:
-    """Store an event with its payment, and send it; `extra` has more fields of the item.
-
-    GUESS: that GoPay's variant is its type. Adyen's schema and examples have the field.
-    """
+    """Store an event with its payment, and send it; `extra` has more fields of the item."""
     payment.events.append(event)
-    variant = {"paymentMethodVariant": GOPAY} if twin.knobs.payment_method_variant else {}
     item = _item(
         event,
         Amount(payment.amount.currency, event.value),
         account=payment.merchant_account,
         reference=reference or payment.reference,
     )
-    more = variant | (additional_data or {})
+    more = _variant(twin, event.code) | (additional_data or {})
     _enqueue(twin, item | (extra or {}), more, reference=payment.reference)
+
+
+def _variant(twin: Twin, code: str) -> dict[str, str]:
+    """Return the additionalData with the variant of the payment method, if the event has one.
+
+    Adyen's example of OFFER_CLOSED has the field, but its schema does not. GUESS: that GoPay's
+    variant is its type.
+    """
+    in_schema = code not in WITHOUT_VARIANT
+    has_it = {"schema": in_schema, "always": True, "never": False}
+    return {"paymentMethodVariant": GOPAY} if has_it[twin.knobs.payment_method_variant] else {}
 
 
 def _item(event: Event, amount: Amount, *, account: str, reference: str) -> dict[str, Any]:

@@ -84,6 +84,16 @@ def test_the_options_of_serve_take_effect() -> None:
     assert action["url"].startswith("https://twin.example/checkoutshopper/")
 
 
+def test_a_profile_sets_the_knobs_at_the_start_and_after_they_are_reset() -> None:
+    with running_twin("--profile", "ppro", "--lenient") as (_, url):
+        at_start = call(f"{url}/twin/knobs")
+        call(f"{url}/twin/knobs", {"paymentExpiryS": 1}, method="PUT")
+        after_reset = call(f"{url}/twin/knobs", method="DELETE")
+
+    assert (at_start["paymentExpiryS"], at_start["strict"]) == (840, False)
+    assert after_reset == at_start
+
+
 def test_the_state_file_keeps_the_state_across_a_restart(tmp_path: Path) -> None:
     file = tmp_path / "twin.json"
     with running_twin("--state", str(file)) as (process, url):

@@ -185,7 +185,7 @@ async def test_webhooks_have_adyens_user_agent_and_the_variant_unless_knobs_chan
 ) -> None:
     await twin.paid()
     await twin.settle()
-    await knobs(twin, webhookUserAgent="Other/2", paymentMethodVariant=False)
+    await knobs(twin, webhookUserAgent="Other/2", paymentMethodVariant="never")
     await twin.paid()
     await twin.settle()
 
@@ -194,6 +194,17 @@ async def test_webhooks_have_adyens_user_agent_and_the_variant_unless_knobs_chan
     assert first.item["additionalData"]["paymentMethodVariant"] == "gopay_wallet"
     assert second.headers["User-Agent"] == "Other/2"
     assert second.item["additionalData"].keys() == {"GoPay.gopayAccountId", "hmacSignature"}
+
+
+@pytest.mark.parametrize(("knob", "has_it"), [("schema", False), ("always", True)])
+async def test_the_event_of_a_closed_offer_has_the_variant_only_by_a_knob(
+    twin: RunningTwin, shop: Shop, knob: str, has_it: bool
+) -> None:
+    await knobs(twin, paymentMethodVariant=knob)
+    await twin.shopper(await twin.pay(), "expire")
+    await twin.settle()
+
+    assert ("paymentMethodVariant" in shop.received[0].item["additionalData"]) is has_it
 
 
 async def test_expire_names_the_payment_itself_unless_a_knob_gives_it_its_own_reference(
@@ -226,19 +237,18 @@ async def test_only_a_successful_authorisation_has_operations(
     ]
 
 
-@pytest.mark.parametrize("code", ["803", "800"])
-async def test_a_knob_has_the_error_for_the_token_of_another_shopper(
-    twin: RunningTwin, code: str
-) -> None:
+@pytest.mark.parametrize("code", ["800", "803"])
+async def test_a_knob_has_the_error_for_a_wrong_shopper(twin: RunningTwin, code: str) -> None:
     token = await twin.saved()
-    if code != "803":
-        await knobs(twin, otherShoppersToken=code)
-    charged = await charge(twin, token, shopperReference="unknown-shopper")
+    await twin.saved(shopperReference="shopper-2")
+    await knobs(twin, **({} if code == "800" else {"wrongShopper": code}))
+    by_unknown = await charge(twin, token, shopperReference="unknown-shopper")
+    by_other = await charge(twin, token, shopperReference="shopper-2")
     request = ACCOUNT | {"shopperReference": "unknown-shopper", "recurringDetailReference": token}
     disabled = await twin.api("/pal/servlet/Recurring/v68/disable", request)
 
-    assert (charged.status, charged.body["errorCode"]) == (422, code)
-    assert (disabled.status, disabled.body["errorCode"]) == (422, code)
+    answers = [by_unknown, by_other, disabled]
+    assert [(one.status, one.body["errorCode"]) for one in answers] == [(422, code)] * 3
 
 
 async def balance(twin: RunningTwin) -> int:

@@ -243,7 +243,7 @@ async def test_every_open_payment_with_the_reference_is_cancelled(
         ("payments/PAID/refunds", {}, 422, "100"),
         ("payments/PAID/refunds", {"amount": {"currency": "EUR", "value": 1}}, 422, "138"),
         ("payments/PAID/refunds", {"amount": {"currency": "IDR", "value": 0}}, 422, "137"),
-        ("payments/PAID/refunds", {"amount": {"currency": "IDR", "value": "1"}}, 422, "187"),
+        ("payments/PAID/refunds", {"amount": {"currency": "IDR", "value": "1.0"}}, 422, "187"),
         (
             "payments/PAID/refunds",
             {"amount": {"currency": "IDR", "value": 1}, "reference": "r" * 81},

@@ -214,9 +214,17 @@ async def test_a_token_is_charged_only_in_its_model_unless_a_knob_allows_both(
 @pytest.mark.parametrize(
     ("changes", "status", "code"),
     [
-        ({"shopperReference": "shopper-2"}, 422, "803"),
-        ({"shopperReference": "Shopper-1"}, 422, "803"),
+        ({"shopperReference": "shopper-2"}, 422, "800"),
+        ({"shopperReference": "Shopper-1"}, 422, "800"),
         ({"paymentMethod": {"storedPaymentMethodId": "NOSUCHTOKEN00000"}}, 422, "803"),
+        (
+            {
+                "paymentMethod": {"storedPaymentMethodId": "NOSUCHTOKEN00000"},
+                "shopperReference": "shopper-2",
+            },
+            422,
+            "800",
+        ),
         ({"paymentMethod": {"storedPaymentMethodId": "t" * 65}}, 422, "187"),
         ({"shopperReference": None}, 422, "187"),
         ({"recurringProcessingModel": None}, 422, "187"),
@@ -350,7 +358,7 @@ async def test_tokens_are_listed_and_removed(twin: RunningTwin, token_shop: Shop
     assert (row["type"], row["shopperReference"]) == ("gopay_wallet", "shopper-1")
     assert row["firstPspReference"]
     assert "firstPspReference" not in listed_by_v71["storedPaymentMethods"][0]
-    assert (by_other_shopper.status, by_other_shopper.body["errorCode"]) == (422, "803")
+    assert (by_other_shopper.status, by_other_shopper.body["errorCode"]) == (422, "800")
     assert (removed.status, removed.text) == (204, "")
     assert (again.status, again.body["errorCode"]) == (422, "803")
     assert left["storedPaymentMethods"] == []
@@ -399,7 +407,7 @@ async def test_the_classic_api_disables_one_token_or_all(
     all_tokens = await call_classic_api(twin, "disable")
     await twin.settle()
 
-    assert (without_tokens.status, without_tokens.body["errorCode"]) == (422, "803")
+    assert (without_tokens.status, without_tokens.body["errorCode"]) == (422, "800")
     assert first_disabled.body == {"response": "[detail-successfully-disabled]"}
     assert (again.status, again.body["errorCode"]) == (422, "803")
     # Without a recurringDetailReference, all tokens are disabled.

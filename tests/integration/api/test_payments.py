@@ -60,7 +60,7 @@ async def test_gopay_is_listed_with_the_required_fields_filled_in(
     [
         {"countryCode": "NL"},
         {"amount": {"currency": "EUR", "value": 25_000}},
-        {"channel": None},
+        {"amount": {"value": 20_000_001}},
         {"blockedPaymentMethods": ["gopay_wallet"]},
     ],
 )

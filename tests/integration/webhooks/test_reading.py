@@ -360,6 +360,34 @@ async def test_a_change_with_another_merchant_reference_is_attributed_to_its_pay
     assert (await order.payment()).summary.refunded.minor_units == 0
 
 
+async def test_an_expiry_without_an_original_reference_is_noted_on_the_payment_it_names(
+    order: Order,
+) -> None:
+    await order.open_payment()
+    await order.post(order.item())
+    await order.post(order.item(eventCode="EXPIRE", originalReference=None))
+    await order.read()
+    payment = await order.payment()
+
+    assert (payment.status, payment.summary.psp_reference) == (Status.AUTHORISED, order.psp)
+    assert [fact.says for fact in payment.facts][-1] is Says.NOTED
+    assert await order.states() == ["read", "read"]
+
+
+async def test_an_expiry_that_comes_before_its_authorisation_waits_for_it(order: Order) -> None:
+    await order.open_payment()
+    await order.post(order.item(eventCode="EXPIRE", originalReference=None))
+    await order.read()
+    before = await order.states()
+    await order.post(order.item())
+    await order.read()
+    await order.read()
+
+    assert before == ["waiting"]
+    assert (await order.payment()).status == Status.AUTHORISED
+    assert await order.states() == ["read", "read"]
+
+
 async def test_an_ambiguous_answer_to_details_is_attributed_later(order: Order) -> None:
     await order.open_payment(1)
     second = await order.open_payment(2)
