@@ -143,10 +143,10 @@ def _print(result: Reconciled) -> None:
     for case in result.cases:
         row = f"row {case.line}" if case.line else ""
         where = " ".join(filter(None, (case.report, row, case.psp_reference)))
-        print(f"{case.id:>8}  {case.kind:<16}  {where}: {case.reason}")
+        print(f"case {case.id}  {case.kind:<16}  {where}: {case.reason}")
     total = sum(result.open_cases.values())
     by_kind = ", ".join(f"{count} {kind}" for kind, count in result.open_cases.items())
-    print(f"{total} open cases{f': {by_kind}' if by_kind else ''}")
+    print(f"open cases: {total}{f' ({by_kind})' if by_kind else ''}")
 
 
 def main(files: Sequence[Path], account: str | None, *, as_json: bool) -> None:

@@ -13,7 +13,7 @@ from kasir.money import IDR
 from kasir.payments import fold
 from kasir.payments.payment import Payment
 from kasir.reconciliation import fees
-from kasir.reconciliation.amounts import Printing
+from kasir.reconciliation.amounts import RupiahDetector
 from kasir.reconciliation.arithmetic import Batches
 from kasir.reconciliation.comparing import is_of_account, known_amounts
 from kasir.reconciliation.entries import Entry, ReportKind, Role
@@ -40,7 +40,7 @@ class Survey:
     rows: int = 0
     unreadable: int = 0
     last_line: int = 0
-    printing: Printing = field(default_factory=Printing)
+    printing: RupiahDetector = field(default_factory=RupiahDetector)
     batches: Batches = field(default_factory=Batches)
     fees: dict[tuple[str, str], fees.FeeSample] = field(default_factory=dict)
 
@@ -102,7 +102,7 @@ class StoredReports:
                 if entry.rate is not None:
                     sample = survey.fees.setdefault(_fee_key(entry), fees.FeeSample())
                     sample.add(entry.gross * entry.rate, entry.fees)
-            if survey.printing.compared < _COMPARED_MIN and self.rupiah is RupiahDecimals.DETECT:
+            if survey.printing.agreeing < _COMPARED_MIN and self.rupiah is RupiahDecimals.DETECT:
                 await self._count_printing(survey.printing, own)
         return survey
 
@@ -110,7 +110,7 @@ class StoredReports:
         """Whether a row settles a payment with a method that Kasir takes."""
         return entry.role is Role.SETTLED and entry.method in self.methods
 
-    async def _count_printing(self, printing: Printing, own: Sequence[Entry]) -> None:
+    async def _count_printing(self, printing: RupiahDetector, own: Sequence[Entry]) -> None:
         """Count in which way the amounts in rupiah agree with the ledger."""
         rupiah = [entry for entry in own if entry.gross_currency == IDR and entry.role in _COMPARED]
         async with transaction(self.pool) as connection:

@@ -1,9 +1,9 @@
 """Rows of the report "Payment accounting": what happened to each payment.
 
 A row moves money between registers, with signs: a payment that is settled leaves `Captured (PC)`
-and comes, without its fees, to `Payable (SC)`. `Original Amount` and `Main Amount` are not read
-where a register has the amount: one parser reports that `Original Amount` was a hundred times too
-high for a currency without decimals. Sources: see docs/adyen.md.
+and comes, without its fees, to `Payable (SC)`. `Main Amount` is read only if the captured register
+is empty. `Original Amount` is never read: one parser reports that it was a hundred times too high
+for a currency without decimals. Sources: see docs/adyen.md.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def entry(row: Row) -> Entry:
     """
     captured = amount(row.get(_CAPTURED), _CAPTURED)
     payable = amount(row.get(_PAYABLE), _PAYABLE)
-    whole = abs(captured or amount(row.get(_MAIN), _MAIN))
+    gross = abs(captured or amount(row.get(_MAIN), _MAIN))
     rate, currency = row.get("Exchange Rate"), row.get("Payment Currency")
     # The second column of this name has the currency of the payable batch.
     settled_in = row.get("Settlement Currency") or row.get("Settlement Currency (2)")
@@ -62,18 +62,18 @@ def entry(row: Row) -> Entry:
         method=row.get("Payment Method"),
         batch=row.get("Payable Batch"),
         at=moment(row.get("Booking Date"), row.get("TimeZone")),
-        gross=whole,
+        gross=gross,
         gross_currency=currency,
         net=payable,
         net_currency=settled_in,
         fees=sum((amount(row.get(name), name) for name in _FEES), Decimal(0)),
         rate=amount(rate, "Exchange Rate") if rate else _same_currency(currency, settled_in),
     )
-    return read if read.role in _INCOMING or not whole else _outgoing(read)
+    return read if read.role in _INCOMING or not gross else _outgoing(read)
 
 
 def _outgoing(read: Entry) -> Entry:
-    """The entry with the sign of money that leaves the merchant, if it does."""
+    """Return the entry, with a negative gross amount if its role takes money from the merchant."""
     if read.role in {Role.REFUNDED, Role.CHARGED_BACK, Role.SETTLED_REVERSED}:
         return replace(read, gross=-read.gross)
     return read

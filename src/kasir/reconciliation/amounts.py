@@ -2,7 +2,7 @@
 
 How Adyen's reports print rupiah is not known. At Adyen rupiah have no decimals, so 25,000 rupiah
 are expected as `25000`; a program that follows ISO 4217 would print `250.00`. `Decimals` has both
-readings, and `Printing` finds by the ledger which of them a file uses.
+readings, and `RupiahDetector` finds by the ledger which of them a file uses.
 """
 
 from __future__ import annotations
@@ -21,8 +21,9 @@ from kasir.report_settings import RupiahDecimals
 _AMOUNT: Final = re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,12})?", re.ASCII)
 _ZERO: Final = Decimal(0)
 _USUAL: Final = 2
-#: The decimals of currencies that have not two, at Adyen. Source: the tables of Adyen's Magento
-#: plugin (Helper/Data.php) and .NET library (AmountUtil). ISO 4217 differs for CVE and IDR.
+#: At Adyen, the number of decimals of the currencies that do not have two. Source: the tables of
+#: Adyen's Magento plugin (Helper/Data.php) and .NET library (AmountUtil). ISO 4217 differs for CVE
+#: and IDR.
 _DECIMALS: Final[Mapping[str, int]] = {
     **dict.fromkeys(("CVE", "DJF", "GNF", "IDR", "JPY", "KMF", "KRW", "PYG"), 0),
     **dict.fromkeys(("RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF"), 0),
@@ -61,8 +62,8 @@ class Decimals:
 
 
 @dataclass(slots=True)
-class Printing:
-    """Counts how a file prints rupiah, by payments whose amounts the ledger has.
+class RupiahDetector:
+    """Detects whether a file prints rupiah with decimals, from payments that the ledger has.
 
     Attributes:
         without: How many amounts are right if rupiah have no decimals.
@@ -73,7 +74,7 @@ class Printing:
     with_two: int = field(default=0)
 
     @property
-    def compared(self) -> int:
+    def agreeing(self) -> int:
         """How many amounts agreed with the ledger in one of the two ways."""
         return self.without + self.with_two
 
@@ -93,7 +94,7 @@ class Printing:
         if self.without and self.with_two:
             return (
                 f"it prints rupiah in two ways: {self.without} payments agree without decimals, "
-                f"{self.with_two} with two; the fewer are cases"
+                f"{self.with_two} with two; each payment of the smaller group is a case"
             )
         if setting is RupiahDecimals.DETECT and self.with_two:
             return "it prints rupiah with two decimals (250.00 for 25,000 rupiah)"

@@ -19,7 +19,7 @@ _ONE: Final = Decimal(1)
 _HALF: Final = Decimal("0.5")
 #: The most batches of one file; a yearly file of a daily payout has 366.
 _BATCHES_MAX: Final = 20_000
-#: The rows of payment accounting that move a payment's money into the merchant's balance, or out.
+#: The roles of payment accounting rows whose net amount is checked.
 _WITH_NET: Final = frozenset({Role.SETTLED})
 
 
@@ -64,7 +64,7 @@ class Batch:
         currency: The settlement currency.
         net: The sum of all net amounts; 0 if the batch adds up.
         paid_out: What was paid out, in major units.
-        paid_out_at: When the last of it was.
+        paid_out_at: The time of the last payout in the batch.
         rows: The number of rows.
     """
 

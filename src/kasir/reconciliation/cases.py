@@ -1,4 +1,4 @@
-"""A case: a difference between a report and itself, or between a report and the ledger."""
+"""A case: an inconsistency within a report, or a difference between a report and the ledger."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class CaseKind(StrEnum):
     MISSING_THERE = "missing_there"
     #: The amount of a payment or of a chargeback differs.
     AMOUNT = "amount"
-    #: A refund differs: its amount, its end, or that there is one.
+    #: A refund differs in its amount or outcome, or only one side has it.
     REFUND = "refund"
     #: The fees differ from those that were seen.
     FEE = "fee"
@@ -45,7 +45,8 @@ class Finding:
     """What is found wrong.
 
     Attributes:
-        key: The same for the same difference in any file, so that it is opened once.
+        key: Identifies the difference. Every file that shows the difference gives the same key, so
+            one case is opened.
         kind: Its kind.
         reason: What differs, for a person.
         line: The row of the file; None if it is of no row.

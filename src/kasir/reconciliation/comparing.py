@@ -53,7 +53,7 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """A difference, before it has the names of its row."""
+    """The kind and reason of a difference, without the references of its row."""
 
     kind: CaseKind
     reason: str
@@ -77,7 +77,7 @@ class Context:
 
 
 def is_of_account(entry: Entry, merchant_account: str) -> bool:
-    """Whether a row is of this merchant account; some rows of no payment name none."""
+    """Whether a row is of this merchant account, as is one that names no account."""
     return entry.merchant_account in {"", merchant_account}
 
 
@@ -135,12 +135,12 @@ def _paid_out_keys(entry: Entry, payment: Payment) -> list[str]:
 
 
 def unsettled_key(payment_id: str) -> str:
-    """The key of the case that a payment is in no report."""
+    """The key of the case for a payment that is in no report."""
     return f"unsettled:{payment_id}"
 
 
 def unrefunded_key(payment_id: str, refund: str) -> str:
-    """The key of the case that a refund, by its pspReference, is in no report."""
+    """The key of the case for a refund, by its pspReference, that is in no report."""
     return f"unrefunded:{payment_id}:{refund}"
 
 
@@ -290,9 +290,8 @@ def _fee_fault(entry: Entry, context: Context) -> Fault | None:
     base = entry.gross * entry.rate
     if model.is_usual(base, entry.fees):
         return None
-    reason = (
-        f"the fees are {entry.fees} {entry.net_currency} of {base.normalize():f}; seen were {model}"
-    )
+    fees = f"{entry.fees} {entry.net_currency} for a payment of {base.normalize():f}"
+    reason = f"the fees are {fees}; the usual ones are {model}"
     return Fault(CaseKind.FEE, reason)
 
 
@@ -304,7 +303,7 @@ def _refund(refunds: Sequence[Refund], name: str, amount: int) -> Refund | None:
 
 
 def _dispute(disputes: Sequence[Dispute], name: str) -> Dispute | None:
-    """The dispute of this name; the only one if the names differ."""
+    """The dispute with this name; if none has it and there is only one dispute, that one."""
     named = next((each for each in disputes if each.name == name), None)
     return named or (disputes[0] if len(disputes) == 1 else None)
 
@@ -314,7 +313,7 @@ def _figures(entry: Entry) -> str:
     return f"gross {gross}, net {net}"
 
 
-#: What is compared, by what the row's type means.
+#: The check of each role of a row.
 _CHECKS: Final[Mapping[Role, Callable[[Entry, Payment, int], Fault | None]]] = {
     Role.SETTLED: _settled_fault,
     Role.REFUNDED: _refund_fault,

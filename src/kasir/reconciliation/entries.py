@@ -86,7 +86,8 @@ class Entry:
         type: Adyen's name of what happened, as printed.
         psp_reference: The payment; empty in rows of no payment, such as a payout.
         merchant_reference: The shop's reference of the payment.
-        modification: The capture, refund or chargeback; in rows of no payment a text.
+        modification: The reference of the capture, refund or chargeback. In rows that belong to no
+            payment, a free text.
         method: The payment method.
         batch: The number of the batch; empty if the report has none.
         at: When it was booked; None if the time cannot be read.

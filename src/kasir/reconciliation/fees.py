@@ -1,8 +1,8 @@
-"""Which fees were seen: an amount for each payment and a share of its amount.
+"""Estimates the usual fees: a fixed fee for each payment, and a percentage of its amount.
 
-The two are fitted to the payments that were seen, by medians, so that a few wrong fees do not move
-them. A fee is outside what was seen if it differs from the fit by more than rounding, and by more
-than six times as much as fees usually do.
+Both are estimated from payments and their fees, by medians, so that a few wrong fees do not change
+them. A fee is unusual if it differs from the estimate by more than rounding, and by more than six
+times as much as fees usually do.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ _SAMPLE_MAX: Final = 1000
 #: A normal distribution's standard deviation, in median deviations.
 _PER_DEVIATION: Final = Decimal("1.4826")
 _DEVIATIONS: Final = 6
-#: The most points of one half of the sample for later reports.
+#: The sample for later reports has two halves: earlier fees, and those of this report. The most
+#: points of each half.
 _KEPT_MAX: Final = 200
 #: By how many minor units rounding may move a sum of four fees.
 _ROUNDING_UNITS: Final = 2
@@ -33,7 +34,7 @@ _ZERO: Final = Decimal(0)
 
 @dataclass(frozen=True, slots=True)
 class FeeModel:
-    """The fees that were seen, in major units of the settlement currency.
+    """The usual fees, in major units of the settlement currency.
 
     Attributes:
         fixed: The fee of each payment.
@@ -50,15 +51,17 @@ class FeeModel:
         return self.fixed + self.share * base
 
     def is_usual(self, base: Decimal, fee: Decimal) -> bool:
-        """Whether a fee is one that was seen."""
+        """Whether a fee differs from the expected one by no more than `apart_max`."""
         return abs(fee - self.expected(base)) <= self.apart_max
 
     def __str__(self) -> str:
-        return f"{self.fixed.normalize():f} and {(self.share * 100).quantize(Decimal('0.01'))} %"
+        return f"{self.fixed.normalize():f} + {(self.share * 100).quantize(Decimal('0.01'))} %"
 
 
 class FeeSample:
-    """A bounded sample of fees: if it is full, every second one is kept, and of the later ones too.
+    """A bounded sample of fees.
+
+    When it is full, every second fee is removed, and from then on half as many are added.
 
     So the sample is spread over the whole file, and the same file gives the same sample.
     """
@@ -79,7 +82,7 @@ class FeeSample:
 
 
 def fitted(points: Sequence[Point], decimals: int) -> FeeModel | None:
-    """The fees that were seen; None if too few were.
+    """The usual fees; None if there are too few points.
 
     Args:
         points: Amounts and their fees.
@@ -119,11 +122,11 @@ def change(earlier: Sequence[Point], now: Sequence[Point], decimals: int) -> str
     apart = abs(before.expected(base) - after.expected(base))
     if apart <= max(before.apart_max, after.apart_max):
         return ""
-    return f"the fees were {before} and are {after}, for each payment of the report"
+    return f"the usual fees of a payment changed from {before} to {after} in this report"
 
 
 def merged(earlier: Sequence[Point], now: Sequence[Point], decimals: int) -> list[Point]:
-    """A sample of the usual fees for later reports: half of it of this one."""
+    """A sample of usual fees for later reports: half from earlier reports, half from this one."""
     model = fitted([*earlier, *now], decimals)
     usual = [(base, fee) for base, fee in now if model is None or model.is_usual(base, fee)]
     return [*_thinned(earlier), *_thinned(usual)]

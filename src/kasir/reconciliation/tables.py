@@ -106,7 +106,8 @@ class TableReader:
         complete, self._text = self._text[:end], self._text[end:]
         self._searched -= end
         if end:
-            # What remains begins outside quotes, but what was searched of it may open one.
+            # The remaining text starts outside quotes, but the part of it that was already searched
+            # may have an opening quote.
             self._quotes = self._text.count('"', 0, self._searched)
         if len(self._text) > _ROW_LETTERS_MAX:
             raise UnreadableReport(f"the row after row {self._line} is too long")

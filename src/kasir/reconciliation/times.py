@@ -27,7 +27,7 @@ _ZONES: Final[Mapping[str, str]] = {
 def moment(text: str, zone: str) -> datetime | None:
     """The time in a row; None if it is empty or in an unknown format, or if its zone is unknown.
 
-    A time decides nothing in a comparison, so that is no error.
+    A time that cannot be read is no error, because times are not used in comparisons.
     """
     found = _zone(zone)
     if found is None:

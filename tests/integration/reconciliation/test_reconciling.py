@@ -218,7 +218,7 @@ async def test_fees_that_change_for_all_payments_are_one_case(reconciler: Reconc
     (case,) = await reconciler.open_cases()
 
     assert case.kind == "fee"
-    assert "the fees were 0 and 2.00 % and are 0 and 4.00 %" in case.reason
+    assert "changed from 0 + 2.00 % to 0 + 4.00 %" in case.reason
 
 
 @pytest.mark.parametrize("printed", ["{}.{:02}", "{}"])

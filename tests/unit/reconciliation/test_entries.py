@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from kasir.reconciliation.amounts import Decimals, Printing
+from kasir.reconciliation.amounts import Decimals, RupiahDetector
 from kasir.reconciliation.arithmetic import Batches, row_fault
 from kasir.reconciliation.entries import Entry, ReportKind, Role
 from kasir.reconciliation.reading import entries, kind_of, kind_of_name
@@ -176,7 +176,7 @@ def test_a_batch_without_one_of_its_rows_does_not_come_to_zero() -> None:
     ("printed", "decimals"), [("25000", 0), ("25000.00", 0), ("250.00", 2), ("250", 2)]
 )
 def test_how_rupiah_are_printed_is_found_by_the_ledger(printed: str, decimals: int) -> None:
-    printing = Printing()
+    printing = RupiahDetector()
     printing.count(Decimal(printed), {25_000})
     found = printing.decimals(RupiahDecimals.DETECT)
 
@@ -185,7 +185,7 @@ def test_how_rupiah_are_printed_is_found_by_the_ledger(printed: str, decimals: i
 
 
 def test_a_file_that_prints_rupiah_in_two_ways_is_said_to() -> None:
-    printing = Printing()
+    printing = RupiahDetector()
     for printed in ("25000", "25000", "250.00"):
         printing.count(Decimal(printed), {25_000})
 
@@ -194,11 +194,11 @@ def test_a_file_that_prints_rupiah_in_two_ways_is_said_to() -> None:
 
 
 def test_the_setting_overrides_what_the_file_seems_to_print() -> None:
-    printing = Printing()
+    printing = RupiahDetector()
     printing.count(Decimal(250), {25_000})
 
     assert printing.decimals(RupiahDecimals.NONE) == Decimals(0)
-    assert Printing().decimals(RupiahDecimals.TWO) == Decimals(2)
+    assert RupiahDetector().decimals(RupiahDecimals.TWO) == Decimals(2)
 
 
 def test_an_amount_that_is_no_whole_number_of_minor_units_is_refused() -> None:
