@@ -141,8 +141,12 @@ class TwinAndKasir:
         async def is_so() -> bool:
             if (await self.twin.control("GET", "deliveries"))["waiting"]:
                 return False
-            unread = "SELECT count(*) FROM notice WHERE state = 'unread'"
-            if await self.kasir.pool.fetchval(unread):
+            # A job is removed at its end, which is after the report is marked as reconciled.
+            works = (
+                "SELECT EXISTS (SELECT FROM notice WHERE state = 'unread')"
+                " OR EXISTS (SELECT FROM pgqueuer WHERE entrypoint = 'report')"
+            )
+            if await self.kasir.pool.fetchval(works):
                 return False
             return all(report["state"] in _DONE for report in await self.reports())
 
