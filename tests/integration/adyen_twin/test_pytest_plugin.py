@@ -28,12 +28,13 @@ SAVE: Final = {
 
 
 def run_project(folder: Path, *options: str, **given: str) -> subprocess.CompletedProcess[str]:
-    """Run the tests of a copy of the example, as a person does."""
-    command = [sys.executable, "-m", "pytest", "-p", "no:asyncio", "-p", "no:cacheprovider"]
+    """Run the tests of a copy of the example, without the other plugins of this environment."""
+    plugins = "-p", "xdist", "-p", "adyen_twin.pytest_plugin", "-p", "no:cacheprovider"
+    command = [sys.executable, "-m", "pytest", *plugins]
     return subprocess.run(
         [*command, *options],
         cwd=folder,
-        env=environment(given),
+        env=environment({"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"} | given),
         capture_output=True,
         text=True,
         timeout=PATIENCE_S,
