@@ -22,7 +22,7 @@ from adyen_twin.controls.requests import ControlError
 from adyen_twin.core import storage
 from adyen_twin.core.twin import Twin
 from adyen_twin.gopay import pages
-from adyen_twin.http_types import IN_PATH, HttpRequest, HttpResponse, as_json
+from adyen_twin.http_types import CONTROLS, IN_PATH, HttpRequest, HttpResponse, as_json
 from adyen_twin.protocol import errors
 from adyen_twin.simulation.worlds import PATH, NoWorldError, Worlds
 
@@ -106,7 +106,7 @@ def _no_world(_: AnyRequest, error: NoWorldError) -> HttpResponse:
 
 def _http_error(request: AnyRequest, error: HTTPException) -> HttpResponse:
     """Answer an error of litestar in the format of the API that was called."""
-    if request.url.path.startswith("/twin/"):
+    if request.url.path.startswith(CONTROLS):
         message = f"{request.method} {request.url.path}: {error.detail}"
         return as_json({"error": f"{message}; docs/twin.md lists the controls"}, error.status_code)
     if error.status_code == errors.not_found().status:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import hmac
 from typing import Any, Final, cast
 
 import msgspec
@@ -17,6 +16,8 @@ from adyen_twin.simulation.worlds import FIRST, PATH, World, Worlds
 
 HttpResponse = Response[bytes]
 
+#: The begin of the paths of the controls; they have their own protection.
+CONTROLS: Final = "/twin/"
 # Keys in an ASGI scope: the name of the world in the path, if there is one, and the world.
 IN_PATH: Final = "adyen_twin.world_in_path"
 WORLD: Final = "adyen_twin.world"
@@ -38,16 +39,17 @@ class HttpRequest(Request[Any, Any, Any]):
 
     @property
     def world(self) -> World:
-        """Return the world; it is made if it does not exist.
+        """Return the world; a call with its key or of a control makes it if it does not exist.
 
         Raises:
-            NoWorldError: There can be no such world.
+            NoWorldError: There is no such world, or there can be none.
 
         """
         # One request asks for its world many times.
         world: World | None = self._in_scope(WORLD)
         if world is None:
-            world = self.worlds.world(self.world_name)
+            may_make = names_own_world(self) or self.url.path.startswith(CONTROLS)
+            world = self.worlds.world(self.world_name, make=may_make)
             cast("dict[str, Any]", self.scope)[WORLD] = world
         return world
 
@@ -117,16 +119,21 @@ def parse_json(raw: bytes, kind: Any = Any) -> Any:
 
 
 def has_api_key(request: HttpRequest) -> bool:
-    """Return whether a request has the twin's API key, and comes from an allowed address."""
+    """Return whether a request has an API key of its world, and comes from an allowed address."""
+    if not names_own_world(request):
+        return False
     allowed = request.twin.knobs.allowed_ip_addresses
-    if allowed and (request.client is None or request.client.host not in allowed):
-        return False  # GUESS: that the answer is the same as to a wrong key.
-    # A path that names the world takes the key of the first world too.
-    keys = {request.twin.settings.api_key}
-    if request.scope.get(IN_PATH) is not None:
-        keys.add(request.worlds.first.twin.settings.api_key)
-    given = api_key_of(request).encode()
-    return any(hmac.compare_digest(given, key.encode()) for key in keys)
+    # GUESS: that the answer to another address is the same as to a wrong key.
+    return not allowed or (request.client is not None and request.client.host in allowed)
+
+
+def names_own_world(request: HttpRequest) -> bool:
+    """Return whether a request has an API key of its world.
+
+    A path that names the world takes the key of the first world too.
+    """
+    name = request.worlds.name_in(api_key_of(request))
+    return name is not None and name in (FIRST, request.world_name)
 
 
 def api_key_of(request: HttpRequest) -> str:

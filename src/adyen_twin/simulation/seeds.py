@@ -6,6 +6,7 @@ to count anew, and a running call whose answer was not sent yet is forgotten.
 
 from __future__ import annotations
 
+import heapq
 import time
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -25,6 +26,7 @@ from adyen_twin.core.twin import Twin
 from adyen_twin.protocol.change_checks import RULE_NAMES
 from adyen_twin.protocol.limits import GOPAY_MODELS
 from adyen_twin.settlement import closing
+from adyen_twin.simulation import tasks
 
 #: The fields of the state that have fields of their own in a seed.
 OWN_FIELDS: Final = ("advanced_s", "endpoints", "faults", "tokens", "shoppers")
@@ -54,9 +56,12 @@ def load(twin: Twin, seed: Seed) -> None:
     state.faults = [PlannedFault(fault) for fault in seed.faults]
     for reply in state.replies.values():
         reply.running = False
-    twin.clock = _clock(seed)
+    clock = _clock(seed)
     _add_wallets(state, seed)
-    _add_tokens(state, seed, settings.merchant_account, twin.now())
+    _add_tokens(state, seed, settings.merchant_account, clock.now())
+    _check_state(state)
+    heapq.heapify(state.tasks)
+    twin.clock = clock
     twin.settings, twin.report_settings = settings, reports
     twin.knobs = twin.initial_knobs = knobs
     twin.memory = Memory(state)
@@ -126,6 +131,25 @@ def _check(seed: Seed, knobs: Knobs, reports: ReportSettings) -> None:
     for column in reports.missing_columns:
         if column not in closing.COLUMNS:
             raise SeedError(f"reports.missingColumns: no report has a column {column!r}")
+
+
+def _check_state(state: State) -> None:
+    """Check that the parts of a state, which a person may have edited, fit together.
+
+    Raises:
+        SeedError: A part names another that is not there.
+
+    """
+    for name in (*state.queues, *state.held):
+        if name not in state.endpoints:
+            raise SeedError(f"state.queues.{name}: there is no webhook {name!r}")
+    for payment in state.payments.values():
+        if payment.token is not None and payment.token not in state.tokens:
+            field = f"state.payments.{payment.psp_reference}.token"
+            raise SeedError(f"{field}: there is no token {payment.token!r}")
+    for task in state.tasks:
+        if task.kind not in tasks.HANDLERS:
+            raise SeedError(f"state.errands: there is no kind {task.kind!r}")
 
 
 def _clock(seed: Seed) -> Clock:

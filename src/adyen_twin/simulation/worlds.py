@@ -8,6 +8,7 @@ is made when it is named for the first time, by its API key or by its path: see 
 from __future__ import annotations
 
 import contextlib
+import hmac
 import re
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, replace
@@ -69,24 +70,27 @@ class Worlds:
             for world in self._worlds.values():
                 await world.engine.stop()
 
-    def world(self, name: str) -> World:
-        """Return the world of this name; make it if it does not exist.
+    def world(self, name: str, *, make: bool) -> World:
+        """Return the world of this name; with `make`, it is made if it does not exist.
 
         Raises:
-            NoWorldError: The name is not valid, or there are too many worlds.
+            NoWorldError: There is no such world, or there can be none.
 
         """
         if name not in self._worlds:
+            if not make:
+                raise NoWorldError(f"there is no world {name!r}")
             self._worlds[name] = self._make(name)
         return self._worlds[name]
 
     def name_in(self, api_key: str) -> str | None:
         """Return the name of the world that an API key names; None if it is no key of a world."""
-        own = self.first.twin.settings.api_key
-        if api_key == own:
+        own = self.first.twin.settings.api_key.encode()
+        if hmac.compare_digest(api_key.encode(), own):
             return FIRST
         key, _, name = api_key.rpartition(SEPARATOR)
-        return name if key == own and _NAME.fullmatch(name) else None
+        is_named = hmac.compare_digest(key.encode(), own) and _NAME.fullmatch(name)
+        return name if is_named else None
 
     async def remove(self, name: str) -> bool:
         """End a world and forget all of it; return whether there was one."""

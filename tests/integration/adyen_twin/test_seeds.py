@@ -153,6 +153,34 @@ async def test_an_invalid_seed_names_its_field_and_changes_nothing(
     assert (await twin.control("GET", "payments"))["count"] == 1
 
 
+@pytest.mark.parametrize(
+    ("removed", "field"),
+    [("webhooks", "state.queues.standard"), ("tokens", "state.payments.PSP.token")],
+)
+async def test_a_part_that_names_another_which_is_not_there_is_refused(
+    twin: RunningTwin, removed: str, field: str
+) -> None:
+    setting = {"url": "http://127.0.0.1:9/closed", "hmacKey": KEY}
+    await twin.control("PUT", "webhooks/standard", setting)
+    await twin.saved()
+    await twin.settle()
+    saved = await twin.control("GET", "seed")
+    (psp_reference,) = saved["state"]["payments"]
+    answer = await twin.call("PUT", "/twin/seed", saved | {removed: type(saved[removed])()})
+
+    assert answer.status == 422
+    assert answer.body["field"] == field.replace("PSP", psp_reference)
+
+
+async def test_a_seed_with_an_unknown_kind_of_task_is_refused(twin: RunningTwin) -> None:
+    await twin.pay()
+    saved = await twin.control("GET", "seed")
+    saved["state"]["errands"][0]["kind"] = "pay_everybody"
+    answer = await twin.call("PUT", "/twin/seed", saved)
+
+    assert (answer.status, answer.body["field"]) == (422, "state.errands")
+
+
 async def test_an_attempt_that_ends_after_a_reset_is_not_in_the_new_state(
     twin: RunningTwin,
 ) -> None:

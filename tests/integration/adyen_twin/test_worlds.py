@@ -105,6 +105,17 @@ async def test_a_name_that_no_world_can_have_is_answered_404(twin: RunningTwin) 
     assert (answer.status, "1 to 64 letters" in answer.body["error"]) == (404, True)
 
 
+@pytest.mark.parametrize(
+    "path", ["/gopay/any", "/checkoutshopper/checkoutPaymentRedirect", "/v72/payments"]
+)
+async def test_neither_a_page_nor_a_wrong_key_makes_a_world(twin: RunningTwin, path: str) -> None:
+    method = "POST" if path.startswith("/v72") else "GET"
+    answer = await twin.call(method, f"/worlds/blue{path}", None, {"X-API-Key": "wrong"})
+
+    assert answer.status == (401 if method == "POST" else 404)
+    assert (await twin.control("GET", "worlds"))["count"] == 0
+
+
 async def test_there_are_only_so_many_worlds(
     twin: RunningTwin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
