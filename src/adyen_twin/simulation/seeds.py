@@ -6,7 +6,6 @@ to count anew, and a running call whose answer was not sent yet is forgotten.
 
 from __future__ import annotations
 
-import heapq
 import time
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -60,12 +59,11 @@ def load(twin: Twin, seed: Seed) -> None:
     _add_wallets(state, seed)
     _add_tokens(state, seed, settings.merchant_account, clock.now())
     _check_state(state)
-    heapq.heapify(state.tasks)
     twin.clock = clock
     twin.settings, twin.report_settings = settings, reports
     twin.knobs = twin.initial_knobs = knobs
     twin.memory = Memory(state)
-    closing.schedule(twin)
+    closing.schedule(twin)  # It also orders the tasks, which may be in any order.
     twin.on_change()
 
 

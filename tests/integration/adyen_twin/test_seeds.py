@@ -207,6 +207,57 @@ async def test_every_world_begins_with_the_seed_of_the_command() -> None:
     assert [one["tokens"][0]["storedPaymentMethodId"] for one in tokens] == ["M5N7TQ4TG5PFWR50"] * 2
 
 
+async def test_the_reports_of_a_new_world_are_at_its_own_address() -> None:
+    first = Twin()
+    first.seed = Seed(reports={"closeEveryS": 86_400})
+    async with serving(first) as twin:
+        await twin.world("blue").paid()
+        await twin.world("blue").settle(2 * 86_400)
+        reports = (await twin.world("blue").control("GET", "reports"))["reports"]
+
+    address = f"{first.reports_url}/worlds/blue/reports/download/"
+    assert [report["url"].startswith(address) for report in reports] == [True, True]
+
+
+async def test_the_tasks_of_a_seed_may_be_in_any_order(twin: RunningTwin) -> None:
+    await twin.control("PUT", "knobs", {"paymentExpiryS": 60})
+    await twin.pay(reference="SOON")
+    await twin.control("PUT", "knobs", {"paymentExpiryS": 3600})
+    await twin.pay(reference="LATER")
+    saved = await twin.control("GET", "seed")
+    saved["state"]["errands"].reverse()
+    await twin.control("PUT", "seed", saved)
+    await twin.settle(60)
+
+    payments = (await twin.control("GET", "payments"))["payments"]
+    assert {one["merchantReference"]: one["status"] for one in payments} == {
+        "SOON": "expired",
+        "LATER": "awaiting",
+    }
+
+
+async def test_a_call_that_ran_when_a_world_was_saved_can_be_repeated(twin: RunningTwin) -> None:
+    url = await twin.pay(key="one-key")
+    saved = await twin.control("GET", "seed")
+    saved["state"]["replies"]["one-key"]["running"] = True
+    await twin.control("PUT", "seed", saved)
+
+    assert await twin.pay(key="one-key") == url
+
+
+async def test_a_webhook_after_a_seed_has_a_number_of_its_own(twin: RunningTwin) -> None:
+    setting = {"url": "http://127.0.0.1:9/closed", "hmacKey": KEY}
+    await twin.control("PUT", "webhooks/standard", setting)
+    empty = await twin.control("GET", "seed")
+    numbers = []
+    for _ in range(2):
+        await twin.paid()
+        numbers.append((await twin.control("GET", "deliveries"))["waiting"][0]["notice"])
+        await twin.control("PUT", "seed", empty)
+
+    assert numbers[0] < numbers[1]
+
+
 def test_the_command_loads_a_seed_and_saves_a_world(tmp_path: Path) -> None:
     written, saved = tmp_path / "world.yaml", tmp_path / "saved.json"
     written.write_text(WRITTEN, encoding="utf-8")

@@ -174,6 +174,21 @@ async def test_a_reset_of_a_world_leaves_the_others(twin: RunningTwin) -> None:
     assert await references(twin.world("red")) == await references(twin) == ["ORDER-1001"]
 
 
+def running_loops() -> int:
+    """Return how many background loops of worlds run."""
+    names = [getattr(task.get_coro(), "__qualname__", "") for task in asyncio.all_tasks()]
+    return names.count("Engine._loop")
+
+
+async def test_a_world_that_ends_ends_its_background_loops(twin: RunningTwin) -> None:
+    before = running_loops()
+    await twin.world("blue").control("GET", "clock")
+    during = running_loops()
+    await twin.control("DELETE", "worlds/blue")
+
+    assert before == running_loops() < during
+
+
 async def test_a_world_that_ends_stops_its_deliveries_and_begins_anew(twin: RunningTwin) -> None:
     blue = twin.world("blue")
     async with listening() as endpoint:
