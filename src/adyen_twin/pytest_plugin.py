@@ -12,8 +12,10 @@ import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from adyen_twin.core import seed as seed_file
 from adyen_twin.testing import AdyenTwin, accepting_webhooks, running_twin
 
 SEED_OPTION = "adyen_twin_seed"
@@ -48,13 +50,18 @@ def adyen_twin(
     adyen_twin_url: str, _webhook_acceptor: str, pytestconfig: pytest.Config
 ) -> Iterator[AdyenTwin]:
     """Return a world of the test's own, whose webhooks are accepted and kept for the test."""
-    key = os.environ.get("ADYEN_TWIN_API_KEY", "twin-api-key")
+    file = pytestconfig.getini(SEED_OPTION)
+    seed = seed_file.read(Path(pytestconfig.rootpath, file)) if file else seed_file.Seed()
     world = AdyenTwin(
-        server=adyen_twin_url, name=f"test-{secrets.token_hex(8)}", server_api_key=key
+        server=adyen_twin_url,
+        name=f"test-{secrets.token_hex(8)}",
+        server_api_key=os.environ.get("ADYEN_TWIN_API_KEY", "twin-api-key"),
+        merchant_account=seed.merchant_account or "TwinMerchant",
     )
     try:
-        if seed := pytestconfig.getini(SEED_OPTION):
-            world.load(Path(pytestconfig.rootpath, seed))
+        # Without a seed of its own, the world begins as the twin's options say.
+        if file:
+            world.control("PUT", "seed", msgspec.to_builtins(seed, str_keys=True))
         world.send_webhooks_to(_webhook_acceptor)
         yield world
     finally:

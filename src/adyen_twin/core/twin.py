@@ -27,7 +27,7 @@ class Twin:
         *,
         state: State | None = None,
     ) -> None:
-        self.settings = settings or Settings()
+        self.settings = self.initial_settings = settings or Settings()
         #: Never changed in place: setting a knob replaces the whole object.
         self.knobs = self.initial_knobs = knobs or Knobs()
         self.report_settings = ReportSettings()

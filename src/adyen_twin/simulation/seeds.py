@@ -44,7 +44,7 @@ def load(twin: Twin, seed: Seed) -> None:
     reports = _converted(seed.reports, ReportSettings, "reports")
     state = _converted(seed.state, State, "state")
     _check(seed, knobs, reports)
-    settings = twin.settings
+    settings = twin.initial_settings
     if seed.merchant_account is not None:
         settings = replace(settings, merchant_account=seed.merchant_account)
     if seed.more_merchant_accounts:

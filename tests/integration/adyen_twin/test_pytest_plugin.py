@@ -74,6 +74,21 @@ def test_a_seed_with_a_mistake_is_an_error_that_names_it(project: Path) -> None:
     assert "Invalid enum value 'never' - at `$.capture`" in done.stdout
 
 
+def test_the_fixture_has_the_merchant_account_of_the_seed(project: Path) -> None:
+    (project / "world.yaml").write_text("merchantAccount: Warung", encoding="utf-8")
+    done = run_project(project, "-k", "an_order_is_paid or shopper_cancels")
+
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_without_a_seed_a_world_begins_as_the_options_of_a_running_twin_say(project: Path) -> None:
+    (project / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
+    with running_twin("--world", str(project / "world.yaml")) as url:
+        done = run_project(project, "-k", "saved_wallet_of_the_seed", ADYEN_TWIN_URL=url)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_a_token_is_saved_charged_and_heard_of(adyen_twin: AdyenTwin) -> None:
     answer = adyen_twin.checkout("/payments", payment_body(**SAVE))
     location = adyen_twin.wallet.approve(answer["action"])

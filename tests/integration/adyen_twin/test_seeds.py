@@ -207,6 +207,24 @@ async def test_every_world_begins_with_the_seed_of_the_command() -> None:
     assert [one["tokens"][0]["storedPaymentMethodId"] for one in tokens] == ["M5N7TQ4TG5PFWR50"] * 2
 
 
+async def test_a_seed_has_the_merchant_accounts_of_its_world_only(twin: RunningTwin) -> None:
+    blue = twin.world("blue")
+
+    async def statuses() -> list[int]:
+        return [
+            (await blue.api("/v72/payments", payment_body(merchantAccount=account))).status
+            for account in ("Warung", "Toko", "TwinMerchant")
+        ]
+
+    seed = {"merchantAccount": "Warung", "moreMerchantAccounts": ["Toko"]}
+    await blue.control("PUT", "seed", seed)
+    with_accounts = await statuses()
+    await blue.control("PUT", "seed", {})
+
+    assert (with_accounts, await statuses()) == ([200, 200, 403], [403, 403, 200])
+    assert (await twin.api("/v72/payments", payment_body())).status == 200
+
+
 async def test_the_reports_of_a_new_world_are_at_its_own_address() -> None:
     first = Twin()
     first.seed = Seed(reports={"closeEveryS": 86_400})
