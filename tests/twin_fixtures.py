@@ -79,6 +79,10 @@ class RunningTwin:
         self.url = url
         self._session = session
 
+    def world(self, name: str) -> RunningTwin:
+        """Return another world of the same process, by its path."""
+        return RunningTwin(self.twin, f"{self.url}/worlds/{name}", self._session)
+
     async def call(
         self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None
     ) -> Answer:

@@ -10,6 +10,7 @@ The packages and modules, from the lowest layer to the highest:
 - `api` (Adyen's APIs), `gopay` (the shopper's pages) and `controls` (`/twin/`, for tests) do
   not import each other.
 - `app` builds the application, `server` runs it, and `cli` is the command.
+- `testing` runs the twin for tests in Python, and `pytest_plugin` gives it to pytest.
 
 Each imports only from lower layers; the contract `twin-layers` in pyproject.toml checks this.
 Terms that all of them use: a knob is a setting that can change while the twin runs. A control

@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 import sys
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, Final, NoReturn
 
 from cyclopts import App, CycloptsError, Parameter
 
 from adyen_twin.core.profiles import PROFILES, ProfileName
 from adyen_twin.version import version
+
+ANSWER_S_MAX: Final = 30
 
 app = App(
     name="adyen-twin",
@@ -29,6 +31,7 @@ def serve(  # noqa: PLR0913  # Each argument is an option of the command.
     state: Path | None = None,
     lenient: Annotated[bool, Parameter(negative=())] = False,
     profile: ProfileName | None = None,
+    world: Path | None = None,
     api_key: Annotated[str, Parameter(env_var="ADYEN_TWIN_API_KEY")] = "twin-api-key",
     merchant_account: str = "TwinMerchant",
     more_merchant_accounts: tuple[str, ...] = (),
@@ -44,6 +47,7 @@ def serve(  # noqa: PLR0913  # Each argument is an option of the command.
         state: The file to keep the state in; without one, the state is in memory only.
         profile: The knobs of another provider's GoPay; docs/twin.md lists them.
         lenient: Require browserInfo or channel in GoPay payments, instead of both.
+        world: The seed, a YAML or JSON file, with which every world begins.
         api_key: The key that callers must send in X-API-Key. Other users of the machine can
             read the options of a command, but not its environment.
         merchant_account: The merchant account.
@@ -55,7 +59,9 @@ def serve(  # noqa: PLR0913  # Each argument is an option of the command.
     """
     if (tls_cert is None) != (tls_key is None):
         _fail("--tls-cert and --tls-key go together", 2)
-    for option, file in (("--tls-cert", tls_cert), ("--tls-key", tls_key)):
+    if world is not None and (lenient or profile is not None or state is not None):
+        _fail("--world has knobs and a state: it goes without --lenient, --profile and --state", 2)
+    for option, file in (("--tls-cert", tls_cert), ("--tls-key", tls_key), ("--world", world)):
         if file is not None and not file.is_file():
             _fail(f"{option}: {file}: no such file", 2)
 
@@ -73,9 +79,35 @@ def serve(  # noqa: PLR0913  # Each argument is an option of the command.
     )
     knobs = {"strict": not lenient} | (dict(PROFILES[profile]) if profile else {})
     try:
-        run(settings, msgspec.convert(knobs, Knobs), Listen(host, port, tls_cert, tls_key))
+        run(settings, msgspec.convert(knobs, Knobs), Listen(host, port, tls_cert, tls_key), world)
     except CannotServeError as error:
         _fail(str(error), 1)
+
+
+@app.command
+def save(file: Path, *, url: str = "http://127.0.0.1:8700") -> None:
+    """Save a world of a running twin into a seed, which `serve --world` loads.
+
+    Args:
+        file: The file to write: YAML if its name ends with .yaml or .yml, else JSON.
+        url: The address of the twin; with /worlds/NAME at its end, that of another world.
+
+    """
+    import urllib.request
+
+    import msgspec
+
+    from adyen_twin.core.endpoints import is_web_address
+    from adyen_twin.core.seed import Seed, write
+
+    if not is_web_address(url):
+        _fail(f"--url: {url} is no http or https address", 2)
+    address = f"{url.rstrip('/')}/twin/seed"
+    try:
+        with urllib.request.urlopen(address, timeout=ANSWER_S_MAX) as answer:  # noqa: S310
+            write(msgspec.json.decode(answer.read(), type=Seed), file)
+    except (OSError, ValueError) as error:  # urllib's errors are OSErrors, msgspec's ValueErrors.
+        _fail(f"cannot save {url} into {file}: {error}", 1)
 
 
 def main() -> None:

@@ -3,40 +3,80 @@
 from __future__ import annotations
 
 import base64
-import hmac
-from typing import Any
-from urllib.parse import urlsplit
+from typing import Any, Final, cast
 
 import msgspec
 from litestar import Request, Response
 from litestar.enums import MediaType
 
-from adyen_twin.core.settings import Settings
+from adyen_twin.core.settings import WEB_SERVICE_USER
 from adyen_twin.core.twin import Twin
 from adyen_twin.simulation.engine import Engine
+from adyen_twin.simulation.worlds import FIRST, PATH, World, Worlds
 
 HttpResponse = Response[bytes]
 
+#: The begin of the paths of the controls; they have their own protection.
+CONTROLS: Final = "/twin/"
+# Keys in an ASGI scope: the name of the world in the path, if there is one, and the world.
+IN_PATH: Final = "adyen_twin.world_in_path"
+WORLD: Final = "adyen_twin.world"
+
 
 class HttpRequest(Request[Any, Any, Any]):
-    """A request with access to the twin that received it."""
+    """A request with access to the world that received it."""
+
+    @property
+    def worlds(self) -> Worlds:
+        """Return all worlds."""
+        worlds: Worlds = self.app.state.worlds
+        return worlds
+
+    @property
+    def world_name(self) -> str:
+        """Return the name of the world that the path names, or else the API key."""
+        return self._in_scope(IN_PATH) or self.worlds.name_in(api_key_of(self)) or FIRST
+
+    @property
+    def world(self) -> World:
+        """Return the world; a call with its key or of a control makes it if it does not exist.
+
+        Raises:
+            NoWorldError: There is no such world, or there can be none.
+
+        """
+        # One request asks for its world many times.
+        world: World | None = self._in_scope(WORLD)
+        if world is None:
+            may_make = names_own_world(self) or self.url.path.startswith(CONTROLS)
+            world = self.worlds.world(self.world_name, make=may_make)
+            cast("dict[str, Any]", self.scope)[WORLD] = world
+        return world
+
+    def _in_scope(self, key: str) -> Any:
+        return cast("dict[str, Any]", self.scope).get(key)
 
     @property
     def twin(self) -> Twin:
-        """Return the twin."""
-        twin: Twin = self.app.state.twin
-        return twin
+        """Return the twin of the world."""
+        return self.world.twin
 
     @property
     def engine(self) -> Engine:
-        """Return the engine that runs tasks and deliveries in the background."""
-        engine: Engine = self.app.state.engine
-        return engine
+        """Return the engine that runs the world's tasks and deliveries in the background."""
+        return self.world.engine
+
+    @property
+    def path_prefix(self) -> str:
+        """Return what every path of this world begins with; nothing in the first world."""
+        name = self.world_name
+        return f"{PATH}{name}" if name else ""
 
     @property
     def public_url(self) -> str:
-        """Return the base URL that shoppers use, without a slash at its end."""
-        return (self.twin.settings.public_url or str(self.base_url)).rstrip("/")
+        """Return the base URL of the world that shoppers use, without a slash at its end."""
+        base = (self.twin.settings.public_url or str(self.base_url)).rstrip("/")
+        return f"{base}{self.path_prefix}"
 
     def break_connection(self) -> None:
         """Close the connection without an answer, as a network failure does.
@@ -79,21 +119,30 @@ def parse_json(raw: bytes, kind: Any = Any) -> Any:
 
 
 def has_api_key(request: HttpRequest) -> bool:
-    """Return whether a request has the twin's API key, and comes from an allowed address."""
+    """Return whether a request has an API key of its world, and comes from an allowed address."""
+    if not names_own_world(request):
+        return False
     allowed = request.twin.knobs.allowed_ip_addresses
-    if allowed and (request.client is None or request.client.host not in allowed):
-        return False  # GUESS: that the answer is the same as to a wrong key.
-    settings = request.twin.settings
-    return hmac.compare_digest(_api_key(request, settings).encode(), settings.api_key.encode())
+    # GUESS: that the answer to another address is the same as to a wrong key.
+    return not allowed or (request.client is not None and request.client.host in allowed)
 
 
-def _api_key(request: HttpRequest, settings: Settings) -> str:
+def names_own_world(request: HttpRequest) -> bool:
+    """Return whether a request has an API key of its world.
+
+    A path that names the world takes the key of the first world too.
+    """
+    name = request.worlds.name_in(api_key_of(request))
+    return name is not None and name in (FIRST, request.world_name)
+
+
+def api_key_of(request: HttpRequest) -> str:
     """Return the API key of a request, from X-API-Key or as the password of HTTP Basic."""
     key = request.headers.get("x-api-key")
     if key is not None:
         return key
     user, password = basic_credentials(request) or ("", "")
-    return password if user == settings.web_service_user else ""
+    return password if user == WEB_SERVICE_USER else ""
 
 
 def basic_credentials(request: HttpRequest) -> tuple[str, str] | None:
@@ -106,15 +155,6 @@ def basic_credentials(request: HttpRequest) -> tuple[str, str] | None:
     except ValueError:  # Not Base64, or not UTF-8.
         return None
     return (user, password) if colon else None
-
-
-def is_web_address(url: str) -> bool:
-    """Return whether this is an http or https address with a host."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return False
-    return parts.scheme in ("http", "https") and bool(parts.hostname)
 
 
 def as_json(body: Any, status: int = 200, headers: dict[str, str] | None = None) -> HttpResponse:

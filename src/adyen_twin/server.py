@@ -11,9 +11,10 @@ from typing import Final
 import uvicorn
 
 from adyen_twin.app import build
-from adyen_twin.core import storage
+from adyen_twin.core import seed, storage
 from adyen_twin.core.settings import Knobs, Settings
 from adyen_twin.core.twin import Twin
+from adyen_twin.simulation import seeds
 
 #: How many seconds calls may still run after a signal to stop.
 STOP_WITHIN_S: Final = 1
@@ -48,24 +49,36 @@ class _Server(uvicorn.Server):
         print(f"adyen-twin is at {self._address}", flush=True)  # noqa: T201  # The address is the command's output.
 
 
-def run(settings: Settings, knobs: Knobs, listen: Listen) -> None:
+def run(settings: Settings, knobs: Knobs, listen: Listen, seed_file: Path | None = None) -> None:
     """Serve until SIGTERM or SIGINT.
 
     Raises:
-        CannotServeError: The port is taken, or the state file or certificate cannot be read.
+        CannotServeError: The port is taken, or a file cannot be read.
 
     """
-    try:
-        state = storage.load(settings.state_file) if settings.state_file else None
-    except storage.UnreadableStateError as error:
-        raise CannotServeError(str(error)) from error
+    twin = _twin(settings, knobs, seed_file)
     listener = _bind(listen)
-    config = _config(Twin(settings, knobs, state=state), listen)
+    config = _config(twin, listen)
     # uvicorn raises the signal again after it stopped. These handlers ignore it, so that the
     # exit code is 0.
     for signal_number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(signal_number, lambda *_: None)
     _Server(config, _address(listen, listener)).run(sockets=[listener])
+
+
+def _twin(settings: Settings, knobs: Knobs, seed_file: Path | None) -> Twin:
+    try:
+        state = storage.load(settings.state_file) if settings.state_file else None
+        twin = Twin(settings, knobs, state=state)
+        if seed_file is not None:
+            twin.seed = seed.read(seed_file)
+            seeds.load(twin, twin.seed)
+    except seed.SeedError as error:
+        message = str(error).removeprefix(f"{seed_file}: ")
+        raise CannotServeError(f"{seed_file}: {message}") from error
+    except storage.UnreadableStateError as error:
+        raise CannotServeError(str(error)) from error
+    return twin
 
 
 def _config(twin: Twin, listen: Listen) -> uvicorn.Config:

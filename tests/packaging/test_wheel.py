@@ -292,3 +292,16 @@ def test_the_installed_twin_serves_requests_and_stops(twin_programs: Path) -> No
             twin.kill()
 
     assert (status, code) == (200, 0)
+
+
+@pytest.mark.long
+def test_the_installed_plugin_gives_each_test_of_a_project_its_own_twin(
+    folder: Path, dist: Path
+) -> None:
+    wheel = str(dist / "adyen_twin-0.1.0-py3-none-any.whl")
+    programs = programs_of(folder, "plugin", wheel, "pytest", "pytest-xdist")
+    ignored = shutil.ignore_patterns("__pycache__")
+    project = shutil.copytree(ROOT / "examples" / "twin_tests", folder / "project", ignore=ignored)
+    tests = run(str(programs / "python"), "-m", "pytest", "-n", "2", folder=project)
+
+    assert re.search(r"\b9 passed", tests)

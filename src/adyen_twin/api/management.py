@@ -13,7 +13,7 @@ from litestar import Router, get
 from adyen_twin.api import management_webhooks
 from adyen_twin.api.management_calls import authenticate, authenticate_any, page
 from adyen_twin.core import roles
-from adyen_twin.core.settings import Knobs
+from adyen_twin.core.settings import WEB_SERVICE_USER, Knobs
 from adyen_twin.http_types import HttpRequest, HttpResponse, as_json
 from adyen_twin.protocol.limits import COUNTRY, CURRENCY, GOPAY
 
@@ -33,7 +33,7 @@ async def get_me(request: HttpRequest) -> HttpResponse:
     return as_json(
         {
             "id": "S2-6A6573746572",
-            "username": request.twin.settings.web_service_user,
+            "username": WEB_SERVICE_USER,
             "clientKey": "test_TWIN",
             "allowedIpAddresses": knobs.allowed_ip_addresses,
             "allowedOrigins": [

@@ -27,6 +27,7 @@ from adyen_twin.api.management_calls import (
     parse,
 )
 from adyen_twin.core import names, roles
+from adyen_twin.core.endpoints import is_web_address
 from adyen_twin.core.state import (
     ENDPOINT_NAMES,
     TOKENS,
@@ -35,7 +36,7 @@ from adyen_twin.core.state import (
     EndpointName,
 )
 from adyen_twin.core.twin import Twin
-from adyen_twin.http_types import HttpRequest, HttpResponse, as_json, is_web_address
+from adyen_twin.http_types import HttpRequest, HttpResponse, as_json
 from adyen_twin.webhooks import outbox, sample_notifications
 
 Username = Annotated[str, msgspec.Meta(max_length=255)]

@@ -13,12 +13,7 @@ from adyen_twin.core.clock import format_utc
 from adyen_twin.core.report_settings import ReportSettings
 from adyen_twin.core.twin import Twin
 from adyen_twin.http_types import HttpRequest, HttpResponse, as_json
-from adyen_twin.settlement import accounting, closing, details
-
-#: Every column of the two reports.
-COLUMNS: Final = frozenset(
-    (*details.COLUMNS, *details.ADDED_COLUMNS, *accounting.COLUMNS, *accounting.ADDED_COLUMNS)
-)
+from adyen_twin.settlement import closing
 
 
 @get("/reports")
@@ -35,7 +30,7 @@ async def put_reports(request: HttpRequest) -> HttpResponse:
     values = msgspec.to_builtins(request.twin.report_settings) | changes
     settings = read(msgspec.json.encode(values), ReportSettings)
     for name in settings.missing_columns:
-        if name not in COLUMNS:
+        if name not in closing.COLUMNS:
             raise ControlError(422, f"no report has a column {name!r}", "missingColumns")
     return _use(request, settings)
 

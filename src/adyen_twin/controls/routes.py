@@ -11,19 +11,18 @@ from typing import Any, cast
 import msgspec
 from litestar import Router, delete, get, post, put
 
-from adyen_twin.controls import callers, report_routes, reports, shopper_routes
+from adyen_twin.controls import callers, report_routes, reports, shopper_routes, world_routes
 from adyen_twin.controls.requests import ClockAdvance, ControlError, EventTypes, read
+from adyen_twin.core import endpoints
 from adyen_twin.core.faults import AnyFault, PlannedFault
 from adyen_twin.core.profiles import PROFILES, ProfileName
 from adyen_twin.core.settings import Knobs
 from adyen_twin.core.state import STANDARD, TOKENS, Endpoint, EndpointName, EndpointSettings, Status
-from adyen_twin.http_types import HttpRequest, HttpResponse, as_json, is_web_address
+from adyen_twin.http_types import HttpRequest, HttpResponse, as_json
 from adyen_twin.protocol.change_checks import RULE_NAMES
 from adyen_twin.settlement import closing
 from adyen_twin.simulation import disputes, other_system
 from adyen_twin.webhooks import sample_notifications
-
-HEX_KEY_DIGITS = 64
 
 
 @get("/health")
@@ -37,7 +36,9 @@ async def put_webhook(request: HttpRequest) -> HttpResponse:
     """Configure a webhook. Queued webhooks are sent at once to the new address."""
     twin, name = request.twin, _webhook_name(request)
     settings = read(await request.body(), EndpointSettings)
-    _check_endpoint(settings)
+    if fault := endpoints.fault_of(settings):
+        field, message = fault
+        raise ControlError(422, message, field)
     old = twin.state.endpoints.get(name)
     _keep_previous_key(settings, old)
     endpoint = msgspec.convert(msgspec.to_builtins(settings), Endpoint)
@@ -223,6 +224,7 @@ def router() -> Router:
         put_faults,
         delete_faults,
         *report_routes.HANDLERS,
+        *world_routes.HANDLERS,
         post_reset,
     ]
     return Router("/twin", route_handlers=handlers, guards=list(callers.GUARDS))
@@ -244,27 +246,9 @@ def _webhook_name(request: HttpRequest) -> EndpointName:
     return name
 
 
-def _check_endpoint(endpoint: EndpointSettings) -> None:
-    if not is_web_address(endpoint.url):
-        raise ControlError(422, "a webhook goes to an http or https address", "url")
-    for name, key in (
-        ("hmacKey", endpoint.hmac_key),
-        ("previousHmacKey", endpoint.previous_hmac_key),
-    ):
-        if key is not None and not _is_hex_key(key):
-            raise ControlError(422, f"a key is {HEX_KEY_DIGITS} hexadecimal digits", name)
-    if (endpoint.username is None) != (endpoint.password is None):
-        raise ControlError(422, "username and password go together", "password")
-
-
 def _keep_previous_key(endpoint: EndpointSettings, old: Endpoint | None) -> None:
     """Keep the key of the replaced endpoint as the previous key, for the fault `previous_key`."""
     if old is None or endpoint.previous_hmac_key is not None:
         return
     is_new_key = old.hmac_key != endpoint.hmac_key
     endpoint.previous_hmac_key = old.hmac_key if is_new_key else old.previous_hmac_key
-
-
-def _is_hex_key(text: str) -> bool:
-    digits = "0123456789abcdefABCDEF"
-    return len(text) == HEX_KEY_DIGITS and all(letter in digits for letter in text)

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 
 from adyen_twin.core import roles
+
+#: The user of HTTP Basic, whose password is the API key.
+WEB_SERVICE_USER: Final = "ws@Company.Twin"
 
 Whole = Annotated[int, msgspec.Meta(ge=0)]
 Positive = Annotated[int, msgspec.Meta(ge=1)]
@@ -173,8 +176,6 @@ class Settings:
     """The options that are fixed at the start."""
 
     api_key: str = "twin-api-key"
-    #: The user of HTTP Basic, whose password is the API key.
-    web_service_user: str = "ws@Company.Twin"
     merchant_account: str = "TwinMerchant"
     #: Further merchant accounts, with the same API key and webhooks.
     more_merchant_accounts: tuple[str, ...] = ()

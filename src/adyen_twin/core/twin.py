@@ -1,4 +1,4 @@
-"""The twin's settings, knobs, clock and state in one object.
+"""The settings, knobs, clock and state of one world in one object.
 
 All packages of the twin share this object. The engine delivers webhooks and runs tasks. The
 engine sets `on_change`, so that it is notified of new work.
@@ -12,6 +12,7 @@ from typing import Any
 
 from adyen_twin.core.clock import Clock
 from adyen_twin.core.report_settings import ReportSettings
+from adyen_twin.core.seed import Seed
 from adyen_twin.core.settings import Knobs, Settings
 from adyen_twin.core.state import EndpointName, Memory, State, Task
 
@@ -26,12 +27,14 @@ class Twin:
         *,
         state: State | None = None,
     ) -> None:
-        self.settings = settings or Settings()
+        self.settings = self.initial_settings = settings or Settings()
         #: Never changed in place: setting a knob replaces the whole object.
         self.knobs = self.initial_knobs = knobs or Knobs()
         self.report_settings = ReportSettings()
         #: The base URL in the addresses of reports; a control sets it.
         self.reports_url = (self.settings.public_url or "http://127.0.0.1:8700").rstrip("/")
+        #: With what the worlds begin that are made later; None: with nothing.
+        self.seed: Seed | None = None
         self.memory = Memory(state)
         self.clock = Clock(self.memory.state.advanced_s)
         #: Called when there may be a new webhook to deliver or a new task to run.

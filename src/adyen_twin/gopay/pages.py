@@ -71,7 +71,8 @@ def _to_wallet(request: HttpRequest, form_proof: str | None) -> Page:
         or payment.form_proof != form_proof
     ):
         return _unknown(request)
-    return Redirect(f"/gopay/{payment.page_key}", status_code=303, headers=NO_STORE)
+    address = f"{request.path_prefix}/gopay/{payment.page_key}"
+    return Redirect(address, status_code=303, headers=NO_STORE)
 
 
 @get("/gopay/{key:str}")
@@ -154,7 +155,8 @@ async def post_unlink(request: HttpRequest) -> Page:
     if token is None or token.wallet_account != account:
         return _unknown(request)
     tokens.disable(twin, token)
-    return Redirect(f"/gopay-app/{quote(reference, safe='')}", status_code=303, headers=NO_STORE)
+    address = f"{request.path_prefix}/gopay-app/{quote(reference, safe='')}"
+    return Redirect(address, status_code=303, headers=NO_STORE)
 
 
 @get(["/checkoutshopper/images/logos/{name:str}", "/gopay/static/{name:str}"], cache=False)
@@ -257,7 +259,7 @@ def _unknown(request: HttpRequest) -> Page:
 
 def _page(request: HttpRequest, name: str, status_code: int = 200, **values: Any) -> Page:
     translated = texts.texts_for(request.headers.get("accept-language", ""))
-    html = _templates().get_template(name).render(t=translated, **values)
+    html = _templates().get_template(name).render(t=translated, at=request.path_prefix, **values)
     return Response(html, status_code=status_code, media_type=MediaType.HTML, headers=NO_STORE)
 
 

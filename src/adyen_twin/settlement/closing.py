@@ -17,6 +17,10 @@ from adyen_twin.settlement import accounting, details, mistakes, printing
 from adyen_twin.settlement.lines import Batch, Line, batch_of, fee_line, line_of
 from adyen_twin.webhooks import report_notifications
 
+#: Every column of the two reports.
+COLUMNS: Final = frozenset(
+    (*details.COLUMNS, *details.ADDED_COLUMNS, *accounting.COLUMNS, *accounting.ADDED_COLUMNS)
+)
 DETAILS: Final = "settlement_details"
 ACCOUNTING: Final = "payment_accounting"
 #: The kind of the task that closes the batches.

@@ -32,20 +32,29 @@ class Engine:
         self._advancing = asyncio.Lock()
         #: One event per background loop; it is set when there may be new work.
         self._change_events: list[asyncio.Event] = []
+        self._background_tasks: list[asyncio.Task[None]] = []
+
+    def start(self) -> None:
+        """Run tasks and deliveries in the background until `stop`."""
+        self._twin.on_change = self._notify_loops
+        loops = [self._loop(self._run_tasks, lambda: tasks.next_due(self._twin))]
+        loops += [self._delivery_loop(name) for name in ENDPOINT_NAMES]
+        self._background_tasks = [asyncio.create_task(loop) for loop in loops]
+
+    async def stop(self) -> None:
+        """End what `start` began."""
+        for task in self._background_tasks:
+            task.cancel()
+        await asyncio.gather(*self._background_tasks, return_exceptions=True)
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Run tasks and deliveries in the background during the block."""
-        self._twin.on_change = self._notify_loops
-        loops = [self._loop(self._run_tasks, lambda: tasks.next_due(self._twin))]
-        loops += [self._delivery_loop(name) for name in ENDPOINT_NAMES]
-        background_tasks = [asyncio.create_task(loop) for loop in loops]
+        self.start()
         try:
             yield
         finally:
-            for task in background_tasks:
-                task.cancel()
-            await asyncio.gather(*background_tasks, return_exceptions=True)
+            await self.stop()
 
     async def advance(self, seconds: float) -> None:
         """Advance the clock, and run each task, delivery and retry at its due moment.

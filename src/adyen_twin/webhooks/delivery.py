@@ -108,12 +108,12 @@ class Sender:
 
     async def _try(self, name: EndpointName, endpoint: Endpoint, webhook: Webhook) -> bool:
         webhook.tries += 1
-        now = self._twin.now()
+        # During the call a reset may replace the state; the try belongs to the one before.
+        attempts, now = self._twin.state.attempts, self._twin.now()
         webhook.first_tried_at = now if webhook.first_tried_at is None else webhook.first_tried_at
         message = _message_of_this_try(webhook)
         status, answer, error = await self.post(endpoint, message)
         accepted = self._is_accepted(status, answer)
-        attempts = self._twin.state.attempts
         attempts.append(
             Attempt(
                 endpoint=name,

@@ -55,6 +55,12 @@ async def test_gopay_is_listed_with_the_required_fields_filled_in(
     assert answers[1].json == answers[0].json
 
 
+async def test_gopay_is_listed_for_a_request_that_names_nothing(caller: Caller) -> None:
+    response = await caller.post("/v72/paymentMethods", {})
+
+    assert response.json == {"paymentMethods": [{"name": "GoPay Wallet", "type": "gopay_wallet"}]}
+
+
 @pytest.mark.parametrize(
     "change",
     [
