@@ -38,6 +38,7 @@ async def test_metrics_are_in_the_format_of_prometheus(caller: Caller) -> None:
         "kasir_clock_apart_seconds",
         "kasir_http_requests",
         "kasir_http_request_seconds",
+        "kasir_http_refused",
         "kasir_adyen_calls",
         "kasir_adyen_call_seconds",
         "kasir_jobs",
