@@ -119,7 +119,7 @@ IGNORED: Final[Mapping[EventCode, str]] = {
     EventCode.PAYOUT_DECLINE: "the same",
     EventCode.PAYOUT_EXPIRE: "the same",
     EventCode.PAYOUT_THIRDPARTY: "the same",
-    EventCode.RECURRING_CONTRACT: "about tokens; one that failed is noted",
+    EventCode.RECURRING_CONTRACT: "about tokens, which token_meanings.py handles",
     EventCode.REFUND_WITH_DATA: "about refunds to a card, which is a kind of payout",
     EventCode.REPORT_AVAILABLE: "about a report, which Kasir fetches",
 }
@@ -157,7 +157,7 @@ _REASON_CODES: Final = ("chargebackReasonCode", "rfiReasonCode")
 #: An amount in minor units. `int` would accept ` 25_000 ` too.
 _WHOLE_NUMBER: Final = re.compile(r"[0-9]{1,19}", re.ASCII)
 
-#: The reasons of a refusal by which the shopper cancelled.
+#: The refusal reasons which mean that the shopper cancelled the payment.
 _CANCEL_REASONS: Final = ("CANCELLED", "SHOPPER CANCELLED", "CANCELED")
 
 
@@ -286,7 +286,8 @@ def of_item(item: Item) -> Fact | None:
     if amount is None and says is Says.AUTHORISED:
         raise Unreadable("it says that money was paid, but not how much")
     attempt, change = _attempt_and_change(item)
-    # The notifications of a cancel by reference have one pspReference, also for several attempts.
+    # If a cancel by reference is for several attempts, all its notifications have the same
+    # pspReference, so the key needs the attempt too.
     subject = f"{change}:{attempt}" if code is EventCode.TECHNICAL_CANCEL else item.psp_reference
     return Fact(
         key=f"notification:{item.event_code}:{subject}:{item.success_text}",
@@ -373,7 +374,7 @@ def _meaning_of_result(fields: Mapping[str, Any]) -> Says:
 def _item_money(item: Item) -> Money | None:
     """The amount of a notification; None if the notification has none.
 
-    In Adyen's schema the value is a whole number; recorded notifications also have a text.
+    In Adyen's schema the value is an integer; in some recorded notifications it is a string.
 
     Raises:
         Unreadable: The value is anything else, or negative.

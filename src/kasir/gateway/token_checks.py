@@ -34,7 +34,7 @@ _log = structlog.get_logger("kasir.tokens")
 
 
 class TokenList(Protocol):
-    """Reads the provider's list of a shopper's tokens. The package `requests` implements it."""
+    """Reads the provider's list of a shopper's tokens. `kasir.requests` implements it."""
 
     async def reconcile(self, shopper_reference: str) -> object | None:
         """Record the differences from the list; None if the provider did not answer."""

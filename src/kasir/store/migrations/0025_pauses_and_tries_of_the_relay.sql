@@ -1,6 +1,7 @@
 -- Every try to relay a notice, as event_try has those of events. Earlier tries were not stored.
--- There is no reference to `relay`, whose rows are never deleted: it would lock a row of `relay`
--- after the row of `relay_queue`, and so could deadlock with a removal from the queue.
+-- `relay_id` has no foreign key constraint, and needs none: rows of `relay` are never deleted. With
+-- one, the insert of a try would lock the row of `relay` after that of `relay_queue`, and could
+-- deadlock with a removal from the queue.
 CREATE TABLE relay_try (
     id       bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     relay_id bigint NOT NULL,
@@ -9,14 +10,15 @@ CREATE TABLE relay_try (
     error    text NOT NULL DEFAULT ''
 );
 CREATE INDEX relay_try_of_relay ON relay_try (relay_id, id);
--- Old tries are found by this.
+-- The index by which old tries are found.
 CREATE INDEX relay_try_at ON relay_try (at);
--- What is resent since a time is found by the first of these; the rare states by the second.
+-- The first index finds the notices that were settled since a given time, to send them again. The
+-- second finds those in the rare states.
 CREATE INDEX relay_settled ON relay (settled_at) WHERE settled_at IS NOT NULL;
 CREATE INDEX relay_left_out ON relay (state, id) WHERE state IN ('skipped', 'dropped');
 
--- The addresses to which nothing is sent for now: those of events, or of the relay. What is for
--- them waits.
+-- The addresses to which nothing is sent for now: those of events, or of the relay. Messages to
+-- them wait until the pause ends.
 CREATE TABLE paused_address (
     name      text PRIMARY KEY CHECK (name IN ('events', 'relay')),
     paused_at timestamptz NOT NULL

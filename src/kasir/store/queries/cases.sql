@@ -1,6 +1,6 @@
 -- name: open_cases(keys, kinds, reasons, payment_ids, psp_references, batches, lines, report_id, now)!
--- A case is opened once. One that a report disproved is opened again by a later report; one that a
--- person closed stays closed. Rows are locked in the order of their keys.
+-- Each difference has one case. A case that a report closed is opened again by a later report; one
+-- that a person closed stays closed. Rows are locked in the order of their keys.
 INSERT INTO reconciliation_case (key, kind, reason, payment_id, psp_reference, batch, line,
                                  report_id, last_report_id, opened_at)
 SELECT key, kind, reason, payment_id, psp_reference, batch, line, :report_id, :report_id, :now
