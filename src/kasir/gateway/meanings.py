@@ -286,8 +286,7 @@ def of_item(item: Item) -> Fact | None:
     if amount is None and says is Says.AUTHORISED:
         raise Unreadable("it says that money was paid, but not how much")
     attempt, change = _attempt_and_change(item)
-    # If a cancel by reference is for several attempts, all its notifications have the same
-    # pspReference, so the key needs the attempt too.
+    # All notifications of a cancel by reference have one pspReference; the attempts differ.
     subject = f"{change}:{attempt}" if code is EventCode.TECHNICAL_CANCEL else item.psp_reference
     return Fact(
         key=f"notification:{item.event_code}:{subject}:{item.success_text}",
