@@ -20,7 +20,8 @@ SET payment_id = excluded.payment_id, gross = excluded.gross, net = excluded.net
 
 -- name: settled_twice(report_id, first, last)
 -- Of the captures that a part of a report has as settled: those that are settled more often than
--- once, by the reports that count for their batches, less what was reversed.
+-- once, by the reports that count for their batches, less what was reversed. `OFFSET 0` has the rows
+-- of each payment found by their index, whatever the planner knows of a table that grew just now.
 WITH these AS (
     SELECT DISTINCT payment_id, psp_reference, modification FROM report_row
     WHERE report_id = :report_id AND type = 'Settled' AND line BETWEEN :first AND :last
@@ -30,11 +31,14 @@ SELECT these.payment_id, these.psp_reference, these.modification,
            - count(*) FILTER (WHERE other.type = 'SettledReversed') AS times,
        string_agg(DISTINCT other.batch, ', ') AS batches, max(other.line) AS line
 FROM these
-JOIN report_row AS other
-    ON other.payment_id = these.payment_id AND other.psp_reference = these.psp_reference
+CROSS JOIN LATERAL (
+    SELECT report_id, line, type, modification, batch, net_currency FROM report_row
+    WHERE payment_id = these.payment_id AND psp_reference = these.psp_reference
+          AND kind = 'settlement_details' AND type IN ('Settled', 'SettledReversed')
+    OFFSET 0
+) AS other
 JOIN payout ON payout.report_id = other.report_id AND payout.batch = other.batch
     AND payout.currency = other.net_currency
-WHERE other.kind = 'settlement_details' AND other.type IN ('Settled', 'SettledReversed')
 GROUP BY these.payment_id, these.psp_reference, these.modification;
 
 -- name: booked_twice(report_id, first, last)
@@ -54,11 +58,14 @@ WITH these AS (
            ) - count(DISTINCT other.at) FILTER (WHERE other.type = 'SettledReversed') AS times,
            max(other.line) FILTER (WHERE other.report_id = :report_id) AS line
     FROM these
-    JOIN report_row AS other
-        ON other.payment_id = these.payment_id AND other.psp_reference = these.psp_reference
-           AND (other.modification = these.modification OR other.type = 'SettledReversed')
-           AND (these.gross IS NULL OR other.gross = these.gross OR other.type = 'SettledReversed')
-    WHERE other.kind = 'payment_accounting' AND other.type IN ('Settled', 'SettledReversed')
+    CROSS JOIN LATERAL (
+        SELECT report_id, line, type, at FROM report_row
+        WHERE payment_id = these.payment_id AND psp_reference = these.psp_reference
+              AND kind = 'payment_accounting' AND type IN ('Settled', 'SettledReversed')
+              AND (modification = these.modification OR type = 'SettledReversed')
+              AND (these.gross IS NULL OR gross = these.gross OR type = 'SettledReversed')
+        OFFSET 0
+    ) AS other
     GROUP BY these.payment_id, these.psp_reference, these.modification, these.gross
 )
 SELECT payment_id, psp_reference, modification,
