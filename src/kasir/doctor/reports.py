@@ -6,13 +6,12 @@ from datetime import timedelta
 from typing import Final
 
 from kasir.gateway.account_checks import Finding
+from kasir.setup.looking import REPORTED_WITHIN
 from kasir.store import reports
 from kasir.wiring import Parts
 
 #: A report that waits for longer to be fetched is reported.
 _FETCHED_WITHIN: Final = timedelta(hours=1)
-#: Adyen makes settlement details for each batch, and batches are closed daily or weekly. GUESS.
-_LATELY: Final = timedelta(days=8)
 _ERRORS_MAX: Final = 3
 
 
@@ -30,10 +29,11 @@ async def check_reports(parts: Parts) -> list[Finding]:
         if since and since < now - _FETCHED_WITHIN:
             wrong.append(f"{figures.waiting} wait, the first since {since:%Y-%m-%d %H:%M}")
         unreported = figures.unreported_since
-        if unreported and unreported < now - _LATELY:
+        if unreported and unreported < now - REPORTED_WITHIN:
             wrong.append(
-                f"none came in {_LATELY.days} days after a payment; switch REPORT_AVAILABLE on in "
-                "the webhook, and the report 'Settlement details' as CSV in Customer Area, Reports"
+                f"none came in {REPORTED_WITHIN.days} days after a payment; switch "
+                "REPORT_AVAILABLE on in the webhook, and the report 'Settlement details' as CSV in "
+                "Customer Area, Reports"
             )
         last = f"the last one on {figures.last_at:%Y-%m-%d}" if figures.last_at else "none yet"
         fetched = Finding(what, is_well=not wrong, says="; ".join(wrong) or last)

@@ -18,7 +18,7 @@ from kasir.store.inbox import NoticeKind
 
 #: While a shop sells, Adyen sends notifications at least this often.
 LATELY: Final = timedelta(days=7)
-#: A report comes for each batch, and batches are closed daily or weekly (a guess).
+#: Adyen makes settlement details for each batch, and batches are closed daily or weekly. GUESS.
 REPORTED_WITHIN: Final = timedelta(days=8)
 
 

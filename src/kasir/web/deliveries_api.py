@@ -19,7 +19,12 @@ from kasir.shop_events.shapes import Moment
 from kasir.store.deliveries import AddressName, DeliveryFilter, DeliveryState, Try
 from kasir.web.documented import Documented
 from kasir.web.keys import keyed_router
-from kasir.web.query_parameters import NO_PARAMETERS, check_parameters, check_parameters_and_no_body
+from kasir.web.query_parameters import (
+    NO_PARAMETERS,
+    After,
+    check_parameters,
+    check_parameters_and_no_body,
+)
 
 _LISTED_MAX: Final = 100
 _PARAMETERS: Final = frozenset({"to", "state", "event", "payment", "limit", "after"})
@@ -126,9 +131,6 @@ OfPayment = Annotated[
 ]
 Limit = Annotated[
     int, QueryParameter(name="limit", ge=1, le=_LISTED_MAX, description="How many at most.")
-]
-After = Annotated[
-    str, QueryParameter(name="after", max_length=80, description="The `next` of an answer.")
 ]
 
 

@@ -12,7 +12,7 @@ from kasir.http_types import AnyRequest, OurParts
 from kasir.operations.disputes import PaymentDispute, Todo
 from kasir.shop_events.shapes import DisputeOut, shown
 from kasir.web.keys import keyed_router
-from kasir.web.query_parameters import check_parameters_and_no_body
+from kasir.web.query_parameters import After, check_parameters_and_no_body
 
 _LISTED_MAX: Final = 100
 _PARAMETERS: Final = frozenset({"limit", "after"})
@@ -37,9 +37,6 @@ class DisputesOut(msgspec.Struct):
 
 Limit = Annotated[
     int, QueryParameter(name="limit", ge=1, le=_LISTED_MAX, description="Of how many payments.")
-]
-After = Annotated[
-    str, QueryParameter(name="after", max_length=80, description="The `next` of an answer.")
 ]
 
 

@@ -12,7 +12,7 @@ from kasir.http_types import AnyRequest, OurParts
 from kasir.payments.links import Link, LinkStatus
 from kasir.shop_events.shapes import AmountOut, Moment
 from kasir.web.keys import keyed_router
-from kasir.web.query_parameters import check_parameters_and_no_body
+from kasir.web.query_parameters import After, check_parameters_and_no_body
 
 _LISTED_MAX: Final = 100
 _PARAMETERS: Final = frozenset({"limit", "after"})
@@ -43,9 +43,6 @@ class LinksOut(msgspec.Struct):
 
 Limit = Annotated[
     int, QueryParameter(name="limit", ge=1, le=_LISTED_MAX, description="How many at most.")
-]
-After = Annotated[
-    str, QueryParameter(name="after", max_length=80, description="The `next` of an answer.")
 ]
 
 

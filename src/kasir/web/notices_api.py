@@ -16,7 +16,7 @@ from kasir.jobs import engine
 from kasir.operations.masking import masked
 from kasir.store.inbox import NoticeState
 from kasir.web.keys import keyed_router
-from kasir.web.query_parameters import NO_PARAMETERS, check_parameters_and_no_body
+from kasir.web.query_parameters import NO_PARAMETERS, AfterNumber, check_parameters_and_no_body
 from kasir.webhooks.notices import KeptNotice, replay_one
 
 _LISTED_MAX: Final = 100
@@ -48,10 +48,6 @@ State = Annotated[
 Limit = Annotated[
     int, QueryParameter(name="limit", ge=1, le=_LISTED_MAX, description="How many at most.")
 ]
-After = Annotated[
-    int | None,
-    QueryParameter(name="after", ge=0, le=INT64_MAX, description="The `next` of an answer."),
-]
 
 
 @get("/api/notices")
@@ -60,7 +56,7 @@ async def get_notices(
     parts: OurParts,
     in_state: State = None,  # Litestar reserves the argument `state`.
     limit: Limit = _LISTED_MAX,
-    after: After = None,
+    after: AfterNumber = None,
 ) -> NoticesOut:
     """List Adyen's notifications, newest first; with `state`, only those in this state."""
     await check_parameters_and_no_body(request, _PARAMETERS)

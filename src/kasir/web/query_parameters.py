@@ -1,4 +1,4 @@
-"""Refuses unknown query parameters and unexpected bodies, because they are mistakes.
+"""The parameters that several lists have; refuses unknown ones and unexpected bodies as mistakes.
 
 This checks only what Kasir itself reads. Adyen checks what is forwarded to it unchanged.
 """
@@ -7,12 +7,24 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from typing import Final
+from typing import Annotated, Final
 
+from litestar.params import QueryParameter
+
+from kasir.adyen.checks import INT64_MAX
 from kasir.adyen.known_fields import shown_name
 from kasir.adyen.texts import read_strict
 from kasir.errors import Fault, InvalidRequest
 from kasir.http_types import AnyRequest
+
+#: Where a list begins, if its cursor is a text; and if it is a number.
+After = Annotated[
+    str, QueryParameter(name="after", max_length=80, description="The `next` of an answer.")
+]
+AfterNumber = Annotated[
+    int | None,
+    QueryParameter(name="after", ge=0, le=INT64_MAX, description="The `next` of an answer."),
+]
 
 #: For a route that takes no parameters.
 NO_PARAMETERS: Final = frozenset[str]()

@@ -28,6 +28,7 @@ from kasir.web.documented import Documented
 from kasir.web.keys import keyed_router
 from kasir.web.query_parameters import (
     NO_PARAMETERS,
+    AfterNumber,
     check_parameters,
     check_parameters_and_no_body,
 )
@@ -39,10 +40,6 @@ _CLOSED_BY: Final = "API"
 
 Limit = Annotated[
     int, QueryParameter(name="limit", ge=1, le=_LISTED_MAX, description="How many at most.")
-]
-After = Annotated[
-    int | None,
-    QueryParameter(name="after", ge=0, le=INT64_MAX, description="The `next` of an answer."),
 ]
 AfterRow = Annotated[
     str, QueryParameter(name="after", max_length=40, description="The `next` of an answer.")
@@ -58,7 +55,7 @@ OfKind = Annotated[
 
 @get("/api/payouts")
 async def get_payouts(
-    request: AnyRequest, parts: OurParts, limit: Limit = _LISTED_MAX, after: After = None
+    request: AnyRequest, parts: OurParts, limit: Limit = _LISTED_MAX, after: AfterNumber = None
 ) -> PayoutsOut:
     """List what Adyen paid out, the latest batch first."""
     await check_parameters_and_no_body(request, frozenset({"limit", "after"}))
@@ -98,7 +95,7 @@ async def get_cases(
     in_state: OfState = None,  # Litestar reserves the argument `state`.
     kind: OfKind = None,
     limit: Limit = _LISTED_MAX,
-    after: After = None,
+    after: AfterNumber = None,
 ) -> CasesOut:
     """List differences that were found in Adyen's reports, newest first."""
     await check_parameters_and_no_body(request, frozenset({"state", "kind", "limit", "after"}))
